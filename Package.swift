@@ -1,0 +1,100 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "vireo",
+  products: [
+    .executable(name: "vireo", targets: ["vireo"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
+  targets: [
+    // System libraries: module maps and nothing else.
+    .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
+    .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    .target(name: "Diagnostics", swiftSettings: settings),
+    .target(name: "BlockingWork", swiftSettings: settings),
+    .target(name: "DiskImage", swiftSettings: settings),
+    .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
+    .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
+    .target(name: "Libvirt", dependencies: ["CLibvirt", "BlockingWork"], swiftSettings: settings),
+    .target(name: "Vocabulary", dependencies: ["XMLTree"], swiftSettings: settings),
+    .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: settings),
+    .target(
+      name: "Inventory",
+      dependencies: [
+        "BlockingWork", "DiskImage", "Libvirt", "XMLTree", .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: settings),
+    .target(
+      name: "Planner",
+      dependencies: [
+        "Diagnostics", "DiskImage", "Inventory", "Spec", "Vocabulary", "XMLTree",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: settings),
+    .target(
+      name: "Applier",
+      dependencies: [
+        "BlockingWork", "DiskImage", "Libvirt", "Planner", "Vocabulary", "XMLTree",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ], swiftSettings: settings),
+    .target(
+      name: "Report",
+      dependencies: ["Applier", "Diagnostics", "DiskImage", "Planner", "Vocabulary", "XMLTree"], swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "vireo",
+      dependencies: [
+        "Applier", "BlockingWork", "Diagnostics", "Inventory", "Libvirt", "Planner", "Report", "Spec", "Vocabulary",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
+
+    // Shared by tests: golden files, and the one embedded libvirt that a process can have.
+    .target(name: "TestSupport", dependencies: ["Libvirt"], path: "Tests/TestSupport", swiftSettings: settings),
+    .testTarget(
+      name: "DiagnosticsTests", dependencies: ["Diagnostics", "TestSupport"], exclude: ["Golden"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "YAMLTreeTests", dependencies: ["Diagnostics", "TestSupport", "YAMLTree"], exclude: ["Golden"],
+      swiftSettings: settings),
+    .testTarget(name: "XMLTreeTests", dependencies: ["XMLTree"], swiftSettings: settings),
+    .testTarget(name: "BlockingWorkTests", dependencies: ["BlockingWork"], swiftSettings: settings),
+    .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"], swiftSettings: settings),
+    .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "TestSupport"], swiftSettings: settings),
+    .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary", "XMLTree"], swiftSettings: settings),
+    .testTarget(
+      name: "SpecTests", dependencies: ["Diagnostics", "Spec", "TestSupport", "Vocabulary"],
+      exclude: ["Golden", "Mistakes"], swiftSettings: settings),
+    .testTarget(name: "InventoryTests", dependencies: ["DiskImage", "Inventory"], swiftSettings: settings),
+    .testTarget(
+      name: "PlannerTests",
+      dependencies: [
+        "Diagnostics", "DiskImage", "Inventory", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
+      ],
+      exclude: ["Golden"], swiftSettings: settings),
+    .testTarget(
+      name: "ApplierTests",
+      dependencies: ["Applier", "DiskImage", "Libvirt", "Planner", "TestSupport", "Vocabulary", "XMLTree"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReportTests",
+      dependencies: [
+        "Applier", "Diagnostics", "DiskImage", "Planner", "Report", "TestSupport", "Vocabulary", "XMLTree",
+      ],
+      exclude: ["Golden"], swiftSettings: settings),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["TestSupport", "vireo"], exclude: ["Golden"], swiftSettings: settings),
+    .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "vireo"], swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,2 @@
+// libyaml: the event parser behind YAMLTree.
+#include <yaml.h>

@@ -1,0 +1,2 @@
+// zlib: raw deflate streams of compressed qcow2 clusters.
+#include <zlib.h>
