@@ -1,0 +1,89 @@
+// The queue behind a pool: closures in, a fixed number of threads that take them out in order.
+
+import Glibc
+
+/// First in, first out. Threads start when work arrives and none is idle, up to `limit`, and leave when the queue is closed
+/// and empty. The threads keep the queue alive, not the pool.
+final class WorkQueue: @unchecked Sendable {
+  typealias Job = @Sendable () -> Void
+
+  let limit: Int
+  private let name: String
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let arrival: UnsafeMutablePointer<pthread_cond_t>
+  // Guarded by `mutex`: everything below.
+  /// Taken ones are nil: what a job holds may add to the queue as it goes, so no job may end under the lock.
+  private var waiting: [Job?] = []
+  private var head = 0
+  private var threads = 0
+  private var idle = 0
+  private var isClosed = false
+
+  init(name: String, limit: Int) {
+    self.name = name
+    self.limit = max(1, limit)
+    mutex = .allocate(capacity: 1)
+    arrival = .allocate(capacity: 1)
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(arrival, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(arrival)
+    pthread_mutex_destroy(mutex)
+    arrival.deallocate()
+    mutex.deallocate()
+  }
+
+  /// Puts `job` at the end of the queue. Fails only if there is no thread that could ever run it.
+  func add(_ job: @escaping Job) throws(ThreadStartError) {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if waiting.count - head >= idle && threads < limit {
+      do {
+        try startThread(name: name) { self.work() }
+        threads += 1
+      } catch  where threads > 0 {
+        // Fewer threads than wished for still do the work.
+      }
+    }
+    waiting.append(job)
+    pthread_cond_signal(arrival)
+  }
+
+  /// Lets the threads go once the queue is empty.
+  func close() {
+    pthread_mutex_lock(mutex)
+    isClosed = true
+    pthread_cond_broadcast(arrival)
+    pthread_mutex_unlock(mutex)
+  }
+
+  private func work() {
+    while let job = next() { job() }
+  }
+
+  private func next() -> Job? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while head == waiting.count {
+      if isClosed {
+        threads -= 1
+        return nil
+      }
+      idle += 1
+      pthread_cond_wait(arrival, mutex)
+      idle -= 1
+    }
+    let job = waiting[head].take()
+    head += 1
+    if head == waiting.count {
+      waiting.removeAll(keepingCapacity: true)
+      head = 0
+    } else if head >= 1024 {
+      waiting.removeFirst(head)
+      head = 0
+    }
+    return job
+  }
+}

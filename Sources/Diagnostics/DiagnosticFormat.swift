@@ -1,0 +1,80 @@
+// How messages leave the program: one entry point for people, programs and GitHub.
+
+/// A form that messages can be written in.
+public enum DiagnosticFormat: Sendable, Hashable {
+  /// For people: the message, the line it is about, and a caret under the place.
+  ///
+  /// `color` adds ANSI colours, which carry no meaning of their own. `width` is the terminal's; long source lines are
+  /// cut around the caret to fit. Nil stands for 80.
+  case text(color: Bool, width: Int?)
+  /// For programs: one JSON object, `{"format": "vireo-diagnostics", "version": 1, "diagnostics": […]}`.
+  case json
+  /// GitHub's workflow commands, which become annotations of a pull request.
+  case github
+
+  /// Writes messages in one of the forms.
+  ///
+  /// They are put in order of file, line and column, those without a place last; a message that says the same of the
+  /// same place as another is left out. Foreign text within cannot reach the terminal: control characters are shown,
+  /// not sent.
+  ///
+  /// - Returns: whole lines, the last one with its line break; for text and GitHub nothing when there are no messages.
+  public static func render(_ diagnostics: [Diagnostic], as format: DiagnosticFormat) -> String {
+    let ordered = diagnostics.inReadingOrder()
+    switch format {
+    case .text(let color, let width): return TextFormat(color: color, width: width ?? 80).render(ordered)
+    case .json: return JSONFormat.render(ordered)
+    case .github: return GitHubFormat.render(ordered)
+    }
+  }
+
+  /// The count that ends a report, such as `3 errors, 1 warning`; nil when there are neither errors nor warnings.
+  public static func summary(of diagnostics: [Diagnostic]) -> String? {
+    let ordered = diagnostics.inReadingOrder()
+    func count(_ severity: Severity) -> String? {
+      let number = ordered.count { $0.severity == severity }
+      return number == 0 ? nil : "\(number) \(severity.rawValue)\(number == 1 ? "" : "s")"
+    }
+    let parts = [count(.error), count(.warning)].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+}
+
+extension [Diagnostic] {
+  /// Whether any is an error.
+  public var hasErrors: Bool { contains { $0.severity == .error } }
+
+  /// In order of file, line and column, those without a place last, repetitions left out; otherwise as they were.
+  public func inReadingOrder() -> [Diagnostic] {
+    var seen: Set<MessageIdentity> = []
+    let unique = filter { diagnostic in
+      let range = diagnostic.range
+      return seen.insert(
+        MessageIdentity(
+          severity: diagnostic.severity, message: diagnostic.message, subject: diagnostic.subject,
+          path: range?.file.path, start: range?.start)
+      ).inserted
+    }
+    // Swift's sort keeps equals in order, but does not promise to.
+    return unique.enumerated().sorted { left, right in
+      switch (left.element.range, right.element.range) {
+      case (nil, nil): return left.offset < right.offset
+      case (nil, _): return false
+      case (_, nil): return true
+      case (let first?, let second?):
+        if first.file.path != second.file.path { return first.file.path < second.file.path }
+        if first.start != second.start { return first.start < second.start }
+        return left.offset < right.offset
+      }
+    }.map(\.element)
+  }
+}
+
+/// What makes two messages the same to a reader.
+private struct MessageIdentity: Hashable {
+  let severity: Severity
+  let message: String
+  let subject: String?
+  let path: String?
+  let start: SourcePosition?
+}

@@ -1,0 +1,135 @@
+// Where a thing was written: files, positions and ranges that every message can point at.
+
+/// A text that a user wrote, kept whole so that a message can show the line it is about.
+public final class SourceFile: Sendable {
+  /// The name to show: the path as the user gave it, or a name such as `<stdin>`.
+  public let path: String
+  public let text: String
+  /// Start of each line as an offset into `text.utf8`.
+  private let lineStarts: [Int]
+
+  /// - Parameters:
+  ///   - path: the name to show.
+  ///   - text: the whole text. Lines end with LF, CR LF or a lone CR; a byte order mark may stay at the front.
+  public init(path: String, text: String) {
+    self.path = path
+    var text = text
+    var starts = [0]
+    text.withUTF8 { bytes in
+      for offset in bytes.indices {
+        if bytes[offset] == UInt8(ascii: "\n") {
+          starts.append(offset + 1)
+        } else if bytes[offset] == UInt8(ascii: "\r") {
+          let next = offset + 1
+          if next == bytes.count || bytes[next] != UInt8(ascii: "\n") { starts.append(next) }
+        }
+      }
+    }
+    self.text = text
+    lineStarts = starts
+  }
+
+  /// How many lines there are; a line break at the end of the text opens one more, empty line.
+  public var lineCount: Int { lineStarts.count }
+
+  /// The text of a line without its line break; empty when there is no such line.
+  ///
+  /// - Parameter number: counted from 1.
+  public func line(_ number: Int) -> String {
+    guard number >= 1, number <= lineStarts.count else { return "" }
+    let utf8 = text.utf8
+    let start = utf8.index(utf8.startIndex, offsetBy: lineStarts[number - 1])
+    let end = utf8[start...].firstIndex { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+    return String(text[start..<(end ?? utf8.endIndex)])
+  }
+
+  /// Where a position stands in `text.utf8`; a column beyond its line's end gives the end of the line.
+  public func utf8Offset(of position: SourcePosition) -> Int {
+    guard position.line >= 1 else { return 0 }
+    guard position.line <= lineStarts.count else { return text.utf8.count }
+    let utf8 = text.utf8
+    var index = utf8.index(utf8.startIndex, offsetBy: lineStarts[position.line - 1])
+    var remaining = position.column - 1
+    while index < utf8.endIndex {
+      let byte = utf8[index]
+      if byte & 0xC0 != 0x80 {
+        if remaining <= 0 || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { break }
+        remaining -= 1
+      }
+      index = utf8.index(after: index)
+    }
+    return utf8.distance(from: utf8.startIndex, to: index)
+  }
+
+  /// The line and column of an offset into `text.utf8`; an offset beyond the end gives the end of the text.
+  public func position(utf8Offset: Int) -> SourcePosition {
+    let utf8 = text.utf8
+    let offset = min(max(utf8Offset, 0), utf8.count)
+    var low = 0
+    var high = lineStarts.count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if lineStarts[middle] <= offset { low = middle } else { high = middle }
+    }
+    let start = utf8.index(utf8.startIndex, offsetBy: lineStarts[low])
+    let end = utf8.index(utf8.startIndex, offsetBy: offset)
+    let scalars = utf8[start..<end].reduce(0) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
+    return SourcePosition(line: low + 1, column: scalars + 1)
+  }
+}
+
+/// A place in a text: line and column, both counted from 1, columns in Unicode scalars.
+public struct SourcePosition: Sendable, Hashable, Comparable {
+  // Trees hold two positions a node, so they are kept small.
+  private var storedLine: UInt32
+  private var storedColumn: UInt32
+
+  public init(line: Int, column: Int) {
+    storedLine = UInt32(clamping: line)
+    storedColumn = UInt32(clamping: column)
+  }
+
+  public var line: Int {
+    get { Int(storedLine) }
+    set { storedLine = UInt32(clamping: newValue) }
+  }
+
+  public var column: Int {
+    get { Int(storedColumn) }
+    set { storedColumn = UInt32(clamping: newValue) }
+  }
+
+  public static func < (left: SourcePosition, right: SourcePosition) -> Bool {
+    left.storedLine != right.storedLine ? left.storedLine < right.storedLine : left.storedColumn < right.storedColumn
+  }
+}
+
+/// A stretch of a file, from `start` up to, not including, `end`.
+public struct SourceRange: Sendable {
+  public let file: SourceFile
+  public let start: SourcePosition
+  public let end: SourcePosition
+
+  public init(file: SourceFile, start: SourcePosition, end: SourcePosition) {
+    self.file = file
+    self.start = start
+    self.end = end
+  }
+}
+
+extension SourceRange: Hashable {
+  public static func == (left: SourceRange, right: SourceRange) -> Bool {
+    left.file === right.file && left.start == right.start && left.end == right.end
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(ObjectIdentifier(file))
+    hasher.combine(start)
+    hasher.combine(end)
+  }
+}
+
+extension SourceRange: CustomStringConvertible {
+  /// `file:line:column`, as compilers write it.
+  public var description: String { "\(file.path):\(start.line):\(start.column)" }
+}

@@ -1,0 +1,45 @@
+// A folder of a test's own, and reading and writing files in it.
+
+import Foundation
+
+/// What went wrong in a test's own doings.
+public struct TestError: Error, CustomStringConvertible {
+  public let description: String
+
+  public init(_ description: String) { self.description = description }
+}
+
+/// A folder of a test's own, removed with all that is in it when the test is done.
+///
+/// The path is short enough for sockets below it, whose paths have at most 107 bytes.
+public struct TemporaryFolder: Sendable {
+  public let root: String
+
+  /// Makes a folder that stays until ``remove()``.
+  public init() throws {
+    var template = Array("/tmp/vireo-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw TestError("cannot make a folder") }
+    root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  public static func with<Result>(_ body: (TemporaryFolder) throws -> Result) throws -> Result {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    return try body(folder)
+  }
+
+  public func remove() { try? FileManager.default.removeItem(atPath: root) }
+
+  public func path(_ name: String) -> String { root + "/" + name }
+
+  /// Writes a file; the folders above it are made.
+  public func write(_ text: String, to name: String) throws {
+    let file = URL(fileURLWithPath: path(name))
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: file)
+  }
+
+  public func read(_ name: String) throws -> String {
+    String(decoding: try Data(contentsOf: URL(fileURLWithPath: path(name))), as: UTF8.self)
+  }
+}
