@@ -1,0 +1,92 @@
+// A scalar: its text as written, how it was written, and what it means under the YAML 1.2 core schema.
+
+/// A text, number, truth value or nothing, as the file has it.
+public struct YAMLScalar: Sendable, Hashable {
+  /// How a scalar was written.
+  public enum Style: Sendable, Hashable, CaseIterable {
+    case plain
+    case singleQuoted
+    case doubleQuoted
+    /// A block scalar that keeps its line breaks: `|`.
+    case literal
+    /// A block scalar whose lines are joined: `>`.
+    case folded
+  }
+
+  /// The type that a tag forces on a scalar.
+  public enum TypeTag: String, Sendable, Hashable, CaseIterable {
+    case null = "!!null"
+    case boolean = "!!bool"
+    case integer = "!!int"
+    case number = "!!float"
+    case string = "!!str"
+  }
+
+  /// The text after quotes and escapes are undone.
+  public var text: String
+  public var style: Style
+  /// The type that a tag such as `!!str` asked for; nil without a tag.
+  public var typeTag: TypeTag?
+
+  public init(_ text: String, style: Style = .plain, typeTag: TypeTag? = nil) {
+    self.text = text
+    self.style = style
+    self.typeTag = typeTag
+  }
+
+  /// What the scalar means: YAML 1.2.2, section 10.3.2, "Tag Resolution".
+  ///
+  /// Anything that is not plain is a string, unless a tag says otherwise. A tag that does not fit the text has been
+  /// reported by the parser, and the value is then a string.
+  public var value: YAMLScalarValue {
+    switch typeTag {
+    case .string: return .string(text)
+    case nil: return style == .plain ? CoreSchema.resolve(text) : .string(text)
+    case .null: return CoreSchema.isNull(text) ? .null : .string(text)
+    case .boolean: return CoreSchema.boolean(text).map { .boolean($0) } ?? .string(text)
+    case .integer:
+      if case .integer(let number) = CoreSchema.resolve(text) { return .integer(number) }
+      return .string(text)
+    case .number:
+      switch CoreSchema.resolve(text) {
+      case .integer(let number): return .number(Double(number))
+      case .number(let number): return .number(number)
+      default: return .string(text)
+      }
+    }
+  }
+
+  /// Whether this is one of the words that YAML 1.1 took for a truth value and YAML 1.2 takes for a text: plain `yes`,
+  /// `no`, `on`, `off`, `y`, `n` in the usual spellings.
+  public var looksLikeYAML11Boolean: Bool { yaml11Boolean != nil }
+
+  /// The truth value that YAML 1.1 saw in a plain `yes`, `no`, `on`, `off`, `y` or `n`; nil for anything else.
+  public var yaml11Boolean: Bool? {
+    guard style == .plain, typeTag == nil else { return nil }
+    switch text {
+    case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON": return true
+    case "n", "N", "no", "No", "NO", "off", "Off", "OFF": return false
+    default: return nil
+    }
+  }
+}
+
+/// What a scalar means.
+public enum YAMLScalarValue: Sendable, Hashable {
+  case null
+  case boolean(Bool)
+  case integer(Int)
+  /// A number with a fraction or exponent, infinite, not a number, or an integer beyond 64 bits.
+  case number(Double)
+  case string(String)
+
+  /// The kind in words for a message: `a text`, `a number`, `a boolean`, `nothing`.
+  public var kindName: String {
+    switch self {
+    case .null: "nothing"
+    case .boolean: "a boolean"
+    case .integer, .number: "a number"
+    case .string: "a text"
+    }
+  }
+}
