@@ -1,0 +1,52 @@
+// What has to happen once in a process before the first connection: silence, the library's own start, the event loop.
+
+import BlockingWork
+import CLibvirt
+import Glibc
+import Synchronization
+
+enum Library {
+  private static let isStarted = Mutex(false)
+
+  /// Starts libvirt once. Later calls do nothing.
+  ///
+  /// - Parameter logFile: where libvirt's own log messages of this process go, `nil` for nowhere. libvirt takes this
+  ///   setting only when it starts, so the first connection of a process decides.
+  static func start(logFile: String?) throws {
+    try isStarted.withLock { isStarted in
+      guard !isStarted else { return }
+      try withLogSettings(logFile: logFile) { () throws(LibvirtError) in
+        try check(virInitialize(), "start libvirt")
+      }
+      // Errors reach callers as values; libvirt's default is to print them too.
+      virSetErrorFunc(nil) { _, _ in }
+      // Before the first connection is opened: drivers look for an event loop at that moment.
+      try check(virEventRegisterDefaultImpl(), "register libvirt's event loop")
+      try startThread(name: "libvirt-events") {
+        while true {
+          // If the loop itself fails: it has no way to end, so slow down and try again.
+          if virEventRunDefaultImpl() < 0 { usleep(100_000) }
+        }
+      }
+      isStarted = true
+    }
+  }
+
+  /// libvirt logs to standard error unless told otherwise, and it can only be told through the environment
+  /// (https://libvirt.org/logging.html). Settings of the user's own are left alone; ours are gone again afterwards.
+  private static func withLogSettings(logFile: String?, _ body: () throws(LibvirtError) -> Void) throws(LibvirtError) {
+    let names = ["LIBVIRT_LOG_OUTPUTS", "LIBVIRT_LOG_FILTERS", "LIBVIRT_DEBUG"]
+    guard names.allSatisfy({ getenv($0) == nil }) else { return try body() }
+    // Spaces and colons separate the fields of the setting.
+    let file = logFile.flatMap { $0.contains { $0 == " " || $0 == ":" } ? nil : $0 } ?? "/dev/null"
+    setenv("LIBVIRT_LOG_OUTPUTS", "4:file:\(file)", 1)
+    // The level also where outputs do not count: processes that libvirt forks for a moment, in the mount namespace of a
+    // guest for example, always log to standard error. So nothing less than an error comes from there.
+    setenv("LIBVIRT_DEBUG", "error", 1)
+    defer {
+      unsetenv("LIBVIRT_LOG_OUTPUTS")
+      unsetenv("LIBVIRT_DEBUG")
+    }
+    try body()
+  }
+}

@@ -1,0 +1,151 @@
+// The connection: opening, closing, and what it says about itself and its host.
+
+import BlockingWork
+import CLibvirt
+import Glibc
+
+/// A connection to a hypervisor through libvirt.
+///
+/// All methods may be called from any task at any time; the blocking C calls run on the connection's own threads. The
+/// connection closes when it and all objects that came from it are gone, or by ``close()``.
+public final class LibvirtConnection: Sendable {
+  let core: ConnectionCore
+  /// The URI as libvirt resolved it.
+  public let uri: String
+  /// Opened without the right to change anything, or to read secrets.
+  public let isReadOnly: Bool
+  /// On an embedded driver: running domains whose QEMU process did not answer while the connection was opened, so that
+  /// their state is the last one known, not the present one.
+  public let unresponsiveDomains: [String]
+
+  /// Why a connection ended by itself (virConnectCloseReason).
+  public enum EndReason: Int32, Sendable {
+    /// The socket broke.
+    case error = 0
+    /// The daemon closed it.
+    case endOfFile = 1
+    /// The daemon no longer answered keepalive messages.
+    case keepalive = 2
+    /// Closed by this process.
+    case client = 3
+  }
+
+  private init(core: ConnectionCore, uri: String, isReadOnly: Bool, unresponsiveDomains: [String]) {
+    self.core = core
+    self.uri = uri
+    self.isReadOnly = isReadOnly
+    self.unresponsiveDomains = unresponsiveDomains
+  }
+
+  /// Opens a connection.
+  ///
+  /// For `qemu:///embed?root=DIR` this returns once the driver has taken up the guests that an earlier process left
+  /// running, so that the states that are listed are the present ones. libvirt's own messages go to `DIR/log/libvirt.log`
+  /// then, and nowhere otherwise, unless the user's environment has libvirt's log settings. A root without a
+  /// `DIR/etc/qemu.conf` gets one that works without libvirt's daemons.
+  ///
+  /// - Parameters:
+  ///   - uri: libvirt's choice if `nil` (`LIBVIRT_DEFAULT_URI`, libvirt.conf, then the first driver that works).
+  ///   - readOnly: for observing only; XML then comes without secrets.
+  ///   - threads: how many calls run at a time; libvirt serves about four on one connection side by side.
+  /// - Throws: ``LibvirtError``, with ``LibvirtError/isEmbeddedRootInUse`` if another process has the root open.
+  public static func open(
+    uri: String? = nil, readOnly: Bool = false, threads: Int = 4
+  ) async throws -> LibvirtConnection {
+    let pool = BlockingPool(name: "libvirt", threads: threads)
+    return try await pool.run { try open(uri: uri, readOnly: readOnly, pool: pool) }
+  }
+
+  private static func open(uri: String?, readOnly: Bool, pool: BlockingPool) throws -> LibvirtConnection {
+    let wanted = uri ?? getenv("LIBVIRT_DEFAULT_URI").map { String(cString: $0) }
+    let root = wanted.flatMap(EmbeddedRoot.init(uri:))
+    root?.configureWhenNew()
+    try Library.start(logFile: root?.makeLogFile())
+
+    let operation = "connect to \(wanted ?? "the default hypervisor")"
+    guard let connection = readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri) else {
+      let error = LibvirtError.last(doing: operation)
+      throw root?.explain(error) ?? error
+    }
+    // From here on the core closes it.
+    let core = ConnectionCore(owning: connection, pool: pool, isEmbedded: root != nil)
+    let unresponsive =
+      root == nil ? [] : try EmbeddedRoot.waitForGuests(on: connection, milliseconds: 10_000)
+    return LibvirtConnection(
+      core: core, uri: try takeString(virConnectGetURI(connection), operation), isReadOnly: readOnly,
+      unresponsiveDomains: unresponsive)
+  }
+
+  /// Ends the connection. Calls that run are waited for by libvirt, later ones fail with
+  /// ``LibvirtError/isConnectionLost``. Guests are not touched, not those of an embedded driver either.
+  public func close() async {
+    await core.close()
+  }
+
+  /// Why the connection ended by itself, or `nil` while it has not.
+  public var endReason: EndReason? { core.watch.reason }
+
+  /// The name of the host that runs the hypervisor.
+  public func hostname() async throws -> String {
+    try await core.perform("read the host's name") { connection throws(LibvirtError) in
+      try takeString(virConnectGetHostname(connection), "read the host's name")
+    }
+  }
+
+  /// The version of libvirt that runs on the host.
+  public func libvirtVersion() async throws -> LibvirtVersion {
+    try await core.perform("read libvirt's version") { connection throws(LibvirtError) in
+      var version: UInt = 0
+      try check(virConnectGetLibVersion(connection, &version), "read libvirt's version")
+      return LibvirtVersion(number: Int(version))
+    }
+  }
+
+  /// The host's capabilities, as libvirt's capabilities XML.
+  public func capabilities() async throws -> String {
+    try await core.perform("read the host's capabilities") { connection throws(LibvirtError) in
+      try takeString(virConnectGetCapabilities(connection), "read the host's capabilities")
+    }
+  }
+
+  /// What a domain can have on this host, as libvirt's domain capabilities XML. Whatever is `nil` is libvirt's default.
+  ///
+  /// - Parameters:
+  ///   - emulator: the QEMU binary's path.
+  ///   - architecture: such as `x86_64`.
+  ///   - machine: the machine type, or an alias such as `q35`.
+  ///   - type: the domain type, `kvm` or `qemu`.
+  public func domainCapabilities(
+    emulator: String? = nil, architecture: String? = nil, machine: String? = nil, type: String? = nil
+  ) async throws -> String {
+    try await core.perform("read the domain capabilities") { connection throws(LibvirtError) in
+      try takeString(
+        virConnectGetDomainCapabilities(connection, emulator, architecture, machine, type, 0),
+        "read the domain capabilities")
+    }
+  }
+}
+
+/// A libvirt release.
+public struct LibvirtVersion: Hashable, Sendable, Comparable, CustomStringConvertible {
+  public let major: Int
+  public let minor: Int
+  public let release: Int
+
+  public init(major: Int, minor: Int, release: Int) {
+    self.major = major
+    self.minor = minor
+    self.release = release
+  }
+
+  /// libvirt's own form: major × 1,000,000 + minor × 1,000 + release.
+  init(number: Int) {
+    self.init(major: number / 1_000_000, minor: number / 1_000 % 1_000, release: number % 1_000)
+  }
+
+  public static func < (a: LibvirtVersion, b: LibvirtVersion) -> Bool {
+    (a.major, a.minor, a.release) < (b.major, b.minor, b.release)
+  }
+
+  public var description: String { "\(major).\(minor).\(release)" }
+}
