@@ -1,0 +1,70 @@
+// An image and everything it stands on, from the top down.
+
+internal import Glibc
+
+/// A backing chain: the image itself first, its base last.
+public struct BackingChain: Sendable, Equatable {
+  /// The default for the longest chain that is followed.
+  public static let defaultLimit = 64
+
+  /// The images from the top to the base; paths are absolute, as QEMU would resolve them (symbolic links kept).
+  public let images: [ImageInfo]
+
+  /// The image that the chain was read from.
+  public var top: ImageInfo { images[0] }
+  /// The last image, which has no backing file.
+  public var base: ImageInfo { images[images.count - 1] }
+
+  /// Reads the headers of an image and of everything it stands on. Takes no locks.
+  ///
+  /// - Parameters:
+  ///   - path: the top image; relative to the current directory unless absolute.
+  ///   - format: its declared format; nil detects, for images that no guest could write.
+  ///   - references: where backing files may lie; decided before each is opened.
+  ///   - limit: the most images that are followed.
+  /// - Throws: ``ImageError``; among others ``ImageError/backingFormatMissing(path:backing:)``,
+  ///   ``ImageError/referenceNotAllowed(path:reference:resolved:allowed:)``, ``ImageError/chainLoop(path:)``.
+  public static func read(
+    path: String, format: ImageFormat?, references: ReferencePolicy = .anywhere, limit: Int = defaultLimit
+  ) throws(ImageError) -> BackingChain {
+    var images: [ImageInfo] = []
+    var seen: Set<FileIdentity> = []
+    var next = try ImageInfo.read(file: LocalFile(path: absolutePath(path)), format: format)
+    while true {
+      if let identity = next.identity, !seen.insert(identity).inserted { throw .chainLoop(path: next.path) }
+      images.append(next)
+      guard let backing = try openBacking(of: next, references: references) else { break }
+      guard images.count < limit else { throw .chainTooLong(path: images[0].path, limit: limit) }
+      next = try ImageInfo.read(file: backing.file, format: backing.format)
+    }
+    return BackingChain(images: images)
+  }
+
+  /// Opens the backing file of an image, if it has one and may.
+  static func openBacking(
+    of image: ImageInfo, references: ReferencePolicy
+  ) throws(ImageError) -> (file: LocalFile, format: ImageFormat)? {
+    if image.qcow2?.hasExternalDataFile == true {
+      throw .unsupported(
+        path: image.path, feature: "external data file '\(image.qcow2?.dataFile?.description ?? "")'",
+        remedy: "convert it to an image without one")
+    }
+    guard let name = image.backingFile,
+      let path = try BackingName.resolve(name, referrer: image.path)
+    else { return nil }
+    guard let stored = image.backingFormat else { throw .backingFormatMissing(path: image.path, backing: name) }
+    guard let format = stored.string.flatMap(ImageFormat.init(rawValue:)) else {
+      throw .unsupported(
+        path: image.path, feature: "backing format '\(stored)'", remedy: "convert the backing file to qcow2 or raw")
+    }
+    return (try references.open(path, reference: name, referrer: image.path), format)
+  }
+}
+
+/// A path that does not depend on the current directory.
+func absolutePath(_ path: String) throws(ImageError) -> String {
+  if path.hasPrefix("/") { return path }
+  guard let pointer = getcwd(nil, 0) else { throw ImageError("find the current folder for", path: path, errno: errno) }
+  defer { free(pointer) }
+  return String(cString: pointer) + "/" + path
+}

@@ -1,0 +1,134 @@
+// A local file or block device: opened with care, read and written by range. Owns its descriptor.
+
+internal import Glibc
+
+/// Identity of a file on this host.
+public struct FileIdentity: Sendable, Hashable {
+  /// The device that holds the file (`st_dev`).
+  public let device: UInt64
+  /// The inode number on that device.
+  public let inode: UInt64
+}
+
+/// An open image file. The descriptor, and the locks taken on it, live as long as the last reference.
+final class LocalFile: ImageStorage {
+  enum Access {
+    case read, readWrite
+    var flags: Int32 { self == .read ? O_RDONLY : O_RDWR }
+  }
+
+  let name: String
+  let descriptor: Int32
+  /// What `fstat` said when the file was opened.
+  let status: FileStatus
+  private let access: Access
+
+  /// Opens a regular file or block device; anything else is refused, and a FIFO cannot hang the caller.
+  ///
+  /// - Parameter opening: what to hand to open(2) in place of the path: an already checked file below /proc/self/fd.
+  init(path: String, access: Access = .read, opening: String? = nil) throws(ImageError) {
+    let flags = access.flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+    let operation = access == .read ? "open" : "open for writing"
+    let descriptor: Int32
+    do throws(ImageError) {
+      descriptor = try systemCall(operation, path) { open(opening ?? path, flags) }
+    } catch .io(_, _, let code) where code == EISDIR || code == ENXIO {
+      // Writing a directory, or a socket: say what it is, not what the kernel calls it.
+      throw .notAnImageFile(path: path, kind: code == EISDIR ? .directory : .socket)
+    }
+    do throws(ImageError) {
+      status = try FileStatus(descriptor: descriptor, path: path)
+      guard status.kind == .regularFile || status.kind == .blockDevice else {
+        throw .notAnImageFile(path: path, kind: status.kind)
+      }
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    self.name = path
+    self.descriptor = descriptor
+    self.access = access
+  }
+
+  deinit { close(descriptor) }
+
+  /// For a file open for writing, the length right now: it was opened before it was locked, and writes extend it.
+  var length: UInt64? {
+    guard access == .readWrite else { return status.length }
+    return (try? FileStatus(descriptor: descriptor, path: name))?.length ?? status.length
+  }
+
+  func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
+    guard let base = buffer.baseAddress else { return 0 }
+    var done = 0
+    while done < buffer.count {
+      guard let position = off_t(exactly: offset), position <= off_t.max - off_t(buffer.count) else { return 0 }
+      let count = try systemCall("read", name) {
+        pread(descriptor, base + done, buffer.count - done, position + off_t(done))
+      }
+      if count == 0 { break }
+      done += count
+    }
+    return done
+  }
+
+  func write(_ bytes: [UInt8], at offset: UInt64, _ what: String) throws(ImageError) {
+    var done = 0
+    while done < bytes.count {
+      guard let position = off_t(exactly: offset), position <= off_t.max - off_t(bytes.count) else {
+        throw .io(operation: "write \(what)", path: name, errno: EFBIG)
+      }
+      done += try systemCall("write \(what)", name) {
+        bytes.withUnsafeBytes { buffer in
+          pwrite(descriptor, buffer.baseAddress! + done, buffer.count - done, position + off_t(done))
+        }
+      }
+    }
+  }
+
+  func flush() throws(ImageError) {
+    try systemCall("flush", name) { fdatasync(descriptor) }
+  }
+
+  func setLength(_ length: UInt64) throws(ImageError) {
+    guard let length = off_t(exactly: length) else { throw .io(operation: "set the length", path: name, errno: EFBIG) }
+    try systemCall("set the length", name) { ftruncate(descriptor, length) }
+  }
+}
+
+/// The parts of `struct stat` that images need.
+struct FileStatus: Sendable, Equatable {
+  let kind: ImageError.FileKind
+  let identity: FileIdentity
+  /// Length in bytes; for a block device the device's size.
+  let length: UInt64
+  /// Bytes that the file takes up on its file system.
+  let bytesOnDisk: UInt64
+  /// Modification time in nanoseconds since 1970.
+  let modified: Int64
+  let mode: UInt32
+
+  /// - Parameter measuringDevices: false for descriptors that cannot seek (O_PATH).
+  init(descriptor: Int32, path: String, measuringDevices: Bool = true) throws(ImageError) {
+    var status = stat()
+    try systemCall("look at", path) { fstat(descriptor, &status) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: kind = .regularFile
+    case S_IFBLK: kind = .blockDevice
+    case S_IFDIR: kind = .directory
+    case S_IFCHR: kind = .characterDevice
+    case S_IFIFO: kind = .fifo
+    case S_IFSOCK: kind = .socket
+    default: kind = .other
+    }
+    identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    mode = status.st_mode & 0o7777
+    bytesOnDisk = UInt64(clamping: status.st_blocks).multipliedReportingOverflow(by: 512).partialValue
+    modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+    if kind == .blockDevice, measuringDevices {
+      length = UInt64(try systemCall("find the size of", path) { lseek(descriptor, 0, SEEK_END) })
+    } else {
+      length = UInt64(clamping: status.st_size)
+    }
+  }
+}

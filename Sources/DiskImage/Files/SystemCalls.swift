@@ -1,0 +1,63 @@
+// Linux calls and constants that the Glibc overlay does not show, and the one place that retries interrupted calls.
+
+internal import Glibc
+
+/// Constants from the kernel's headers that Swift's importer cannot evaluate or hides.
+enum Linux {
+  /// `fcntl.h`: `__O_TMPFILE | O_DIRECTORY`.
+  static let openTemporary: Int32 = 0o20_000_000 | O_DIRECTORY
+  /// `fcntl.h`: O_PATH.
+  static let openPathOnly: Int32 = 0o10_000_000
+  /// `linux/fcntl.h`: open file description locks.
+  static let getDescriptionLock: Int32 = 36
+  static let setDescriptionLock: Int32 = 37
+  /// `unistd.h`: SEEK_DATA and SEEK_HOLE.
+  static let seekData: Int32 = 3
+  static let seekHole: Int32 = 4
+  /// `linux/fs.h`: `_IOW(0x94, 9, int)`.
+  static let cloneFile: UInt = 0x4004_9409
+  /// `linux/fs.h`: RENAME_NOREPLACE.
+  static let renameNoReplace: UInt32 = 1
+  /// renameat2(2), which glibc has since 2.28 and the overlay does not show.
+  static let renameAt2: RenameAt2? = dlsym(nil, "renameat2").map { unsafeBitCast($0, to: RenameAt2.self) }
+  typealias RenameAt2 =
+    @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+}
+
+/// Runs a system call that gives a negative number on failure; again when a signal interrupted it.
+///
+/// - Parameters:
+///   - operation: what is tried, as a verb phrase for the message.
+///   - path: the file it is tried on.
+@discardableResult
+func systemCall<Result: FixedWidthInteger & SignedInteger>(
+  _ operation: String, _ path: String, _ call: () -> Result
+) throws(ImageError) -> Result {
+  while true {
+    let result = call()
+    if result >= 0 { return result }
+    let code = errno
+    if code != EINTR { throw ImageError(operation, path: path, errno: code) }
+  }
+}
+
+/// Makes the names in a folder durable.
+///
+/// - Throws: ``ImageError`` when the folder cannot be opened or flushed.
+func flushDirectory(_ path: String) throws(ImageError) {
+  let descriptor = try systemCall("open the folder", path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+  defer { close(descriptor) }
+  try systemCall("flush the folder", path) { fsync(descriptor) }
+}
+
+/// The folder part of a path: everything before the last slash, "." without one, "/" for the root's children.
+func directoryPart(of path: String) -> String {
+  guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+  return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
+}
+
+/// The part of a path after its last slash.
+func namePart(of path: String) -> String {
+  guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
+  return String(path[path.utf8.index(after: slash)...])
+}

@@ -1,0 +1,62 @@
+// The formats that the engine handles, and the ones it only knows by sight so that a message can say "this is a VMDK image".
+
+/// A disk image format that the engine reads and writes.
+public enum ImageFormat: String, Sendable, Codable, CaseIterable {
+  /// The guest's bytes and nothing else.
+  case raw
+  /// QEMU's copy-on-write format, versions 2 and 3.
+  case qcow2
+}
+
+/// What the first bytes of a file look like.
+///
+/// This is a hint for messages, never a decision: whoever can write a raw disk chooses its first bytes.
+public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
+  case qcow2, vmdk, vdi, vhdx, vhd, luks, gzip, xz, zstd
+
+  /// The name a person knows the format by.
+  public var displayName: String {
+    switch self {
+    case .qcow2: "qcow2"
+    case .vmdk: "VMDK (VMware)"
+    case .vdi: "VDI (VirtualBox)"
+    case .vhdx: "VHDX (Hyper-V)"
+    case .vhd: "VHD (Virtual PC)"
+    case .luks: "LUKS"
+    case .gzip: "gzip"
+    case .xz: "xz"
+    case .zstd: "zstd"
+    }
+  }
+
+  /// How many bytes from the start ``init(start:)`` wants to see.
+  static let bytesNeeded = 512
+
+  /// Recognises a format by the bytes at the start of a file.
+  init?(start: [UInt8]) {
+    func has(_ magic: [UInt8], at offset: Int = 0) -> Bool {
+      start.count >= offset + magic.count && start[offset..<offset + magic.count].elementsEqual(magic)
+    }
+    if has(Qcow2Header.magic) {
+      self = .qcow2
+    } else if has(Array("KDMV".utf8)) || has(Array("# Disk DescriptorFile".utf8)) {
+      self = .vmdk
+    } else if has([0x7F, 0x10, 0xDA, 0xBE], at: 64) {  // VDI: little-endian 0xBEDA107F behind a 64-byte text
+      self = .vdi
+    } else if has(Array("vhdxfile".utf8)) {
+      self = .vhdx
+    } else if has(Array("conectix".utf8)) {
+      self = .vhd
+    } else if has([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]) {
+      self = .luks
+    } else if has([0x1F, 0x8B, 0x08]) {
+      self = .gzip
+    } else if has([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) {
+      self = .xz
+    } else if has([0x28, 0xB5, 0x2F, 0xFD]) {
+      self = .zstd
+    } else {
+      return nil
+    }
+  }
+}
