@@ -1,0 +1,80 @@
+// What a disk is: an overlay, a blank one, a file that exists or an empty tray; one of them, and what goes with it.
+
+import Diagnostics
+import Vocabulary
+
+/// Checks one disk.
+enum DiskChecks {
+  static func check(
+    _ disk: ObjectSpec, of domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]
+  ) {
+    if let image = disk.settings["image"], disk.says("source") {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(disk.title) has both `image` and `source`", at: image.range,
+          suggestion: "`image` makes an overlay, `source` takes a file that exists"))
+      return
+    }
+    if disk["device"] == .string("cdrom") {
+      checkMedium(disk, into: &diagnostics)
+    } else if disk.says("source") {
+      checkExisting(disk, into: &diagnostics)
+    } else if disk.says("image") || disk.says("size") {
+      checkNew(disk, of: domain, in: stack, into: &diagnostics)
+    } else {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "\(disk.title) does not say what it is", at: disk.range,
+          suggestion: "add `image:` for an overlay, `size:` for a blank disk, or `source:` for a file that exists"))
+    }
+  }
+
+  private static func checkMedium(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    for field in ["size", "pool"] {
+      guard let setting = disk.settings[field] else { continue }
+      diagnostics.append(
+        Diagnostic("conflict", "a cdrom has no `\(field)`", at: setting.range, suggestion: "leave it out"))
+    }
+    if let readOnly = disk.settings["read-only"], readOnly.value == .boolean(false) {
+      diagnostics.append(
+        Diagnostic("conflict", "a cdrom is always read-only", at: readOnly.range, suggestion: "leave it out"))
+    }
+    if let bus = disk.settings["bus"], bus.value == .string("virtio") {
+      diagnostics.append(
+        Diagnostic("conflict", "a cdrom cannot be on the bus virtio", at: bus.range, suggestion: "write sata or scsi"))
+    }
+  }
+
+  private static func checkExisting(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    if !disk.says("format"), let source = disk.settings["source"] {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "\(disk.title) does not say the format of its file", at: source.range,
+          suggestion: "add `format: qcow2` or `format: raw`"))
+    }
+    if let pool = disk.settings["pool"] {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "`pool` is where a new file is made, and `source` exists", at: pool.range,
+          suggestion: "leave out one of them"))
+    }
+  }
+
+  private static func checkNew(
+    _ disk: ObjectSpec, of domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]
+  ) {
+    if disk.says("image"), let format = disk.settings["format"], format.value == .string("raw") {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "an overlay is always qcow2: a raw file cannot have a backing file", at: format.range,
+          suggestion: "leave out `format`"))
+    }
+    guard !disk.says("pool"), stack.pools.count != 1 else { return }
+    diagnostics.append(
+      Diagnostic(
+        "missing-key", "\(disk.title) of \(domain.title) does not say its pool", at: disk.range,
+        suggestion: stack.pools.isEmpty
+          ? "declare a pool: `pools: { NAME: { path: /srv/vms } }`"
+          : "add `pool:`, one of \(stack.pools.map(\.name).joined(separator: ", "))"))
+  }
+}

@@ -1,0 +1,180 @@
+// Rules between the fields of one domain and its devices.
+
+import Diagnostics
+import Vocabulary
+
+/// Checks one domain.
+enum DomainChecks {
+  static func check(_ domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
+    checkAmounts(domain, into: &diagnostics)
+    checkBoot(domain, into: &diagnostics)
+    checkTargets(domain, into: &diagnostics)
+    for disk in domain.members("disks") {
+      StackChecks.checkReferences(disk, in: stack, into: &diagnostics)
+      DiskChecks.check(disk, of: domain, in: stack, into: &diagnostics)
+    }
+    for interface in domain.members("interfaces") { checkInterface(interface, into: &diagnostics) }
+    for key in ["serials", "consoles"] {
+      for device in domain.members(key) where device["type"] == .string("file") && !device.says("path") {
+        diagnostics.append(
+          Diagnostic(
+            "missing-key", "\(device.title) of type `file` has no `path`", at: device.range,
+            suggestion: "add `path:`, the file that the output goes to"))
+      }
+    }
+    checkGraphics(domain.members("graphics"), into: &diagnostics)
+  }
+
+  // MARK: Memory and processors
+
+  private static func checkAmounts(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    if let memory = domain["memory"]?.bytes, let current = domain.settings["current-memory"],
+      let bytes = current.value.bytes, bytes > memory
+    {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "current-memory is more than memory, \(ByteCount.text(memory))", at: current.range,
+          suggestion: "make it at most that"))
+    }
+    let count = domain["vcpus.count"]?.integer ?? 1
+    if let current = domain.settings["vcpus.current"], let number = current.value.integer, number > count {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "vcpus.current is more than the \(count) vcpus that there are", at: current.range,
+          suggestion: "make it at most \(count)"))
+    }
+    checkProcessor(domain, count: count, into: &diagnostics)
+  }
+
+  private static func checkProcessor(_ domain: ObjectSpec, count: Int, into diagnostics: inout [Diagnostic]) {
+    if let model = domain.settings["cpu.model"], let mode = domain.settings["cpu.mode"], mode.value != .string("custom")
+    {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "a CPU of mode \(mode.value) has no model", at: model.range,
+          suggestion: "leave out `model`, or write `mode: custom`"))
+    }
+    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model") {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "a CPU of mode custom needs a model", at: mode.range,
+          suggestion: "add `model:`; `virsh cpu-models x86_64` lists them"))
+    }
+    let names = ["sockets", "cores", "threads"].map { "cpu.topology.\($0)" }
+    let given = names.filter(domain.says)
+    guard let first = given.first, let range = domain.settings[first]?.range else { return }
+    guard given.count == names.count else {
+      let missing = names.filter { !domain.says($0) }.map { $0.split(separator: ".")[2] }
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "the topology lacks \(missing.joined(separator: " and "))", at: range,
+          suggestion: "give sockets, cores and threads"))
+      return
+    }
+    let values = names.compactMap { domain[$0]?.integer }
+    // Each is at most 4096, so that the product fits.
+    guard values.count == names.count, values.reduce(1, *) != count else { return }
+    diagnostics.append(
+      Diagnostic(
+        "conflict", "\(values.map(String.init).joined(separator: " × ")) is not the number of vcpus, \(count)",
+        at: range, suggestion: "sockets × cores × threads must be \(count)"))
+  }
+
+  // MARK: Boot order and targets
+
+  private static func checkBoot(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    let devices = domain.members("disks") + domain.members("interfaces")
+    var seen: [Value: SourceRange] = [:]
+    for device in devices {
+      guard let order = device.settings["boot-order"] else { continue }
+      if let other = seen.updateValue(order.range, forKey: order.value) {
+        diagnostics.append(
+          Diagnostic(
+            "conflict", "two devices have the boot order \(order.value)", at: order.range,
+            notes: [.init("the other one", at: other)]))
+      }
+    }
+    if let boot = domain.settings["boot"], let other = seen.values.min(by: { $0.start < $1.start }) {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "`boot` and `boot-order` of devices exclude each other", at: boot.range,
+          suggestion: "use one of the two", notes: [.init("a device has its own order", at: other)]))
+    }
+  }
+
+  private static func checkTargets(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    var seen: [Value: SourceRange] = [:]
+    for disk in domain.members("disks") {
+      guard let target = disk.settings["target"] else { continue }
+      if let other = seen.updateValue(target.range, forKey: target.value) {
+        diagnostics.append(
+          Diagnostic(
+            "conflict", "two disks of \(domain.name) have the target \(target.value)", at: target.range,
+            suggestion: "leave it out: each gets the next free one", notes: [.init("the other one", at: other)]))
+      }
+    }
+  }
+
+  // MARK: Devices
+
+  private static func checkInterface(_ interface: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    let sources = ["network", "bridge", "direct"].filter(interface.says)
+    if sources.count > 1, let range = interface.settings[sources[1]]?.range {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(interface.title) has both `\(sources[0])` and `\(sources[1])`", at: range,
+          suggestion: "an interface is connected to one of them"))
+      return
+    }
+    guard let type = interface.settings["type"] else {
+      if sources.isEmpty, !interface.says("type") {
+        diagnostics.append(
+          Diagnostic(
+            "missing-key", "\(interface.title) does not say what it is connected to", at: interface.range,
+            suggestion: "add `network:`, `bridge:`, `direct:` or `type: user`"))
+      }
+      return
+    }
+    let name = type.value.string ?? ""
+    if let source = sources.first, source != name {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "an interface of type \(name) has no `\(source)`", at: interface.settings[source]?.range,
+          suggestion: "leave out `type`: it follows"))
+    } else if sources.isEmpty, name != "user" {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "\(interface.title) of type \(name) has no `\(name)`", at: type.range,
+          suggestion: "add `\(name):`, \(interface.type.field(name)?.type.explanation ?? "")"))
+    }
+    if let mtu = interface.settings["mtu"], name == "user" {
+      diagnostics.append(
+        Diagnostic("conflict", "an interface of type user has no `mtu`", at: mtu.range, suggestion: "leave it out"))
+    }
+    if let mode = interface.settings["mode"], name != "direct" {
+      diagnostics.append(
+        Diagnostic("conflict", "`mode` is for `direct` interfaces", at: mode.range, suggestion: "leave it out"))
+    }
+  }
+
+  private static func checkGraphics(_ graphics: [ObjectSpec], into diagnostics: inout [Diagnostic]) {
+    var seen: [Value: SourceRange] = [:]
+    for display in graphics {
+      guard let type = display.settings["type"] else {
+        if !display.says("type") {
+          diagnostics.append(
+            Diagnostic(
+              "missing-key", "\(display.title) has no `type`", at: display.range,
+              suggestion: "add `type: vnc` or `type: spice`, or call it by one of these"))
+        }
+        continue
+      }
+      if let other = seen.updateValue(display.range, forKey: type.value) {
+        diagnostics.append(
+          Diagnostic(
+            "conflict", "a domain has one display of type \(type.value)", at: display.range,
+            notes: [.init("the other one", at: other)]))
+      }
+    }
+  }
+}

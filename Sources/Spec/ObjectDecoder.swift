@@ -1,0 +1,174 @@
+// From nodes to objects by the vocabulary's tables: one decoder for every kind of object.
+
+import Diagnostics
+import Vocabulary
+import YAMLTree
+
+/// Decodes objects of any kind and collects what is wrong with them.
+struct ObjectDecoder {
+  var diagnostics: [Diagnostic] = []
+  /// The number that `${index}` stands for; nil outside of domains that `count` makes.
+  var index: Int?
+  /// Whether a value that was read holds `${index}`.
+  private(set) var usesIndex = false
+
+  /// Decodes an object from a mapping; nothing at all is an object that says nothing.
+  mutating func decode(_ node: YAMLNode, as type: ObjectType, named key: YAMLNode) -> ObjectSpec {
+    let name = key.scalar?.text ?? ""
+    var object = ObjectSpec(type, name, at: key.range)
+    guard !node.isNull else { return object }
+    guard let entries = node.entries else {
+      report("wrong-kind", "\(type.name) \(name) is a mapping, not \(node.kindName)", at: node.range)
+      return object
+    }
+    for entry in entries { decode(entry, in: nil, into: &object) }
+    return object
+  }
+
+  private mutating func decode(_ entry: YAMLEntry, in group: String?, into object: inout ObjectSpec) {
+    let type = object.type
+    let name = group.map { "\($0).\(entry.name)" } ?? entry.name
+    if let field = type.field(name) {
+      set(field, from: entry.value, in: &object)
+    } else if let inner = type.group(name) {
+      if let entries = entry.value.entries {
+        for entry in entries { decode(entry, in: name, into: &object) }
+      } else if let shorthand = inner.shorthand, let field = type.field("\(name).\(shorthand)") {
+        set(field, from: entry.value, in: &object)
+      } else {
+        report("wrong-kind", "`\(name)` is a mapping, not \(entry.value.kindName)", at: entry.value.range)
+      }
+    } else if group == nil, let collection = type.collection(name) {
+      object.members[collection.key] = decode(entry.value, as: collection)
+    } else {
+      reportUnknown(entry, in: group, of: type)
+    }
+  }
+
+  /// Decodes the objects of a collection.
+  mutating func decode(_ node: YAMLNode, as collection: ObjectType.Collection) -> [ObjectSpec] {
+    guard !node.isNull else { return [] }
+    guard let entries = node.entries else {
+      let remedy = node.elements == nil ? nil : "write `NAME:` in place of each `-`"
+      report(
+        "wrong-kind", "`\(collection.key)` maps names to what they are, and is not \(node.kindName)", at: node.range,
+        suggestion: remedy)
+      return []
+    }
+    return entries.map { entry in
+      check(key: entry.key, of: collection.type)
+      return decode(entry.value, as: collection.type, named: entry.key)
+    }
+  }
+
+  private mutating func check(key: YAMLNode, of type: ObjectType) {
+    do {
+      _ = try type.keyRule.normalised(key.scalar?.text ?? "")
+    } catch {
+      report("bad-name", error.message, at: key.range, suggestion: error.suggestion)
+    }
+  }
+
+  // MARK: Values
+
+  private mutating func set(_ field: Field, from node: YAMLNode, in object: inout ObjectSpec) {
+    // Read where it is used, by the variables.
+    if case .map = field.type { return }
+    if let node = finished(node), let value = value(of: field.type, from: node, for: field) {
+      object.settings[field.name] = Setting(value, at: node.range)
+    } else {
+      object.malformed.insert(field.name)
+    }
+  }
+
+  /// The node with its last template expanded: the number of its domain. Nil for one with a variable that has no
+  /// value, which has been reported.
+  private mutating func finished(_ node: YAMLNode) -> YAMLNode? {
+    guard let text = node.scalar?.text, text.utf8.contains(UInt8(ascii: "$")) else { return node }
+    var isMisplaced = false
+    var isUnresolved = false
+    let expanded = Template.expand(text, keepingEscapes: false) { name in
+      guard name == VariableScope.index else {
+        isUnresolved = true
+        return nil
+      }
+      usesIndex = true
+      isMisplaced = index == nil
+      return index.map(String.init) ?? "1"
+    }
+    if isMisplaced {
+      report(
+        "misplaced-index", "`${index}` has a value only in a domain with a `count`", at: node.range,
+        suggestion: "add `count:` to the domain")
+    }
+    return isUnresolved ? nil : node.replacingText(expanded)
+  }
+
+  private mutating func value(of type: ValueType, from node: YAMLNode, for field: Field) -> Value? {
+    if case .list(let element) = type {
+      let nodes = node.elements ?? [node]
+      let values = nodes.compactMap { finished($0).flatMap { value(of: element, from: $0, for: field) } }
+      return values.count == nodes.count ? .list(values) : nil
+    }
+    guard let scalar = node.scalar, !node.isNull else {
+      report("wrong-kind", "`\(field.name)` is \(type.explanation), not \(node.kindName)", at: node.range)
+      return nil
+    }
+    if let problem = kindProblem(type, scalar) {
+      report("wrong-kind", problem.message, at: node.range, suggestion: problem.suggestion)
+      return nil
+    }
+    do {
+      let value = try type.parse(scalar.text)
+      guard case .path = type, let path = value.string else { return value }
+      guard !path.hasPrefix("~") else {
+        report(
+          "bad-value", "`~` is not expanded in paths", at: node.range, suggestion: "write the whole path")
+        return nil
+      }
+      return .string(SpecFiles.resolve(path, relativeTo: node.range.file))
+    } catch {
+      report(
+        "bad-value", "\(field.name): \(error.message)", at: node.range,
+        suggestion: error.suggestion ?? suggestion(for: scalar.text, type))
+      return nil
+    }
+  }
+
+  /// What is wrong with the kind of a scalar: numbers in quotes, booleans in words.
+  private func kindProblem(_ type: ValueType, _ scalar: YAMLScalar) -> ValueProblem? {
+    switch (type, scalar.value) {
+    case (.boolean, .boolean), (.integer, .integer): return nil
+    case (.boolean, _):
+      let remedy = scalar.yaml11Boolean.map { "write \($0)" } ?? "write true or false"
+      return ValueProblem("`\(scalar.text)` is neither true nor false", suggestion: remedy)
+    case (.integer, let value):
+      let remedy = Int(scalar.text).map { "write \($0) without quotes" }
+      if case .number = value { return ValueProblem("`\(scalar.text)` is not a whole number") }
+      return ValueProblem("`\(scalar.text)` is not a number", suggestion: remedy)
+    default: return nil
+    }
+  }
+
+  private func suggestion(for text: String, _ type: ValueType) -> String? {
+    guard case .enumeration(let names) = type else { return nil }
+    return closestMatch(to: text, among: names).map { "did you mean `\($0)`?" }
+  }
+
+  // MARK: Messages
+
+  private mutating func reportUnknown(_ entry: YAMLEntry, in group: String?, of type: ObjectType) {
+    let keys = type.keys(in: group)
+    let place = group.map { "`\($0)`" } ?? (type.name == "stack" ? "a spec" : type.name.withArticle)
+    report(
+      "unknown-key", "\(place) has no key `\(entry.name)`", at: entry.key.range,
+      suggestion: closestMatch(to: entry.name, among: keys).map { "did you mean `\($0)`?" }
+        ?? "the keys are \(keys.joined(separator: ", "))")
+  }
+
+  private mutating func report(
+    _ rule: String, _ message: String, at range: SourceRange, suggestion: String? = nil
+  ) {
+    diagnostics.append(Diagnostic(rule, message, at: range, suggestion: suggestion))
+  }
+}

@@ -1,0 +1,48 @@
+// From files to a stack: reading, parsing, variables, merging, decoding, checking. Every mistake is collected on the way.
+
+public import Diagnostics
+import YAMLTree
+
+/// Reads spec files into a stack.
+public struct SpecLoader: Sendable {
+  public var variables: VariableSources
+
+  public init(variables: VariableSources = VariableSources()) {
+    self.variables = variables
+  }
+
+  /// What came of the files: the stack, where there are no errors, and every message.
+  public struct Result: Sendable {
+    public var stack: StackSpec?
+    public var diagnostics: [Diagnostic]
+  }
+
+  /// Reads files, and folders recursively in name order; `-` is standard input.
+  public func load(_ paths: [String]) -> Result {
+    var diagnostics: [Diagnostic] = []
+    let files = SpecFiles.read(paths, into: &diagnostics)
+    return load(files, diagnostics: diagnostics)
+  }
+
+  /// Reads texts that are in memory already.
+  public func load(_ files: [SourceFile], diagnostics found: [Diagnostic] = []) -> Result {
+    var diagnostics = found
+    var documents: [YAMLNode] = []
+    for file in files {
+      let parsed = parseYAML(file)
+      diagnostics += parsed.diagnostics
+      documents += parsed.documents
+    }
+    guard let root = StackMerger.merge(documents, files: files, into: &diagnostics) else {
+      return Result(stack: nil, diagnostics: diagnostics)
+    }
+    var scope = VariableScope(variables, declarations: root["variables"], into: &diagnostics)
+    let substituted = scope.substitute(in: root, into: &diagnostics)
+    scope.reportUnused(into: &diagnostics)
+    var decoder = StackDecoder(diagnostics: diagnostics)
+    let stack = decoder.decode(substituted)
+    diagnostics = decoder.diagnostics
+    let hasErrors = diagnostics.contains { $0.severity == .error }
+    return Result(stack: hasErrors ? nil : stack, diagnostics: diagnostics)
+  }
+}

@@ -1,0 +1,75 @@
+// What no single value can be wrong about: references, rules between fields, names that must differ.
+
+import Diagnostics
+import Vocabulary
+
+/// Checks a stack as a whole.
+enum StackChecks {
+  static func check(_ stack: StackSpec, profiles: [String], into diagnostics: inout [Diagnostic]) {
+    for object in stack.pools + stack.images {
+      checkRequired(object, into: &diagnostics)
+      checkReferences(object, in: stack, into: &diagnostics)
+    }
+    checkDistinct(stack.pools, "path", "two pools cannot be one folder", into: &diagnostics)
+    var names: [String: SourceRange] = [:]
+    var addresses: [String: (SourceRange, String)] = [:]
+    for domain in stack.domains {
+      if let other = names.updateValue(domain.range, forKey: domain.name) {
+        diagnostics.append(
+          Diagnostic(
+            "duplicate-name", "two domains are called `\(domain.name)`", at: domain.range,
+            suggestion: "rename one; `count` adds a hyphen and a number", notes: [.init("the other one", at: other)]))
+      }
+      checkRequired(domain, into: &diagnostics)
+      DomainChecks.check(domain, in: stack, into: &diagnostics)
+      for interface in domain.members("interfaces") {
+        guard let mac = interface.settings["mac"], let text = mac.value.string else { continue }
+        if let (other, name) = addresses.updateValue((mac.range, domain.name), forKey: text) {
+          diagnostics.append(
+            Diagnostic(
+              "duplicate-mac", "the MAC address \(text) is \(name)'s already", at: mac.range,
+              suggestion: "leave it out: each interface gets its own", notes: [.init("used here", at: other)]))
+        }
+      }
+    }
+  }
+
+  /// Fields that an object cannot do without.
+  static func checkRequired(_ object: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    for field in object.type.fields where field.isRequired && !object.says(field.name) {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "\(object.title) has no `\(field.name)`", at: object.range,
+          suggestion: "add `\(field.name):`, \(field.type.explanation)"))
+    }
+  }
+
+  /// Names of other objects that a field refers to.
+  static func checkReferences(_ object: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
+    for field in object.type.fields {
+      guard case .reference(let collection) = field.type, let setting = object.settings[field.name],
+        let name = setting.value.string
+      else { continue }
+      let known = (collection == "pools" ? stack.pools : stack.images).map(\.name)
+      guard !known.contains(name) else { continue }
+      diagnostics.append(
+        Diagnostic(
+          "unknown-reference", "there is no \(field.name) `\(name)`", at: setting.range,
+          suggestion: closestMatch(to: name, among: known).map { "did you mean `\($0)`?" }
+            ?? "declare it under `\(collection)`"))
+    }
+  }
+
+  private static func checkDistinct(
+    _ objects: [ObjectSpec], _ field: String, _ message: String, into diagnostics: inout [Diagnostic]
+  ) {
+    var seen: [Value: SourceRange] = [:]
+    for object in objects {
+      guard let setting = object.settings[field] else { continue }
+      if let other = seen.updateValue(setting.range, forKey: setting.value) {
+        diagnostics.append(
+          Diagnostic("duplicate-value", message, at: setting.range, notes: [.init("the other one", at: other)]))
+      }
+    }
+  }
+}

@@ -1,0 +1,149 @@
+// The stack as a whole: its parts decoded, profiles merged in, counts expanded, and all of it checked.
+
+import Diagnostics
+import Vocabulary
+import YAMLTree
+
+/// Decodes a merged spec into a stack.
+struct StackDecoder {
+  private(set) var diagnostics: [Diagnostic]
+  private var profileNodes: [String: YAMLEntry] = [:]
+  /// Profiles that do not depend on a domain's number, decoded once.
+  private var decodedProfiles: [String: ObjectSpec] = [:]
+
+  init(diagnostics: [Diagnostic]) {
+    self.diagnostics = diagnostics
+  }
+
+  mutating func decode(_ root: YAMLNode) -> StackSpec {
+    var top = root
+    let profiles = root["profiles"]
+    let domains = root["domains"]
+    top["profiles"] = nil
+    top["domains"] = nil
+    var decoder = ObjectDecoder()
+    let object = decoder.decode(top, as: Vocabulary.stack, named: YAMLNode("", at: root.range))
+    diagnostics += decoder.diagnostics
+    if !object.says("stack") {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "the spec does not name its stack", at: root.range, suggestion: "add `stack: NAME`"))
+    }
+    decodeProfiles(profiles)
+    var stack = StackSpec(
+      name: object["stack"]?.string ?? "", connect: object["connect"]?.string, pools: object.members("pools"),
+      images: object.members("images"), domains: [])
+    for entry in collection(domains, "domains") { decodeDomain(entry, into: &stack) }
+    stack.domains = stack.domains.map(DomainDefaults.completed)
+    StackChecks.check(stack, profiles: decodedProfiles.keys.sorted(), into: &diagnostics)
+    removeRepeated()
+    return stack
+  }
+
+  // MARK: Profiles
+
+  private mutating func decodeProfiles(_ node: YAMLNode?) {
+    for entry in collection(node, "profiles") {
+      profileNodes[entry.name] = entry
+      var decoder = ObjectDecoder()
+      // A number stands in, so that values with `${index}` are checked as well.
+      decoder.index = 1
+      let profile = decoder.decode(entry.value, as: Vocabulary.profile, named: entry.key)
+      diagnostics += decoder.diagnostics
+      if !decoder.usesIndex { decodedProfiles[entry.name] = profile }
+    }
+  }
+
+  private mutating func profile(_ name: String, index: Int?) -> ObjectSpec? {
+    if let decoded = decodedProfiles[name] { return decoded }
+    guard let entry = profileNodes[name] else { return nil }
+    var decoder = ObjectDecoder()
+    decoder.index = index
+    let profile = decoder.decode(entry.value, as: Vocabulary.profile, named: entry.key)
+    diagnostics += decoder.diagnostics
+    return profile
+  }
+
+  // MARK: Domains
+
+  private mutating func decodeDomain(_ entry: YAMLEntry, into stack: inout StackSpec) {
+    let counted = entry.value["count"] != nil
+    var (first, usesIndex) = domain(entry, index: counted ? 1 : nil)
+    guard counted else {
+      stack.domains.append(first)
+      return
+    }
+    let count = first["count"]?.integer ?? 1
+    first.settings["count"] = nil
+    if first.settings["uuid"] != nil, count > 1, !usesIndex {
+      diagnostics.append(
+        Diagnostic(
+          "shared-uuid", "\(count) domains cannot have one UUID", at: first.settings["uuid"]!.range,
+          suggestion: "leave it out: each gets its own"))
+    }
+    for number in 1...max(count, 1) {
+      var object = number == 1 || !usesIndex ? first : domain(entry, index: number).object
+      object.settings["count"] = nil
+      object.name = "\(entry.name)-\(number)"
+      stack.domains.append(object)
+    }
+  }
+
+  /// A domain with its profiles merged in, and whether its number is part of its values.
+  private mutating func domain(_ entry: YAMLEntry, index: Int?) -> (object: ObjectSpec, usesIndex: Bool) {
+    var decoder = ObjectDecoder()
+    decoder.index = index
+    var object = decoder.decode(entry.value, as: Vocabulary.domain, named: entry.key)
+    var usesIndex = decoder.usesIndex
+    if case .list(let names)? = object["profiles"], let range = object.settings["profiles"]?.range {
+      // From the last to the first: what is merged over something wins.
+      for name in names.compactMap(\.string).reversed() {
+        guard let profile = profile(name, index: index) else {
+          let known = profileNodes.keys.sorted()
+          diagnostics.append(
+            Diagnostic(
+              "unknown-reference", "there is no profile `\(name)`", at: range,
+              suggestion: closestMatch(to: name, among: known).map { "did you mean `\($0)`?" }
+                ?? "declare it under `profiles`"))
+          // Whatever is missing may be what the profile was to give.
+          for field in object.type.fields where field.isRequired { object.malformed.insert(field.name) }
+          continue
+        }
+        usesIndex = usesIndex || decodedProfiles[name] == nil
+        object = object.merged(over: profile)
+      }
+      object.settings["profiles"] = nil
+    }
+    diagnostics += decoder.diagnostics
+    return (object, usesIndex)
+  }
+
+  // MARK: Helpers
+
+  /// The entries of a collection whose objects are decoded one by one.
+  private mutating func collection(_ node: YAMLNode?, _ key: String) -> [YAMLEntry] {
+    guard let node, let collection = Vocabulary.stack.collection(key) else { return [] }
+    guard let entries = node.entries else {
+      // The decoder has the words for what is wrong.
+      var decoder = ObjectDecoder()
+      _ = decoder.decode(node, as: collection)
+      diagnostics += decoder.diagnostics
+      return []
+    }
+    for entry in entries {
+      do {
+        _ = try collection.type.keyRule.normalised(entry.name)
+      } catch {
+        diagnostics.append(
+          Diagnostic("bad-name", error.message, at: entry.key.range, suggestion: error.suggestion))
+      }
+    }
+    return entries
+  }
+
+  /// Domains that share a node repeat its messages.
+  private mutating func removeRepeated() {
+    var seen: Set<Diagnostic> = []
+    diagnostics.removeAll { !seen.insert($0).inserted }
+  }
+}

@@ -1,0 +1,96 @@
+// The desired state as a value: what the spec says, decoded and validated, every value with its place in a file.
+
+public import Diagnostics
+public import Vocabulary
+
+/// A stack as its spec files describe it.
+public struct StackSpec: Sendable {
+  public var name: String
+  /// The connection that the spec asks for, where nothing else names one.
+  public var connect: String?
+  public var pools: [ObjectSpec]
+  public var images: [ObjectSpec]
+  /// The domains with their profiles merged in and their counts expanded.
+  public var domains: [ObjectSpec]
+
+  /// Whether the stack has files on the host: pools, images or disks.
+  public var usesFiles: Bool {
+    !pools.isEmpty || !images.isEmpty || domains.contains { !$0.members("disks").isEmpty }
+  }
+
+  public func pool(_ name: String) -> ObjectSpec? { pools.first { $0.name == name } }
+  public func image(_ name: String) -> ObjectSpec? { images.first { $0.name == name } }
+}
+
+/// A value and where it was written.
+public struct Setting: Sendable {
+  public var value: Value
+  public var range: SourceRange
+
+  public init(_ value: Value, at range: SourceRange) {
+    self.value = value
+    self.range = range
+  }
+}
+
+/// One object of the spec: a pool, an image, a domain, a disk.
+public struct ObjectSpec: Sendable {
+  public let type: ObjectType
+  public var name: String
+  /// Where its key stands.
+  public var range: SourceRange
+  /// What it says, by the field's name in the vocabulary.
+  public var settings: [String: Setting]
+  /// The objects within it, by the collection's key. A collection that the spec names is here even when it is empty.
+  public var members: [String: [ObjectSpec]]
+  /// Fields that the spec names with values that are wrong: reported once, and not missed.
+  var malformed: Set<String> = []
+
+  public init(
+    _ type: ObjectType, _ name: String, at range: SourceRange, settings: [String: Setting] = [:],
+    members: [String: [ObjectSpec]] = [:]
+  ) {
+    self.type = type
+    self.name = name
+    self.range = range
+    self.settings = settings
+    self.members = members
+  }
+
+  /// The value of a field, or nil where the spec is silent.
+  public subscript(field: String) -> Value? { settings[field]?.value }
+
+  /// The objects of a collection; none where the spec is silent.
+  public func members(_ collection: String) -> [ObjectSpec] { members[collection] ?? [] }
+
+  /// Whether the spec names a field, be its value right or wrong.
+  func says(_ field: String) -> Bool { settings[field] != nil || malformed.contains(field) }
+
+  /// What it is, for messages: `disk root`.
+  public var title: String { "\(type.name) \(name)" }
+}
+
+extension ObjectSpec {
+  /// This object's values over another's: its own win, objects within are merged by name.
+  func merged(over base: ObjectSpec) -> ObjectSpec {
+    var result = self
+    result.settings = base.settings.merging(settings) { _, own in own }
+    result.malformed.formUnion(base.malformed)
+    for (key, inherited) in base.members {
+      result.members[key] = Self.merge(members[key] ?? [], over: inherited)
+    }
+    return result
+  }
+
+  private static func merge(_ own: [ObjectSpec], over base: [ObjectSpec]) -> [ObjectSpec] {
+    var result = base
+    for object in own {
+      if let index = result.firstIndex(where: { $0.name == object.name }) {
+        result[index] = object.merged(over: result[index])
+      } else {
+        result.append(object)
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,67 @@
+// Devices: how an entry of a domain's collections is found among the elements of its XML.
+
+public import XMLTree
+
+/// How devices of a kind are told apart in a domain's XML.
+public struct DeviceRule: Sendable {
+  public enum Identity: Sendable, Hashable {
+    /// By the user alias that Vireo gives the device; libvirt keeps aliases that begin with `ua-`.
+    case alias
+    /// By the attribute `type`, for devices to which libvirt gives no alias.
+    case type
+  }
+
+  /// The element's name under `devices`.
+  public let element: String
+  public let identity: Identity
+  /// What a new device of the kind starts from.
+  public let template: XMLElement
+  /// Tells the kind's elements from others of the same name.
+  private let belongs: @Sendable (XMLElement) -> Bool
+
+  init(
+    _ element: String, identity: Identity, template: XMLElement? = nil,
+    where belongs: @escaping @Sendable (XMLElement) -> Bool = { _ in true }
+  ) {
+    self.element = element
+    self.identity = identity
+    self.template = template ?? XMLElement(element)
+    self.belongs = belongs
+  }
+
+  /// Whether an element under `devices` is a device of this kind.
+  public func matches(_ element: XMLElement) -> Bool { element.name == self.element && belongs(element) }
+}
+
+/// Which device of a domain is meant.
+public struct DeviceIdentity: Sendable, Hashable {
+  /// The element's name under `devices`.
+  public var element: String
+  public var identity: DeviceRule.Identity
+  /// The alias or the type, as the XML has it.
+  public var value: String
+
+  public init(element: String, identity: DeviceRule.Identity, value: String) {
+    self.element = element
+    self.identity = identity
+    self.value = value
+  }
+
+  /// The alias of a device of a kind with a key of the spec: `ua-disk-root`.
+  ///
+  /// The kind is part of it because aliases are unique in a domain, and keys only among devices of a kind.
+  public static func alias(kind: String, key: String) -> String { "ua-\(kind)-\(key)" }
+
+  public func isMet(by device: XMLElement) -> Bool {
+    guard device.name == element else { return false }
+    switch identity {
+    case .alias: return device.first("alias")?[attribute: "name"] == value
+    case .type: return device[attribute: "type"] == value
+    }
+  }
+
+  /// The device in a domain's XML.
+  public func find(in domain: XMLElement) -> XMLElement? {
+    domain.first("devices")?.elements.first(where: isMet)
+  }
+}

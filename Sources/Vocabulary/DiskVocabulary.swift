@@ -1,0 +1,88 @@
+// The table of disks.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A disk: an overlay on an image, a blank one, or a file that exists.
+  public static let disk = ObjectType(
+    "disk",
+    """
+    A disk. With `image` it is a qcow2 overlay on a base image, with `size` alone a blank one, with `source` a file that \
+    exists. A disk that leaves the spec leaves the domain; its file stays.
+    """,
+    fields: [
+      Field(
+        "image", .reference(collection: "images"),
+        "The base image. A `cdrom` gets the image itself; any other disk gets an overlay of its own.",
+        effect: .replace),
+      Field(
+        "size", .size(granularity: 512),
+        """
+        The disk's virtual size; an overlay's is its image's when not given. A larger one grows the disk: at once where \
+        the guest runs. A smaller one is refused.
+        """, effect: .live, isRecorded: false),
+      Field(
+        "source", .path, "An image file that exists. Vireo never makes it, and grows it only where `size` asks.",
+        effect: .nextBoot),
+      Field(
+        "pool", .reference(collection: "pools"),
+        "Where a new file is made; not needed when the stack has only one pool.", effect: .replace,
+        isRecorded: false),
+      Field(
+        "format", .enumeration(["qcow2", "raw"]),
+        """
+        The format of the file, always written down. A new disk is `qcow2`; for a `source` the format must be said, \
+        because a guest can write anything into its disk.
+        """, lens: .at("driver/@type"), effect: .replace, staysWhenDropped: true,
+        reference: "formatdomain.html#hard-drives-floppy-disks-cdroms"),
+      Field(
+        "device", .enumeration(["disk", "cdrom"]), "What the guest sees; `disk` when not given.",
+        lens: .at("@device"), initial: .string("disk"), staysWhenDropped: true, reference: diskReference),
+      Field(
+        "bus", .enumeration(["virtio", "scsi", "sata", "ide", "usb"]),
+        "How it is attached; a new disk gets `virtio`, a new cdrom `sata`.", lens: busLens, staysWhenDropped: true,
+        reference: diskReference),
+      Field(
+        "target", .text(.diskTarget),
+        "The name that orders the disks of a bus, such as `vda`; a new disk gets the next free one.",
+        lens: .at("target/@dev"), staysWhenDropped: true, reference: diskReference),
+      Field(
+        "read-only", .boolean, "Whether the guest may only read it; a cdrom always is.", lens: .presence("readonly"),
+        reference: diskReference),
+      Field(
+        "serial", .text(.diskSerial),
+        """
+        The serial number, by which the guest finds the disk under `/dev/disk/by-id`. A new disk gets one that is \
+        derived from the names of the stack, the domain and the disk.
+        """, lens: .at("serial"), staysWhenDropped: true, reference: diskReference),
+      Field(
+        "cache", .enumeration(["none", "writeback", "writethrough", "directsync", "unsafe"]),
+        "How the host caches writes; QEMU's default is `writeback`.", lens: .at("driver/@cache"),
+        reference: diskReference),
+      Field(
+        "io", .enumeration(["native", "threads", "io_uring"]), "How QEMU does its input and output.",
+        lens: .at("driver/@io"), reference: diskReference),
+      Field(
+        "discard", .enumeration(["unmap", "ignore"]),
+        "Whether blocks that the guest discards are given back to the host; a new disk gets `unmap`.",
+        lens: .at("driver/@discard"), reference: diskReference),
+      Field(
+        "boot-order", .integer(1...10_000), "The disk's place in the boot order, instead of the domain's `boot`.",
+        lens: .at("boot/@order", .integer), reference: diskReference),
+    ],
+    device: DeviceRule(
+      "disk", identity: .alias,
+      template: XMLElement("disk", ["type": "file"], children: [XMLElement("driver", ["name": "qemu"])])),
+    keyRule: .deviceKey)
+
+  private static let diskReference = "formatdomain.html#hard-drives-floppy-disks-cdroms"
+
+  /// `target/@bus`. A disk that changes its bus cannot keep its address on the old one.
+  private static let busLens: Lens = {
+    let bus = Lens.at("target/@bus")
+    return Lens(places: bus.places, read: bus.get) { element, value in
+      if let old = bus.get(element), old != value { element.removeAll("address") }
+      bus.put(value, into: &element)
+    }
+  }()
+}

@@ -1,0 +1,58 @@
+// What a change costs: the words that plans use and that limits are given in.
+
+/// What it takes to make a change, from the least to the most disruptive.
+///
+/// The order is the order of disruption, so that a limit is a comparison.
+public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
+  /// Stored in the definition or on disk; no running guest is concerned.
+  case define
+  /// Takes hold at once in the running guest, which goes on running.
+  case live
+  /// Stored now; the running guest gets it when it is next started.
+  case nextBoot = "next-boot"
+  /// The guest is stopped and started again.
+  case restart
+  /// The guest is stopped and stays stopped while the change is made.
+  case offline
+  /// The object is removed and made anew.
+  case replace
+  /// Data is lost.
+  case dataLoss = "data-loss"
+
+  public static func < (left: Effect, right: Effect) -> Bool { left.rank < right.rank }
+
+  private var rank: Int { Self.allCases.firstIndex(of: self)! }
+
+  /// What the word means, for help texts and the reference.
+  public var explanation: String {
+    switch self {
+    case .define: "stored in the definition or on disk; no running guest is concerned"
+    case .live: "takes hold at once in the running guest"
+    case .nextBoot: "stored now; a running guest gets it when it is next started"
+    case .restart: "the guest is stopped and started again"
+    case .offline: "the guest is stopped while the change is made"
+    case .replace: "the object is removed and made anew"
+    case .dataLoss: "data is lost"
+    }
+  }
+}
+
+/// The effect of changing a field, for a guest that is stopped and for one that runs.
+public struct EffectRule: Sendable, Hashable {
+  public var stopped: Effect
+  public var running: Effect
+
+  public init(stopped: Effect = .define, running: Effect) {
+    self.stopped = stopped
+    self.running = running
+  }
+
+  /// Stored only; nothing that a running guest could notice.
+  public static let define = EffectRule(running: .define)
+  /// Changed in the running guest and in the stored definition.
+  public static let live = EffectRule(running: .live)
+  /// Stored; a running guest gets it at its next start.
+  public static let nextBoot = EffectRule(running: .nextBoot)
+  /// Cannot be changed on an object that exists.
+  public static let replace = EffectRule(stopped: .replace, running: .replace)
+}

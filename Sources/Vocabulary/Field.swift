@@ -1,0 +1,63 @@
+// One entry of the vocabulary: everything that is known about a field of the spec language.
+
+/// A field of the spec language, defined once for every use.
+///
+/// From this come decoding and its messages, the JSON Schema, rendering to XML and reading back, the effect of a
+/// change, `vireo explain`, and the reference page.
+public struct Field: Sendable {
+  /// The field's name in its object; a dot separates a group from its member: `cpu.mode`.
+  public let name: String
+  public let type: ValueType
+  /// What it means, in a sentence or a few, for `vireo explain` and the reference.
+  public let summary: String
+  /// Where it lives in libvirt's XML; nil for what Vireo itself acts on, such as a disk's `image`.
+  public let lens: Lens?
+  /// What a change takes.
+  public let effect: EffectRule
+  public let isRequired: Bool
+  /// The value that a new object gets when the spec is silent, where libvirt's own default is a bad one.
+  public let initial: Value?
+  /// Whether the value stays when the spec no longer names the field: what an object is, and what the guest knows it by,
+  /// has no default to go back to.
+  public let staysWhenDropped: Bool
+  /// Whether a domain's record of what its spec owns holds the value. What an image file says of itself needs no record,
+  /// and growing a disk no new definition.
+  public let isRecorded: Bool
+  /// Whether libvirt writes the value of a running guest in the form of the stored definition, so that the two can be
+  /// compared to find what waits for a restart.
+  public let isComparableWhenRunning: Bool
+  /// The page of libvirt's documentation that describes it, without the common prefix.
+  public let reference: String?
+  private let equivalent: (@Sendable (_ desired: Value, _ stored: Value) -> Bool)?
+
+  init(
+    _ name: String, _ type: ValueType, _ summary: String, lens: Lens? = nil, effect: EffectRule = .nextBoot,
+    isRequired: Bool = false, initial: Value? = nil, staysWhenDropped: Bool = false, isRecorded: Bool = true,
+    isComparableWhenRunning: Bool = true, reference: String? = nil,
+    equivalent: (@Sendable (Value, Value) -> Bool)? = nil
+  ) {
+    self.name = name
+    self.type = type
+    self.summary = summary
+    self.lens = lens
+    self.effect = effect
+    self.isRequired = isRequired
+    self.initial = initial
+    self.staysWhenDropped = staysWhenDropped
+    self.isRecorded = isRecorded
+    self.isComparableWhenRunning = isComparableWhenRunning
+    self.reference = reference
+    self.equivalent = equivalent
+  }
+
+  /// Whether a stored value is what the spec asks for: equal, or an alias of it such as `q35` for `pc-q35-7.2`.
+  public func matches(desired: Value, stored: Value?) -> Bool {
+    guard let stored else { return false }
+    return desired == stored || (equivalent?(desired, stored) ?? false)
+  }
+
+  /// The group that the field is a member of: `cpu` for `cpu.mode`.
+  public var group: String? {
+    name.lastIndex(of: ".").map { String(name[..<$0]) }
+  }
+}

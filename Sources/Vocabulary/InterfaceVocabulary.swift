@@ -1,0 +1,71 @@
+// The table of network interfaces.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A network interface.
+  public static let interface = ObjectType(
+    "interface",
+    "A network interface: on a libvirt `network`, a host `bridge`, `direct` on a host device, or `type: user`.",
+    fields: [
+      Field(
+        "type", .enumeration(["network", "bridge", "direct", "user"]),
+        "How it is connected. `network`, `bridge` and `direct` follow from the key of that name.", lens: typeLens,
+        staysWhenDropped: true,
+        reference: interfaceReference),
+      Field(
+        "network", .text(.networkName), "The libvirt network that it is connected to.",
+        lens: source("network", "network"), reference: interfaceReference),
+      Field(
+        "bridge", .text(.networkName), "The host bridge that it is connected to.", lens: source("bridge", "bridge"),
+        reference: interfaceReference),
+      Field(
+        "direct", .text(.networkName), "The host device that it is connected to by macvtap.",
+        lens: source("direct", "dev"), reference: interfaceReference),
+      Field(
+        "mode", .enumeration(["bridge", "vepa", "private", "passthrough"]),
+        "The macvtap mode of a `direct` interface; `bridge` when not given.", lens: source("direct", "mode"),
+        reference: interfaceReference),
+      Field(
+        "model", .text(.word("the name of a network card's model")), "The network card; a new one is `virtio`.",
+        lens: .at("model/@type"), initial: .string("virtio"), reference: interfaceReference),
+      Field(
+        "mac", .text(.macAddress),
+        """
+        The MAC address. A new interface gets one that is derived from the names of the stack, the domain and the \
+        interface.
+        """, lens: .at("mac/@address", .lowercase), staysWhenDropped: true, reference: interfaceReference),
+      Field(
+        "mtu", .integer(68...65535), "The largest packet in bytes.", lens: .at("mtu/@size", .integer),
+        reference: interfaceReference),
+      Field(
+        "link", .enumeration(["up", "down"]), "Whether the cable is plugged in.", lens: .at("link/@state"),
+        reference: interfaceReference),
+      Field(
+        "boot-order", .integer(1...10_000), "The interface's place in the boot order, instead of the domain's `boot`.",
+        lens: .at("boot/@order", .integer), reference: interfaceReference),
+    ],
+    device: DeviceRule("interface", identity: .alias), keyRule: .deviceKey)
+
+  private static let interfaceReference = "formatdomain.html#network-interfaces"
+
+  /// `@type`. Another kind of connection has another source.
+  private static let typeLens: Lens = {
+    let type = Lens.at("@type")
+    return Lens(places: type.places, read: type.get) { element, value in
+      if let old = type.get(element), old != value { element.removeAll("source") }
+      type.put(value, into: &element)
+    }
+  }()
+
+  /// An attribute of `source` that only interfaces of a type have.
+  private static func source(_ type: String, _ attribute: String) -> Lens {
+    let lens = Lens.at(XMLPath(stringLiteral: "source/@\(attribute)"))
+    return Lens(places: lens.places) { element in
+      element[attribute: "type"] == type ? lens.get(element) : nil
+    } write: { element, value in
+      guard value != nil || element[attribute: "type"] == type else { return }
+      lens.put(value, into: &element)
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// A kind of object of the spec language: its fields, its groups of fields, and the objects that it holds.
+
+/// A kind of object: a stack, a pool, a domain, a disk.
+public final class ObjectType: Sendable {
+  /// The kind in the singular: `disk`.
+  public let name: String
+  public let summary: String
+  public let fields: [Field]
+  /// Fields that stand together in a mapping of their own, such as `cpu`.
+  public let groups: [FieldGroup]
+  /// Objects within this one, keyed by name, such as a domain's `disks`.
+  public let collections: [Collection]
+  /// How the object is found in a domain's XML, where it is a device.
+  public let device: DeviceRule?
+  /// What the keys of such objects may be.
+  public let keyRule: TextRule
+  private let fieldIndex: [String: Int]
+
+  init(
+    _ name: String, _ summary: String, fields: [Field], groups: [FieldGroup] = [], collections: [Collection] = [],
+    device: DeviceRule? = nil, keyRule: TextRule = .name
+  ) {
+    self.name = name
+    self.summary = summary
+    self.fields = fields
+    self.groups = groups
+    self.collections = collections
+    self.device = device
+    self.keyRule = keyRule
+    fieldIndex = Dictionary(uniqueKeysWithValues: fields.enumerated().map { ($1.name, $0) })
+  }
+
+  public func field(_ name: String) -> Field? { fieldIndex[name].map { fields[$0] } }
+
+  public func group(_ name: String) -> FieldGroup? { groups.first { $0.name == name } }
+
+  public func collection(_ key: String) -> Collection? { collections.first { $0.key == key } }
+
+  /// A field's name as a reader knows it: `cpu` for `cpu.mode`, where a plain value means just that.
+  public func displayName(of field: Field) -> String {
+    guard let group = field.group.flatMap(group), let shorthand = group.shorthand,
+      field.name == "\(group.name).\(shorthand)"
+    else { return field.name }
+    return group.name
+  }
+
+  /// The names that may stand under a group, or at the top for nil, each once, in the table's order.
+  public func keys(in group: String? = nil) -> [String] {
+    let prefix = group.map { $0 + "." } ?? ""
+    var keys: [String] = []
+    for name in fields.map(\.name) + groups.map(\.name) where name.hasPrefix(prefix) && name != group {
+      let key = String(name.dropFirst(prefix.count).prefix { $0 != "." })
+      if !keys.contains(key) { keys.append(key) }
+    }
+    return group == nil ? keys + collections.map(\.key) : keys
+  }
+
+  /// A collection: a mapping from names to objects of one kind.
+  public struct Collection: Sendable {
+    /// The key in the spec: `disks`.
+    public let key: String
+    public let type: ObjectType
+
+    init(_ key: String, _ type: ObjectType) {
+      self.key = key
+      self.type = type
+    }
+  }
+}
+
+/// Fields that stand together in a mapping of their own.
+public struct FieldGroup: Sendable {
+  public let name: String
+  public let summary: String
+  /// The member that a plain value in place of the mapping means: `cpu: host-model` is `cpu: { mode: host-model }`.
+  public let shorthand: String?
+
+  init(_ name: String, _ summary: String, shorthand: String? = nil) {
+    self.name = name
+    self.summary = summary
+    self.shorthand = shorthand
+  }
+}

@@ -1,0 +1,69 @@
+// The table of the stack and of what stands beside its domains: pools, images, profiles, variables.
+
+/// The spec language: one table, every use.
+public enum Vocabulary {
+  /// The root of the language: what a spec file may say.
+  public static let stack = ObjectType(
+    "stack", "A stack: the pools, images and domains that belong together on one host.",
+    fields: [
+      Field(
+        "stack", .text(.name),
+        """
+        The stack's name. It is part of every derived UUID, MAC address and serial number, and is recorded in each \
+        domain, so that two stacks never take each other's domains.
+        """, effect: .replace, isRequired: true),
+      Field(
+        "connect", .text(.connectionURI),
+        """
+        The libvirt connection, where neither `--connect` nor the environment (`VIREO_CONNECT`, `LIBVIRT_DEFAULT_URI`) \
+        names one.
+        """, effect: .define, reference: "uri.html"),
+      Field(
+        "variables", .map,
+        """
+        Variables and their default values. `${name}` in any value stands for the variable; `--var`, `--var-file` and \
+        `VIREO_VAR_name` in the environment override the default. `$$` stands for one `$`.
+        """, effect: .define),
+    ],
+    collections: [
+      .init("pools", pool), .init("images", image), .init("profiles", profile), .init("domains", domain),
+    ])
+
+  /// A folder for images.
+  public static let pool = ObjectType(
+    "pool", "A folder on the host for images: a libvirt storage pool of type `dir` where the driver has storage pools.",
+    fields: [
+      Field(
+        "path", .path, "The folder. It is made when it is missing.", lens: .at("target/path"), effect: .replace,
+        isRequired: true, reference: "formatstorage.html#target-elements")
+    ])
+
+  /// A base image.
+  public static let image = ObjectType(
+    "image", "A base image: never written to, the bottom of the overlays that disks are.",
+    fields: [
+      Field("source", .path, "The image file on this host.", effect: .replace, isRequired: true),
+      Field(
+        "format", .enumeration(["qcow2", "raw"]),
+        "The format. When it is left out the file's first bytes tell; when it is given they must agree.",
+        effect: .replace),
+      Field(
+        "pool", .reference(collection: "pools"),
+        """
+        The pool to copy the image into, read-only and under a name that carries its SHA-256. Without it the image is \
+        used where it is.
+        """, effect: .replace),
+      Field(
+        "sha256", .text(.sha256),
+        """
+        The checksum that the image must have. With it, planning need not read the whole file to find the name of the \
+        copy.
+        """, effect: .replace),
+    ])
+
+  /// A set of values that domains share.
+  public static let profile = ObjectType(
+    "profile", "Values that domains share: whatever a domain may say, except what makes it one of its own.",
+    fields: domain.fields.filter { !["count", "profiles", "uuid"].contains($0.name) }, groups: domain.groups,
+    collections: domain.collections)
+}

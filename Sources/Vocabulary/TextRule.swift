@@ -1,0 +1,149 @@
+// Rules that texts obey: names, MAC addresses, UUIDs. Each has a pattern for the schema and a check that normalises.
+
+/// What a text must look like.
+public struct TextRule: Sendable {
+  /// The rule in words, with its article: `a MAC address such as 52:54:00:12:34:56`.
+  public let explanation: String
+  /// An ECMA 262 pattern for the JSON Schema; nil for any text.
+  public let pattern: String?
+  private let normalise: @Sendable (String) -> String?
+  private let remedy: String?
+
+  /// - Parameter normalise: the text in the form in which it is compared; nil when the text breaks the rule.
+  init(
+    _ explanation: String, pattern: String? = nil, remedy: String? = nil,
+    normalise: @escaping @Sendable (String) -> String?
+  ) {
+    self.explanation = explanation
+    self.pattern = pattern
+    self.remedy = remedy
+    self.normalise = normalise
+  }
+
+  /// The text in the form in which it is compared.
+  public func normalised(_ text: String) throws(ValueProblem) -> String {
+    guard let result = normalise(text) else {
+      throw ValueProblem("`\(text)` is not \(explanation)", suggestion: remedy)
+    }
+    return result
+  }
+
+  /// Any text on one line or several that XML can carry and gives back: no control characters but tab and line feed, as
+  /// readers of XML turn a carriage return into a line feed (XML 1.0, sections 2.2 and 2.11).
+  public static let any = TextRule(
+    "a text", remedy: "leave it out, or write a text without control characters other than tabs and line feeds",
+    normalise: { text in
+      let isPlain = text.unicodeScalars.allSatisfy {
+        $0.value >= 0x20 && $0.value & 0xFFFE != 0xFFFE || $0.value == 0x09 || $0.value == 0x0A
+      }
+      return isPlain && !text.isEmpty ? text : nil
+    })
+
+  /// A text on one line, as libvirt's schema has it for titles.
+  public static let line = TextRule(
+    "a text on one line", remedy: "leave it out, or write a text without line feeds and other control characters",
+    normalise: { text in
+      (try? any.normalised(text)).flatMap { $0.utf8.contains(0x0A) ? nil : $0 }
+    })
+
+  /// Names of domains, pools, images. libvirt refuses `/`, line breaks and empty names, and a domain's name becomes
+  /// a file name: 255 bytes with its suffix.
+  public static let name = TextRule(
+    "a name", pattern: #"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,199}$"#,
+    remedy: "use up to 200 letters, digits, `_`, `.`, `+`, `-`, the first a letter, a digit or `_`",
+    normalise: { text in
+      let bytes = text.utf8
+      guard let first = bytes.first, isAlphanumeric(first) || first == UInt8(ascii: "_"), bytes.count <= 200 else {
+        return nil
+      }
+      return bytes.allSatisfy { isAlphanumeric($0) || "_.+-".utf8.contains($0) } ? text : nil
+    })
+
+  /// Keys of devices: they become user aliases, for which libvirt allows letters, digits, `_` and `-`.
+  public static let deviceKey = TextRule(
+    "a device's name", pattern: #"^[A-Za-z0-9_-]{1,64}$"#, remedy: "use up to 64 letters, digits, `_`, `-`",
+    normalise: { text in
+      let bytes = text.utf8
+      guard (1...64).contains(bytes.count) else { return nil }
+      return bytes.allSatisfy { isAlphanumeric($0) || "_-".utf8.contains($0) } ? text : nil
+    })
+
+  /// Names of host network devices, as the kernel limits them (`IFNAMSIZ`), and of libvirt networks.
+  public static let networkName = TextRule(
+    "the name of a network", pattern: #"^[^/\s]{1,100}$"#,
+    normalise: { text in
+      let bytes = text.utf8
+      guard (1...100).contains(bytes.count) else { return nil }
+      return bytes.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "/") && $0 != 0x7F } ? text : nil
+    })
+
+  /// Unicast MAC addresses; compared without regard to case.
+  public static let macAddress = TextRule(
+    "a MAC address such as 52:54:00:12:34:56", pattern: #"^[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$"#,
+    remedy: "write six pairs of hexadecimal digits, the second digit even",
+    normalise: { text in
+      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+      guard parts.count == 6, parts.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy(isHexadecimal) }),
+        let first = UInt8(parts[0], radix: 16), first & 1 == 0
+      else { return nil }
+      return text.lowercased()
+    })
+
+  /// UUIDs in RFC 9562's notation.
+  public static let uuid = TextRule(
+    "a UUID such as 2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d42",
+    pattern: #"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"#,
+    normalise: { text in
+      let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+      guard parts.map(\.utf8.count) == [8, 4, 4, 4, 12],
+        parts.allSatisfy({ $0.utf8.allSatisfy(isHexadecimal) })
+      else { return nil }
+      return text.lowercased()
+    })
+
+  public static let sha256 = TextRule(
+    "a SHA-256 checksum", pattern: #"^[0-9A-Fa-f]{64}$"#, remedy: "write 64 hexadecimal digits, as sha256sum prints",
+    normalise: { $0.utf8.count == 64 && $0.utf8.allSatisfy(isHexadecimal) ? $0.lowercased() : nil })
+
+  /// Names of disks in the guest: `vda`, `sdb`, `hdc`. The letters after the prefix number the disk.
+  public static let diskTarget = TextRule(
+    "a disk target such as vda", pattern: #"^(vd|sd|hd|fd|xvd|ubd)[a-z]{1,3}$"#,
+    remedy: "write the bus's prefix (vd, sd, hd) and a letter",
+    normalise: { text in
+      guard let prefix = ["vd", "sd", "hd", "fd", "xvd", "ubd"].first(where: text.hasPrefix) else { return nil }
+      let letters = text.dropFirst(prefix.count).utf8
+      return (1...3).contains(letters.count) && letters.allSatisfy { (0x61...0x7A).contains($0) } ? text : nil
+    })
+
+  /// Serial numbers of disks: libvirt allows letters, digits, `_`, `.`, `+`, `-` and space; virtio-blk shows the
+  /// guest the first 20.
+  public static let diskSerial = TextRule(
+    "a disk's serial number", pattern: #"^[A-Za-z0-9_.+ -]{1,247}$"#,
+    normalise: { text in
+      let bytes = text.utf8
+      guard (1...247).contains(bytes.count) else { return nil }
+      return bytes.allSatisfy { isAlphanumeric($0) || "_.+- ".utf8.contains($0) } ? text : nil
+    })
+
+  /// URIs of libvirt connections.
+  public static let connectionURI = TextRule(
+    "a libvirt URI such as qemu:///system", pattern: #"^[A-Za-z0-9+.-]+:.+$"#,
+    normalise: { $0.contains(":") && !$0.hasPrefix(":") && !$0.hasSuffix(":") ? $0 : nil })
+
+  /// Machine types, CPU models and the like: a word of libvirt's or QEMU's.
+  static func word(_ explanation: String) -> TextRule {
+    TextRule(
+      explanation, pattern: #"^[A-Za-z0-9_.+-]+$"#,
+      normalise: { text in
+        !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || "_.+-".utf8.contains($0) } ? text : nil
+      })
+  }
+}
+
+private func isAlphanumeric(_ byte: UInt8) -> Bool {
+  (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+}
+
+private func isHexadecimal(_ byte: UInt8) -> Bool {
+  (0x30...0x39).contains(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
+}

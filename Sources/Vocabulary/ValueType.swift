@@ -1,0 +1,141 @@
+// What kinds of values fields hold, and how a text becomes a value of a kind.
+
+/// Why a text is not a value of its kind, and what to write instead.
+public struct ValueProblem: Error, Sendable, Hashable {
+  public var message: String
+  public var suggestion: String?
+
+  public init(_ message: String, suggestion: String? = nil) {
+    self.message = message
+    self.suggestion = suggestion
+  }
+}
+
+/// The kind of a field's value.
+public indirect enum ValueType: Sendable {
+  /// A text that obeys a rule.
+  case text(TextRule)
+  case integer(ClosedRange<Int>)
+  case boolean
+  /// A size with a unit, rounded up to a multiple of `granularity` bytes.
+  case size(granularity: UInt64)
+  /// A length of time with a unit, in whole seconds.
+  case duration
+  case enumeration([String])
+  /// A file or folder; relative paths are relative to the file that says so.
+  case path
+  /// The name of another object of the stack, such as an image.
+  case reference(collection: String)
+  /// Several values in an order that means something; a single one may stand without brackets.
+  case list(of: ValueType)
+  /// Plain values by name; read where they are used, never stored.
+  case map
+}
+
+extension ValueType {
+  /// Reads a value from its text. Paths are taken as they are.
+  ///
+  /// This is the inverse of ``Value/description`` for every kind.
+  public func parse(_ text: String) throws(ValueProblem) -> Value {
+    switch self {
+    case .text(let rule):
+      return .string(try rule.normalised(text))
+    case .integer(let range):
+      guard let number = Int(text) else { throw ValueProblem("`\(text)` is not a whole number") }
+      guard range.contains(number) else { throw Self.outOfRange(number, range) }
+      return .integer(number)
+    case .boolean:
+      switch text {
+      case "true": return .boolean(true)
+      case "false": return .boolean(false)
+      default: throw ValueProblem("`\(text)` is neither true nor false", suggestion: "write true or false")
+      }
+    case .size(let granularity):
+      let bytes = try ByteCount.parse(text)
+      let (sum, overflow) = bytes.addingReportingOverflow(granularity - 1)
+      guard !overflow else { throw ValueProblem("`\(text)` is more than a size can be") }
+      return .bytes(sum / granularity * granularity)
+    case .duration:
+      return .seconds(try Duration.parse(text))
+    case .enumeration(let names):
+      guard names.contains(text) else { throw ValueProblem("`\(text)` is not one of \(names.listed)") }
+      return .string(text)
+    case .path:
+      guard !text.isEmpty else { throw ValueProblem("a path cannot be empty") }
+      guard !text.utf8.contains(0) else { throw ValueProblem("a path cannot hold a NUL byte") }
+      return .string(text)
+    case .reference:
+      return .string(try TextRule.name.normalised(text))
+    case .list(let element):
+      guard text.hasPrefix("["), text.hasSuffix("]") else { return .list([try element.parse(text)]) }
+      var values: [Value] = []
+      for part in text.dropFirst().dropLast().split(separator: ",") {
+        values.append(try element.parse(String(part.drop { $0 == " " })))
+      }
+      return .list(values)
+    case .map:
+      throw ValueProblem("`\(text)` is not a mapping", suggestion: "write names and values, one a line")
+    }
+  }
+
+  /// The kind in words, with its article: `a size such as 2 GiB`.
+  public var explanation: String {
+    switch self {
+    case .text(let rule): rule.explanation
+    case .integer(let range):
+      range.upperBound == .max
+        ? "a whole number, at least \(range.lowerBound)"
+        : "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .boolean: "true or false"
+    case .size: "a size such as 2 GiB"
+    case .duration: "a time such as 90 s or 5 min"
+    case .enumeration(let names): "one of \(names.listed)"
+    case .path: "a path"
+    case .reference(let collection): "the name of one of the stack's `\(collection)`"
+    case .list(let element): "a list; each is \(element.explanation)"
+    case .map: "a mapping from names to plain values"
+    }
+  }
+
+  private static func outOfRange(_ number: Int, _ range: ClosedRange<Int>) -> ValueProblem {
+    number < range.lowerBound
+      ? ValueProblem("\(number) is too small", suggestion: "the least is \(range.lowerBound)")
+      : ValueProblem("\(number) is too large", suggestion: "the most is \(range.upperBound)")
+  }
+}
+
+/// Times as the spec writes them.
+enum Duration {
+  private static let units = [("s", 1), ("min", 60), ("h", 3600)]
+
+  static func parse(_ text: String) throws(ValueProblem) -> Int {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    let unit = text.dropFirst(digits.count).drop { $0 == " " }
+    guard let number = Int(digits) else {
+      throw ValueProblem("`\(text)` is not a time", suggestion: "write a number and a unit, such as 90 s")
+    }
+    guard !unit.isEmpty else {
+      throw ValueProblem("a time needs a unit", suggestion: "write \(number) s or \(number) min")
+    }
+    guard let factor = units.first(where: { $0.0 == unit })?.1 else {
+      throw ValueProblem("`\(unit)` is not a unit of time", suggestion: "units are s, min and h")
+    }
+    let (seconds, overflow) = number.multipliedReportingOverflow(by: factor)
+    guard !overflow, seconds <= 365 * 24 * 3600 else {
+      throw ValueProblem("`\(text)` is too long", suggestion: "the most is a year")
+    }
+    return seconds
+  }
+}
+
+extension [String] {
+  /// `a, b or c`.
+  var listed: String {
+    count < 2 ? joined() : dropLast().joined(separator: ", ") + " or " + self[count - 1]
+  }
+}
+
+extension String {
+  /// The noun with `a` or `an` before it.
+  package var withArticle: String { (first.map("aeiou".contains) ?? false ? "an " : "a ") + self }
+}

@@ -1,0 +1,60 @@
+import Testing
+
+@testable import Vocabulary
+
+@Suite("values")
+struct ValueTypeTests {
+  static let cases: [(ValueType, String, Value)] = [
+    (.boolean, "true", .boolean(true)),
+    (.integer(1...8), "8", .integer(8)),
+    (.size(granularity: 1024), "2 MiB", .bytes(2 << 20)),
+    (.duration, "5 min", .seconds(300)),
+    (.enumeration(["kvm", "qemu"]), "qemu", .string("qemu")),
+    (.path, "/srv/vms", .string("/srv/vms")),
+    (.text(.macAddress), "52:54:00:AB:cd:01", .string("52:54:00:ab:cd:01")),
+    (.text(.uuid), "2B1D3C64-6f0e-5a3b-9f1e-0a6c1c7e9d42", .string("2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d42")),
+    (.list(of: .enumeration(["hd", "network"])), "[network, hd]", .list([.string("network"), .string("hd")])),
+    (.list(of: .enumeration(["hd", "network"])), "hd", .list([.string("hd")])),
+  ]
+
+  @Test("a text becomes a value, and the value's text the value again", arguments: cases)
+  func parses(type: ValueType, text: String, value: Value) throws {
+    #expect(try type.parse(text) == value)
+    #expect(try type.parse(value.description) == value)
+  }
+
+  static let mistakes: [(ValueType, String, String)] = [
+    (.boolean, "yes", "`yes` is neither true nor false"),
+    (.integer(1...8), "9", "9 is too large"),
+    (.integer(1...8), "0", "0 is too small"),
+    (.integer(1...8), "many", "`many` is not a whole number"),
+    (.duration, "5", "a time needs a unit"),
+    (.duration, "5 weeks", "`weeks` is not a unit of time"),
+    (.duration, "99999999 h", "`99999999 h` is too long"),
+    (.enumeration(["kvm", "qemu", "xen"]), "lxc", "`lxc` is not one of kvm, qemu or xen"),
+    (.path, "", "a path cannot be empty"),
+    (.text(.macAddress), "52:54:00:12:34", "`52:54:00:12:34` is not a MAC address such as 52:54:00:12:34:56"),
+    (.text(.macAddress), "53:54:00:12:34:56", "`53:54:00:12:34:56` is not a MAC address such as 52:54:00:12:34:56"),
+    (.text(.name), "a/b", "`a/b` is not a name"),
+    (.text(.name), "", "`` is not a name"),
+    (.text(.name), "-x", "`-x` is not a name"),
+    (.text(.diskTarget), "vda1", "`vda1` is not a disk target such as vda"),
+    (.text(.sha256), "abc", "`abc` is not a SHA-256 checksum"),
+  ]
+
+  @Test("what is no value of its kind is refused with the reason", arguments: mistakes)
+  func refuses(type: ValueType, text: String, message: String) {
+    do {
+      let value = try type.parse(text)
+      Issue.record("\(text) became \(value)")
+    } catch {
+      #expect(error.message == message)
+    }
+  }
+
+  @Test("sizes are rounded up to what libvirt can hold")
+  func roundsUp() throws {
+    #expect(try ValueType.size(granularity: 1024).parse("1025 B") == .bytes(2048))
+    #expect(try ValueType.size(granularity: 512).parse("1 B") == .bytes(512))
+  }
+}
