@@ -1,0 +1,89 @@
+// Looking at a base image and for its copy in a pool, without reading more of it than is needed.
+
+import Crypto
+import DiskImage
+import Glibc
+
+/// Observes one base image.
+struct BaseImageReader: Sendable {
+  let image: InventoryRequest.BaseImage
+  let references: ReferencePolicy
+
+  func observe() -> ObservedBaseImage {
+    let source = readSource()
+    guard let copy = image.copy else { return ObservedBaseImage(source: source, sha256: image.sha256) }
+    if let sha256 = image.sha256 {
+      let formats = image.format.map { [$0] } ?? ImageFormat.allCases
+      let existing = formats.map { copy.path(sha256: sha256, format: $0) }.first(where: exists)
+      return ObservedBaseImage(source: source, sha256: sha256, copy: existing)
+    }
+    guard case .image(let chain) = source else { return ObservedBaseImage(source: source) }
+    if let known = knownChecksum(of: chain.top, in: copy) {
+      return ObservedBaseImage(source: source, sha256: known, copy: copy.path(sha256: known, format: chain.top.format))
+    }
+    do {
+      let sha256 = try checksum(of: image.source)
+      let path = copy.path(sha256: sha256, format: chain.top.format)
+      return ObservedBaseImage(source: source, sha256: sha256, copy: exists(path) ? path : nil)
+    } catch {
+      return ObservedBaseImage(source: .unusable(error))
+    }
+  }
+
+  /// The source, refused when it is another format than the spec says or than an image can be.
+  private func readSource() -> ObservedFile {
+    do {
+      let chain = try BackingChain.read(path: image.source, format: image.format, references: references)
+      if let looksLike = chain.top.looksLike, chain.top.format == .raw {
+        return .unusable(.notA(.raw, path: image.source, looksLike: looksLike))
+      }
+      return .image(chain)
+    } catch {
+      return ObservedFile(error, at: image.source)
+    }
+  }
+
+  /// The checksum of a copy that was made from the source as it is now: a copy keeps the length and the time of
+  /// modification of what it was made from.
+  private func knownChecksum(of source: ImageInfo, in copy: InventoryRequest.Copy) -> String? {
+    guard let directory = opendir(copy.folder) else { return nil }
+    defer { closedir(directory) }
+    let prefix = "\(copy.name)-"
+    let suffix = ".\(source.format.rawValue)"
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { continue }
+      let sha256 = String(name.dropFirst(prefix.count).dropLast(suffix.count))
+      guard sha256.utf8.count == 64 else { continue }
+      var status = stat()
+      guard stat("\(copy.folder)/\(name)", &status) == 0 else { continue }
+      let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+      if UInt64(status.st_size) == source.fileLength, modified == source.modified { return sha256 }
+    }
+    return nil
+  }
+
+  private func exists(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0
+  }
+
+  private func checksum(of path: String) throws(ImageError) -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .io(operation: "open", path: path, errno: errno) }
+    defer { close(descriptor) }
+    var hash = SHA256()
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    while true {
+      let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw .io(operation: "read", path: path, errno: errno) }
+      if count == 0 { break }
+      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+    return hexadecimal(hash.finalize())
+  }
+}

@@ -1,0 +1,142 @@
+// The observed state of a host as a value: what libvirt holds, and what the image files on disk are.
+
+public import DiskImage
+public import XMLTree
+
+/// What was found on a host.
+///
+/// A value without handles: a plan is made from it alone, and tests make it from documents.
+public struct Inventory: Sendable {
+  public var host: Host
+  /// Every domain on the connection, by name.
+  public var domains: [String: ObservedDomain]
+  /// Every storage pool, by name; nil where the driver has no storage pools.
+  public var pools: [String: ObservedPool]?
+  /// The virtual networks by name, and whether each is active; nil where the driver has none, or nobody asked.
+  public var networks: [String: Bool]?
+  /// The files that were asked for and the disks of the domains that were asked for, by absolute path.
+  public var files: [String: ObservedFile]
+  /// The base images that were asked for, by the path of their source.
+  public var baseImages: [String: ObservedBaseImage]
+  /// Objects that could not be read; a plan is made without them and says so.
+  public var failures: [Failure]
+
+  public init(
+    host: Host, domains: [String: ObservedDomain] = [:], pools: [String: ObservedPool]? = nil,
+    networks: [String: Bool]? = nil, files: [String: ObservedFile] = [:],
+    baseImages: [String: ObservedBaseImage] = [:], failures: [Failure] = []
+  ) {
+    self.host = host
+    self.domains = domains
+    self.pools = pools
+    self.networks = networks
+    self.files = files
+    self.baseImages = baseImages
+    self.failures = failures
+  }
+
+  /// What the connection is and can do.
+  public struct Host: Sendable, Hashable {
+    public var uri: String
+    /// The guests that the host can run; nil when no question needed the answer.
+    public var capabilities: Capabilities?
+
+    public init(uri: String, capabilities: Capabilities? = nil) {
+      self.uri = uri
+      self.capabilities = capabilities
+    }
+  }
+
+  /// Something that could not be read.
+  public struct Failure: Sendable, Hashable {
+    /// `domain web`.
+    public var subject: String
+    public var message: String
+
+    public init(subject: String, message: String) {
+      self.subject = subject
+      self.message = message
+    }
+  }
+}
+
+/// A domain as libvirt holds it.
+public struct ObservedDomain: Sendable, Hashable {
+  /// What the guest is doing; libvirt's `virDomainState` in fewer words.
+  public enum State: String, Sendable, Hashable, Codable {
+    case running
+    case paused
+    case stopped
+    /// Stopped, shutting down, crashed, suspended by power management: neither running nor simply stopped.
+    case other
+  }
+
+  public var name: String
+  public var uuid: String
+  public var state: State
+  /// Whether there is a QEMU process.
+  public var isActive: Bool
+  /// Whether there is a stored definition; a transient domain has none.
+  public var isPersistent: Bool
+  public var autostart: Bool
+  /// Whether the next start resumes a saved memory image, with the definition of then.
+  public var hasManagedSave: Bool
+  /// The stored definition.
+  public var inactive: XMLElement
+  /// What runs now, where something does.
+  public var running: XMLElement?
+
+  public init(
+    name: String, uuid: String, state: State, isActive: Bool, isPersistent: Bool = true, autostart: Bool = false,
+    hasManagedSave: Bool = false, inactive: XMLElement, running: XMLElement? = nil
+  ) {
+    self.name = name
+    self.uuid = uuid
+    self.state = state
+    self.isActive = isActive
+    self.isPersistent = isPersistent
+    self.autostart = autostart
+    self.hasManagedSave = hasManagedSave
+    self.inactive = inactive
+    self.running = running
+  }
+}
+
+/// A storage pool as libvirt holds it.
+public struct ObservedPool: Sendable, Hashable {
+  public var name: String
+  /// The folder, for pools that have one.
+  public var path: String?
+  public var isActive: Bool
+
+  public init(name: String, path: String?, isActive: Bool) {
+    self.name = name
+    self.path = path
+    self.isActive = isActive
+  }
+}
+
+/// What is at a path.
+public enum ObservedFile: Sendable, Equatable {
+  case missing
+  case folder
+  /// An image with what it is backed by, the top first.
+  case image(BackingChain)
+  /// Something that cannot be used, and why.
+  case unusable(ImageError)
+}
+
+/// A base image: its source, and its copy in a pool.
+public struct ObservedBaseImage: Sendable, Equatable {
+  public var source: ObservedFile
+  /// Lower-case hexadecimal; nil when there was no need to know.
+  public var sha256: String?
+  /// The copy in the pool that carries the checksum in its name, where there is one.
+  public var copy: String?
+
+  public init(source: ObservedFile, sha256: String? = nil, copy: String? = nil) {
+    self.source = source
+    self.sha256 = sha256
+    self.copy = copy
+  }
+}

@@ -1,0 +1,152 @@
+// Reading a host: one listing, one definition a domain, a few kilobytes a disk image, side by side.
+
+import BlockingWork
+import DiskImage
+public import Libvirt
+import XMLTree
+
+extension Inventory {
+  /// Looks at a host. Nothing is changed, no guest is waited for.
+  ///
+  /// - Throws: ``LibvirtError`` when the connection does not answer. What cannot be read of a single object is among
+  ///   the inventory's files or failures.
+  public static func read(
+    _ request: InventoryRequest, from connection: LibvirtConnection
+  ) async throws -> Inventory {
+    let pool = BlockingPool(name: "inventory", threads: 4)
+    async let images = observe(request.baseImages, allowing: request, on: pool)
+    async let pools = request.needsPools ? storagePools(of: connection) : nil
+    async let networks = request.needsNetworks ? ifSupported { try await connection.networks() } : nil
+    let listing = try await connection.domainRecords { record in
+      (name: record.name, domain: Result { try ObservedDomain(record: record) })
+    }
+    var inventory = Inventory(host: Host(uri: connection.uri))
+    inventory.failures = listing.failures.map { Failure(subject: "domain \($0.name)", message: "\($0.error)") }
+    for name in connection.unresponsiveDomains {
+      inventory.failures.append(
+        Failure(subject: "domain \(name)", message: "QEMU does not answer: the state shown is the last one known"))
+    }
+    for (name, domain) in listing.records {
+      switch domain {
+      case .success(let domain): inventory.domains[name] = domain
+      case .failure(let error):
+        inventory.failures.append(Failure(subject: "domain \(name)", message: "\(error)"))
+      }
+    }
+    if !request.domains.isSubset(of: inventory.domains.keys) {
+      let document = try await connection.capabilities()
+      inventory.host.capabilities = (try? XMLElement.parse(document)).map(Capabilities.init)
+    }
+    let files = FileQuestion.all(request, of: inventory.domains)
+    for (question, result) in zip(files, await pool.map(files) { $0.answer() }) {
+      inventory.files[question.path] = try result.get()
+    }
+    for (image, observed) in try await images {
+      inventory.baseImages[image.source] = observed
+      if let copy = observed.copy {
+        let question = FileQuestion(path: copy, format: nil, references: .anywhere)
+        inventory.files[copy] = try await pool.run { question.answer() }
+      }
+    }
+    inventory.pools = try await pools
+    inventory.networks = try await networks
+    return inventory
+  }
+
+  /// The storage pools; nil where the driver has none.
+  private static func storagePools(of connection: LibvirtConnection) async throws -> [String: ObservedPool]? {
+    guard let records = try await ifSupported({ try await connection.storagePoolRecords() }) else { return nil }
+    return records.reduce(into: [:]) { pools, record in
+      let path = (try? XMLElement.parse(record.inactiveXML))?.value(at: "target/path")
+      pools[record.name] = ObservedPool(name: record.name, path: path, isActive: record.isActive)
+    }
+  }
+
+  /// What a driver answers; nil from one that does not have such objects.
+  private static func ifSupported<R: Sendable>(_ body: () async throws -> R) async throws -> R? {
+    do {
+      return try await body()
+    } catch let error as LibvirtError where error.isUnsupported {
+      return nil
+    }
+  }
+
+  private static func observe(
+    _ images: [InventoryRequest.BaseImage], allowing request: InventoryRequest, on pool: BlockingPool
+  ) async throws -> [(InventoryRequest.BaseImage, ObservedBaseImage)] {
+    let references = ReferencePolicy(allowedFolders: request.allowedFolders)
+    let results = await pool.map(images) { BaseImageReader(image: $0, references: references).observe() }
+    return try zip(images, results).map { ($0, try $1.get()) }
+  }
+}
+
+extension ObservedDomain {
+  /// A domain from what libvirt says of it.
+  init(record: DomainRecord) throws {
+    self.init(
+      name: record.name, uuid: record.uuid, state: State(record.state), isActive: record.isActive,
+      isPersistent: record.isPersistent, autostart: record.autostart, hasManagedSave: record.hasManagedSave,
+      inactive: try XMLElement.parse(record.inactiveXML),
+      running: try record.runningXML.map { try XMLElement.parse($0) })
+  }
+}
+
+extension ObservedDomain.State {
+  init(_ state: DomainState) {
+    switch state {
+    case .running, .blocked: self = .running
+    case .paused: self = .paused
+    case .shutOff: self = .stopped
+    default: self = .other
+    }
+  }
+}
+
+/// A path to look at, and how.
+private struct FileQuestion: Sendable {
+  var path: String
+  /// The declared format; nil for a folder, or for a file whose first bytes decide.
+  var format: ImageFormat?
+  var references: ReferencePolicy
+
+  /// Every file that a request and the disks of its domains ask about.
+  static func all(_ request: InventoryRequest, of domains: [String: ObservedDomain]) -> [FileQuestion] {
+    let gated = ReferencePolicy(allowedFolders: request.allowedFolders)
+    var questions: [String: FileQuestion] = [:]
+    for (path, format) in request.files {
+      questions[path] = FileQuestion(path: path, format: format, references: gated)
+    }
+    for name in request.domains {
+      guard let domain = domains[name] else { continue }
+      for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
+        for disk in definition.first("devices")?.all("disk") ?? [] {
+          guard let path = disk.value(at: "source/@file") ?? disk.value(at: "source/@dev") else { continue }
+          let format = disk.value(at: "driver/@type").flatMap(ImageFormat.init(rawValue:))
+          // QEMU follows this chain whatever the spec allows, and a guest cannot write the header of its own qcow2.
+          questions[path, default: FileQuestion(path: path, format: format, references: .anywhere)].references =
+            .anywhere
+        }
+      }
+    }
+    return Array(questions.values)
+  }
+
+  func answer() -> ObservedFile {
+    do {
+      return .image(try BackingChain.read(path: path, format: format, references: references))
+    } catch {
+      return ObservedFile(error, at: path)
+    }
+  }
+}
+
+extension ObservedFile {
+  /// What an error says about the file at a path.
+  init(_ error: ImageError, at path: String) {
+    switch error {
+    case .notFound(let missing) where missing == path: self = .missing
+    case .notAnImageFile(let file, .directory) where file == path: self = .folder
+    default: self = .unusable(error)
+    }
+  }
+}

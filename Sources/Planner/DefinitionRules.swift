@@ -1,0 +1,61 @@
+// Rules between the parts of a definition: what libvirt would refuse is settled where that is harmless, and refused here,
+// with its place in the spec, where it is not.
+
+import Inventory
+import Spec
+import Vocabulary
+import XMLTree
+
+extension DomainPlanning {
+  /// Applies the rules, once fields and devices are planned.
+  mutating func settleDefinition() {
+    settleBootOrder()
+    settleAudio()
+    checkBoard()
+    checkTargets()
+  }
+
+  /// A boot order of devices and `os/boot`, where libvirt writes `hd` for definitions with neither, exclude each other.
+  private mutating func settleBootOrder() {
+    let devices = spec.members("disks") + spec.members("interfaces")
+    guard devices.contains(where: { $0["boot-order"] != nil }) else { return }
+    xml.update("os") { $0.removeAll("boot") }
+  }
+
+  /// libvirt adds the sound of a SPICE display by itself, and refuses it once that display is gone.
+  private mutating func settleAudio() {
+    guard let devices = xml.first("devices"),
+      devices.all("audio").contains(where: { $0[attribute: "type"] == "spice" }),
+      !devices.all("graphics").contains(where: { $0[attribute: "type"] == "spice" })
+    else { return }
+    xml.update("devices") { $0.removeAll("audio") { $0[attribute: "type"] == "spice" } }
+  }
+
+  /// Another board has other buses, so that no address that the devices have would mean anything.
+  private mutating func checkBoard() {
+    guard let observed, let machine = spec.settings["machine"],
+      let old = observed.inactive.value(at: "os/type/@machine"), let new = xml.value(at: "os/type/@machine"),
+      let board = board(old), let other = self.board(new), board != other
+    else { return }
+    builder.fail(
+      "cannot-change", "machine is \(old) and cannot become \(machine.value), a board with other buses",
+      at: machine.range, subject: object, suggestion: "only a new domain can have it")
+  }
+
+  private func board(_ machine: String) -> String? {
+    ["q35", "pc"].first { MachineType.isOne(machine, of: $0) }
+  }
+
+  /// Two disks cannot have one target; a disk that was there before has one even where the spec says none.
+  private mutating func checkTargets() {
+    let targets = (xml.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: "target/@dev") }
+    for disk in spec.members("disks") {
+      guard let setting = disk.settings["target"], let target = setting.value.string,
+        targets.count(where: { $0 == target }) > 1
+      else { continue }
+      builder.fail(
+        "conflict", "another disk of the domain has the target \(target) already", at: setting.range, subject: object,
+        suggestion: "choose another one, or give that disk a `target` of its own")
+    }
+  }
+}

@@ -1,0 +1,95 @@
+// Which device of a definition is which entry of the spec: by its alias, or on first sight by what it is.
+
+import Spec
+import Vocabulary
+import XMLTree
+
+/// Matches entries of a collection with the devices of a definition, each device once.
+struct DeviceMatcher {
+  private let rule: DeviceRule
+  private let kind: String
+  /// The kind's devices that no entry has claimed, by their index among the children of `devices`.
+  private(set) var unclaimed: [(index: Int, element: XMLElement)]
+
+  init(_ rule: DeviceRule, kind: String, in domain: XMLElement) {
+    self.rule = rule
+    self.kind = kind
+    unclaimed = []
+    for (index, node) in (domain.first("devices")?.children ?? []).enumerated() {
+      if let element = node.element, rule.matches(element) { unclaimed.append((index, element)) }
+    }
+  }
+
+  /// The device that carries the entry's key.
+  mutating func claim(bearing device: ObjectSpec) -> Int? {
+    switch rule.identity {
+    case .alias:
+      let alias = DeviceIdentity.alias(kind: kind, key: device.name)
+      return claim { $0.value(at: "alias/@name") == alias }
+    case .type:
+      return claim { $0[attribute: "type"] == device["type"]?.string }
+    }
+  }
+
+  /// A device without a key of Vireo's that is what the entry describes.
+  ///
+  /// - Parameters:
+  ///   - file: the file that the entry's disk is to have.
+  ///   - ownedByVireo: whether the domain has been applied before: its disks and interfaces have their keys then.
+  mutating func adopt(_ device: ObjectSpec, file: String?, ownedByVireo: Bool) -> Int? {
+    switch kind {
+    case "disk":
+      if let file, let index = claimForeign({ DiskSource.path(of: $0) == file }) { return index }
+      guard let target = device["target"]?.string else { return nil }
+      return claimForeign { $0.value(at: "target/@dev") == target }
+    case "interface":
+      if let mac = device["mac"]?.string { return claimForeign { $0.value(at: "mac/@address")?.lowercased() == mac } }
+      guard !ownedByVireo, let source = Self.source(of: device) else { return nil }
+      return claimForeign { element in
+        element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
+      }
+    default:
+      // Serial ports and the like have no identity but their order.
+      return claimForeign { _ in true }
+    }
+  }
+
+  /// The key of a device that left the spec: its alias is Vireo's, or the record has it.
+  func key(of element: XMLElement, among collection: String, in record: OwnershipRecord?) -> String? {
+    switch rule.identity {
+    case .alias:
+      let prefix = DeviceIdentity.alias(kind: kind, key: "")
+      guard let alias = element.value(at: "alias/@name"), alias.hasPrefix(prefix) else { return nil }
+      let key = String(alias.dropFirst(prefix.count))
+      return record?.fields.keys.contains { $0.hasPrefix("\(collection).\(key).") } ?? false ? key : nil
+    case .type:
+      let type = element[attribute: "type"]
+      return record?.fields.first { name, value in
+        name.hasPrefix(collection + ".") && name.hasSuffix(".type") && value == type
+      }.map { String($0.key.dropFirst(collection.count + 1).dropLast(".type".count)) }
+    }
+  }
+
+  private mutating func claim(_ matches: (XMLElement) -> Bool) -> Int? {
+    guard let position = unclaimed.firstIndex(where: { matches($0.element) }) else { return nil }
+    return unclaimed.remove(at: position).index
+  }
+
+  /// Claims a device that does not carry another entry's key.
+  private mutating func claimForeign(_ matches: (XMLElement) -> Bool) -> Int? {
+    let prefix = DeviceIdentity.alias(kind: kind, key: "")
+    return claim { element in
+      !(element.value(at: "alias/@name")?.hasPrefix(prefix) ?? false) && matches(element)
+    }
+  }
+
+  private static func source(of device: ObjectSpec) -> (type: String, path: XMLPath, value: String?)? {
+    guard let type = device["type"]?.string else { return nil }
+    switch type {
+    case "network": return (type, "source/@network", device["network"]?.string)
+    case "bridge": return (type, "source/@bridge", device["bridge"]?.string)
+    case "direct": return (type, "source/@dev", device["direct"]?.string)
+    default: return (type, "source/@none", nil)
+    }
+  }
+}

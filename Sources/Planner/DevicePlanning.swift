@@ -1,0 +1,194 @@
+// Planning a domain's devices: matching what the spec declares with what the definition has, then field by field.
+
+import Spec
+import Vocabulary
+import XMLTree
+
+extension DomainPlanning {
+  /// Plans the devices of every kind.
+  mutating func planDevices() {
+    for collection in Vocabulary.domain.collections {
+      guard let rule = collection.type.device else { continue }
+      planDevices(of: collection, rule)
+    }
+  }
+
+  private mutating func planDevices(of collection: ObjectType.Collection, _ rule: DeviceRule) {
+    var matcher = DeviceMatcher(rule, kind: collection.type.name, in: xml)
+    let declared = spec.members(collection.key)
+    // First those that carry their key, then those that are adopted by what they look like.
+    var places = declared.map { matcher.claim(bearing: $0) }
+    for (index, device) in declared.enumerated() where places[index] == nil {
+      let file = device.type.name == "disk" ? desiredPath(of: device) : nil
+      places[index] = matcher.adopt(device, file: file, ownedByVireo: record != nil)
+    }
+    var planned = xml.first("devices")?.children ?? []
+    var added: [XMLElement] = []
+    var isChanged = false
+    for (device, place) in zip(declared, places) {
+      let current = place.flatMap { planned[$0].element }
+      let element = plan(device, in: collection, rule, current: current)
+      if let place {
+        guard element != current else { continue }
+        planned[place] = .element(element)
+        isChanged = true
+      } else {
+        added.append(element)
+      }
+    }
+    let removed = removals(in: collection, rule, matcher)
+    // Nearly always so, and building the list of all devices anew would be most of the work.
+    guard isChanged || !added.isEmpty || !removed.isEmpty else { return }
+    let serials = xml.first("devices")?.all("serial")
+    xml.update("devices") { element in
+      element.children = planned.enumerated().filter { !removed.contains($0.offset) }.map(\.element)
+      for device in added { element.insertBesideSiblings(device) }
+      // libvirt writes the first serial port down as a console too, and makes that element anew when it is missing.
+      if rule.element == "serial", element.all("serial") != serials {
+        element.removeAll("console") { $0.first("target")?[attribute: "type"] ?? "serial" == "serial" }
+      }
+    }
+  }
+
+  /// One device: the element that the definition shall have.
+  private mutating func plan(
+    _ device: ObjectSpec, in collection: ObjectType.Collection, _ rule: DeviceRule, current: XMLElement?
+  ) -> XMLElement {
+    let key = "\(collection.key).\(device.name)"
+    let isNew = current == nil
+    var element = current ?? rule.template
+    let identity = deviceIdentity(of: device, rule)
+    var fieldChanges: [FieldChange] = []
+    let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
+    for field in device.type.fields {
+      guard let setting = device.settings[field.name] else {
+        if isNew, let lens = field.lens, let initial = field.initial { lens.put(initial, into: &element) }
+        if !isNew { takeBack(field, of: key, in: &element, into: &fieldChanges) }
+        continue
+      }
+      let name = "\(key).\(device.type.displayName(of: field))"
+      if field.isRecorded { owned.fields["\(key).\(field.name)"] = setting.value.description }
+      // The format of a snapshot's overlay is the snapshot's.
+      guard let lens = field.lens, !(isSnapshot && field.name == "format") else { continue }
+      let old = lens.get(element)
+      expectations.append(Expectation(field: name, value: setting.value, device: identity, entry: field.name))
+      if isNew {
+        lens.put(setting.value, into: &element)
+      } else if !field.matches(desired: setting.value, stored: old) {
+        guard mayChange(field, name: name, of: device, old: old, to: setting) else { continue }
+        fieldChanges.append(
+          FieldChange(
+            name, old: old, new: setting.value, effect: effect(of: field),
+            reason: reason("\(key).\(field.name)", setting.value), range: setting.range))
+        lens.put(setting.value, into: &element)
+      } else {
+        noteOwnership(name, setting, key: "\(key).\(field.name)")
+        notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
+      }
+    }
+    if isNew {
+      complete(device, &element)
+      if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
+    }
+    if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }
+    if rule.identity == .alias { element.set(identity.value, at: "alias/@name") }
+    if isNew {
+      planAddition(of: device, key: key, element, identity)
+    } else {
+      changes += fieldChanges
+      if let running = observed?.running, identity.find(in: running) == nil, record != nil,
+        current.map({ identity.isMet(by: $0) }) ?? false
+      {
+        pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
+      }
+    }
+    return element
+  }
+
+  private func deviceIdentity(of device: ObjectSpec, _ rule: DeviceRule) -> DeviceIdentity {
+    let value =
+      switch rule.identity {
+      case .alias: DeviceIdentity.alias(kind: device.type.name, key: device.name)
+      case .type: device["type"]?.string ?? device.name
+      }
+    return DeviceIdentity(element: rule.element, identity: rule.identity, value: value)
+  }
+
+  /// A device's field that the spec does not name any more goes back to its default, if it was Vireo's.
+  private mutating func takeBack(
+    _ field: Field, of key: String, in element: inout XMLElement, into changes: inout [FieldChange]
+  ) {
+    guard let lens = field.lens, !field.staysWhenDropped, record?.fields["\(key).\(field.name)"] != nil else { return }
+    let old = lens.get(element)
+    guard let old, old != field.initial, old != .boolean(false) else { return }
+    changes.append(
+      FieldChange(
+        "\(key).\(field.name)", old: old, new: field.initial, effect: effect(of: field), reason: .dropped,
+        range: spec.range))
+    lens.put(field.initial, into: &element)
+  }
+
+  private mutating func mayChange(
+    _ field: Field, name: String, of device: ObjectSpec, old: Value?, to setting: Setting
+  ) -> Bool {
+    // The format in the definition may be put right where the file is of the format that the spec says.
+    guard effect(of: field) >= .replace, field.name != "format" || !formatAgrees(device, setting) else { return true }
+    builder.fail(
+      "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
+      at: setting.range, subject: object, suggestion: "declare a new \(device.type.name) beside it")
+    return false
+  }
+
+  /// Values of a new device that the spec leaves out.
+  private func complete(_ device: ObjectSpec, _ element: inout XMLElement) {
+    switch device.type.name {
+    case "disk": completeDisk(device, &element)
+    case "interface":
+      if device["mac"] == nil {
+        let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
+        element.set(mac, at: "mac/@address")
+      }
+    default: break
+    }
+  }
+
+  private mutating func planAddition(
+    of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity
+  ) {
+    let isLive = observed?.isActive ?? false && observed?.running.map { canPlugIn(element, into: $0) } ?? false
+    if isLive { attachments.append((key, identity)) }
+    let effect: Effect = isLive ? .live : observed?.isActive ?? false ? .nextBoot : .define
+    changes.append(
+      FieldChange(
+        key, new: .string(DeviceSummary.text(device, element)), effect: effect, reason: reason(forNew: key),
+        detail: device.type.name == "disk" ? DiskSource.path(of: element) : nil, range: device.range))
+  }
+
+  /// A device that the last apply had and the host has no more was taken away behind Vireo's back.
+  private func reason(forNew key: String) -> FieldChange.Reason {
+    record?.fields.keys.contains { $0.hasPrefix(key + ".") } ?? false ? .drift : .spec
+  }
+
+  /// Indices of devices that leave the domain because they left the spec; others that nobody declared are told.
+  private mutating func removals(
+    in collection: ObjectType.Collection, _ rule: DeviceRule, _ matcher: DeviceMatcher
+  ) -> Set<Int> {
+    var removed: Set<Int> = []
+    for (index, element) in matcher.unclaimed {
+      if let key = matcher.key(of: element, among: collection.key, in: record) {
+        removed.insert(index)
+        let effect: Effect = observed?.isActive ?? false ? .nextBoot : .define
+        changes.append(
+          FieldChange(
+            "\(collection.key).\(key)", old: .string(DeviceSummary.text(element)), effect: effect, reason: .dropped,
+            detail: rule.element == "disk" ? "the file stays" : nil, range: spec.range))
+      } else if ["disk", "interface"].contains(rule.element) {
+        builder.note(
+          "undeclared-device",
+          "has \(rule.element.withArticle) that the spec does not declare: \(DeviceSummary.text(element))",
+          subject: object, suggestion: "it is left alone")
+      }
+    }
+    return removed
+  }
+}

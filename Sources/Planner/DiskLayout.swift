@@ -1,0 +1,42 @@
+// Where the files of a stack are: pools, copies of base images, disks.
+
+import DiskImage
+import Inventory
+import Spec
+import Vocabulary
+
+/// Where a stack's files are, from the spec alone.
+struct DiskLayout {
+  let spec: StackSpec
+
+  /// The pool that a new disk's file is made in.
+  func pool(of disk: ObjectSpec) -> ObjectSpec? {
+    if let name = disk["pool"]?.string { return spec.pool(name) }
+    return spec.pools.count == 1 ? spec.pools[0] : nil
+  }
+
+  /// The file of a disk that Vireo makes.
+  ///
+  /// The dot keeps the names apart: a disk's key has none, so that no two pairs of domain and disk share a file.
+  func path(of disk: ObjectSpec, domain: String) -> String? {
+    guard let folder = pool(of: disk)?["path"]?.string else { return nil }
+    return Self.path(in: folder, "\(domain).\(disk.name).\(format(of: disk).rawValue)")
+  }
+
+  func format(of disk: ObjectSpec) -> ImageFormat {
+    disk["format"]?.string.flatMap(ImageFormat.init(rawValue:)) ?? .qcow2
+  }
+
+  /// What to ask the inventory about a base image.
+  func request(for image: ObjectSpec) -> InventoryRequest.BaseImage? {
+    guard let source = image["source"]?.string else { return nil }
+    let folder = image["pool"]?.string.flatMap(spec.pool)?["path"]?.string
+    return InventoryRequest.BaseImage(
+      source: source, format: image["format"]?.string.flatMap(ImageFormat.init(rawValue:)),
+      sha256: image["sha256"]?.string, copy: folder.map { .init(folder: $0, name: image.name) })
+  }
+
+  static func path(in folder: String, _ name: String) -> String {
+    folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+  }
+}

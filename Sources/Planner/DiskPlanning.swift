@@ -1,0 +1,280 @@
+// Planning the files that disks are: made, found, grown, or left alone because something stands in the way.
+
+import Diagnostics
+import DiskImage
+import Inventory
+import Spec
+import Vocabulary
+import XMLTree
+
+extension DomainPlanning {
+  private var layout: DiskLayout { DiskLayout(spec: builder.spec) }
+
+  /// The file that a disk is to have; nil for an empty tray.
+  func desiredPath(of disk: ObjectSpec) -> String? {
+    if let source = disk["source"]?.string { return source }
+    guard disk["device"] == .string("cdrom") else { return layout.path(of: disk, domain: spec.name) }
+    return base(of: disk)?.path
+  }
+
+  private func base(of disk: ObjectSpec) -> BaseImage? {
+    disk["image"]?.string.flatMap(builder.spec.image).flatMap { BaseImage($0, in: builder) }
+  }
+
+  private func isMadeByVireo(_ disk: ObjectSpec) -> Bool {
+    disk["source"] == nil && disk["device"] != .string("cdrom")
+  }
+
+  /// Plans a disk's file and puts it into the disk's element.
+  ///
+  /// - Returns: whether the disk stands on a snapshot's overlay, which stays as it is.
+  mutating func planFile(
+    of disk: ObjectSpec, key: String, current: XMLElement?, into element: inout XMLElement
+  ) -> Bool {
+    guard let path = desiredPath(of: disk) else {
+      if let medium = current.flatMap(DiskSource.path), disk["image"] == nil {
+        changeSource(of: disk, key: key, from: medium, to: nil)
+        DiskSource.put(nil, into: &element)
+      }
+      return false
+    }
+    if isMadeByVireo(disk) { owned.fields["\(key).file"] = path }
+    if disk["device"] != .string("cdrom"), disk["read-only"] != .boolean(true),
+      let other = uses.other(than: spec.name, using: path)
+    {
+      builder.fail(
+        "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.settings["source"]?.range ?? disk.range,
+        subject: object, suggestion: "two guests that write to one disk destroy it: give each its own")
+      return false
+    }
+    guard let current, let old = DiskSource.path(of: current) else {
+      if current != nil { changeSource(of: disk, key: key, from: nil, to: path) }
+      DiskSource.put(path, into: &element)
+      planNewFile(of: disk, key: key, at: path)
+      return false
+    }
+    if old == path {
+      planFoundFile(of: disk, key: key, at: path, current: current)
+      return false
+    }
+    return planOtherFile(of: disk, key: key, current: current, from: old, to: path, into: &element)
+  }
+
+  /// The disk has another file than the spec would give it.
+  private mutating func planOtherFile(
+    of disk: ObjectSpec, key: String, current: XMLElement, from old: String, to path: String,
+    into element: inout XMLElement
+  ) -> Bool {
+    if case .image(let chain)? = builder.inventory.files[old],
+      chain.images.dropFirst().contains(where: { $0.path == path })
+    {
+      // Writing the spec's file back would drop everything that the guest wrote since the snapshot.
+      builder.note(
+        "snapshot", "\(key) stands on a snapshot, \(old), whose chain holds \(path)", at: disk.range, subject: object,
+        suggestion: "it is left as it is")
+      planGrowth(of: disk, key: key, chain.top, current: current)
+      return true
+    }
+    let isFree = disk["source"] != nil || disk["device"] == .string("cdrom")
+    let wasDrift = record?.fields["\(key).file"] == path
+    guard isFree || wasDrift else {
+      builder.fail(
+        "other-file", "\(key) has the file \(old), and the spec would put a new one in its place", at: disk.range,
+        subject: object, suggestion: "to take the disk as it is, write `source: \(old)` and its format")
+      return false
+    }
+    changeSource(of: disk, key: key, from: old, to: path)
+    DiskSource.put(path, into: &element)
+    guard disk["device"] != .string("cdrom") || disk["source"] != nil else { return false }
+    switch builder.inventory.files[path] ?? .missing {
+    case .missing:
+      builder.fail(
+        "missing-file", "there is no file \(path)", at: disk.settings["source"]?.range ?? disk.range, subject: object,
+        suggestion: "\(key) has \(old) now; put the file there or correct the spec")
+    default: planFoundFile(of: disk, key: key, at: path, current: current)
+    }
+    return false
+  }
+
+  private mutating func changeSource(of disk: ObjectSpec, key: String, from old: String?, to new: String?) {
+    let setting = disk.settings["source"] ?? disk.settings["image"]
+    let isDrift =
+      new != nil
+      && (record?.fields["\(key).file"] == new || record?.fields["\(key).source"] == new
+        || (disk["image"] != nil && record?.fields["\(key).image"] == disk["image"]?.description))
+    changes.append(
+      FieldChange(
+        "\(key).source", old: old.map(Value.string), new: new.map(Value.string),
+        effect: observed?.isActive ?? false ? .nextBoot : .define, reason: isDrift ? .drift : .spec,
+        range: setting?.range ?? disk.range))
+  }
+
+  // MARK: Files that are there or not
+
+  /// A new disk: its file is made, unless it is there.
+  private mutating func planNewFile(of disk: ObjectSpec, key: String, at path: String) {
+    // A cdrom's image has been planned as an image.
+    if disk["device"] == .string("cdrom"), disk["source"] == nil { return }
+    let range = disk.settings["source"]?.range ?? disk.range
+    switch builder.inventory.files[path] ?? .missing {
+    case .missing where isMadeByVireo(disk):
+      planCreation(of: disk, at: path)
+    case .missing:
+      builder.fail(
+        "missing-file", "there is no file \(path)", at: range, subject: object,
+        suggestion: "put it there, or write `size:` in place of `source:` for a new disk")
+    case .image(let chain) where isMadeByVireo(disk):
+      builder.note(
+        "found-file", "\(key) takes the file that is there: \(path)", at: disk.range, subject: object)
+      planFoundFile(of: disk, key: key, at: path, current: nil)
+      checkBase(of: disk, key: key, chain, isNew: true)
+    default:
+      planFoundFile(of: disk, key: key, at: path, current: nil)
+    }
+  }
+
+  private mutating func planFoundFile(of disk: ObjectSpec, key: String, at path: String, current: XMLElement?) {
+    if disk["device"] == .string("cdrom"), disk["source"] == nil { return }
+    let range = disk.settings["source"]?.range ?? disk.range
+    switch builder.inventory.files[path] ?? .missing {
+    case .missing:
+      builder.fail(
+        "missing-file", "the file \(path) of \(key) is gone", at: range, subject: object,
+        suggestion: "restore it; a new disk would be empty, so none is made in its place")
+    case .folder:
+      builder.fail("not-an-image", "\(path) is a folder", at: range, subject: object)
+    case .unusable(let error):
+      builder.fail("unusable-file", "\(key): \(error)", at: range, subject: object)
+    case .image(let chain):
+      if current != nil, isMadeByVireo(disk) { checkBase(of: disk, key: key, chain, isNew: false) }
+      planGrowth(of: disk, key: key, chain.top, current: current)
+    }
+  }
+
+  /// Compares an overlay's base with the one that the spec names.
+  private mutating func checkBase(of disk: ObjectSpec, key: String, _ chain: BackingChain, isNew: Bool) {
+    let expected = base(of: disk)?.path
+    let actual = chain.images.dropFirst().first?.path
+    guard disk["image"] == nil || expected != nil, actual != expected else { return }
+    if isNew {
+      builder.fail(
+        "other-base",
+        "\(chain.top.path) is there already, and stands on \(actual ?? "no base image") in place of \(expected ?? "none")",
+        at: disk.range, subject: object, suggestion: "move the file away, or name it with `source:`")
+    } else {
+      builder.note(
+        "base-kept", "\(key) keeps its base, \(actual ?? "none"); the spec's image is \(expected ?? "none")",
+        at: disk.settings["image"]?.range ?? disk.range, subject: object, suggestion: "new disks get the new one",
+        severity: .warning)
+    }
+  }
+
+  private mutating func planCreation(of disk: ObjectSpec, at path: String) {
+    let base = base(of: disk)
+    // An image that cannot be used has been reported as an image.
+    guard disk["image"] == nil || base != nil else { return }
+    let size = disk["size"]?.bytes
+    if let base, let size, size < base.virtualSize {
+      return builder.fail(
+        "smaller-than-image", "the disk would be smaller than its image, \(ByteCount.text(base.virtualSize))",
+        at: disk.settings["size"]?.range, subject: object, suggestion: "make it at least that, or leave out `size`")
+    }
+    let backing = base.map { base in
+      // A name without its folder keeps working when the pool moves as a whole.
+      let name =
+        folder(of: base.path) == folder(of: path)
+        ? String(base.path.dropFirst(folder(of: path).count).drop { $0 == "/" }) : base.path
+      return ImageCreation.Backing(name: name, format: base.format, path: base.path)
+    }
+    let creation = ImageCreation(
+      format: layout.format(of: disk), virtualSize: size ?? base?.virtualSize ?? 0, backing: backing)
+    var objects = layout.pool(of: disk).map { [ObjectReference(.pool, $0.name)] } ?? []
+    if let image = disk["image"]?.string { objects.append(ObjectReference(.image, image)) }
+    fileSteps.append(builder.add(.createImage(path: path, creation), for: object, waitingFor: objects))
+  }
+
+  // MARK: Sizes
+
+  private mutating func planGrowth(of disk: ObjectSpec, key: String, _ image: ImageInfo, current: XMLElement?) {
+    guard let setting = disk.settings["size"], let size = setting.value.bytes, size != image.virtualSize else { return }
+    guard size > image.virtualSize else {
+      return builder.fail(
+        "shrink", "\(key) is \(ByteCount.text(image.virtualSize)) and would lose its end", at: setting.range,
+        subject: object,
+        suggestion: "a disk only grows: write \(ByteCount.text(image.virtualSize)), or a new disk and copy the data")
+    }
+    guard !(observed?.hasManagedSave ?? false) else {
+      return builder.fail(
+        "saved-state", "the guest has a saved state, which knows its disk with \(ByteCount.text(image.virtualSize))",
+        at: setting.range, subject: object,
+        suggestion: "start the guest, or discard the state with `virsh managedsave-remove \(spec.name)`")
+    }
+    let running = observed?.running?.first("devices")?.all("disk")
+      .first { DiskSource.path(of: $0) == image.path }
+    let isLive = observed?.isActive ?? false && running != nil
+    changes.append(
+      FieldChange(
+        "\(key).size", old: .bytes(image.virtualSize), new: setting.value, effect: isLive ? .live : .define,
+        reason: .spec, range: setting.range))
+    let operation: Operation =
+      if isLive, let target = running?.value(at: "target/@dev") {
+        .resizeBlockDevice(domain: identity, target: target, path: image.path, to: size)
+      } else {
+        .growImage(path: image.path, format: image.format, from: image.virtualSize, to: size)
+      }
+    fileSteps.append(builder.add(operation, for: object, effect: isLive ? .live : .define))
+  }
+
+  /// Whether the file is of the format that the spec says, so that the definition may be put right.
+  func formatAgrees(_ disk: ObjectSpec, _ setting: Setting) -> Bool {
+    guard let path = desiredPath(of: disk), case .image(let chain)? = builder.inventory.files[path] else {
+      return false
+    }
+    return chain.top.format.rawValue == setting.value.string
+  }
+
+  // MARK: What a new disk gets
+
+  /// Values of a new disk that the spec leaves out.
+  func completeDisk(_ disk: ObjectSpec, _ element: inout XMLElement) {
+    let isMedium = disk["device"] == .string("cdrom")
+    if element.value(at: "target/@bus") == nil {
+      let isOldPC = xml.value(at: "os/type/@machine").map { MachineType.isOne($0, of: "pc") } ?? false
+      element.set(isMedium ? (isOldPC ? "ide" : "sata") : "virtio", at: "target/@bus")
+    }
+    if element.value(at: "target/@dev") == nil { element.set(freeTarget(for: element), at: "target/@dev") }
+    if isMedium {
+      element.set(base(of: disk)?.format.rawValue ?? "raw", at: "driver/@type")
+      element.set("", at: "readonly")
+      return
+    }
+    if disk["discard"] == nil { element.set("unmap", at: "driver/@discard") }
+    if disk["serial"] == nil {
+      element.set(Identity.serial(stack: stack, domain: spec.name, disk: disk.name), at: "serial")
+    }
+  }
+
+  /// A disk that changes its bus gets a target of the new one, unless the spec names it: libvirt derives the disk's place
+  /// on the bus from it.
+  mutating func retarget(_ disk: ObjectSpec, _ element: inout XMLElement, from current: XMLElement?) {
+    guard disk["target"] == nil, current?.value(at: "target/@bus") != element.value(at: "target/@bus") else { return }
+    let target = freeTarget(for: element)
+    newTargets.insert(target)
+    element.set(target, at: "target/@dev")
+  }
+
+  /// The first target of the bus that no disk has, here or in the spec.
+  private func freeTarget(for element: XMLElement) -> String {
+    let prefix =
+      switch element.value(at: "target/@bus") {
+      case "virtio": "vd"
+      case "ide": "hd"
+      default: "sd"
+      }
+    let here = xml.first("devices")?.all("disk").compactMap { $0.value(at: "target/@dev") } ?? []
+    let taken = Set(here + spec.members("disks").compactMap { $0["target"]?.string }).union(newTargets)
+    let letters = (0...25).map { String(UnicodeScalar(UInt8(ascii: "a") + $0)) }
+    let names = letters + letters.flatMap { first in letters.map { first + $0 } }
+    return names.lazy.map { prefix + $0 }.first { !taken.contains($0) } ?? prefix + "a"
+  }
+}

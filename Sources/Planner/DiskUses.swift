@@ -1,0 +1,48 @@
+// Which domains on the host use which files: a file that another domain has must not become a disk here.
+
+import Inventory
+import XMLTree
+
+/// The files that the host's domains have as disks.
+struct DiskUses {
+  private var users: [String: [String]] = [:]
+
+  init(_ inventory: Inventory) {
+    for domain in inventory.domains.values {
+      for disk in domain.inactive.first("devices")?.all("disk") ?? [] {
+        // Media that are read-only may be shared.
+        guard !disk.exists(at: "readonly"), let path = DiskSource.path(of: disk) else { continue }
+        users[path, default: []].append(domain.name)
+      }
+    }
+  }
+
+  /// A domain other than `domain` that has the file as a disk it may write to.
+  func other(than domain: String, using path: String) -> String? {
+    users[path]?.filter { $0 != domain }.min()
+  }
+}
+
+/// The file or device that a disk element names.
+enum DiskSource {
+  static func path(of disk: XMLElement) -> String? {
+    switch disk[attribute: "type"] {
+    case "file", nil: disk.value(at: "source/@file")
+    case "block": disk.value(at: "source/@dev")
+    default: nil
+    }
+  }
+
+  /// Puts a path; one below `/dev` is a block device to libvirt.
+  static func put(_ path: String?, into disk: inout XMLElement) {
+    guard self.path(of: disk) != path || path == nil else { return }
+    let isDevice = path?.hasPrefix("/dev/") ?? false
+    disk.removeAll("source")
+    disk[attribute: "type"] = isDevice ? "block" : "file"
+    guard let path else { return }
+    let source = XMLElement("source", [isDevice ? "dev" : "file": path])
+    // Behind the driver, where libvirt writes it.
+    let index = disk.children.lastIndex { $0.element?.name == "driver" }
+    disk.insert(source, at: index.map { $0 + 1 } ?? 0)
+  }
+}

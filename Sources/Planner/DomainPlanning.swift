@@ -1,0 +1,239 @@
+// Planning one domain: found or new, whose it is, what differs, and the steps in their order.
+
+import Diagnostics
+import Inventory
+import Spec
+import Vocabulary
+import XMLTree
+
+/// Works out what becomes of one domain.
+struct DomainPlanning {
+  let spec: ObjectSpec
+  let object: ObjectReference
+  let builder: PlanBuilder
+  let uses: DiskUses
+  /// The domain as the host has it; nil for a new one.
+  let observed: ObservedDomain?
+  /// What an earlier apply owned.
+  let record: OwnershipRecord?
+  let identity: DomainIdentity
+  /// The definition on its way from what is to what shall be.
+  var xml: XMLElement
+  var changes: [FieldChange] = []
+  var pending: [PendingValue] = []
+  /// What this apply owns.
+  var owned: OwnershipRecord
+  var expectations: [Expectation] = []
+  /// Steps that must be done before the definition is stored: files made and grown.
+  var fileSteps: [Int] = []
+  /// Devices to plug in once the definition is stored.
+  var attachments: [(name: String, identity: DeviceIdentity)] = []
+  /// Targets that new disks have been given and that are not in the definition yet.
+  var newTargets: Set<String> = []
+
+  init(_ spec: ObjectSpec, in builder: PlanBuilder, uses: DiskUses) {
+    self.spec = spec
+    self.builder = builder
+    self.uses = uses
+    object = ObjectReference(.domain, spec.name)
+    let found = builder.inventory.domains[spec.name]
+    observed = found
+    record = found.flatMap { OwnershipRecord(in: $0.inactive) }
+    owned = OwnershipRecord(stack: builder.spec.name)
+    let uuid =
+      found?.uuid ?? spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, domain: spec.name)
+    identity = DomainIdentity(name: spec.name, uuid: uuid)
+    xml = found?.inactive ?? XMLElement("domain")
+  }
+
+  var stack: String { builder.spec.name }
+
+  mutating func plan() {
+    guard mayBePlanned() else { return }
+    if observed == nil { xml = NewDomain.skeleton(for: spec, identity, on: builder.inventory.host) }
+    planFields()
+    planDevices()
+    settleDefinition()
+    checkNetworks()
+    if observed == nil {
+      NewDomain.complete(&xml, for: spec)
+    } else {
+      NewDomain.completeControllers(&xml)
+    }
+    let definition = planDefinition()
+    planLifecycle(after: definition)
+    if definition != nil, changes.isEmpty { noteRecord() }
+    builder.add(ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range))
+  }
+
+  // MARK: Whether
+
+  private mutating func mayBePlanned() -> Bool {
+    if observed == nil,
+      let failure = builder.inventory.failures.first(where: { $0.subject == object.description })
+    {
+      builder.fail("unreadable-domain", "cannot be read: \(failure.message)", at: spec.range, subject: object)
+      return false
+    }
+    if let owner = record?.stack, owner != stack {
+      builder.fail(
+        "owned-by-another-stack", "the host has a domain of this name that belongs to the stack \(owner)",
+        at: spec.range,
+        subject: object, suggestion: "rename the domain here, or there")
+      return false
+    }
+    if let observed, !observed.isPersistent {
+      builder.fail(
+        "transient-domain", "the running domain has no stored definition", at: spec.range, subject: object,
+        suggestion: "store one with `virsh dumpxml \(spec.name) > x.xml; virsh define x.xml`, or stop it")
+      return false
+    }
+    if observed == nil,
+      let other = builder.inventory.domains.values.first(where: { $0.uuid == identity.uuid })
+    {
+      builder.fail(
+        "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",
+        at: spec.settings["uuid"]?.range ?? spec.range, subject: object,
+        suggestion: "if it was renamed, use its name here, or rename it back with `virsh domrename`")
+      return false
+    }
+    return true
+  }
+
+  private func verb(_ definition: Int?) -> ObjectPlan.Verb {
+    if observed == nil { return .create }
+    if definition != nil, record == nil, changes.allSatisfy({ $0.old == $0.new }) { return .adopt }
+    return changes.isEmpty ? .none : .update
+  }
+
+  // MARK: Fields
+
+  private mutating func planFields() {
+    for field in Vocabulary.domain.fields {
+      guard let lens = field.lens else {
+        own(field)
+        continue
+      }
+      let name = Vocabulary.domain.displayName(of: field)
+      let old = lens.get(xml)
+      guard let setting = spec.settings[field.name] else {
+        takeBack(field, lens, old: old, name: name)
+        continue
+      }
+      own(field)
+      expectations.append(Expectation(field: name, value: setting.value, device: nil, entry: field.name))
+      if observed == nil || !field.matches(desired: setting.value, stored: old) {
+        change(field, name: name, old: observed == nil ? nil : old, to: setting)
+        lens.put(setting.value, into: &xml)
+      } else {
+        noteOwnership(name, setting, key: field.name)
+        notePending(field, lens, stored: old, name: name, in: observed?.running)
+      }
+    }
+  }
+
+  /// Records that the spec names a field.
+  private mutating func own(_ field: Field) {
+    guard let setting = spec.settings[field.name] else { return }
+    owned.fields[field.name] = setting.value.description
+  }
+
+  /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
+  private mutating func takeBack(_ field: Field, _ lens: Lens, old: Value?, name: String) {
+    guard observed == nil else {
+      guard !field.staysWhenDropped, record?.fields[field.name] != nil, old != field.initial else { return }
+      changes.append(
+        FieldChange(
+          name, old: old, new: field.initial, effect: effect(of: field), reason: .dropped, range: spec.range))
+      lens.put(field.initial, into: &xml)
+      return
+    }
+    if let initial = field.initial { lens.put(initial, into: &xml) }
+    if field.name == "type" {
+      changes.append(
+        FieldChange(
+          name, new: lens.get(xml), effect: .define, reason: .default,
+          detail: NewDomain.explainType(for: spec, on: builder.inventory.host), range: spec.range))
+    }
+  }
+
+  private mutating func change(_ field: Field, name: String, old: Value?, to setting: Setting) {
+    let effect = effect(of: field)
+    if effect >= .replace, observed != nil {
+      builder.fail(
+        "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
+        at: setting.range, subject: object, suggestion: "only a new domain can have it")
+      return
+    }
+    changes.append(
+      FieldChange(
+        name, old: old, new: setting.value, effect: effect, reason: reason(field.name, setting.value),
+        range: setting.range))
+  }
+
+  /// What changing a field takes, for this domain as it is now.
+  func effect(of field: Field) -> Effect {
+    observed?.isActive ?? false ? field.effect.running : field.effect.stopped
+  }
+
+  /// Drift, when the last apply stored what the spec still says; the spec's wish otherwise.
+  func reason(_ key: String, _ desired: Value) -> FieldChange.Reason {
+    observed != nil && record?.fields[key] == desired.description ? .drift : .spec
+  }
+
+  /// A field that is as the spec says and is recorded as the spec's from now on.
+  mutating func noteOwnership(_ name: String, _ setting: Setting, key: String) {
+    guard let record, record.fields[key] == nil else { return }
+    changes.append(
+      FieldChange(
+        name, old: setting.value, new: setting.value, effect: .define, reason: .spec, detail: "is so already; recorded",
+        range: setting.range))
+  }
+
+  /// A value that is stored and that the running guest does not have.
+  mutating func notePending(_ field: Field, _ lens: Lens, stored: Value?, name: String, in running: XMLElement?) {
+    guard let running, field.isComparableWhenRunning, field.effect.running == .nextBoot, let stored else { return }
+    let value = lens.get(running)
+    guard !field.matches(desired: stored, stored: value) else { return }
+    pending.append(PendingValue(name, running: value, stored: stored))
+  }
+
+  // MARK: Steps
+
+  /// The step that stores the definition, where it is to be stored.
+  private mutating func planDefinition() -> Int? {
+    // A record that says the same keeps the notation that libvirt gave it.
+    if owned != record { owned.put(into: &xml) }
+    guard let observed else {
+      return addDefinition(replacing: nil)
+    }
+    guard xml != observed.inactive else { return nil }
+    return addDefinition(replacing: observed.inactive)
+  }
+
+  private mutating func addDefinition(replacing: XMLElement?) -> Int {
+    let pools = builder.spec.pools.map { ObjectReference(.pool, $0.name) }
+    let images = spec.members("disks").compactMap { $0["image"]?.string.map { ObjectReference(.image, $0) } }
+    let step = builder.add(
+      .defineDomain(
+        DomainDefinition(identity: identity, xml: xml, replacing: replacing, expectations: expectations)),
+      for: object, after: fileSteps, waitingFor: fileSteps.isEmpty ? images : pools + images,
+      effect: changes.map(\.effect).filter { $0 != .live }.max() ?? .define)
+    builder.setReady(object, after: step)
+    return step
+  }
+
+  /// The spec says something new that is no part of the definition but for the record of it, such as how a guest is
+  /// stopped.
+  private mutating func noteRecord() {
+    guard let record else { return }
+    for key in Set(record.fields.keys).union(owned.fields.keys).sorted() {
+      let (old, new) = (record.fields[key], owned.fields[key])
+      guard old != new else { continue }
+      changes.append(
+        FieldChange(
+          key, old: old.map(Value.string), new: new.map(Value.string), effect: .define,
+          reason: new == nil ? .dropped : .spec, detail: "recorded", range: spec.settings[key]?.range ?? spec.range))
+    }
+  }
+}

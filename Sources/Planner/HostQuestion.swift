@@ -1,0 +1,40 @@
+// What a plan needs to know about a host: the spec turned into a question for the inventory.
+
+import DiskImage
+public import Inventory
+public import Spec
+
+extension InventoryRequest {
+  /// What a plan for a spec needs to know about the host.
+  public init(for spec: StackSpec) {
+    let layout = DiskLayout(spec: spec)
+    self.init(
+      domains: Set(spec.domains.map(\.name)),
+      needsPools: !spec.pools.isEmpty,
+      needsNetworks: spec.domains.contains { domain in
+        domain.members("interfaces").contains { $0["type"] == .string("network") }
+      })
+    var folders: Set<String> = []
+    for pool in spec.pools {
+      guard let path = pool["path"]?.string else { continue }
+      files.updateValue(nil, forKey: path)
+      folders.insert(path)
+    }
+    for image in spec.images {
+      guard let base = layout.request(for: image) else { continue }
+      baseImages.append(base)
+      folders.insert(folder(of: base.source))
+    }
+    for domain in spec.domains {
+      for disk in domain.members("disks") {
+        if let source = disk["source"]?.string {
+          files.updateValue(layout.format(of: disk), forKey: source)
+          folders.insert(folder(of: source))
+        } else if disk["device"] != .string("cdrom"), let path = layout.path(of: disk, domain: domain.name) {
+          files.updateValue(layout.format(of: disk), forKey: path)
+        }
+      }
+    }
+    allowedFolders = folders.sorted()
+  }
+}

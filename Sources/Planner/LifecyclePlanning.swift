@@ -1,0 +1,86 @@
+// Planning what a guest does: plugged in, started, stopped, with the host; and whether it could start at all.
+
+import Diagnostics
+import Spec
+import Vocabulary
+
+extension DomainPlanning {
+  /// Plans the steps that come after the definition is stored.
+  mutating func planLifecycle(after definition: Int?) {
+    var steps = (definition.map { [$0] } ?? []) + (definition == nil ? fileSteps : [])
+    for attachment in attachments {
+      steps.append(
+        builder.add(
+          .attachDevice(domain: identity, device: attachment.identity, name: attachment.name), for: object,
+          after: definition.map { [$0] } ?? [], effect: .live))
+    }
+    if let autostart = spec.settings["autostart"], let wanted = autostart.value.boolean,
+      wanted != observed?.autostart ?? false
+    {
+      if observed != nil {
+        changes.append(
+          FieldChange(
+            "autostart", old: observed.map { .boolean($0.autostart) }, new: autostart.value, effect: .define,
+            reason: reason("autostart", autostart.value), range: autostart.range))
+      }
+      builder.add(.setAutostart(domain: identity, wanted), for: object, after: definition.map { [$0] } ?? [])
+    }
+    planState(after: steps)
+  }
+
+  /// Guests do not start on networks that are not there.
+  func checkNetworks() {
+    guard let networks = builder.inventory.networks else { return }
+    let starts = spec["state"] == .string("running") && !(observed?.isActive ?? false)
+    for interface in spec.members("interfaces") {
+      guard let setting = interface.settings["network"], let name = setting.value.string else { continue }
+      if networks[name] == nil {
+        let remedy =
+          closestMatch(to: name, among: networks.keys.sorted()).map { "did you mean `\($0)`?" }
+          ?? "define it with `virsh net-define`"
+        let message = "the host has no network \(name)"
+        if starts {
+          builder.fail("missing-network", message, at: setting.range, subject: object, suggestion: remedy)
+        } else {
+          builder.note(
+            "missing-network", message, at: setting.range, subject: object, suggestion: remedy, severity: .warning)
+        }
+      } else if networks[name] == false, starts {
+        builder.fail(
+          "inactive-network", "the network \(name) is not active", at: setting.range, subject: object,
+          suggestion: "start it with `virsh net-start \(name)`")
+      }
+    }
+  }
+
+  private mutating func planState(after steps: [Int]) {
+    guard let setting = spec.settings["state"] else { return }
+    let state = observed?.state ?? .stopped
+    let isActive = observed?.isActive ?? false
+    let operation: Operation
+    switch (setting.value.string, state) {
+    case ("running", .paused) where isActive: operation = .resumeDomain(identity)
+    case ("running", _) where !isActive: operation = .startDomain(identity)
+    case ("stopped", _) where isActive:
+      operation = .stopDomain(
+        identity, timeout: spec["shutdown.timeout"]?.seconds ?? 120,
+        forceOff: spec["shutdown.force-off"]?.boolean ?? false)
+    default: return
+    }
+    if observed != nil {
+      changes.append(
+        FieldChange(
+          "state", old: .string(state.rawValue), new: setting.value,
+          effect: isActive && state != .paused ? .offline : .live,
+          reason: reason("state", setting.value), range: setting.range))
+    }
+    builder.add(operation, for: object, after: steps, effect: isActive && state != .paused ? .offline : .live)
+    if observed?.hasManagedSave ?? false, !isActive {
+      builder.note(
+        "saved-state", "starting resumes a saved state, with the definition of the time when it was saved",
+        at: setting.range,
+        subject: object, suggestion: "to start afresh, discard it with `virsh managedsave-remove \(spec.name)`",
+        severity: .warning)
+    }
+  }
+}

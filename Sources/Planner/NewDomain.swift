@@ -1,0 +1,149 @@
+// What a new domain starts from: good hardware where libvirt's own defaults are of another time.
+
+import Inventory
+import Spec
+import Vocabulary
+import XMLTree
+
+/// The parts of a new domain that the spec does not name.
+enum NewDomain {
+  /// PCI Express root ports left free, so that devices can be plugged in later: each takes a port of its own, and ports
+  /// themselves cannot be plugged in.
+  private static let spareRootPorts = 8
+
+  // MARK: Before the spec's fields
+
+  /// The definition that the spec's fields are put into.
+  static func skeleton(for spec: ObjectSpec, _ identity: DomainIdentity, on host: Inventory.Host) -> XMLElement {
+    let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
+    let type = spec["type"]?.string ?? defaultType(arch: arch, on: host)
+    var domain = XMLElement("domain", ["type": type])
+    domain.append(XMLElement("name", text: identity.name))
+    domain.append(XMLElement("uuid", text: identity.uuid))
+    var os = XMLElement("os", children: [XMLElement("type", ["arch": arch], text: "hvm")])
+    os.update("type") { $0[attribute: "machine"] = defaultMachine(arch: arch) }
+    domain.append(os)
+    if isX86(arch) {
+      domain.append(XMLElement("features", children: [XMLElement("acpi"), XMLElement("apic")]))
+      if let cpu = defaultProcessor(type: type) { domain.append(cpu) }
+      domain.append(clock)
+    }
+    domain.append(XMLElement("devices"))
+    return domain
+  }
+
+  /// Why a new domain has its type, for the reader of a plan.
+  static func explainType(for spec: ObjectSpec, on host: Inventory.Host) -> String {
+    let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
+    return defaultType(arch: arch, on: host) == "kvm" ? "this host has KVM" : "this host has no KVM for \(arch)"
+  }
+
+  private static func defaultType(arch: String, on host: Inventory.Host) -> String {
+    host.capabilities?.domainTypes[arch]?.contains("kvm") ?? false ? "kvm" : "qemu"
+  }
+
+  private static func defaultMachine(arch: String) -> String? {
+    switch arch {
+    case "x86_64", "i686": "q35"
+    case "aarch64", "armv7l", "riscv64": "virt"
+    default: nil
+    }
+  }
+
+  private static func isX86(_ arch: String) -> Bool { arch == "x86_64" || arch == "i686" }
+
+  /// libvirt's default, `qemu64`, lacks what today's distributions are built for (x86-64-v2 of the System V ABI, AMD64
+  /// supplement). The same model with those instructions added runs and migrates on any host since 2009; `check` is
+  /// off because a nested KVM may lack one and run all the same.
+  private static func defaultProcessor(type: String) -> XMLElement? {
+    guard type == "kvm" else { return XMLElement("cpu", ["mode": "maximum"]) }
+    let instructions = ["cx16", "lahf_lm", "popcnt", "pni", "sse4.1", "sse4.2", "ssse3"]
+    return XMLElement(
+      "cpu", ["mode": "custom", "match": "exact", "check": "none"],
+      children: [XMLElement("model", ["fallback": "forbid"], text: "qemu64")]
+        + instructions.map { XMLElement("feature", ["policy": "require", "name": $0]) })
+  }
+
+  /// Timers that keep guests' clocks right, as libvirt's documentation recommends (formatdomain.html#time-keeping).
+  private static let clock = XMLElement(
+    "clock", ["offset": "utc"],
+    children: [
+      XMLElement("timer", ["name": "rtc", "tickpolicy": "catchup"]),
+      XMLElement("timer", ["name": "pit", "tickpolicy": "delay"]),
+      XMLElement("timer", ["name": "hpet", "present": "no"]),
+    ])
+
+  // MARK: After the spec's fields and devices
+
+  /// Adds what a new domain is to have besides: boot order, console, agent channel, random numbers, controllers.
+  static func complete(_ domain: inout XMLElement, for spec: ObjectSpec) {
+    let devices = spec.members("disks") + spec.members("interfaces")
+    if spec["boot"] == nil, !devices.contains(where: { $0["boot-order"] != nil }) {
+      let hasMedium = spec.members("disks").contains { $0["device"] == .string("cdrom") }
+      domain.update("os") { os in
+        for device in hasMedium ? ["hd", "cdrom"] : ["hd"] { os.append(XMLElement("boot", ["dev": device])) }
+      }
+    }
+    domain.update("devices") { devices in
+      if spec.members["serials"] == nil {
+        devices.append(XMLElement("serial", ["type": "pty"], children: [XMLElement("target", ["port": "0"])]))
+      }
+      devices.append(
+        XMLElement(
+          "channel", ["type": "unix"],
+          children: [XMLElement("target", ["type": "virtio", "name": "org.qemu.guest_agent.0"])]))
+      devices.append(
+        XMLElement(
+          "rng", ["model": "virtio"], children: [XMLElement("backend", ["model": "random"], text: "/dev/urandom")]))
+      devices.append(XMLElement("memballoon", ["model": "virtio"]))
+      if devices.first("graphics") != nil { devices.append(XMLElement("input", ["type": "tablet", "bus": "usb"])) }
+      devices.append(XMLElement("controller", ["type": "usb", "index": "0", "model": "qemu-xhci"]))
+    }
+    completeControllers(&domain)
+    addRootPorts(&domain)
+  }
+
+  /// Adds what devices need and libvirt would choose badly: a virtio controller for SCSI disks, where it takes an
+  /// emulated one of 2001, and a virtio video card for a display, where it takes one of 1993.
+  static func completeControllers(_ domain: inout XMLElement) {
+    domain.update("devices", create: false) { devices in
+      let needsSCSI = devices.all("disk").contains { $0.value(at: "target/@bus") == "scsi" }
+      if needsSCSI, !devices.all("controller").contains(where: { $0[attribute: "type"] == "scsi" }) {
+        devices.insertBesideSiblings(XMLElement("controller", ["type": "scsi", "index": "0", "model": "virtio-scsi"]))
+      }
+      if devices.first("graphics") != nil, devices.first("video") == nil {
+        devices.append(XMLElement("video", children: [XMLElement("model", ["type": "virtio"])]))
+      }
+    }
+  }
+
+  /// Adds the root complex and a root port for every device that takes one, and spare ones.
+  private static func addRootPorts(_ domain: inout XMLElement) {
+    guard let machine = domain.value(at: "os/type/@machine"), machine.contains("q35") || machine.hasPrefix("virt")
+    else {
+      return
+    }
+    domain.update("devices") { devices in
+      let count = devices.elements.count(where: takesRootPort) + spareRootPorts
+      // The root complex comes first: a port without an index would take its place.
+      var controllers = [XMLElement("controller", ["type": "pci", "index": "0", "model": "pcie-root"])]
+      for index in 1...count {
+        controllers.append(
+          XMLElement("controller", ["type": "pci", "index": String(index), "model": "pcie-root-port"]))
+      }
+      devices.children.insert(contentsOf: controllers.map(XMLNode.element), at: 0)
+    }
+  }
+
+  /// Whether a device takes a root port of its own; those on other buses share a controller's.
+  static func takesRootPort(_ device: XMLElement) -> Bool {
+    switch device.name {
+    case "disk": device.value(at: "target/@bus") == "virtio"
+    case "interface", "rng", "memballoon": true
+    // One port for the virtio-serial controller that channels and consoles share.
+    case "channel": true
+    case "controller": ["scsi", "usb"].contains(device[attribute: "type"])
+    default: false
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// The steps that an apply knows, as data. Carrying them out is the applier's.
+
+public import DiskImage
+public import Vocabulary
+public import XMLTree
+
+/// What a step does. Sizes are bytes, paths absolute.
+public enum Operation: Sendable {
+  /// Make a folder, with the folders above it.
+  case createDirectory(path: String)
+  /// Define, start and mark for autostart a storage pool of type `dir` over a folder that exists.
+  case definePool(name: String, xml: XMLElement)
+  /// Start a pool that is defined.
+  case startPool(name: String)
+  /// Copy a base image into a pool, read-only, under a name that carries its SHA-256.
+  case importImage(ImageImport)
+  /// Make a new image file.
+  case createImage(path: String, ImageCreation)
+  /// Grow an image that no guest has open.
+  case growImage(path: String, format: ImageFormat, from: UInt64, to: UInt64)
+  /// Define a domain: a new one, or a changed definition of one that exists.
+  case defineDomain(DomainDefinition)
+  /// Grow the disk of a running guest.
+  case resizeBlockDevice(domain: DomainIdentity, target: String, path: String, to: UInt64)
+  /// Plug a device into a running guest, as the stored definition has it by then: at the same address.
+  /// `name` is the device as the spec writes it: `disks.data`.
+  case attachDevice(domain: DomainIdentity, device: DeviceIdentity, name: String)
+  case setAutostart(domain: DomainIdentity, Bool)
+  case startDomain(DomainIdentity)
+  case resumeDomain(DomainIdentity)
+  /// Ask the guest to shut down, wait, and only where the spec consents force it off.
+  case stopDomain(DomainIdentity, timeout: Int, forceOff: Bool)
+}
+
+/// A domain by name and UUID: both must still agree when a step is carried out.
+public struct DomainIdentity: Sendable, Hashable {
+  public var name: String
+  /// In libvirt's notation: lower case with hyphens.
+  public var uuid: String
+
+  public init(name: String, uuid: String) {
+    self.name = name
+    self.uuid = uuid
+  }
+}
+
+/// A base image on its way into a pool.
+public struct ImageImport: Sendable, Hashable {
+  public var source: String
+  public var destination: String
+  public var format: ImageFormat
+  /// Lower-case hexadecimal; the copy is checked against it before it is published.
+  public var sha256: String
+  /// Length of the source file in bytes, for progress.
+  public var length: UInt64
+
+  public init(source: String, destination: String, format: ImageFormat, sha256: String, length: UInt64) {
+    self.source = source
+    self.destination = destination
+    self.format = format
+    self.sha256 = sha256
+    self.length = length
+  }
+}
+
+/// A definition to be stored, and what must hold before and after.
+public struct DomainDefinition: Sendable {
+  public var identity: DomainIdentity
+  public var xml: XMLElement
+  /// The inactive definition that the plan saw; nil for a new domain. When the host's is another one by now, the
+  /// step leaves it alone: libvirt has no compare-and-swap.
+  public var replacing: XMLElement?
+  /// What must be found when the definition is read back.
+  public var expectations: [Expectation]
+
+  public init(
+    identity: DomainIdentity, xml: XMLElement, replacing: XMLElement?, expectations: [Expectation]
+  ) {
+    self.identity = identity
+    self.xml = xml
+    self.replacing = replacing
+    self.expectations = expectations
+  }
+}
+
+/// A field that a stored definition must have with a value; libvirt drops silently what it does not know.
+public struct Expectation: Sendable, Hashable {
+  /// The field as the spec writes it: `disks.root.bus`.
+  public var field: String
+  public var value: Value?
+  /// Finds the device that the field belongs to; nil for the domain itself.
+  public var device: DeviceIdentity?
+  /// The entry of the vocabulary, by the name that it has in its object's table: `bus`.
+  public var entry: String
+
+  public init(field: String, value: Value?, device: DeviceIdentity?, entry: String) {
+    self.field = field
+    self.value = value
+    self.device = device
+    self.entry = entry
+  }
+}

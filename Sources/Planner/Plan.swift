@@ -1,0 +1,155 @@
+// A plan as plain data: what differs, and what is to be done about it, in which order.
+
+public import Diagnostics
+public import Vocabulary
+
+/// What has to happen for the host to look like the spec says.
+///
+/// A plan is a value: it can be printed, compared, saved and tested without a host.
+public struct Plan: Sendable {
+  /// The stack's name.
+  public var stack: String
+  /// The connection that it was planned against.
+  public var uri: String
+  /// Every object of the spec, changed or not, in the order in which they are best read: pools, images, domains.
+  public var objects: [ObjectPlan]
+  /// What is to be done; an action's place in the array is its identity.
+  public var actions: [Action]
+  /// What the reader should know and that is no change: choices made, devices nobody declared, restarts waited for.
+  public var notes: [Diagnostic]
+
+  public init(
+    stack: String, uri: String, objects: [ObjectPlan] = [], actions: [Action] = [], notes: [Diagnostic] = []
+  ) {
+    self.stack = stack
+    self.uri = uri
+    self.objects = objects
+    self.actions = actions
+    self.notes = notes
+  }
+
+  /// Whether the host already is as the spec says.
+  public var isEmpty: Bool { actions.isEmpty }
+}
+
+/// Which object a change or an action is about.
+public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
+  public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
+    case pool
+    case image
+    case domain
+  }
+
+  public var kind: Kind
+  public var name: String
+
+  public init(_ kind: Kind, _ name: String) {
+    self.kind = kind
+    self.name = name
+  }
+
+  /// `domain web`.
+  public var description: String { "\(kind.rawValue) \(name)" }
+}
+
+/// What becomes of one object.
+public struct ObjectPlan: Sendable {
+  public enum Verb: String, Sendable, Hashable, Codable {
+    case create
+    case update
+    /// It exists, was not Vireo's, and becomes so without a change of its own.
+    case adopt
+    /// Nothing to do.
+    case none
+  }
+
+  public var object: ObjectReference
+  public var verb: Verb
+  /// What differs, field by field; for a new object what it gets.
+  public var changes: [FieldChange]
+  /// Values that are stored and that the running guest does not have yet: waiting for a restart.
+  public var pending: [PendingValue]
+  /// Where the spec declares the object.
+  public var range: SourceRange?
+
+  public init(
+    _ object: ObjectReference, _ verb: Verb, changes: [FieldChange] = [], pending: [PendingValue] = [],
+    range: SourceRange? = nil
+  ) {
+    self.object = object
+    self.verb = verb
+    self.changes = changes
+    self.pending = pending
+    self.range = range
+  }
+
+  /// The most disruptive effect among the changes.
+  public var effect: Effect? { changes.map(\.effect).max() }
+}
+
+/// One difference between the spec and the host.
+public struct FieldChange: Sendable, Hashable {
+  public enum Reason: String, Sendable, Hashable, Codable {
+    /// The spec says something new.
+    case spec
+    /// The host was changed behind Vireo's back: the last apply stored what the spec still says.
+    case drift
+    /// The spec no longer names what an earlier apply set.
+    case dropped
+    /// Not named by the spec: a default of Vireo's for something new.
+    case `default`
+  }
+
+  /// The field as the spec writes it: `memory`, `disks.root.size`.
+  public var field: String
+  public var old: Value?
+  public var new: Value?
+  public var effect: Effect
+  public var reason: Reason
+  /// What the reader should know beside the values, such as `overlay on debian-12`.
+  public var detail: String?
+  /// Where the spec says so.
+  public var range: SourceRange?
+
+  public init(
+    _ field: String, old: Value? = nil, new: Value? = nil, effect: Effect, reason: Reason, detail: String? = nil,
+    range: SourceRange? = nil
+  ) {
+    self.field = field
+    self.old = old
+    self.new = new
+    self.effect = effect
+    self.reason = reason
+    self.detail = detail
+    self.range = range
+  }
+}
+
+/// A value that the stored definition has and the running guest does not.
+public struct PendingValue: Sendable, Hashable {
+  public var field: String
+  public var running: Value?
+  public var stored: Value?
+
+  public init(_ field: String, running: Value?, stored: Value?) {
+    self.field = field
+    self.running = running
+    self.stored = stored
+  }
+}
+
+/// One step of an apply.
+public struct Action: Sendable {
+  public var object: ObjectReference
+  public var operation: Operation
+  /// Indices into ``Plan/actions`` of the steps that must have succeeded before; always smaller than its own.
+  public var after: [Int]
+  public var effect: Effect
+
+  public init(_ object: ObjectReference, _ operation: Operation, after: [Int], effect: Effect) {
+    self.object = object
+    self.operation = operation
+    self.after = after
+    self.effect = effect
+  }
+}

@@ -1,0 +1,62 @@
+// What a plan is put together with: objects, actions and what they wait for, and everything that is wrong.
+
+import Diagnostics
+import Inventory
+import Spec
+import Vocabulary
+
+/// Collects a plan.
+///
+/// A class, so that what has been collected is not copied for each object; it does not outlive one call of the planner.
+final class PlanBuilder {
+  let spec: StackSpec
+  let inventory: Inventory
+  private(set) var objects: [ObjectPlan] = []
+  private(set) var actions: [Action] = []
+  private(set) var notes: [Diagnostic] = []
+  private(set) var errors: [Diagnostic] = []
+  /// The last step that makes an object usable, by object: what others wait for.
+  private var readiness: [ObjectReference: Int] = [:]
+
+  init(_ spec: StackSpec, _ inventory: Inventory) {
+    self.spec = spec
+    self.inventory = inventory
+  }
+
+  func add(_ object: ObjectPlan) { objects.append(object) }
+
+  /// Adds a step.
+  ///
+  /// - Parameters:
+  ///   - steps: indices of steps that it waits for.
+  ///   - objects: objects whose steps so far it waits for.
+  /// - Returns: the step's index.
+  @discardableResult
+  func add(
+    _ operation: Operation, for object: ObjectReference, after steps: [Int] = [],
+    waitingFor objects: [ObjectReference] = [],
+    effect: Effect = .define
+  ) -> Int {
+    let before = Set(steps + objects.compactMap { readiness[$0] }).sorted()
+    actions.append(Action(object, operation, after: before, effect: effect))
+    return actions.count - 1
+  }
+
+  /// Says that an object is usable once a step is done.
+  func setReady(_ object: ObjectReference, after step: Int) { readiness[object] = step }
+
+  func note(
+    _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,
+    suggestion: String? = nil, severity: Severity = .note
+  ) {
+    notes.append(
+      Diagnostic(severity, rule, message, at: range, subject: subject?.description, suggestion: suggestion))
+  }
+
+  func fail(
+    _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,
+    suggestion: String? = nil
+  ) {
+    errors.append(Diagnostic(rule, message, at: range, subject: subject?.description, suggestion: suggestion))
+  }
+}

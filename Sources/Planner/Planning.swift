@@ -1,0 +1,43 @@
+// From what is wanted and what is there to what is to be done: a pure function, without clock, randomness or I/O.
+
+public import Diagnostics
+public import Inventory
+public import Spec
+
+extension Plan {
+  /// The plan that makes a host look like a spec says.
+  ///
+  /// - Throws: everything that keeps the host from being made so, at once. Nothing is to be done then.
+  public init(for spec: StackSpec, on inventory: Inventory) throws(DiagnosticsError) {
+    let builder = PlanBuilder(spec, inventory)
+    for failure in inventory.failures {
+      builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
+    }
+    for pool in spec.pools { builder.plan(pool: pool) }
+    for image in spec.images { builder.plan(image: image) }
+    let uses = DiskUses(inventory)
+    for domain in spec.domains {
+      var planning = DomainPlanning(domain, in: builder, uses: uses)
+      planning.plan()
+    }
+    builder.noteLeftovers()
+    guard builder.errors.isEmpty else { throw DiagnosticsError(builder.errors) }
+    self.init(
+      stack: spec.name, uri: inventory.host.uri, objects: builder.objects, actions: builder.actions,
+      notes: builder.notes)
+  }
+}
+
+extension PlanBuilder {
+  /// Says which domains of the stack the spec no longer has: leaving the spec is not deletion.
+  fileprivate func noteLeftovers() {
+    let names = Set(spec.domains.map(\.name))
+    let others = inventory.domains.values.filter { !names.contains($0.name) }
+    for domain in others.sorted(by: { $0.name < $1.name }) {
+      guard OwnershipRecord(in: domain.inactive)?.stack == spec.name else { continue }
+      note(
+        "left-the-spec", "is not in the spec any more and is left alone",
+        subject: ObjectReference(.domain, domain.name))
+    }
+  }
+}

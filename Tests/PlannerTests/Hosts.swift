@@ -1,0 +1,90 @@
+// Hosts as values: inventories made from documents, and specs made from texts. The planner needs nothing else.
+
+@testable import DiskImage
+import Diagnostics
+import Inventory
+import Planner
+import Spec
+import Testing
+import XMLTree
+
+/// The stack that a text describes.
+func stack(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> StackSpec {
+  let result = SpecLoader().load([SourceFile(path: "/specs/lab.yaml", text: text)])
+  let messages = DiagnosticFormat.render(result.diagnostics, as: .text(color: false, width: 100))
+  return try #require(result.stack, "\(messages)", sourceLocation: sourceLocation)
+}
+
+/// An image as its header says.
+func image(_ path: String, _ format: ImageFormat = .qcow2, size: UInt64) -> ImageInfo {
+  ImageInfo(
+    path: path, format: format, looksLike: nil, virtualSize: size, fileLength: 196_616, bytesOnDisk: nil,
+    identity: nil, modified: nil, qcow2: nil)
+}
+
+/// A host with a base image, where plans are made and, in thought, carried out.
+struct ImaginedHost {
+  static let base = "/images/base.qcow2"
+  static let sha256 = String(repeating: "ab", count: 32)
+
+  var inventory = Inventory(
+    host: .init(
+      uri: "qemu:///embed", capabilities: Capabilities(arch: "x86_64", domainTypes: ["x86_64": ["qemu", "kvm"]])),
+    files: ["/vms": .folder],
+    baseImages: [base: ObservedBaseImage(source: .image(BackingChain(images: [image(base, size: 1 << 30)])))])
+
+  func plan(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Plan {
+    try Plan(for: stack(text, sourceLocation: sourceLocation), on: inventory)
+  }
+
+  /// What an apply would leave behind: definitions as they are, files made and grown.
+  mutating func apply(_ plan: Plan) {
+    for action in plan.actions {
+      switch action.operation {
+      case .createDirectory(let path): inventory.files[path] = .folder
+      case .createImage(let path, let creation):
+        let top = image(path, creation.format, size: creation.virtualSize ?? 0)
+        let below = creation.backing.flatMap { $0.path }.map { [image($0, size: 1 << 30)] } ?? []
+        inventory.files[path] = .image(BackingChain(images: [top] + below))
+      case .growImage(let path, _, _, let size): grow(path, to: size)
+      case .resizeBlockDevice(_, _, let path, let size): grow(path, to: size)
+      case .defineDomain(let definition):
+        let old = inventory.domains[definition.identity.name]
+        inventory.domains[definition.identity.name] = ObservedDomain(
+          name: definition.identity.name, uuid: definition.identity.uuid, state: old?.state ?? .stopped,
+          isActive: old?.isActive ?? false, autostart: old?.autostart ?? false, inactive: definition.xml,
+          running: old?.running)
+      case .setAutostart(let domain, let value): inventory.domains[domain.name]?.autostart = value
+      case .startDomain(let domain): start(domain.name)
+      case .stopDomain(let domain, _, _):
+        inventory.domains[domain.name]?.isActive = false
+        inventory.domains[domain.name]?.state = .stopped
+        inventory.domains[domain.name]?.running = nil
+      default: break
+      }
+    }
+  }
+
+  static func chain(_ images: [ImageInfo]) -> BackingChain { BackingChain(images: images) }
+
+  mutating func start(_ name: String) {
+    inventory.domains[name]?.isActive = true
+    inventory.domains[name]?.state = .running
+    let definition = inventory.domains[name]?.inactive
+    inventory.domains[name]?.running = definition
+  }
+
+  mutating func edit(_ name: String, _ change: (inout XMLElement) -> Void) {
+    if var xml = inventory.domains[name]?.inactive {
+      change(&xml)
+      inventory.domains[name]?.inactive = xml
+    }
+  }
+
+  private mutating func grow(_ path: String, to size: UInt64) {
+    guard case .image(let chain)? = inventory.files[path] else { return }
+    var images = chain.images
+    images[0].virtualSize = size
+    inventory.files[path] = .image(BackingChain(images: images))
+  }
+}
