@@ -1,0 +1,50 @@
+// Carries out a plan: order, concurrency, verification. The one room that changes anything.
+
+import BlockingWork
+public import Libvirt
+public import Planner
+
+/// Carries out plans on a connection.
+public struct Applier: Sendable {
+  let connection: LibvirtConnection
+  let jobs: Int
+
+  /// - Parameter jobs: how many actions may run side by side, at least 1.
+  public init(connection: LibvirtConnection, jobs: Int) {
+    self.connection = connection
+    self.jobs = max(1, jobs)
+  }
+
+  /// Carries out a plan, actions that do not depend on each other side by side.
+  ///
+  /// An action that fails stops those that depend on it; the others go on. When the task is cancelled, the actions in
+  /// flight are finished and no more are started; only a wait for a guest to shut down ends early, as a failure that
+  /// says where things stand.
+  ///
+  /// Each step looks at its object again first, and leaves it alone when it is not what the plan saw. A run that was
+  /// killed can be repeated: what is there already exactly as it would be made counts as done.
+  ///
+  /// - Parameter report: called for every event, one at a time, in order, from any thread; it should not block for
+  ///   long. Every action has one ``ApplyEvent/finished(_:_:)``, whether it was started or not. All events are
+  ///   delivered when this returns.
+  public func apply(_ plan: Plan, report: @escaping @Sendable (ApplyEvent) -> Void = { _ in }) async -> ApplyResult {
+    let stop = StopRequest()
+    let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
+    let run = ApplyRun(
+      connection: connection, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs, stop: stop,
+      events: sender)
+    // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for
+    // something that happens nevertheless. It is waited for like a child.
+    return await withTaskCancellationHandler {
+      await Task {
+        async let delivery: Void = { for await event in events { report(event) } }()
+        let result = await run.carryOut(plan.actions)
+        sender.finish()
+        await delivery
+        return result
+      }.value
+    } onCancel: {
+      stop.make()
+    }
+  }
+}

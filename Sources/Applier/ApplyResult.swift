@@ -1,0 +1,51 @@
+// What came of an apply: one outcome an action, and the events on the way there.
+
+/// What came of carrying out a plan.
+public struct ApplyResult: Sendable {
+  /// One outcome an action, at the action's place in the plan.
+  public var outcomes: [ActionOutcome]
+  /// Whether the run was asked to stop before all actions were started.
+  public var wasInterrupted: Bool
+
+  public init(outcomes: [ActionOutcome], wasInterrupted: Bool) {
+    self.outcomes = outcomes
+    self.wasInterrupted = wasInterrupted
+  }
+
+  /// Whether everything was done.
+  public var isComplete: Bool { outcomes.allSatisfy { $0 == .done } }
+}
+
+/// What came of one action.
+public enum ActionOutcome: Sendable, Hashable {
+  case done
+  case failed(ActionFailure)
+  /// A step that it depends on failed: the index of the first such action in the plan.
+  case blocked(by: Int)
+  /// The run was asked to stop before the action was started.
+  case notStarted
+}
+
+/// Why an action failed, and what to do.
+public struct ActionFailure: Error, Sendable, Hashable {
+  /// What went wrong, in a sentence without a full stop.
+  public var message: String
+  /// What the user can do about it.
+  public var remedy: String?
+  /// The field of the spec that it is about, where one is known: `disks.root.bus`.
+  public var field: String?
+
+  public init(_ message: String, remedy: String? = nil, field: String? = nil) {
+    self.message = message
+    self.remedy = remedy
+    self.field = field
+  }
+}
+
+/// News of an apply that is under way. Actions are named by their index in the plan.
+public enum ApplyEvent: Sendable, Hashable {
+  case started(Int)
+  /// Bytes done of bytes in all, for actions that move data.
+  case progressed(Int, done: UInt64, of: UInt64)
+  case finished(Int, ActionOutcome)
+}

@@ -1,0 +1,82 @@
+// One apply under way: starts actions as they become ready and hands each to the file that knows its kind.
+
+import BlockingWork
+import Libvirt
+import Planner
+
+/// One apply under way.
+struct ApplyRun: Sendable {
+  let connection: LibvirtConnection
+  /// For work on files, which blocks.
+  let files: BlockingPool
+  let jobs: Int
+  let stop: StopRequest
+  let events: AsyncStream<ApplyEvent>.Continuation
+  let folders: FolderFlush
+  let replaced = ReplacedDefinitions()
+
+  init(
+    connection: LibvirtConnection, files: BlockingPool, jobs: Int, stop: StopRequest,
+    events: AsyncStream<ApplyEvent>.Continuation
+  ) {
+    self.connection = connection
+    self.files = files
+    self.jobs = jobs
+    self.stop = stop
+    self.events = events
+    folders = FolderFlush(files: files)
+  }
+
+  func carryOut(_ actions: [Action]) async -> ApplyResult {
+    var schedule = Schedule(actions)
+    await withTaskGroup(of: (Int, ActionOutcome).self) { group in
+      var running = 0
+      while true {
+        while running < jobs, !stop.isMade, let index = schedule.next() {
+          events.yield(.started(index))
+          running += 1
+          group.addTask { (index, await carryOut(actions[index].operation, index)) }
+        }
+        guard let (index, outcome) = await group.next() else { break }
+        running -= 1
+        events.yield(.finished(index, outcome))
+        for (other, cause) in schedule.settle(index, outcome) {
+          events.yield(.finished(other, .blocked(by: cause)))
+        }
+      }
+    }
+    let left = schedule.close()
+    let outcomes = schedule.result
+    for index in left { events.yield(.finished(index, outcomes[index])) }
+    return ApplyResult(outcomes: outcomes, wasInterrupted: outcomes.contains(.notStarted))
+  }
+
+  private func carryOut(_ operation: Operation, _ index: Int) async -> ActionOutcome {
+    do {
+      try await perform(operation, index)
+      return .done
+    } catch {
+      return .failed(ActionFailure(error))
+    }
+  }
+
+  private func perform(_ operation: Operation, _ index: Int) async throws {
+    switch operation {
+    case .createDirectory(let path): try await createDirectory(path)
+    case .definePool(let name, let xml): try await definePool(name, xml)
+    case .startPool(let name): try await startPool(name)
+    case .importImage(let image): try await importImage(image, index)
+    case .createImage(let path, let creation): try await createImage(path, creation)
+    case .growImage(let path, let format, let from, let to): try await growImage(path, format, from: from, to: to)
+    case .defineDomain(let definition): try await defineDomain(definition)
+    case .resizeBlockDevice(let domain, let target, let path, let to):
+      try await resizeBlockDevice(of: domain, target, path, to)
+    case .attachDevice(let domain, let device, let name): try await attachDevice(to: domain, device, name)
+    case .setAutostart(let domain, let value): try await setAutostart(of: domain, value)
+    case .startDomain(let domain): try await startDomain(domain)
+    case .resumeDomain(let domain): try await resumeDomain(domain)
+    case .stopDomain(let domain, let timeout, let forceOff):
+      try await stopDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// Domain definitions: compared with what the plan saw, stored, read back, and put back where libvirt did not keep them.
+
+import Libvirt
+import Planner
+import Vocabulary
+import XMLTree
+
+extension ApplyRun {
+  /// Stores a definition, new or changed.
+  func defineDomain(_ definition: DomainDefinition) async throws {
+    let name = definition.identity.name
+    if let seen = definition.replacing {
+      let domain = try await domain(definition.identity)
+      try await requireUnmoved(domain, seen)
+    } else if let other = try await domainIfAny(named: name) {
+      throw ActionFailure("domain \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+    }
+
+    let domain: LibvirtDomain
+    do {
+      domain = try await connection.defineDomain(definition.xml.serialised(), named: name)
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      throw definitionFailure(error)
+    }
+
+    let stored: XMLElement
+    do {
+      stored = try await storedDefinition(of: domain)
+      try definition.check(stored)
+    } catch {
+      throw await undo(definition, on: domain, because: ActionFailure(error))
+    }
+    if let old = definition.replacing {
+      await replaced.note(domain.uuid, ReplacedDefinition(old: old, new: stored))
+    }
+  }
+
+  /// The domain with this name and UUID.
+  func domain(_ identity: DomainIdentity) async throws -> LibvirtDomain {
+    guard let domain = try await domainIfAny(named: identity.name) else {
+      throw ActionFailure("domain \(identity.name) does not exist any more", remedy: planAgain)
+    }
+    guard domain.uuid == identity.uuid.lowercased() else {
+      throw ActionFailure(
+        "domain \(identity.name) changed since it was planned: its UUID is \(domain.uuid), not \(identity.uuid)",
+        remedy: planAgain)
+    }
+    return domain
+  }
+
+  /// The stored definition, read as an inventory reads it, so that the two can be compared.
+  func storedDefinition(of domain: LibvirtDomain) async throws -> XMLElement {
+    try XMLElement.parse(try await domain.xml(connection.isReadOnly ? [.inactive] : [.inactive, .secure]))
+  }
+
+  /// Throws unless a domain's stored definition is still `seen`.
+  func requireUnmoved(_ domain: LibvirtDomain, _ seen: XMLElement) async throws {
+    let moved = definitionDifference(seen, try await storedDefinition(of: domain))
+    guard let first = moved.first else { return }
+    let more = moved.count > 1 ? " and \(moved.count - 1) more" : ""
+    throw ActionFailure(
+      "domain \(domain.name) changed since it was planned (\(first.path)\(more))", remedy: planAgain)
+  }
+
+  private func domainIfAny(named name: String) async throws -> LibvirtDomain? {
+    do {
+      return try await connection.domain(named: name)
+    } catch let error as LibvirtError where error.isNotFound {
+      return nil
+    }
+  }
+
+  /// Takes back a definition that did not become what it should: the old one again, or none.
+  private func undo(
+    _ definition: DomainDefinition, on domain: LibvirtDomain, because failure: ActionFailure
+  ) async -> ActionFailure {
+    if failure == .connectionLost { return failure }
+    var failure = failure
+    do {
+      if let old = definition.replacing {
+        try await connection.defineDomain(old.serialised(), named: domain.name)
+        failure.message += "; the old definition was put back"
+      } else {
+        // UEFI variables may be there from an earlier domain of the name; they are not this step's to delete.
+        try await domain.undefine(.keepNVRAM)
+        failure.message += "; the new domain was undefined again"
+      }
+    } catch {
+      failure.message += "; the stored definition could not be taken back: \(ActionFailure(error).message)"
+      failure.remedy = "look at it with `virsh dumpxml --inactive \(domain.name)`, then plan again"
+    }
+    return failure
+  }
+}
+
+/// What differs between two definitions of a domain in meaning. The order of controllers is none: libvirt changes it
+/// in the stored definition when it starts the domain (measured with libvirt 9.0).
+func definitionDifference(_ a: XMLElement, _ b: XMLElement) -> [XMLDifference] {
+  difference(
+    a, b, options: XMLDifferenceOptions(isUnordered: { _, path in path == "/domain/devices/controller" }))
+}
+
+extension DomainDefinition {
+  /// Throws unless a definition that was read back has all that is expected of it: libvirt drops silently what it does
+  /// not know, and rewrites what it knows better.
+  func check(_ stored: XMLElement) throws(ActionFailure) {
+    let problems = expectations.compactMap { expectation in
+      expectation.problem(in: stored).map { (field: expectation.field, text: $0) }
+    }
+    guard let first = problems.first else { return }
+    throw ActionFailure(
+      problems.map(\.text).joined(separator: "; "),
+      remedy: "take the field out of the spec, or write the value as libvirt stores it",
+      field: first.field)
+  }
+}
+
+extension Expectation {
+  /// What is wrong with the field in a definition, nil for nothing.
+  ///
+  /// A field without a value was left to libvirt, which may fill in its default: nothing to compare.
+  fileprivate func problem(in domain: XMLElement) -> String? {
+    var element = domain
+    var type = Vocabulary.domain
+    if let device {
+      guard let found = device.find(in: domain) else { return "libvirt dropped the device of `\(field)`" }
+      let kind = Vocabulary.domain.collections.first { $0.type.device?.matches(found) == true }
+      guard let kind else { return "`\(field)` belongs to no known kind of device" }
+      (element, type) = (found, kind.type)
+    }
+    guard let entry = type.field(entry) else { return "`\(field)` is no field that can be read back" }
+    guard let value, let lens = entry.lens else { return nil }
+    let stored = lens.get(element)
+    if entry.matches(desired: value, stored: stored) { return nil }
+    guard let stored else { return "libvirt dropped `\(field)`: \(value) was asked for, nothing is stored" }
+    return "libvirt changed `\(field)`: \(value) was asked for, \(stored) is stored"
+  }
+}
+
+/// What libvirt has against a definition.
+private func definitionFailure(_ error: LibvirtError) -> ActionFailure {
+  let text = plainMessage(error)
+  switch error.code {
+  case .xmlInvalidSchema:
+    // "XML document failed to validate against schema: Unable to validate doc against /…/domain.rng; Extra element …"
+    let reason = text.firstIndex(ofText: ".rng; ").map { String(text[$0...].dropFirst(6)) } ?? text
+    return ActionFailure(
+      "libvirt's schema does not allow the definition: \(reason)",
+      remedy: "change the field that it names, or the same part of the domain with `virsh edit`")
+  case .operationFailed, .domainExists:
+    return ActionFailure("cannot \(error.operation): \(text)", remedy: planAgain)
+  case .configurationUnsupported:
+    return ActionFailure(
+      "the hypervisor does not support the definition: \(text)", remedy: "change the spec to what this host can do")
+  default:
+    return ActionFailure(error)
+  }
+}

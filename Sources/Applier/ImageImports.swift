@@ -1,0 +1,98 @@
+// Base images on their way into a pool: copied, hashed on the way, and published only under the checksum of the plan.
+
+import Crypto
+import DiskImage
+import Planner
+
+extension ApplyRun {
+  /// Copies a base image. The name carries the checksum and a file gets it only when it is complete, so a file of the
+  /// name and of the right length is the image.
+  func importImage(_ image: ImageImport, _ index: Int) async throws {
+    let progress = ProgressSteps(total: image.length) { [events] done in
+      events.yield(.progressed(index, done: done, of: image.length))
+    }
+    try await files.run {
+      if try isThere(image) { return }
+      let source = try ImageInfo.read(path: image.source, format: image.format)
+      guard source.fileLength == image.length else {
+        throw ActionFailure(
+          "\(image.source) changed since it was planned: it has \(source.fileLength) bytes, not \(image.length)",
+          remedy: planAgain)
+      }
+      try copy(image, progress)
+      guard try isThere(image) else {
+        throw ActionFailure("\(image.destination) is gone right after it was made", remedy: planAgain)
+      }
+      _ = try ImageInfo.read(path: image.destination, format: image.format)
+    }
+  }
+}
+
+private func isThere(_ image: ImageImport) throws -> Bool {
+  guard let status = fileStatus(image.destination) else { return false }
+  guard status.isRegular, status.length == image.length else {
+    throw ActionFailure(
+      status.isRegular
+        ? "\(image.destination) exists and has \(status.length) bytes, not \(image.length)"
+        : "\(image.destination) exists and is no regular file", remedy: moveAway)
+  }
+  return true
+}
+
+private func copy(_ image: ImageImport, _ progress: ProgressSteps) throws {
+  var progress = progress
+  var hasher = SHA256()
+  var copy = FileCopy(source: image.source, directory: folder(of: image.destination), access: FileAccess(mode: 0o444))
+  copy.preservesTime = true
+  let name = String(image.destination.dropFirst(copy.directory == "/" ? 1 : copy.directory.count + 1))
+  var found = ""
+  do throws(ImageError) {
+    try copy.copy(
+      update: { bytes throws(ImageError) in hasher.update(bufferPointer: bytes) },
+      progress: { state throws(ImageError) in progress.reach(state.done) },
+      name: { () throws(ImageError) in
+        found = hexadecimal(hasher.finalize())
+        guard found == image.sha256 else { throw ImageError.refused(path: image.source, reason: "") }
+        return name
+      })
+  } catch {
+    if let failure = copyFailure(error, image, found: found) { throw failure }
+  }
+}
+
+/// Why a copy was not published; nil when somebody else has published it meanwhile.
+private func copyFailure(_ error: ImageError, _ image: ImageImport, found: String) -> ActionFailure? {
+  switch error {
+  case .alreadyExists: nil
+  case .refused:
+    ActionFailure(
+      "the SHA-256 checksum of \(image.source) is \(found), not \(image.sha256)",
+      remedy: "the file changed since it was planned; plan again, and see that nobody writes to it", field: "sha256")
+  case .noSpace:
+    ActionFailure(
+      "no space left for \(image.destination), which needs up to \(image.length) bytes",
+      remedy: "make room on the file system of \(folder(of: image.destination))")
+  default: ActionFailure(error)
+  }
+}
+
+/// Passes on some of many small steps: about 200 of a whole.
+struct ProgressSteps: Sendable {
+  private let step: UInt64
+  private let total: UInt64
+  private var next: UInt64
+  private let report: @Sendable (UInt64) -> Void
+
+  init(total: UInt64, report: @escaping @Sendable (UInt64) -> Void) {
+    self.total = total
+    step = max(1, total / 200)
+    next = step
+    self.report = report
+  }
+
+  mutating func reach(_ done: UInt64) {
+    guard done >= next || done >= total else { return }
+    next = done + step
+    report(done)
+  }
+}

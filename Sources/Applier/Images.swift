@@ -1,0 +1,126 @@
+// Image files: making them and growing them, checked before and after.
+
+import DiskImage
+import Glibc
+import Vocabulary
+
+extension ApplyRun {
+  /// Makes an image. One that is there already and is what would be made counts as done, anything else is left alone.
+  func createImage(_ path: String, _ creation: ImageCreation) async throws {
+    try await files.run {
+      if fileStatus(path) != nil { return try requireFresh(path, creation) }
+      do throws(ImageError) {
+        try creation.create(at: path, syncDirectory: false)
+      } catch {
+        guard error == .alreadyExists(path: path) else { throw error }
+        try requireFresh(path, creation)
+      }
+    }
+    // A name that a killed run made may not be durable either, so this is done in any case.
+    try await folders.flush(folder(of: path))
+    try await files.run { try requireEqual(path, creation) }
+  }
+
+  /// Grows an image that no guest has open.
+  func growImage(_ path: String, _ format: ImageFormat, from: UInt64, to: UInt64) async throws {
+    try await files.run {
+      let before = try ImageInfo.read(path: path, format: format).virtualSize
+      if before == to { return }
+      guard before == from else {
+        throw ActionFailure(
+          "\(path) changed since it was planned: it has \(ByteCount.text(before)), not \(ByteCount.text(from))",
+          remedy: planAgain, field: "size")
+      }
+      try ImageGrowth.grow(path: path, format: format, to: to)
+      let after = try ImageInfo.read(path: path, format: format).virtualSize
+      guard after == to else {
+        throw ActionFailure(
+          "\(path) has \(ByteCount.text(after)) after it was grown to \(ByteCount.text(to))", field: "size")
+      }
+    }
+  }
+}
+
+/// Throws unless the image at `path` is what `creation` makes, and holds nothing yet.
+private func requireFresh(_ path: String, _ creation: ImageCreation) throws {
+  guard fileStatus(path)?.isRegular == true else {
+    throw ActionFailure("\(path) exists and is no regular file", remedy: moveAway)
+  }
+  try requireEqual(path, creation, otherwise: "\(path) exists and was left alone")
+  let info = try ImageInfo.read(path: path, format: creation.format)
+  let isEmpty =
+    switch info.qcow2 {
+    case nil: info.bytesOnDisk == 0
+    case let qcow2?: qcow2.snapshotCount == 0 && info.fileLength <= emptyLength(info.virtualSize, qcow2)
+    }
+  guard isEmpty else {
+    throw ActionFailure("\(path) exists, holds data and was left alone", remedy: moveAway)
+  }
+}
+
+/// Throws unless the image at `path` is of the kind and size that `creation` makes.
+private func requireEqual(_ path: String, _ creation: ImageCreation, otherwise lead: String? = nil) throws {
+  let lead = lead ?? "\(path) is not what was made"
+  let remedy = lead.hasSuffix("alone") ? moveAway : nil
+  let chain: BackingChain
+  do throws(ImageError) {
+    chain = try BackingChain.read(path: path, format: creation.format)
+  } catch {
+    guard case .notA = error else { throw error }
+    throw ActionFailure("\(lead): it is no \(creation.format.rawValue) image", remedy: remedy)
+  }
+  let info = chain.top
+  let size = try creation.virtualSize ?? sizeOfBacking(path, chain)
+  guard info.virtualSize == size else {
+    throw ActionFailure(
+      "\(lead): it has \(ByteCount.text(info.virtualSize)), not \(ByteCount.text(size))", remedy: remedy, field: "size")
+  }
+  guard info.backingFile?.string == creation.backing?.name,
+    info.backingFormat?.string == creation.backing?.format.rawValue
+  else {
+    let stored = info.backingFile.map(\.description) ?? "no file"
+    throw ActionFailure(
+      "\(lead): it stands on \(stored), not on \(creation.backing?.name ?? "no file")", remedy: remedy, field: "image")
+  }
+  guard let qcow2 = info.qcow2 else { return }
+  guard qcow2.clusterSize == creation.clusterSize, qcow2.extendedL2 == creation.extendedL2,
+    qcow2.refcountBits == creation.refcountBits, qcow2.lazyRefcounts == creation.lazyRefcounts,
+    !qcow2.hasExternalDataFile, qcow2.encryption == .none, !qcow2.dirty, !qcow2.corrupt
+  else { throw ActionFailure("\(lead): it has other qcow2 features", remedy: remedy) }
+}
+
+private func sizeOfBacking(_ path: String, _ chain: BackingChain) throws -> UInt64 {
+  guard chain.images.count > 1 else { throw ActionFailure("\(path) has no size of its own and no backing file") }
+  return chain.images[1].virtualSize
+}
+
+/// The most bytes that a qcow2 file without any data has: header, refcount table and blocks, L1 table (QEMU's qcow2
+/// specification). The first cluster of data needs two more, its own and an L2 table.
+private func emptyLength(_ size: UInt64, _ info: Qcow2Info) -> UInt64 {
+  func clusters(_ bytes: UInt64) -> UInt64 { (bytes + info.clusterSize - 1) / info.clusterSize }
+  let mappedByL2 = info.clusterSize / (info.extendedL2 ? 16 : 8) * info.clusterSize
+  let l1 = clusters((size + mappedByL2 - 1) / mappedByL2 * 8)
+  let counted = info.clusterSize * 8 / UInt64(max(1, info.refcountBits))
+  var blocks: UInt64 = 1
+  while true {
+    let total = 1 + clusters(blocks * 8) + blocks + l1
+    let needed = (total + counted - 1) / max(1, counted)
+    if needed <= blocks { return total * info.clusterSize }
+    blocks = needed
+  }
+}
+
+/// What lstat(2) says.
+struct FileStatus {
+  let isRegular: Bool
+  let length: UInt64
+}
+
+/// What is at `path` itself, symbolic links not followed; nil for nothing that can be seen.
+func fileStatus(_ path: String) -> FileStatus? {
+  var status = stat()
+  guard lstat(path, &status) == 0 else { return nil }
+  return FileStatus(isRegular: status.st_mode & S_IFMT == S_IFREG, length: UInt64(clamping: status.st_size))
+}
+
+let moveAway = "move it away or choose another name, then plan again"

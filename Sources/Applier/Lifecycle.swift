@@ -1,0 +1,126 @@
+// What guests do: starting, resuming, stopping, and whether they start with the host.
+
+import Libvirt
+import Planner
+
+extension ApplyRun {
+  func setAutostart(of identity: DomainIdentity, _ value: Bool) async throws {
+    let domain = try await domain(identity)
+    if try await domain.autostart() == value { return }
+    try await domain.setAutostart(value)
+    guard try await domain.autostart() == value else {
+      throw ActionFailure("libvirt did not keep the autostart setting of domain \(domain.name)", field: "autostart")
+    }
+  }
+
+  /// Starts a domain. One that does not start with a definition of this run gets its old one back.
+  func startDomain(_ identity: DomainIdentity) async throws {
+    let domain = try await domain(identity)
+    switch try await domain.state() {
+    case .running, .blocked: return
+    case .shutOff, .noState, .crashed: break
+    case .paused, .shuttingDown, .pmSuspended:
+      throw ActionFailure(
+        "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
+    }
+    do {
+      try await domain.start()
+      guard try await domain.isActive() else {
+        throw ActionFailure(
+          "domain \(domain.name) ended right after its start",
+          remedy: "see QEMU's log, for example /var/log/libvirt/qemu/\(domain.name).log")
+      }
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      // Somebody else was faster.
+      if error.code == .operationInvalid, try await domain.state() == .running { return }
+      throw await putBack(domain, because: await startFailure(error, of: domain))
+    } catch {
+      throw await putBack(domain, because: ActionFailure(error))
+    }
+    _ = await replaced.take(domain.uuid)
+  }
+
+  func resumeDomain(_ identity: DomainIdentity) async throws {
+    let domain = try await domain(identity)
+    switch try await domain.state() {
+    case .running, .blocked: return
+    case .paused: break
+    default:
+      throw ActionFailure(
+        "domain \(domain.name) changed since it was planned: it is not paused any more", remedy: planAgain)
+    }
+    do {
+      try await domain.resume()
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      throw ActionFailure(
+        "cannot resume domain \(domain.name): \(startMessage(error).text)",
+        remedy: "a guest that QEMU paused needs its cause removed first, for example a full disk of the host")
+    }
+    guard try await domain.waitUntil(.running, timeout: .seconds(5)) else {
+      throw ActionFailure(
+        "domain \(domain.name) does not run after it was resumed",
+        remedy: "a guest that QEMU paused needs its cause removed first, for example a full disk of the host")
+    }
+  }
+
+  /// Asks a guest to shut down and waits; forces it off only with the spec's consent.
+  func stopDomain(_ identity: DomainIdentity, timeout: Duration, forceOff: Bool) async throws {
+    let domain = try await domain(identity)
+    if try await !domain.isActive() { return }
+    let clock = ContinuousClock()
+    let deadline = clock.now + timeout
+    var nextRequest = clock.now
+    var refusal: ActionFailure?
+    while true {
+      // A guest overhears the power button while its firmware runs, so it is pressed again.
+      if clock.now >= nextRequest {
+        nextRequest = clock.now + .seconds(10)
+        refusal = try await askToShutDown(domain)
+      }
+      let wait = min(.seconds(1), max(.zero, deadline - clock.now))
+      if try await domain.waitUntilShutOff(timeout: wait) {
+        await replaced.noteStopped(domain.uuid)
+        return
+      }
+      if clock.now >= deadline { break }
+      if stop.isMade {
+        throw ActionFailure(
+          "domain \(domain.name) is still shutting down: it was asked to, and the wait was interrupted",
+          remedy: "apply again when it has stopped")
+      }
+    }
+    guard forceOff else {
+      let reason = refusal.map { " (\($0.message))" } ?? ""
+      throw ActionFailure(
+        "domain \(domain.name) did not shut down within \(timeout.components.seconds) s\(reason)",
+        remedy: "shut it down from within, raise `shutdown.timeout`, or consent to `shutdown.force-off: true`",
+        field: "shutdown.force-off")
+    }
+    do {
+      try await domain.destroy(graceful: true)
+    } catch let error as LibvirtError where !error.isConnectionLost && !error.isNotFound {
+      // QEMU does not end by itself, or ended meanwhile.
+      if try await domain.isActive() { try await domain.destroy() }
+    }
+    guard try await domain.waitUntilShutOff(timeout: .seconds(10)) else {
+      throw ActionFailure("domain \(domain.name) still runs after it was forced off")
+    }
+    await replaced.noteStopped(domain.uuid)
+  }
+
+  /// - Returns: why the guest could not even be asked, if so; it may have ended meanwhile.
+  private func askToShutDown(_ domain: LibvirtDomain) async throws -> ActionFailure? {
+    do {
+      try await domain.shutdown()
+      return nil
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      do {
+        // The guest agent is what libvirt asks first where there is one, and it may not answer.
+        try await domain.shutdown(.acpi)
+        return nil
+      } catch let error as LibvirtError where !error.isConnectionLost {
+        return ActionFailure(error)
+      }
+    }
+  }
+}

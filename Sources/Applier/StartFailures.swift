@@ -1,0 +1,162 @@
+// Why guests do not start: QEMU's long messages cut down to the line that matters, with what helps for the usual causes.
+
+import DiskImage
+import Glibc
+import Libvirt
+import XMLTree
+
+extension ApplyRun {
+  /// What kept a domain from starting.
+  func startFailure(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
+    let (text, path) = startMessage(error)
+    let plain = ActionFailure("cannot \(error.operation): \(text)", remedy: startRemedy(text))
+    guard let path else {
+      // libvirt may notice that QEMU has ended before it has its last words.
+      let locked = try? await lockedDisk(of: domain)
+      return (locked ?? nil).map { ActionFailure("cannot \(error.operation): \($0.message)", remedy: $0.remedy) }
+        ?? plain
+    }
+    let explained = try? await files.run { explainFile(path, text) }
+    guard let found = explained ?? nil else { return plain }
+    return ActionFailure("cannot \(error.operation): \(found.message)", remedy: found.remedy ?? plain.remedy)
+  }
+
+  /// The first of a domain's disks that another process has open for writing.
+  private func lockedDisk(of domain: LibvirtDomain) async throws -> ActionFailure? {
+    let disks = try await storedDefinition(of: domain).first("devices")?.all("disk") ?? []
+    let paths = disks.filter { !$0.exists(at: "readonly") }.compactMap { $0.value(at: "source/@file") }
+    return try await files.run {
+      for path in paths {
+        if let holders = writers(of: path) { return ActionFailure(.locked(path: path, by: holders)) }
+      }
+      return nil
+    }
+  }
+}
+
+/// The line of a message that says what happened, and the file that it names.
+///
+/// QEMU's output follows libvirt's words, with a time and QEMU's name before each message, and the whole JSON of an
+/// option before what is wrong with it: `2026-01-01T00:00:00.0Z qemu-system-x86_64: -blockdev {…}: Failed to get
+/// "write" lock`, and on the next line `Is another process using the image [/srv/a.qcow2]?`.
+func startMessage(_ error: LibvirtError) -> (text: String, path: String?) {
+  startMessage(error.message, whole: plainMessage(error.message))
+}
+
+/// - Parameters:
+///   - message: libvirt's message, of one line or more.
+///   - whole: what is left when QEMU said nothing.
+func startMessage(_ message: String, whole: String) -> (text: String, path: String?) {
+  let lines = message.split(whereSeparator: \.isNewline).map(String.init)
+  // Only what QEMU itself said; libvirt's own messages are one line.
+  let spoken = lines.compactMap(qemuText)
+  let path = lines.reversed().lazy.compactMap(quotedPath).first
+  let informative = spoken.last { !$0.hasPrefix("warning:") } ?? spoken.last
+  return (informative.map(withoutOption) ?? whole, path)
+}
+
+/// What stands behind `qemu-system-…: `.
+private func qemuText(_ line: String) -> String? {
+  guard let program = line.firstIndex(ofText: "qemu-system-") ?? line.firstIndex(ofText: "qemu-kvm") else { return nil }
+  guard let colon = line[program...].firstIndex(ofText: ": ") else { return nil }
+  let text = line[line.index(colon, offsetBy: 2)...]
+  return text.isEmpty ? nil : String(text)
+}
+
+/// A message without the option that it begins with.
+private func withoutOption(_ text: String) -> String {
+  guard text.hasPrefix("-") else { return text }
+  let end =
+    text[...].firstIndex(ofText: "}: ").map { text.index($0, offsetBy: 3) }
+    ?? text[...].firstIndex(ofText: ": ").map { text.index($0, offsetBy: 2) }
+  return end.map { String(text[$0...]) } ?? text
+}
+
+/// An absolute path in quotes or brackets.
+private func quotedPath(_ line: String) -> String? {
+  for (open, close) in [("[/", "]"), ("'/", "'"), ("\"/", "\"")] {
+    guard let start = line[...].firstIndex(ofText: open) else { continue }
+    let path = line[line.index(after: start)...]
+    if let end = path.firstIndex(ofText: close) { return String(path[..<end]) }
+  }
+  return nil
+}
+
+/// What can be said about a file that QEMU or libvirt could not open.
+func explainFile(_ path: String, _ text: String) -> ActionFailure? {
+  var status = stat()
+  let exists = stat(path, &status) == 0
+  if !exists, errno == ENOENT || errno == ENOTDIR {
+    return ActionFailure("\(path) does not exist", remedy: "restore the file, or plan again to see what is to be made")
+  }
+  if text.contains("Permission denied") {
+    guard let folder = closedFolder(above: path) else { return nil }
+    return ActionFailure(
+      "QEMU's user may not pass the folder \(folder) on the way to \(path)",
+      remedy: "let others pass it (chmod o+x \(folder)), or keep the images elsewhere")
+  }
+  if text.contains("lock") {
+    if let holders = writers(of: path) { return ActionFailure(.locked(path: path, by: holders)) }
+    return ActionFailure("\(path) is in use by another process", remedy: "stop what uses it, then apply again")
+  }
+  return nil
+}
+
+/// Who keeps an image from being written; nil when nobody does any more.
+private func writers(of path: String) -> [LockHolder]? {
+  do throws(ImageError) {
+    // Taken for a moment, to learn who holds it.
+    _ = try ImageLock(path: path, for: .write)
+    return nil
+  } catch {
+    if case .locked(_, let holders) = error { return holders }
+    return nil
+  }
+}
+
+/// The first folder on the way that only its owner and group may pass.
+private func closedFolder(above path: String) -> String? {
+  var present = ""
+  for part in path.split(separator: "/").dropLast() {
+    present += "/\(part)"
+    var status = stat()
+    guard stat(present, &status) == 0 else { return nil }
+    if status.st_mode & S_IXOTH == 0 { return present }
+  }
+  return nil
+}
+
+/// What helps for the usual causes, by QEMU's and libvirt's own words.
+func startRemedy(_ text: String) -> String? {
+  let remedies: [(words: [String], remedy: String)] = [
+    (
+      ["KVM", "kvm"],
+      "load the host's module (modprobe kvm_intel or kvm_amd), let libvirt use /dev/kvm, or write `type: qemu`"
+    ),
+    (["network", "is not active"], "start the network (virsh net-start) and mark it for autostart"),
+    (["Network not found"], "define the network, or name another one"),
+    (
+      ["Cannot allocate memory", "cannot set up guest memory"], "give the guest less memory, or free some of the host's"
+    ),
+    (["lock"], "stop what uses the image, then apply again"),
+    (["Permission denied"], "see that QEMU's user may read the file and pass its folders"),
+    (["No such device"], "see that the bridge or host device exists"),
+  ]
+  let found = remedies.first { entry in
+    entry.words.first == "network" ? entry.words.allSatisfy(text.contains) : entry.words.contains(where: text.contains)
+  }
+  return found?.remedy
+}
+
+extension StringProtocol {
+  /// The index of the first occurrence of `wanted`.
+  func firstIndex(ofText wanted: String) -> Index? {
+    let wanted = Array(wanted.utf8)
+    var start = utf8.startIndex
+    while start != utf8.endIndex {
+      if utf8[start...].starts(with: wanted) { return start }
+      start = utf8.index(after: start)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,77 @@
+// A step of an apply for programs.
+
+import DiskImage
+import Planner
+import Vocabulary
+import XMLTree
+
+extension Action {
+  /// The step; its place in the array of actions is what `after` counts.
+  var json: JSON {
+    let common: [(String, JSON?)] = [
+      ("operation", .string(operation.name)),
+      ("object", object.json),
+      ("after", .array(after.map(JSON.integer))),
+      ("effect", .string(effect.rawValue)),
+    ]
+    return .object(common + operation.details)
+  }
+}
+
+extension Operation {
+  /// What the kind of step needs to be carried out.
+  fileprivate var details: [(String, JSON?)] {
+    switch self {
+    case .createDirectory(let path): [("path", .string(path))]
+    case .definePool(_, let xml): [("xml", .string(xml.serialised()))]
+    case .startPool: []
+    case .importImage(let work):
+      [
+        ("source", .string(work.source)), ("destination", .string(work.destination)),
+        ("format", .string(work.format.rawValue)), ("sha256", .string(work.sha256)), ("length", .unsigned(work.length)),
+      ]
+    case .createImage(let path, let creation): [("path", .string(path))] + creation.details
+    case .growImage(let path, let format, let old, let new):
+      [
+        ("path", .string(path)), ("format", .string(format.rawValue)), ("from", .unsigned(old)), ("to", .unsigned(new)),
+      ]
+    case .defineDomain(let definition):
+      [
+        ("domain", definition.identity.json), ("replacing", .boolean(definition.replacing != nil)),
+        ("xml", .string(definition.xml.serialised())),
+        ("expectations", .array(definition.expectations.map(\.json))),
+      ]
+    case .resizeBlockDevice(let domain, let target, let path, let size):
+      [("domain", domain.json), ("target", .string(target)), ("path", .string(path)), ("to", .unsigned(size))]
+    case .attachDevice(let domain, let device, let name):
+      [("domain", domain.json), ("device", .string(name)), ("alias", .string(device.value))]
+    case .setAutostart(let domain, let on): [("domain", domain.json), ("autostart", .boolean(on))]
+    case .startDomain(let domain), .resumeDomain(let domain): [("domain", domain.json)]
+    case .stopDomain(let domain, let timeout, let forceOff):
+      [("domain", domain.json), ("timeout", .integer(timeout)), ("force-off", .boolean(forceOff))]
+    }
+  }
+}
+
+extension DomainIdentity {
+  fileprivate var json: JSON { .object([("name", .string(name)), ("uuid", .string(uuid))]) }
+}
+
+extension Expectation {
+  fileprivate var json: JSON {
+    .object([("field", .string(field)), ("value", value.map { JSON($0) } ?? .null)])
+  }
+}
+
+extension ImageCreation {
+  fileprivate var details: [(String, JSON?)] {
+    [
+      ("format", .string(format.rawValue)),
+      ("size", virtualSize.map(JSON.unsigned)),
+      (
+        "backing",
+        backing.map { .object([("path", .string($0.name)), ("format", .string($0.format.rawValue))]) }
+      ),
+    ]
+  }
+}

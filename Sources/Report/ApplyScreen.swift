@@ -1,0 +1,131 @@
+// An apply that is under way, on a terminal: a few lines that are drawn again in place. Failures stay above them.
+
+public import Applier
+public import Planner
+
+import Vocabulary
+
+/// The moving picture of an apply.
+///
+/// A value: it takes events and gives the bytes of the next frame, and knows neither clock nor terminal. A frame
+/// overwrites the one before line by line and never clears first, so that nothing flickers; each is meant to be written
+/// at once.
+public struct ApplyScreen: Sendable {
+  private let plan: Plan
+  private let color: Bool
+  private var lines: ApplyLines
+  /// Steps that run, in the order in which they were started, with the bytes that are done.
+  private var running: [(index: Int, done: UInt64, of: UInt64)] = []
+  private var failed = 0
+  private var skipped = 0
+  /// Lines that have come since the last frame and that stay.
+  private var lasting: [String] = []
+  /// Widths of the lines of the last frame: a narrower terminal has broken them by now.
+  private var drawn: [Int] = []
+  private var isShown = false
+  private var message: String?
+
+  private static let spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
+  /// Shows the cursor again; to be written whenever the program ends while the screen is up.
+  public static let restoration = "\u{1B}[?25h"
+
+  public init(_ plan: Plan, color: Bool) {
+    self.plan = plan
+    self.color = color
+    lines = ApplyLines(plan, style: TextStyle(color: color))
+  }
+
+  /// Takes note of an event. The next frame shows it.
+  public mutating func handle(_ event: ApplyEvent) {
+    let line = lines.line(for: event)
+    switch event {
+    case .started(let index): running.append((index, 0, 0))
+    case .progressed(let index, let done, let total):
+      guard let place = running.firstIndex(where: { $0.index == index }) else { return }
+      running[place] = (index, done, total)
+    case .finished(let index, let outcome):
+      running.removeAll { $0.index == index }
+      switch outcome {
+      case .done: break
+      case .failed:
+        failed += 1
+        if let line { lasting.append(line) }
+      case .blocked, .notStarted: skipped += 1
+      }
+    }
+  }
+
+  /// A line that stays under the moving ones, such as why it takes a while to stop.
+  public mutating func say(_ text: String) { message = text }
+
+  /// The bytes that draw the present state.
+  ///
+  /// - Parameters:
+  ///   - tick: counts frames; it turns the spinner.
+  ///   - width: the terminal's columns.
+  ///   - height: the terminal's rows.
+  public mutating func frame(tick: Int, width: Int, height: Int) -> String {
+    let style = TextStyle(color: color, width: width)
+    // The last column stays free: a character there makes some terminals move on.
+    let columns = max(width - 1, 10)
+    var rows = [counter(style, columns)]
+    let room = max(1, min(height - 3, 12))
+    let spinner = Self.spinner[tick % Self.spinner.count]
+    let shown = running.count > room ? room - 1 : running.count
+    for step in running.prefix(shown) { rows.append(row(step, spinner, style, columns)) }
+    if running.count > shown { rows.append(("  … and \(running.count - shown) more", nil)) }
+    if let message { rows.append((SafeText.cut(message, to: columns), .bold)) }
+    var output = isShown ? home(width: max(width, 1)) : "\u{1B}[?25l"
+    isShown = true
+    if !lasting.isEmpty {
+      // Such a line may take several rows, each of which held something else.
+      output += "\r\u{1B}[J" + lasting.joined()
+      lasting = []
+    }
+    for (text, ink) in rows { output += "\r" + style.paint(text, ink) + "\u{1B}[K\n" }
+    drawn = rows.map { SafeText.width($0.0) }
+    // What is left below belongs to a longer frame.
+    return output + "\u{1B}[J"
+  }
+
+  /// The bytes that take the moving lines away and show the cursor again.
+  public mutating func end(width: Int) -> String {
+    var output = isShown ? home(width: max(width, 1)) + "\r\u{1B}[J" : ""
+    for line in lasting { output += line }
+    lasting = []
+    let wasShown = isShown
+    isShown = false
+    drawn = []
+    return wasShown ? output + Self.restoration : output
+  }
+
+  private func counter(_ style: TextStyle, _ columns: Int) -> (String, TextStyle.Ink?) {
+    let total = plan.actions.count
+    let finished = lines.finished
+    let cells = 20
+    let filled = total == 0 ? cells : cells * finished / total
+    var text = "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: cells - filled) + "] "
+    text += "\(finished)/\(total)"
+    if failed > 0 { text += ", \(failed) failed" }
+    if skipped > 0 { text += ", \(skipped) skipped" }
+    return (SafeText.cut(text, to: columns), failed > 0 ? .alarm : .bold)
+  }
+
+  private func row(
+    _ step: (index: Int, done: UInt64, of: UInt64), _ spinner: String, _ style: TextStyle, _ columns: Int
+  ) -> (String, TextStyle.Ink?) {
+    var amount = ""
+    if step.of > 0 {
+      let percent = Int(Double(min(step.done, step.of)) / Double(step.of) * 100)
+      amount = "  \(percent) % of \(ByteCount.approximate(step.of))"
+    }
+    let title = SafeText.shorten(plan.title(of: step.index), to: columns - 4 - SafeText.width(amount))
+    return (SafeText.cut("  \(spinner) " + title + amount, to: columns), nil)
+  }
+
+  /// Moves to the first line of the last frame.
+  private func home(width: Int) -> String {
+    let rows = drawn.reduce(0) { $0 + max(1, ($1 + width - 1) / width) }
+    return rows == 0 ? "\r" : "\r\u{1B}[\(rows)A"
+  }
+}

@@ -1,0 +1,115 @@
+// What came of an apply, for people: what was done, what failed and why, what was not tried, and what to do.
+
+public import Applier
+public import Planner
+
+extension ApplyResult {
+  /// The result as text. Steps that failed for the same reason are said once.
+  public func text(of plan: Plan, _ style: TextStyle = TextStyle()) -> String {
+    var output = ""
+    for group in failures() { output += text(group, plan, style) }
+    let waiting = skipped(in: plan)
+    if !waiting.isEmpty {
+      output += paragraph("not tried:", .yellow, waiting, style)
+    }
+    if wasInterrupted {
+      output += paragraph(
+        "interrupted:", .yellow,
+        "the steps in flight were finished, and the rest were not started; apply again to go on", style)
+    }
+    if !output.isEmpty { output += "\n" }
+    let counts = counts
+    guard !isComplete else {
+      return output + style.paint("Applied", .bold) + ": \(counts.done) \(counts.done == 1 ? "step" : "steps") done.\n"
+    }
+    var parts = ["\(counts.done) of \(outcomes.count) steps done"]
+    if counts.failed > 0 { parts.append("\(counts.failed) failed") }
+    if counts.skipped > 0 { parts.append("\(counts.skipped) not tried") }
+    return output + style.paint("Not complete", .alarm) + ": " + parts.joined(separator: ", ") + ".\n"
+  }
+
+  var counts: (done: Int, failed: Int, skipped: Int) {
+    var (done, failed, skipped) = (0, 0, 0)
+    for outcome in outcomes {
+      switch outcome {
+      case .done: done += 1
+      case .failed: failed += 1
+      case .blocked, .notStarted: skipped += 1
+      }
+    }
+    return (done, failed, skipped)
+  }
+
+  /// Failures with the steps that they hit, in the order of the first of each.
+  private func failures() -> [(failure: ActionFailure, steps: [Int])] {
+    var order: [ActionFailure] = []
+    var steps: [ActionFailure: [Int]] = [:]
+    for (index, outcome) in outcomes.enumerated() {
+      guard case .failed(let failure) = outcome else { continue }
+      if steps[failure] == nil { order.append(failure) }
+      steps[failure, default: []].append(index)
+    }
+    return order.map { ($0, steps[$0] ?? []) }
+  }
+
+  private func text(_ group: (failure: ActionFailure, steps: [Int]), _ plan: Plan, _ style: TextStyle) -> String {
+    var subject = group.steps.first.map(plan.title) ?? ""
+    if group.steps.count > 1 { subject = "\(group.steps.count) steps: \(objects(group.steps, plan))" }
+    let field = group.failure.field.map { " (\($0))" } ?? ""
+    var output = paragraph(
+      "failed:", .alarm, subject + field + ": " + group.failure.message, style)
+    if let remedy = group.failure.remedy {
+      for line in SafeText.wrap(SafeText.clean(remedy), to: style.width - 4) {
+        output += "    " + style.paint(line, .green) + "\n"
+      }
+    }
+    return output
+  }
+
+  /// The steps that were never tried, by what was in the way.
+  private func skipped(in plan: Plan) -> String {
+    var own: [Int] = []
+    var order: [Int] = []
+    var others: [Int: [Int]] = [:]
+    for (index, outcome) in outcomes.enumerated() {
+      guard case .blocked(let cause) = outcome, plan.actions.indices.contains(index),
+        plan.actions.indices.contains(cause)
+      else { continue }
+      if plan.actions[index].object == plan.actions[cause].object {
+        own.append(index)
+      } else {
+        if others[cause] == nil { order.append(cause) }
+        others[cause, default: []].append(index)
+      }
+    }
+    func steps(_ steps: [Int]) -> String {
+      "\(steps.count) \(steps.count == 1 ? "step" : "steps") of \(objects(steps, plan))"
+    }
+    var parts = own.isEmpty ? [] : [steps(own) + ", because an earlier step of the same failed"]
+    for cause in order { parts.append(steps(others[cause] ?? []) + ", because of \(plan.shortTitle(of: cause))") }
+    return parts.joined(separator: "; ")
+  }
+
+  /// `domain web-1, domain web-2`, each once; many are counted.
+  private func objects(_ steps: [Int], _ plan: Plan) -> String {
+    var names: [String] = []
+    var seen: Set<ObjectReference> = []
+    for step in steps where plan.actions.indices.contains(step) {
+      let object = plan.actions[step].object
+      if seen.insert(object).inserted { names.append(object.description) }
+    }
+    guard names.count > 6 else { return NameList.ranges(names).joined(separator: ", ") }
+    let ranges = NameList.ranges(names)
+    return ranges.count <= 6 ? ranges.joined(separator: ", ") : ranges.prefix(5).joined(separator: ", ") + " and more"
+  }
+
+  private func paragraph(_ label: String, _ ink: TextStyle.Ink, _ text: String, _ style: TextStyle) -> String {
+    let lines = SafeText.wrap(label + " " + SafeText.clean(text), to: style.width - 2)
+    var output = ""
+    for (index, line) in lines.enumerated() {
+      output += index == 0 ? style.paint(label, ink) + line.dropFirst(label.count) : "  " + line
+      output += "\n"
+    }
+    return output
+  }
+}

@@ -1,0 +1,101 @@
+// A step of an apply in a few words, and its name for programs.
+
+import DiskImage
+import Planner
+import Vocabulary
+
+extension Operation {
+  /// The kind of step, for programs: `define-domain`.
+  var name: String {
+    switch self {
+    case .createDirectory: "create-directory"
+    case .definePool: "define-pool"
+    case .startPool: "start-pool"
+    case .importImage: "import-image"
+    case .createImage: "create-image"
+    case .growImage: "grow-image"
+    case .defineDomain: "define-domain"
+    case .resizeBlockDevice: "resize-block-device"
+    case .attachDevice: "attach-device"
+    case .setAutostart: "set-autostart"
+    case .startDomain: "start-domain"
+    case .resumeDomain: "resume-domain"
+    case .stopDomain: "stop-domain"
+    }
+  }
+
+  /// What the step does, as words that are not broken; the object that it is about is said elsewhere.
+  var words: [String] {
+    switch self {
+    case .createDirectory(let path): ["make", "the folder", path]
+    case .definePool: ["define", "the pool"]
+    case .startPool: ["start", "the pool"]
+    case .importImage(let work):
+      ["copy", ByteCount.approximate(work.length), "to", work.destination.withShortChecksum]
+    case .createImage(let path, let creation): creation.words(path: path)
+    case .growImage(let path, _, let old, let new):
+      ["grow", path, "from \(ByteCount.text(old))", "to \(ByteCount.text(new))"]
+    case .defineDomain(let definition): definition.replacing == nil ? ["define"] : ["store", "the definition"]
+    case .resizeBlockDevice(_, let target, _, let size): ["grow", "\(target) as it runs", "to \(ByteCount.text(size))"]
+    case .attachDevice(_, _, let name): ["plug in", name]
+    case .setAutostart(_, let on): on ? ["autostart on"] : ["autostart off"]
+    case .startDomain: ["start"]
+    case .resumeDomain: ["resume"]
+    case .stopDomain(_, let timeout, let forceOff):
+      ["shut down", "within \(timeout) s,", forceOff ? "else force off" : "else leave it running"]
+    }
+  }
+
+  /// What the step does, in one line of any length.
+  var phrase: String { SafeText.clean(words.joined(separator: " ")) }
+
+  /// What the step does, without saying to what file.
+  var shortPhrase: String {
+    switch self {
+    case .createDirectory: "make the folder"
+    case .importImage: "copy the image"
+    case .createImage: "make the disk image"
+    case .growImage, .resizeBlockDevice: "grow the disk"
+    default: phrase
+    }
+  }
+
+  /// The file that the step makes or changes.
+  var path: String? {
+    switch self {
+    case .createDirectory(let path), .createImage(let path, _), .growImage(let path, _, _, _),
+      .resizeBlockDevice(_, _, let path, _):
+      path
+    case .importImage(let work): work.destination
+    default: nil
+    }
+  }
+}
+
+extension ImageCreation {
+  fileprivate func words(path: String) -> [String] {
+    let size = virtualSize.map(ByteCount.text)
+    guard let backing else { return ["make the", "\(format.rawValue) image", path + ","] + [size ?? "of no size"] }
+    let name = backing.name.split(separator: "/").last.map(String.init) ?? backing.name
+    let words = ["make the", "overlay", size == nil ? path : path + ",", size, "on", name.withShortChecksum]
+    return words.compactMap(\.self)
+  }
+}
+
+extension String {
+  /// The text with a SHA-256 in it cut to its first digits, which tell copies apart well enough for the eye.
+  var withShortChecksum: String {
+    let bytes = Array(utf8)
+    func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) }
+    var start = 0
+    while start < bytes.count {
+      guard let end = bytes[start...].firstIndex(where: { !isDigit($0) }) ?? Optional(bytes.count) else { break }
+      if end - start == 64 {
+        return String(decoding: bytes[..<(start + 8)], as: UTF8.self) + "…"
+          + String(decoding: bytes[end...], as: UTF8.self)
+      }
+      start = end + 1
+    }
+    return self
+  }
+}

@@ -1,0 +1,94 @@
+// A plan for people: what differs, what it takes, and what will be done, on as few lines as that needs.
+
+public import Planner
+
+import Diagnostics
+import Vocabulary
+
+extension Plan {
+  /// The plan as text.
+  ///
+  /// One block an object that changes or waits; neighbours that change alike share one. Objects that are as the spec
+  /// says only count. What does not fit the width is broken into lines or shortened in the middle; the JSON form
+  /// (``json()``) has everything.
+  public func text(_ style: TextStyle = TextStyle()) -> String {
+    var output = "stack " + style.paint(SafeText.clean(stack), .bold) + " on " + SafeText.clean(uri) + "\n"
+    let steps = Dictionary(grouping: actions, by: \.object)
+    let shown = objects.filter { $0.verb != .none || !$0.pending.isEmpty }
+    for group in AlikeObjects.grouped(shown, steps: steps) {
+      output += "\n" + PlanBlock(group, steps: steps[group.first.object] ?? [], style: style).text
+    }
+    let messages = NoteText(style: style).text(notes)
+    if !messages.isEmpty { output += "\n" + messages }
+    return output + "\n" + summary(style)
+  }
+
+  /// The lines that end the plan's text: `Plan: 3 to create, 1 to update, 0 to adopt, 96 unchanged.`
+  func summary(_ style: TextStyle) -> String {
+    if isEmpty { return style.paint("No changes", .bold) + ": the host is as the spec says.\n" }
+    let counts = PlanCounts(self)
+    let numbers =
+      "\(counts.create) to create, \(counts.update) to update, \(counts.adopt) to adopt, \(counts.unchanged) unchanged."
+    let lines = SafeText.wrap("Plan: " + numbers, to: style.width).joined(separator: "\n") + "\n"
+    var text = style.paint("Plan", .bold) + lines.dropFirst(4)
+    // Up to `live` nothing happens that anyone would have to prepare for.
+    if let effect = actions.map(\.effect).max(), effect > .live {
+      let sentence = "The most disruptive effect is \(effect.rawValue): \(effect.explanation)."
+      let lines = SafeText.wrap(sentence, to: style.width).joined(separator: "\n") + "\n"
+      text += lines.replacing(
+        effect.rawValue + ":", with: style.paint(effect.rawValue, effect.ink) + ":", maxReplacements: 1)
+    }
+    return text
+  }
+}
+
+/// How many objects a plan creates, updates, adopts and leaves.
+struct PlanCounts {
+  var create = 0
+  var update = 0
+  var adopt = 0
+  var unchanged = 0
+
+  init(_ plan: Plan) {
+    for object in plan.objects {
+      switch object.verb {
+      case .create: create += 1
+      case .update: update += 1
+      case .adopt: adopt += 1
+      case .none: unchanged += 1
+      }
+    }
+  }
+}
+
+extension ObjectPlan.Verb {
+  var symbol: String {
+    switch self {
+    case .create: "+"
+    case .update: "~"
+    case .adopt: "="
+    case .none: " "
+    }
+  }
+
+  var ink: TextStyle.Ink? {
+    switch self {
+    case .create: .green
+    case .update: .yellow
+    case .adopt: .cyan
+    case .none: nil
+    }
+  }
+}
+
+extension Effect {
+  var ink: TextStyle.Ink? {
+    switch self {
+    case .define: nil
+    case .live: .green
+    case .nextBoot: .yellow
+    case .restart, .offline: .magenta
+    case .replace, .dataLoss: .alarm
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// Changes to running guests' devices, with real QEMU processes.
+
+import DiskImage
+import Libvirt
+import Planner
+import TestSupport
+import Testing
+import Vocabulary
+import XMLTree
+
+@testable import Applier
+
+@Suite("A running guest's devices", .enabled(if: EmbeddedHost.isAvailable, "needs QEMU"))
+struct DeviceTests {
+  @Test("grow: a disk, once, and never shrinks")
+  func resize() async throws {
+    let folder = try Folder()
+    let path = folder("disk.qcow2")
+    try run("qemu-img", "create", "-q", "-f", "qcow2", path, "1M")
+    try await Host.withGuest("device-resize", devices: diskXML(path), start: true) { connection, domain, identity in
+      func resize(_ path: String, target: String = "vda", to size: UInt64) async throws -> ActionFailure? {
+        try await apply(
+          .resizeBlockDevice(domain: identity, target: target, path: path, to: size), on: connection
+        ).failure
+      }
+      for _ in 1...2 {
+        #expect(try await resize(path, to: 2 << 20) == nil)
+        #expect(try await domain.blockInfo("vda").capacity == 2 << 20)
+      }
+      let shrink = try await resize(path, to: 1 << 20)
+      #expect(shrink?.message.contains("has 2 MiB, more than the 1 MiB asked for") == true)
+      #expect(try await domain.blockInfo("vda").capacity == 2 << 20)
+      #expect(
+        try await resize(path, target: "vdb", to: 3 << 20)?.message.contains(
+          "disk vdb of domain device-resize is not there any more") == true)
+      #expect(try await resize("/other", to: 3 << 20)?.message.contains("its image is \(path), not /other") == true)
+
+      // The image that a guest has open is not grown behind its back, and the guest is named.
+      let grow = try await apply(.growImage(path: path, format: .qcow2, from: 2 << 20, to: 3 << 20)).failure
+      #expect(grow?.message.hasPrefix("\(path) is in use by domain device-resize (qemu-system-x86, process ") == true)
+
+      try await domain.destroy()
+      #expect(try await resize(path, to: 3 << 20)?.message == "domain device-resize does not run any more")
+      #expect(try ImageInfo.read(path: path, format: .qcow2).virtualSize == 2 << 20)
+    }
+  }
+
+  @Test("are plugged in as the stored definition has them, once")
+  func attach() async throws {
+    let folder = try Folder()
+    try run("qemu-img", "create", "-q", "-f", "qcow2", folder("disk.qcow2"), "1M")
+    try await Host.withGuest("device-attach", start: true) { connection, domain, identity in
+      let disk = DeviceIdentity(element: "disk", identity: .alias, value: "ua-disk-vdb")
+      let operation = Operation.attachDevice(domain: identity, device: disk, name: "disks.data")
+      let missing = try await apply(operation, on: connection).failure
+      #expect(missing?.message == "the stored definition of domain device-attach has no `disks.data` any more")
+
+      // Into what is stored, so that the addresses of the running guest's devices stay theirs.
+      var stored = try await domain.stored
+      let added = try XMLElement.parse(diskXML(folder("disk.qcow2"), target: "vdb"))
+      stored.update("devices") { $0.append(added) }
+      try await connection.defineDomain(stored.serialised())
+      for _ in 1...2 {
+        let failure = try await apply(operation, on: connection).failure
+        #expect(failure == nil, "\(failure?.message ?? "")")
+        let running = try XMLElement.parse(try await domain.xml())
+        #expect(running.first("devices")?.all("disk").count == 1)
+        #expect(disk.find(in: running) != nil)
+      }
+    }
+  }
+
+  @Test("that cannot be plugged in are named, with what helps")
+  func cannotAttach() async throws {
+    let folder = try Folder()
+    try run("qemu-img", "create", "-q", "-f", "qcow2", folder("disk.qcow2"), "1M")
+    try await Host.withGuest("device-refused", start: true) { connection, _, identity in
+      try await connection.defineDomain(
+        guestXML(
+          identity.name, uuid: identity.uuid, devices: diskXML(folder("disk.qcow2"), target: "hda", bus: "ide")))
+      let disk = DeviceIdentity(element: "disk", identity: .alias, value: "ua-disk-hda")
+      let failure = try #require(
+        try await apply(.attachDevice(domain: identity, device: disk, name: "disks.data"), on: connection).failure)
+      #expect(failure.message.hasPrefix("cannot plug `disks.data` into the running domain device-refused: "))
+      #expect(failure.remedy == "stop and start the domain: its stored definition has the device")
+      #expect(failure.field == "disks.data")
+    }
+  }
+}
