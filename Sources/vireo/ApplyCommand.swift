@@ -1,0 +1,99 @@
+// vireo apply: shows the plan, asks, and carries it out.
+
+import Applier
+import ArgumentParser
+import Diagnostics
+import Glibc
+import Libvirt
+import Planner
+import Report
+import Spec
+
+struct ApplyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apply",
+    abstract: "Makes the host look like the spec says.",
+    usage: "vireo apply [options] <file> ...",
+    discussion: """
+      Shows the plan and asks before anything is changed. Interrupted with Ctrl-C, the steps in flight are finished and \
+      no more are started; a second Ctrl-C ends at once. Either way the next apply goes on from there.
+
+      Exit codes: 0 when the host is as the spec says, 1 on any failure, refusal or interruption.
+      """)
+
+  @OptionGroup var spec: SpecOptions
+  @OptionGroup var connection: ConnectionOptions
+
+  @Flag(name: [.customLong("yes"), .customShort("y")], help: "Applies without asking.")
+  var isConfirmed = false
+
+  @Option(help: ArgumentHelp("How many steps may run side by side.", valueName: "number"))
+  var jobs: Int = 4
+
+  @Option(help: "The form of the result.")
+  var format: ReportFormat = .text
+
+  @OptionGroup var color: ColorOptions
+
+  func validate() throws {
+    guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+  }
+
+  func run() async throws {
+    let session = Session(options: spec, format: format, color: color.color)
+    let (stack, messages) = try session.loadSpec()
+    let connection = try await session.connect(connection.connect, for: stack)
+    do {
+      try await apply(stack, on: connection, messages: messages, in: session)
+    } catch {
+      await connection.close()
+      throw error
+    }
+    await connection.close()
+  }
+
+  private func apply(
+    _ stack: StackSpec, on connection: LibvirtConnection, messages: [Diagnostic], in session: Session
+  ) async throws {
+    // Taken before the host is looked at: no other apply of the stack can make the plan old while it is read.
+    let lock: StackLock
+    do {
+      lock = try StackLock(stack: stack.name, uri: connection.uri)
+    } catch {
+      throw session.fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+    }
+    defer { withExtendedLifetime(lock) {} }
+    let plan = try await session.plan(stack, on: connection, messages: messages)
+    let style = Output.output.style(color.color)
+    if format == .text { try Output.result(plan.text(style)) }
+    guard !plan.isEmpty else {
+      if format == .json { try Output.result(ApplyResult(outcomes: [], wasInterrupted: false).json(of: plan)) }
+      return
+    }
+    try confirm(plan, in: session)
+    let progress = ApplyProgress(plan, color: color.color)
+    let result = await InterruptibleApply(connection: connection, jobs: jobs).apply(plan, showing: progress)
+    // What was done is done, whether or not anybody still reads about it.
+    Output.write(format == .json ? result.json(of: plan) : "\n" + result.text(of: plan, style), to: .output)
+    if !result.isComplete { throw ExitCode(1) }
+  }
+
+  /// Asks for consent, unless it was given on the command line.
+  private func confirm(_ plan: Plan, in session: Session) throws(ExitCode) {
+    guard !isConfirmed else { return }
+    let needsOutput = format == .text
+    guard isatty(0) == 1, Output.error.isTerminal, !needsOutput || Output.output.isTerminal else {
+      throw session.fail([
+        Diagnostic(
+          "no-consent", "nothing was changed: there is no terminal to ask on",
+          suggestion: "say --yes to apply without being asked")
+      ])
+    }
+    if format == .json { Output.write(plan.text(Output.error.style(color.color)), to: .error) }
+    Output.write("\nApply these changes? [y/N] ", to: .error)
+    let answer = readLine()?.lowercased() ?? ""
+    if answer == "y" || answer == "yes" { return }
+    Output.write("Nothing was changed.\n", to: .error)
+    throw ExitCode(1)
+  }
+}

@@ -1,0 +1,55 @@
+// What went wrong outside of the spec, with what to do about it: mostly libvirt's refusals to connect.
+
+import Applier
+import Diagnostics
+import Libvirt
+
+/// Turns errors into messages.
+enum FailureMessage {
+  /// - Parameter uri: the connection that was asked for.
+  static func diagnostic(for error: any Error, uri: String) -> Diagnostic {
+    switch error {
+    case let error as LibvirtError:
+      var message = "cannot \(error.operation): \(error.message)"
+      if error.isEmbeddedRootInUse { message = "cannot \(error.operation): another process has its root open" }
+      return Diagnostic(
+        "libvirt", message, suggestion: remedy(error, uri: uri))
+    case let error as ActionFailure:
+      return Diagnostic("cannot-start", error.message, suggestion: error.remedy)
+    default:
+      return Diagnostic("failure", "\(error)")
+    }
+  }
+
+  /// What the user can do; nil where libvirt's sentence is all there is to say.
+  static func remedy(_ error: LibvirtError, uri: String) -> String? {
+    if error.isEmbeddedRootInUse {
+      return "wait for it to end, or choose another root: only one process at a time can have it open"
+    }
+    let message = error.message
+    let isConnecting = error.operation.hasPrefix("connect")
+    if error.isConnectionLost, !isConnecting {
+      return "the connection was lost; what was applied so far holds, so try again"
+    }
+    // Vireo manages QEMU; libvirt's test driver serves for a try.
+    let isKnown = ["qemu", "test"].contains(String(uri.prefix { $0.isLetter }))
+    if error.code == .noConnection || message.contains("no connection driver available") || (isConnecting && !isKnown) {
+      return "check the URI: qemu:///system, qemu:///session, qemu+ssh://HOST/system or 'qemu:///embed?root=DIR'"
+    }
+    if uri.hasPrefix("qemu:///embed") {
+      return isConnecting ? "write 'qemu:///embed?root=DIR' with an absolute path" : nil
+    }
+    let isRemote = ConnectionChoice.isRemote(uri)
+    let isDenied = message.contains("socket") && message.contains("Permission denied")
+    if isDenied || error.code == .authenticationFailed || error.code == .accessDenied {
+      return isRemote
+        ? "check that the account on the host may manage its guests: it has to be in its group libvirt"
+        : "join the group libvirt (usermod -aG libvirt USER, then log in again), or try --connect qemu:///session"
+    }
+    if isConnecting, isRemote { return "check that the host is reached from here, and that libvirtd runs there" }
+    if message.contains("Failed to connect socket") || message.contains("Connection refused") {
+      return "start libvirtd, or try --connect 'qemu:///embed?root=DIR', which needs no daemon"
+    }
+    return nil
+  }
+}

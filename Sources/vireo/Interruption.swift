@@ -1,0 +1,108 @@
+// Ctrl-C during an apply: the first asks it to stop, the second ends the process.
+
+import Applier
+import BlockingWork
+import Glibc
+import Libvirt
+import Planner
+import Report
+import Synchronization
+
+/// Carries out a plan so that signals end it in good order.
+struct InterruptibleApply {
+  let connection: LibvirtConnection
+  let jobs: Int
+
+  func apply(_ plan: Plan, showing progress: ApplyProgress) async -> ApplyResult {
+    let signals = SignalWatch(restoringTerminal: progress.isLive)
+    let applier = Applier(connection: connection, jobs: jobs)
+    return await withTaskGroup(of: Void.self) { drawing in
+      drawing.addTask { await progress.draw() }
+      let result = await withTaskGroup(of: ApplyResult?.self) { group in
+        group.addTask { await applier.apply(plan) { progress.report($0) } }
+        group.addTask {
+          await signals.first()
+          return nil
+        }
+        var result: ApplyResult?
+        for await finished in group {
+          if let finished {
+            result = finished
+            signals.end()
+          } else if result == nil, SignalState.count.load(ordering: .sequentiallyConsistent) > 0 {
+            progress.say("Interrupted: finishing the steps in flight. Ctrl-C again ends at once.")
+            group.cancelAll()
+          }
+        }
+        return result ?? ApplyResult(outcomes: plan.actions.map { _ in .notStarted }, wasInterrupted: true)
+      }
+      progress.end()
+      drawing.cancelAll()
+      return result
+    }
+  }
+}
+
+/// What the signal handler touches. It may interrupt any code, so there are only numbers and system calls.
+private enum SignalState {
+  static let count = Atomic<Int32>(0)
+  static let descriptor = Atomic<Int32>(-1)
+  static let restoresTerminal = Atomic<Bool>(false)
+}
+
+/// Watches SIGINT and SIGTERM from its creation on.
+private final class SignalWatch: Sendable {
+  private let readEnd: Int32
+  private let writeEnd: Int32
+  private let thread = BlockingPool(name: "signals", threads: 1)
+  private static let signals = [SIGINT, SIGTERM]
+
+  /// - Parameter restoringTerminal: whether the cursor is hidden meanwhile.
+  init(restoringTerminal: Bool) {
+    var ends: [Int32] = [-1, -1]
+    _ = pipe(&ends)
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    (readEnd, writeEnd) = (ends[0], ends[1])
+    SignalState.count.store(0, ordering: .sequentiallyConsistent)
+    SignalState.descriptor.store(writeEnd, ordering: .sequentiallyConsistent)
+    SignalState.restoresTerminal.store(restoringTerminal, ordering: .sequentiallyConsistent)
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in
+      let before = SignalState.count.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
+      if before == 0 {
+        var byte: UInt8 = 1
+        _ = write(SignalState.descriptor.load(ordering: .sequentiallyConsistent), &byte, 1)
+        return
+      }
+      let isHidden = SignalState.restoresTerminal.load(ordering: .sequentiallyConsistent)
+      let text: StaticString =
+        isHidden
+        ? "\u{1B}[?25h\r\u{1B}[Jinterrupted: ended at once; apply again to go on\n"
+        : "interrupted: ended at once; apply again to go on\n"
+      _ = write(2, text.utf8Start, text.utf8CodeUnitCount)
+      _exit(1)
+    }
+    action.sa_flags = SA_RESTART
+    for signal in Self.signals { sigaction(signal, &action, nil) }
+  }
+
+  deinit {
+    close(readEnd)
+  }
+
+  /// Returns when a first signal has come, or after ``end()``.
+  func first() async {
+    let descriptor = readEnd
+    try? await thread.run {
+      var byte: UInt8 = 0
+      while read(descriptor, &byte, 1) < 0, errno == EINTR {}
+    }
+  }
+
+  /// Stops watching: signals do what they did before.
+  func end() {
+    for number in Self.signals { signal(number, SIG_DFL) }
+    SignalState.descriptor.store(-1, ordering: .sequentiallyConsistent)
+    close(writeEnd)
+  }
+}

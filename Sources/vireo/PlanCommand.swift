@@ -1,0 +1,43 @@
+// vireo plan: shows what would change, and changes nothing.
+
+import ArgumentParser
+import Planner
+import Report
+
+struct PlanCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Shows what an apply would change, and changes nothing.",
+    usage: "vireo plan [options] <file> ...",
+    discussion: """
+      Exit codes: 0 when the plan was made, 1 on any failure. With --detailed-exitcode a plan that has something to do \
+      ends with 2.
+      """)
+
+  @OptionGroup var spec: SpecOptions
+  @OptionGroup var connection: ConnectionOptions
+
+  @Option(help: "The form of the plan.")
+  var format: ReportFormat = .text
+
+  @OptionGroup var color: ColorOptions
+
+  @Flag(name: .customLong("detailed-exitcode"), help: "Ends with 2 when changes are pending.")
+  var detailedExitCode = false
+
+  func run() async throws {
+    let session = Session(options: spec, format: format, color: color.color)
+    let (stack, messages) = try session.loadSpec()
+    let connection = try await session.connect(connection.connect, for: stack)
+    let plan: Plan
+    do {
+      plan = try await session.plan(stack, on: connection, messages: messages)
+    } catch {
+      await connection.close()
+      throw error
+    }
+    await connection.close()
+    try Output.result(format == .json ? plan.json() : plan.text(Output.output.style(color.color)))
+    if detailedExitCode, !plan.isEmpty { throw ExitCode(2) }
+  }
+}

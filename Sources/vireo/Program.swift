@@ -1,0 +1,64 @@
+// Where the program starts: the command line is read, a command runs, and whatever it ends with becomes an exit code.
+
+import ArgumentParser
+import Glibc
+
+@main
+enum Program {
+  static func main() async {
+    // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try VireoCommand.parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      end(with: error)
+    }
+  }
+
+  /// Ends the process as an error asks for: help goes to standard output, complaints to standard error.
+  private static func end(with error: any Error) -> Never {
+    if let code = error as? ExitCode { exit(code.rawValue) }
+    let text = VireoCommand.fullMessage(for: error)
+    let isSuccess = VireoCommand.exitCode(for: error).isSuccess
+    if isSuccess {
+      Output.write(text.hasSuffix("\n") ? text : text + "\n", to: .output)
+    } else {
+      // In the words of all other messages.
+      let message = text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text
+      Output.write(message + "\n", to: .error)
+    }
+    // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes.
+    exit(isSuccess ? 0 : 1)
+  }
+}
+
+/// The root of the command line.
+struct VireoCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "vireo",
+    abstract: "Makes a KVM host look like a YAML file says it should.",
+    discussion: """
+      Write what pools, images and domains there should be, see what would change, then apply it:
+
+        vireo validate lab.yaml
+        vireo plan lab.yaml
+        vireo apply lab.yaml
+
+      Without a daemon, and without root's rights: --connect 'qemu:///embed?root=/some/folder'.
+
+      Exit codes: 0 for success, 1 for any failure, 2 for changes that are pending with plan --detailed-exitcode.
+      """,
+    version: "vireo \(Version.text)",
+    subcommands: [ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ExplainCommand.self, SchemaCommand.self]
+  )
+}
+
+/// What `--version` prints.
+enum Version {
+  static let text = "0.1.0"
+}

@@ -1,0 +1,91 @@
+// The way from the command line to a plan, in one place: spec, connection, inventory, plan; and its messages.
+
+import Applier
+import ArgumentParser
+import Diagnostics
+import Glibc
+import Inventory
+import Libvirt
+import Planner
+import Report
+import Spec
+
+/// One run of a command that works on a spec.
+struct Session {
+  let options: SpecOptions
+  let format: ReportFormat
+  let color: ColorOptions.Choice
+
+  // MARK: Spec
+
+  /// Reads the spec.
+  ///
+  /// - Returns: the stack, and messages that are no errors.
+  /// - Throws: an exit code, after the messages were written.
+  func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
+    let loaded = SpecInput.load(options)
+    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
+    if format == .text { report(loaded.diagnostics) }
+    return (stack, loaded.diagnostics)
+  }
+
+  // MARK: Connection and plan
+
+  /// Opens the connection that the options, the environment or the spec ask for.
+  func connect(_ option: String?, for stack: StackSpec) async throws(ExitCode) -> LibvirtConnection {
+    let uri = ConnectionChoice.uri(
+      option: option, environment: { getenv($0).map { String(cString: $0) } }, spec: stack.connect,
+      isRoot: geteuid() == 0)
+    // Images are made and read as files of this machine: on another host's behalf they would be the wrong ones.
+    guard !ConnectionChoice.isRemote(uri) || !stack.usesFiles else {
+      throw fail([
+        Diagnostic(
+          "remote-connection", "\(uri) is another host, whose disk images are out of reach from here",
+          suggestion: "run vireo on that host")
+      ])
+    }
+    do {
+      return try await LibvirtConnection.open(uri: uri)
+    } catch {
+      throw fail([FailureMessage.diagnostic(for: error, uri: uri)])
+    }
+  }
+
+  /// Looks at the host and works out what is to be done.
+  ///
+  /// - Parameter messages: what was said of the spec; for programs it goes with the plan.
+  func plan(
+    _ stack: StackSpec, on connection: LibvirtConnection, messages: [Diagnostic]
+  ) async throws(ExitCode) -> Plan {
+    do {
+      let inventory = try await Inventory.read(InventoryRequest(for: stack), from: connection)
+      var plan = try Plan(for: stack, on: inventory)
+      if format == .json { plan.notes = messages + plan.notes }
+      return plan
+    } catch let error as DiagnosticsError {
+      throw fail(error.diagnostics)
+    } catch {
+      throw fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+    }
+  }
+
+  // MARK: Messages
+
+  /// Writes messages that end the run.
+  func fail(_ messages: [Diagnostic]) -> ExitCode {
+    switch format {
+    case .json: Output.write(DiagnosticFormat.render(messages, as: .json), to: .output)
+    case .text:
+      report(messages)
+      if messages.count > 1, let summary = DiagnosticFormat.summary(of: messages) {
+        Output.write(summary + "\n", to: .error)
+      }
+    }
+    return ExitCode(1)
+  }
+
+  private func report(_ messages: [Diagnostic]) {
+    let style = Output.error.style(color)
+    Output.write(DiagnosticFormat.render(messages, as: .text(color: style.color, width: style.width)), to: .error)
+  }
+}

@@ -1,0 +1,89 @@
+// Commands that look at no host: validate, explain, schema.
+
+import ArgumentParser
+import Diagnostics
+import Report
+import Spec
+
+struct ValidateCommand: ParsableCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case text, json, github
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "validate",
+    abstract: "Checks a spec without looking at any host.",
+    usage: "vireo validate [options] <file> ...",
+    discussion: "Exit codes: 0 when the spec is valid, 1 when it is not or cannot be read.")
+
+  @OptionGroup var spec: SpecOptions
+
+  @Option(help: "The form of the messages; github makes annotations of a pull request.")
+  var format: Format = .text
+
+  @OptionGroup var color: ColorOptions
+
+  func run() throws {
+    let loaded = SpecInput.load(spec)
+    switch format {
+    case .json: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .json))
+    case .github: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .github))
+    case .text:
+      let style = Output.error.style(color.color)
+      var text = DiagnosticFormat.render(loaded.diagnostics, as: .text(color: style.color, width: style.width))
+      if let summary = DiagnosticFormat.summary(of: loaded.diagnostics) { text += summary + "\n" }
+      Output.write(text, to: .error)
+      if let stack = loaded.stack, !loaded.diagnostics.hasErrors { try Output.result(valid(stack)) }
+    }
+    if loaded.stack == nil || loaded.diagnostics.hasErrors { throw ExitCode(1) }
+  }
+
+  /// `stack lab is valid: 1 pool, 1 image, 3 domains`
+  private func valid(_ stack: StackSpec) -> String {
+    func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+    let parts = [
+      count(stack.pools.count, "pool"), count(stack.images.count, "image"), count(stack.domains.count, "domain"),
+    ]
+    return "stack \(stack.name) is valid: \(parts.joined(separator: ", "))\n"
+  }
+}
+
+struct ExplainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract: "Says what a key of the spec language means.",
+    discussion: "Without a key it lists what there is.")
+
+  @Argument(help: ArgumentHelp("A key, such as memory, disks or disks.size.", valueName: "key"))
+  var key: String?
+
+  @OptionGroup var color: ColorOptions
+
+  func run() throws {
+    do {
+      try Output.result(SpecLanguage.explanation(of: key, Output.output.style(color.color)))
+    } catch let error as Diagnostic {
+      let style = Output.error.style(color.color)
+      Output.write(DiagnosticFormat.render([error], as: .text(color: style.color, width: style.width)), to: .error)
+      throw ExitCode(1)
+    }
+  }
+}
+
+struct SchemaCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "schema",
+    abstract: "Prints the JSON Schema of the spec language.",
+    discussion: """
+      An editor with a YAML language server completes and checks a spec that begins with
+
+        # yaml-language-server: $schema=vireo.schema.json
+      """)
+
+  @Flag(help: "Prints the reference page in Markdown instead.")
+  var reference = false
+
+  func run() throws {
+    try Output.result(reference ? SpecLanguage.reference() : SpecLanguage.schema())
+  }
+}

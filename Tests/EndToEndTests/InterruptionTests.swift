@@ -1,0 +1,145 @@
+// Applies that are cut off: by SIGKILL anywhere, by Ctrl-C in good order, by another apply that was first.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("interruptions", .enabled(if: Machine.runsGuests, Machine.needsGuests), .serialized)
+struct InterruptionTests {
+  private static let count = 40
+
+  private static func spec(_ host: ScratchHost, _ title: String, size: String = "20 MiB", state: String = "any")
+    -> String
+  {
+    """
+    stack: cut
+    pools: { vms: { path: "\(host.pool)" } }
+    images: { base: { source: "\(host.folder.path("base.qcow2"))", pool: vms } }
+    domains:
+      web:
+        count: \(count)
+        type: qemu
+        memory: 16 MiB
+        title: \(title) ${index}
+        disks: { root: { image: base, size: \(size) } }
+      guest:
+        count: 2
+        type: qemu
+        memory: 16 MiB
+        state: \(state)
+        shutdown: { timeout: 1 s, force-off: true }
+        disks: { root: { image: base, size: \(size) } }
+
+    """
+  }
+
+  private static let disks = Set((1...count).map { "web-\($0).root.qcow2" } + (1...2).map { "guest-\($0).root.qcow2" })
+
+  /// How many steps an apply has told to be done.
+  private func stepsDone(_ apply: ChildProcess) -> Int { apply.errors.split(separator: "\n").count }
+
+  /// After any number of killed applies, one that is left alone does the rest, and all is sound.
+  private func expectConvergence(_ host: ScratchHost, _ spec: String, after story: String) throws {
+    let plan = try host.plan(spec)
+    #expect(plan.status == 0 || plan.status == 2, "\(story): \(plan.output)\(plan.errors)")
+    let apply = try host.vireo(["apply", "--yes"], spec)
+    #expect(apply.status == 0, "\(story): \(apply.output)\(apply.errors)")
+    try host.expectNoChanges(spec)
+    try host.expectSoundPool(Self.disks)
+    for number in 1...2 {
+      #expect(
+        try host.virtualSize(host.pool + "/guest-\(number).root.qcow2") == (spec.contains("20 MiB") ? 20 : 30) << 20)
+    }
+  }
+
+  @Test("killed at any moment, the next applies do the rest", arguments: [1, 2])
+  func killed(round: Int) throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      var story = ""
+      /// Kills an apply after some steps and then some.
+      func cut(_ spec: String, after steps: Int) throws {
+        let more = UInt32.random(in: 0...30_000)
+        let apply = try host.start(["apply", "--yes"], spec)
+        try waitUntil("\(steps) steps") { !apply.isRunning || stepsDone(apply) >= steps }
+        usleep(more)
+        apply.signal(SIGKILL)
+        let run = try apply.wait()
+        story += " \(steps) steps and \(more) µs: status \(run.status) after \(stepsDone(apply)) steps;"
+        // Whatever the moment, the host can be looked at.
+        let plan = try host.plan(spec)
+        #expect(plan.status == 2 || (plan.status == 0 && run.status == 0), "\(story): \(plan.output)\(plan.errors)")
+      }
+      let new = Self.spec(host, "new", state: "running")
+      for steps in [0, 1, 15 * round, 20, 60] { try cut(new, after: steps) }
+      try expectConvergence(host, new, after: story)
+      #expect(host.guestProcesses.count == 2)
+
+      // Growing and changing what is there, the same.
+      let changed = Self.spec(host, "changed", size: "30 MiB", state: "stopped")
+      for steps in [1, 20 * round, 30] { try cut(changed, after: steps) }
+      try expectConvergence(host, changed, after: story)
+      #expect(host.guestProcesses.isEmpty)
+    }
+  }
+
+  @Test("Ctrl-C lets the steps in flight end, starts no more, and says where things stand")
+  func interrupted() throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      let spec = Self.spec(host, "web")
+      let apply = try host.start(["apply", "--yes", "--jobs", "2"], spec)
+      try waitUntil("the apply is under way") { stepsDone(apply) >= 3 }
+      apply.signal(SIGINT)
+      let run = try apply.wait()
+      #expect(run.status == 1)
+      #expect(run.errors.contains("Interrupted: finishing the steps in flight."), "\(run.errors)")
+      #expect(run.output.contains("not started"), "\(run.output)")
+      #expect(!run.errors.contains("failed"), "\(run.errors)")
+      // What was said to be done is done, and no more than what was in flight.
+      let domains = try host.virsh("list", "--all", "--name").split(separator: "\n").count
+      let defined = run.errors.ranges(of: ": define\n").count
+      #expect(domains == defined)
+      #expect(domains < Self.count)
+
+      try host.apply(spec)
+      try host.expectNoChanges(spec)
+      try host.expectSoundPool(Self.disks)
+    }
+  }
+
+  @Test("a second Ctrl-C ends at once, and the next apply goes on", arguments: [SIGINT, SIGTERM])
+  func interruptedTwice(signal: Int32) throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      let spec = Self.spec(host, "web")
+      let apply = try host.start(["apply", "--yes"], spec)
+      try waitUntil("the apply is under way") { stepsDone(apply) >= 3 }
+      apply.signal(signal)
+      apply.signal(signal)
+      #expect(try apply.wait(seconds: 60).status == 1)
+      try host.apply(spec)
+      try host.expectNoChanges(spec)
+      try host.expectSoundPool(Self.disks)
+    }
+  }
+
+  @Test("of two applies at once one goes on and the other is refused in words")
+  func atOnce() throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      let spec = Self.spec(host, "web")
+      let first = try host.start(["apply", "--yes"], spec)
+      try waitUntil("the first is under way") { stepsDone(first) >= 1 }
+      let second = try host.vireo(["apply", "--yes"], spec)
+      #expect(second.status == 1)
+      #expect(second.output.isEmpty)
+      #expect(second.errors.contains("another process has its root open"), "\(second.errors)")
+      #expect(second.errors.contains("wait for it to end"))
+      #expect(second.errors.split(separator: "\n").count <= 3)
+      let run = try first.wait()
+      #expect(run.status == 0, "\(run.errors)")
+      try host.expectNoChanges(spec)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// qemu:///system in namespaces of its own: a real libvirtd as root with a network, and nothing of the machine's own
+// libvirt is seen or touched. When the first process of the namespaces ends, the kernel ends all others.
+
+import Foundation
+import TestSupport
+
+final class SystemDaemon {
+  /// Why there can be no such daemon here; nil where there can.
+  static let obstacle: String? = {
+    guard geteuid() == 0 else { return "needs root" }
+    for program in ["libvirtd", "virtlogd", "unshare", "nsenter", "dnsmasq", "ip"] {
+      guard let run = try? run(["which", program]), run.status == 0 else { return "needs \(program)" }
+    }
+    let attempt = try? run([
+      "unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "mount", "-t", "tmpfs", "tmpfs", "/run",
+    ])
+    guard attempt?.status == 0 else { return "needs the right to make namespaces: \(attempt?.errors ?? "")" }
+    return nil
+  }()
+
+  /// The first process: gives the daemons empty folders and a copy of the configuration without anybody's objects.
+  private static let setUp = """
+    set -e
+    mount --make-rprivate /
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir -p /run/lock /run/libvirt
+    cp -a /etc/libvirt /run/etc
+    mount --bind /run/etc /etc/libvirt
+    for folder in /var/lib/libvirt /var/log/libvirt /var/cache/libvirt; do
+      mkdir -p $folder
+      mount -t tmpfs -o mode=755 tmpfs $folder
+    done
+    find /etc/libvirt/qemu /etc/libvirt/storage /etc/libvirt/secrets -name '*.xml' -delete 2>/dev/null || true
+    mkdir -p /etc/libvirt/qemu/networks /var/lib/libvirt/images /var/lib/libvirt/dnsmasq
+    cp /usr/share/libvirt/networks/default.xml /etc/libvirt/qemu/networks/
+    if [ -c /dev/kvm ]; then
+      # QEMU's user has to open it, or each definition waits while libvirt looks at QEMU again.
+      mknod /run/kvm c 10 232 && chmod 666 /run/kvm && mount --bind /run/kvm /dev/kvm || true
+    fi
+    ip link set lo up
+    virtlogd -d
+    libvirtd -d
+    touch /run/ready
+    while :; do sleep 1000 & wait $! || true; done
+    """
+
+  private let first: ChildProcess
+  /// The process id of the first process, as seen from outside.
+  private let target: String
+
+  init() throws {
+    first = try ChildProcess([
+      "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", Self.setUp,
+    ])
+    let children = "/proc/\(first.id)/task/\(first.id)/children"
+    let process = first
+    var found = ""
+    try waitUntil("the namespaces are there") {
+      guard process.isRunning else { throw TestError("no daemon: \(process.errors)") }
+      found = (try? String(contentsOfFile: children, encoding: .utf8))?.trimmingCharacters(in: .whitespaces) ?? ""
+      return !found.isEmpty && FileManager.default.fileExists(atPath: "/proc/\(found)/root/run/ready")
+    }
+    target = found
+    try waitUntilAnswering()
+  }
+
+  deinit { first.signal(SIGKILL) }
+
+  private func inside(_ arguments: [String]) -> [String] {
+    ["nsenter", "--target", target, "--mount", "--net", "--pid", "--"] + arguments
+  }
+
+  func start(_ arguments: String...) throws -> ChildProcess {
+    try ChildProcess(inside([try programPath()] + arguments + ["--connect", "qemu:///system"]))
+  }
+
+  func vireo(_ arguments: String...) throws -> Run {
+    try TestSupport.run(inside([try programPath()] + arguments + ["--connect", "qemu:///system"]))
+  }
+
+  @discardableResult
+  func virsh(_ arguments: String...) throws -> Run {
+    try TestSupport.run(inside(["virsh", "--quiet", "--connect", "qemu:///system"] + arguments))
+  }
+
+  /// Ends libvirtd as a crash does.
+  func crash() throws {
+    let run = try TestSupport.run(inside(["bash", "-c", "kill -KILL $(cat /run/libvirtd.pid)"]))
+    guard run.status == 0 else { throw TestError("libvirtd was not there: \(run.errors)") }
+  }
+
+  func restart() throws {
+    let run = try TestSupport.run(inside(["libvirtd", "-d"]))
+    guard run.status == 0 else { throw TestError("libvirtd does not start: \(run.errors)") }
+    try waitUntilAnswering()
+  }
+
+  private func waitUntilAnswering() throws {
+    try waitUntil("libvirtd answers") { try virsh("uri").status == 0 }
+  }
+}

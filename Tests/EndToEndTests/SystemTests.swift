@@ -1,0 +1,127 @@
+// A host with libvirtd: pools that libvirt knows, guests on its network, and a daemon that goes away.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(
+  "system daemon", .enabled(if: SystemDaemon.obstacle == nil, "needs root, namespaces, libvirtd and dnsmasq"),
+  .serialized)
+struct SystemTests {
+  /// A folder that QEMU's user may enter, a base image in it, and a daemon.
+  private func withDaemon(_ body: (SystemDaemon, TemporaryFolder) throws -> Void) throws {
+    try TemporaryFolder.with { folder in
+      try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: folder.root)
+      try output(of: "qemu-img", "create", "-q", "-f", "qcow2", folder.path("base.qcow2"), "16M")
+      try body(SystemDaemon(), folder)
+    }
+  }
+
+  private func spec(_ folder: TemporaryFolder, count: Int, state: String, interface: String) -> String {
+    """
+    stack: system
+    pools: { vms: { path: "\(folder.path("pool"))" } }
+    images: { base: { source: "\(folder.path("base.qcow2"))", pool: vms } }
+    domains:
+      web:
+        count: \(count)
+        type: qemu
+        memory: 32 MiB
+        state: \(state)
+        shutdown: { timeout: 1 s, force-off: true }
+        disks: { root: { image: base, size: 20 MiB } }
+        interfaces: { lan: { \(interface) } }
+
+    """
+  }
+
+  @Test("pool, network and a running guest are as the spec says, and stay so")
+  func running() throws {
+    try withDaemon { daemon, folder in
+      let hasNetwork = try daemon.virsh("net-start", "default").status == 0
+      let interface = hasNetwork ? "network: default" : "type: user"
+      try folder.write(spec(folder, count: 2, state: "running", interface: interface), to: "spec.yaml")
+      let file = folder.path("spec.yaml")
+      let apply = try daemon.vireo("apply", "--yes", file)
+      #expect(apply.status == 0, "\(apply.output)\(apply.errors)")
+      let pool = try daemon.virsh("pool-info", "vms").output
+      for line in [#/State: +running/#, #/Persistent: +yes/#, #/Autostart: +yes/#] {
+        #expect(pool.contains(line), "\(pool)")
+      }
+      // libvirt looks into a pool's folder when it is asked to.
+      try daemon.virsh("pool-refresh", "vms")
+      #expect(try daemon.virsh("vol-list", "vms").output.contains("web-2.root.qcow2"))
+      for name in ["web-1", "web-2"] {
+        #expect(try daemon.virsh("domstate", name).output.contains("running"))
+        if hasNetwork { #expect(try daemon.virsh("domiflist", name).output.contains("default")) }
+      }
+
+      let before = Footprint([folder.path("pool")])
+      let plan = try daemon.vireo("plan", "--detailed-exitcode", file)
+      #expect(plan.status == 0, "\(plan.output)\(plan.errors)")
+      #expect(try daemon.vireo("apply", file).status == 0)
+      #expect(Footprint([folder.path("pool")]) == before)
+
+      // Grown at once, and a pool that somebody stopped is started again.
+      try folder.write(
+        spec(folder, count: 2, state: "running", interface: interface).replacing("20 MiB", with: "40 MiB"),
+        to: "spec.yaml")
+      try daemon.virsh("pool-destroy", "vms")
+      let change = try daemon.vireo("apply", "--yes", file)
+      #expect(change.status == 0, "\(change.output)\(change.errors)")
+      #expect(try daemon.virsh("domblkinfo", "web-1", "vda").output.contains("Capacity:       \(40 << 20)\n"))
+      #expect(try daemon.virsh("pool-info", "vms").output.contains(#/State: +running/#))
+      let again = try daemon.vireo("plan", "--detailed-exitcode", file)
+      #expect(again.status == 0, "\(again.output)\(again.errors)")
+
+      try folder.write(
+        spec(folder, count: 2, state: "stopped", interface: interface).replacing("20 MiB", with: "40 MiB"),
+        to: "spec.yaml")
+      let stop = try daemon.vireo("apply", "--yes", file)
+      #expect(stop.status == 0, "\(stop.output)\(stop.errors)")
+      #expect(try daemon.virsh("list", "--name").output.allSatisfy(\.isNewline))
+    }
+  }
+
+  @Test("a network that the host does not have is told before anything is made")
+  func noNetwork() throws {
+    try withDaemon { daemon, folder in
+      try folder.write(spec(folder, count: 1, state: "running", interface: "network: nowhere"), to: "spec.yaml")
+      let apply = try daemon.vireo("apply", "--yes", folder.path("spec.yaml"))
+      #expect(apply.status == 1)
+      #expect((apply.output + apply.errors).contains("nowhere"), "\(apply.output)\(apply.errors)")
+    }
+  }
+
+  @Test(
+    "a daemon that dies in the middle is told as a lost connection, and the next apply goes on", arguments: [3, 25])
+  func lostDaemon(steps: Int) throws {
+    try withDaemon { daemon, folder in
+      try folder.write(spec(folder, count: 30, state: "any", interface: "type: user"), to: "spec.yaml")
+      let file = folder.path("spec.yaml")
+      let apply = try daemon.start("apply", "--yes", file)
+      try waitUntil("some steps are done") { !apply.isRunning || apply.errors.split(separator: "\n").count >= steps }
+      try daemon.crash()
+      let run = try apply.wait(seconds: 90)
+      #expect(run.status == 1, "\(run.output)\(run.errors)")
+      // One cause is said once in the result, whatever the number of domains.
+      let result = run.output.split(separator: "\n").filter { $0.contains("failed:") }
+      #expect(result.count == 1, "\(run.output)")
+      #expect(run.errors.contains("the connection to libvirt was lost"), "\(run.errors)")
+
+      let unreachable = try daemon.vireo("plan", file)
+      #expect(unreachable.status == 1)
+      #expect(unreachable.errors.contains("start libvirtd"), "\(unreachable.errors)")
+
+      try daemon.restart()
+      let again = try daemon.vireo("apply", "--yes", file)
+      #expect(again.status == 0, "\(again.output)\(again.errors)")
+      let plan = try daemon.vireo("plan", "--detailed-exitcode", file)
+      #expect(plan.status == 0, "\(plan.output)\(plan.errors)")
+      for number in 1...30 {
+        let check = try TestSupport.run(["qemu-img", "check", "-q", folder.path("pool/web-\(number).root.qcow2")])
+        #expect(check.status == 0)
+      }
+    }
+  }
+}
