@@ -9,8 +9,7 @@ demo: deps release
 
 # Runs every test, with real libvirt, QEMU and qemu-img.
 test: test-deps
-	swift build --build-tests
-	swift test --skip-build
+	scripts/test
 
 build: deps
 	swift build

@@ -254,10 +254,10 @@ struct Footprint: Equatable {
 }
 
 /// Waits for something that another process does.
-func waitUntil(_ what: String, seconds: Double = 60, _ isSo: () throws -> Bool) throws {
+func waitUntil(_ what: String, seconds: Double = 300, _ isSo: () throws -> Bool) throws {
   let deadline = Date(timeIntervalSinceNow: seconds)
   while try !isSo() {
     guard Date() < deadline else { throw TestError("still not so: \(what)") }
-    usleep(5_000)
+    usleep(2_000)
   }
 }

@@ -94,15 +94,16 @@ struct SystemTests {
   }
 
   @Test(
-    "a daemon that dies in the middle is told as a lost connection, and the next apply goes on", arguments: [3, 25])
+    "a daemon that dies in the middle is told as a lost connection, and the next apply goes on", arguments: [3, 130])
   func lostDaemon(steps: Int) throws {
     try withDaemon { daemon, folder in
-      try folder.write(spec(folder, count: 30, state: "any", interface: "type: user"), to: "spec.yaml")
+      try folder.write(spec(folder, count: 120, state: "any", interface: "type: user"), to: "spec.yaml")
       let file = folder.path("spec.yaml")
-      let apply = try daemon.start("apply", "--yes", file)
+      // One job at a time: long enough that the daemon goes in the middle.
+      let apply = try daemon.start("apply", "--yes", "--jobs", "1", file)
       try waitUntil("some steps are done") { !apply.isRunning || apply.errors.split(separator: "\n").count >= steps }
       try daemon.crash()
-      let run = try apply.wait(seconds: 90)
+      let run = try apply.wait()
       #expect(run.status == 1, "\(run.output)\(run.errors)")
       // One cause is said once in the result, whatever the number of domains.
       let result = run.output.split(separator: "\n").filter { $0.contains("failed:") }
@@ -118,7 +119,7 @@ struct SystemTests {
       #expect(again.status == 0, "\(again.output)\(again.errors)")
       let plan = try daemon.vireo("plan", "--detailed-exitcode", file)
       #expect(plan.status == 0, "\(plan.output)\(plan.errors)")
-      for number in 1...30 {
+      for number in 1...120 {
         let check = try TestSupport.run(["qemu-img", "check", "-q", folder.path("pool/web-\(number).root.qcow2")])
         #expect(check.status == 0)
       }

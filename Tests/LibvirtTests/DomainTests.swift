@@ -21,12 +21,12 @@ struct DomainTests {
       try await domain.suspend()
       #expect(try await domain.state() == .paused)
       try await domain.resume()
-      #expect(try await domain.waitUntil(.running, timeout: .seconds(30)))
+      #expect(try await domain.waitUntil(.running, timeout: .seconds(300)))
 
       // Without a system in the guest nobody answers the power button.
       try await domain.shutdown(.acpi)
       #expect(try await domain.waitUntilShutOff(timeout: .milliseconds(50)) == false)
-      async let ended = domain.waitUntilShutOff(timeout: .seconds(60))
+      async let ended = domain.waitUntilShutOff(timeout: .seconds(300))
       try await domain.destroy(graceful: true)
       #expect(try await ended)
 
@@ -53,7 +53,7 @@ struct DomainTests {
       let record = try #require(try await connection.domainRecord(uuid: domain.uuid))
       #expect(record.isActive && !record.isPersistent && !record.autostart)
       #expect(try await libvirtError { try await domain.setAutostart(true) }?.code == .operationInvalid)
-      async let ended = domain.waitUntilShutOff(timeout: .seconds(60))
+      async let ended = domain.waitUntilShutOff(timeout: .seconds(300))
       try await domain.destroy()
       #expect(try await ended)
       #expect(try await connection.domainRecord(uuid: domain.uuid) == nil)
@@ -134,7 +134,7 @@ struct DomainTests {
 
       try await domain.detachDevice(alias: "ua-data", scope: .config)
       #expect(try await domain.xml(.inactive).contains("ua-data") == false)
-      async let gone = domain.waitUntilDeviceRemoved(alias: "ua-data", timeout: .seconds(60))
+      async let gone = domain.waitUntilDeviceRemoved(alias: "ua-data", timeout: .seconds(300))
       try await domain.detachDevice(disk(cache: "none"), scope: .live)
       #expect(try await gone)
       #expect(try await domain.xml().contains("ua-data") == false)
