@@ -23,10 +23,12 @@ let package = Package(
     .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
 
     .target(name: "Diagnostics", swiftSettings: settings),
     .target(name: "BlockingWork", swiftSettings: settings),
-    .target(name: "DiskImage", swiftSettings: settings),
+    .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd"], swiftSettings: settings),
     .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
     .target(name: "Libvirt", dependencies: ["CLibvirt", "BlockingWork"], swiftSettings: settings),

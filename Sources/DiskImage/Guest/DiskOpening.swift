@@ -1,0 +1,123 @@
+// Opens an image and everything it stands on for reading guest data, under QEMU's locks.
+
+extension GuestDisk {
+  /// Opens a disk for reading.
+  ///
+  /// - Parameters:
+  ///   - path: the top image.
+  ///   - format: its declared format; nil detects, for images that no guest could write.
+  ///   - snapshot: reads this internal snapshot of the top image, with the snapshot's own size.
+  ///   - references: where backing files may lie.
+  ///   - sharing: whether QEMU's locks are left out, so that an image in use can be read; what is read then may be torn.
+  /// - Throws: ``ImageError/locked(path:by:)`` when a process writes to one of the images, and what
+  ///   ``BackingChain/read(path:format:references:limit:)`` throws.
+  public static func open(
+    path: String, format: ImageFormat? = nil, snapshot: SnapshotSelector? = nil,
+    references: ReferencePolicy = .anywhere, sharing: Bool = false
+  ) throws(ImageError) -> GuestDisk {
+    try open(
+      LocalFile(path: absolutePath(path)), format: format, snapshot: snapshot, references: references, sharing: sharing)
+  }
+
+  /// As ``open(path:format:snapshot:references:sharing:)``, of a file that is open already.
+  static func open(
+    _ top: LocalFile, format: ImageFormat?, snapshot: SnapshotSelector? = nil, references: ReferencePolicy,
+    sharing: Bool
+  ) throws(ImageError) -> GuestDisk {
+    var layers: [any ImageLayer] = []
+    var seen: Set<FileIdentity> = []
+    var next: (file: LocalFile, format: ImageFormat?)? = (top, format)
+    while let (file, format) = next {
+      guard layers.count < BackingChain.defaultLimit else {
+        throw .chainTooLong(path: top.name, limit: BackingChain.defaultLimit)
+      }
+      guard seen.insert(file.status.identity).inserted else { throw .chainLoop(path: file.name) }
+      if !sharing { try ImageLock.take(.read, on: file) }
+      let isTop = layers.isEmpty
+      let info = try ImageInfo.read(file: file, format: format)
+      if info.format == .raw {
+        guard snapshot == nil || !isTop else {
+          throw .invalidRequest(path: file.name, what: "a raw image", reason: "has no internal snapshots")
+        }
+        layers.append(RawLayer(file))
+      } else {
+        let header = try Qcow2Header(from: file)
+        if isTop, let snapshot {
+          let table = try Qcow2SnapshotTable(header, of: file)
+          layers.append(try Qcow2Layer(header, of: file, showing: snapshot.one(of: table, path: file.name).snapshot))
+        } else {
+          layers.append(Qcow2Layer(header, of: file))
+        }
+      }
+      next = try BackingChain.openBacking(of: info, references: references).map { ($0.file, $0.format) }
+    }
+    return GuestDisk(layers: layers)
+  }
+}
+
+extension Qcow2Layer {
+  /// Opens an internal snapshot as a disk of the snapshot's own size.
+  init(_ header: Qcow2Header, of source: any ByteSource, showing snapshot: Qcow2Snapshot) throws(ImageError) {
+    func malformed(_ reason: String) -> ImageError {
+      .malformed(
+        path: source.name, field: "L1 table of snapshot '\(snapshot.name)'", reason: reason,
+        offset: snapshot.l1TableOffset)
+    }
+    let size = snapshot.size(in: header) / 512 * 512
+    let entries = UInt64(snapshot.l1Size)
+    guard entries <= Qcow2Limit.l1Entries, entries >= header.geometry.l1Needed(for: size) else {
+      throw malformed("\(entries) entries do not fit its \(size) bytes")
+    }
+    let (end, overflow) = snapshot.l1TableOffset.addingReportingOverflow(entries * 8)
+    guard header.geometry.isAligned(snapshot.l1TableOffset), !overflow, end <= source.length ?? .max else {
+      throw malformed("does not begin at a cluster or lies beyond the end of the file")
+    }
+    self.init(
+      header, of: source, l1Offset: snapshot.l1TableOffset, l1Entries: entries, virtualSize: size)
+  }
+}
+
+/// Says which internal snapshot is meant. Ids and names are both chosen by whoever takes snapshots, so a plain word may
+/// fit two of them: that is refused, never guessed.
+public enum SnapshotSelector: Sendable, Equatable {
+  /// The id, a decimal number as a rule.
+  case id(String)
+  /// The name (qemu-img: the tag).
+  case name(String)
+  /// An id or a name.
+  case either(String)
+
+  /// What the selector asks for, in words.
+  var shown: String {
+    switch self {
+    case .id(let text): "with the id '\(escapedForDisplay(text))'"
+    case .name(let text), .either(let text): "'\(escapedForDisplay(text))'"
+    }
+  }
+
+  private func fits(_ snapshot: Qcow2Snapshot) -> Bool {
+    switch self {
+    case .id(let text): snapshot.id == StoredName(text)
+    case .name(let text): snapshot.name == StoredName(text)
+    case .either(let text): snapshot.id == StoredName(text) || snapshot.name == StoredName(text)
+    }
+  }
+
+  /// The one snapshot that is meant, and its place in the table.
+  func one(
+    of table: Qcow2SnapshotTable, path: String
+  ) throws(ImageError) -> (index: Int, snapshot: Qcow2Snapshot) {
+    let found = table.snapshots.enumerated().filter { fits($0.element) }
+    guard let only = found.first else {
+      let names = table.snapshots.prefix(20).map { "'\($0.name)'" }.joined(separator: ", ")
+      throw .invalidRequest(
+        path: path, what: "the snapshot \(shown)", reason: "does not exist; there is \(names.isEmpty ? "none" : names)")
+    }
+    guard found.count == 1 else {
+      let ids = found.map { "'\($0.element.name)' with the id \($0.element.id)" }.joined(separator: " and ")
+      throw .invalidRequest(
+        path: path, what: "the snapshot \(shown)", reason: "could be \(ids); ask for it by id or by name alone")
+    }
+    return (only.offset, only.element)
+  }
+}
