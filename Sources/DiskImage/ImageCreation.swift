@@ -27,12 +27,18 @@ public struct ImageCreation: Sendable, Equatable {
   public var clusterSize: UInt64 = 65536
   /// What a qcow2 overlay stands on.
   public var backing: Backing?
+  /// The version of the qcow2 format.
+  public var compatibility = Qcow2Compatibility.version3
   /// Lets programs that write the image postpone refcount updates, at the price of a repair after a crash.
   public var lazyRefcounts = false
   /// Width of a reference count: 1, 2, 4, 8, 16, 32 or 64.
   public var refcountBits = 16
   /// Subclusters (a 32nd of a cluster each); clusters of 16 KiB or more.
   public var extendedL2 = false
+  /// How compressed clusters are compressed. QEMU reads zstd since 5.1.
+  public var compression = Qcow2Compression.zlib
+  /// Which space the file gets at once.
+  public var preallocation = Preallocation.off
   /// Mode and owner of the new file.
   public var access = FileAccess()
 
@@ -61,13 +67,19 @@ public struct ImageCreation: Sendable, Equatable {
     guard size % 512 == 0, size <= UInt64(Int64.max) - 511 else {
       throw .invalidRequest(path: path, what: "the size \(size)", reason: "is not a multiple of 512 bytes below 2^63")
     }
-    let image = format == .raw ? nil : try NewQcow2Image(header(size: size, path: path), path: path)
+    let header = format == .raw ? nil : try qcow2Header(size: size, path: path)
+    try checkPreallocation(path: path)
+    let image = try header.flatMap { (header) throws(ImageError) in
+      preallocation == .off ? try NewQcow2Image(header, path: path) : nil
+    }
     do throws(ImageError) {
       let file = try NewFile(in: directoryPart(of: path))
       if let image {
         for part in image.parts { try file.write(part.bytes, at: part.offset) }
+        try file.setLength(image.length)
+      } else {
+        try preallocate(TargetFile(file, path: path), header: header, size: size)
       }
-      try file.setLength(image?.length ?? size)
       try file.setAccess(access)
       try file.publish(as: path, flushingDirectory: syncDirectory)
     } catch .noSpace(_, let operation) {
@@ -90,35 +102,5 @@ public struct ImageCreation: Sendable, Equatable {
       throw .invalidRequest(path: path, what: "the backing file's name", reason: "is empty")
     }
     return try ImageInfo.read(path: backing.path ?? named, format: backing.format)
-  }
-
-  private func header(size: UInt64, path: String) throws(ImageError) -> Qcow2Header {
-    guard clusterSize.nonzeroBitCount == 1, Qcow2Limit.clusterBits.contains(clusterSize.trailingZeroBitCount) else {
-      throw .invalidRequest(
-        path: path, what: "the cluster size \(clusterSize)", reason: "is not a power of two from 512 to 2097152")
-    }
-    guard refcountBits.nonzeroBitCount == 1, (1...64).contains(refcountBits) else {
-      throw .invalidRequest(
-        path: path, what: "the refcount width \(refcountBits)", reason: "is none of 1, 2, 4, 8, 16, 32, 64")
-    }
-    var header = Qcow2Header()
-    header.clusterBits = UInt32(clusterSize.trailingZeroBitCount)
-    header.refcountOrder = UInt32(refcountBits.trailingZeroBitCount)
-    header.size = size
-    if lazyRefcounts { header.compatible.insert(.lazyRefcounts) }
-    if extendedL2 {
-      guard Int(header.clusterBits) >= Qcow2Limit.extendedL2ClusterBits else {
-        throw .invalidRequest(
-          path: path, what: "the cluster size \(clusterSize)", reason: "is below the 16384 that subclusters need")
-      }
-      header.incompatible.insert(.extendedL2)
-    }
-    if let backing {
-      header.extensions.append(Qcow2Extension(.backingFormat, Array(backing.format.rawValue.utf8)))
-      header.backingFile = StoredName(backing.name)
-    }
-    // QEMU leaves the names out when clusters are small, to have room for the backing file's name.
-    if clusterSize > 4096 { header.extensions.append(Qcow2Extension(.featureNames, FeatureNames.written)) }
-    return header
   }
 }

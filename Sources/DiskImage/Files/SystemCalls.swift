@@ -20,6 +20,15 @@ enum Linux {
   static let renameNoReplace: UInt32 = 1
   /// renameat2(2), which glibc has since 2.28 and the overlay does not show.
   static let renameAt2: RenameAt2? = dlsym(nil, "renameat2").map { unsafeBitCast($0, to: RenameAt2.self) }
+  /// `fcntl.h`: O_DIRECT of this machine; the overlay hides it because architectures differ.
+  #if arch(arm) || arch(arm64) || arch(powerpc64le)
+    static let openDirect: Int32 = 0o200_000
+  #else
+    static let openDirect: Int32 = 0o40_000
+  #endif
+  /// fallocate(2); posix_fallocate(3) would write zeros where the file system cannot reserve space.
+  static let allocate: Allocate? = dlsym(nil, "fallocate").map { unsafeBitCast($0, to: Allocate.self) }
+  typealias Allocate = @convention(c) (Int32, Int32, off_t, off_t) -> Int32
   typealias RenameAt2 =
     @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
 }

@@ -16,13 +16,7 @@ struct NewQcow2Image: Sendable {
     var header = template
     let geometry = header.geometry
     let clusterSize = geometry.clusterSize
-    let l1Entries = geometry.l1Needed(for: header.size)
-    guard l1Entries <= Qcow2Limit.l1Entries else {
-      let largest = Qcow2Limit.l1Entries << UInt64(geometry.l1Shift)
-      throw .invalidRequest(
-        path: path, what: "the size \(header.size)",
-        reason: "is more than the \(largest) bytes that clusters of \(clusterSize) bytes can map; use larger clusters")
-    }
+    let l1Entries = try Self.l1Entries(header, path: path)
     // Header, table, blocks and L1 are themselves counted: repeat until table and blocks are large enough for all.
     let l1Clusters = geometry.clusters(for: l1Entries * 8)
     var tableClusters: UInt64 = 1
@@ -58,5 +52,22 @@ struct NewQcow2Image: Sendable {
     }
     self.parts = parts
     length = l1Offset + l1Entries * 8
+  }
+
+  /// Entries of the L1 table of a new image.
+  ///
+  /// - Throws: ``ImageError/invalidRequest(path:what:reason:)`` when the size takes more than QEMU reads.
+  static func l1Entries(_ header: Qcow2Header, path: String) throws(ImageError) -> UInt64 {
+    let geometry = header.geometry
+    let entries = geometry.l1Needed(for: header.size)
+    guard entries <= Qcow2Limit.l1Entries else {
+      let largest = Qcow2Limit.l1Entries << UInt64(geometry.l1Shift)
+      throw .invalidRequest(
+        path: path, what: "the size \(header.size)",
+        reason:
+          "is more than the \(largest) bytes that clusters of \(geometry.clusterSize) bytes can map; use larger clusters"
+      )
+    }
+    return entries
   }
 }

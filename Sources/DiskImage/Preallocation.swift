@@ -1,0 +1,69 @@
+// Space for a new image before its first write: all clusters mapped, reserved or written, as QEMU's preallocation modes do.
+
+internal import Glibc
+
+extension ImageCreation {
+  /// Bytes of zeros written at a time.
+  private static let zeroPiece = 1 << 20
+
+  /// Writes an image that has its space already.
+  ///
+  /// - Parameters:
+  ///   - header: nil for a raw image.
+  ///   - size: virtual size in bytes.
+  func preallocate(_ file: TargetFile, header: Qcow2Header?, size: UInt64) throws(ImageError) {
+    guard let header else {
+      try file.setLength(size)
+      switch preallocation {
+      case .off, .metadata: break
+      case .falloc: try reserve(file, length: size)
+      case .full: try writeZeros(file, 0..<size)
+      }
+      return
+    }
+    let image = try SequentialQcow2Image(header, in: file)
+    let clusterSize = header.geometry.clusterSize
+    // With subclusters nothing is allocated in a cluster that only has its place: it reads as the backing file does.
+    let allocated: UInt32 = header.geometry.extendedL2 ? 0 : .max
+    var run: Range<UInt64> = 0..<0
+    for cluster in 0..<header.geometry.clusters(for: size) {
+      let offset = try image.map(cluster, allocated: allocated)
+      if offset == run.upperBound, offset - run.lowerBound < 1 << 30 {
+        run = run.lowerBound..<offset + clusterSize
+      } else {
+        if preallocation == .full { try writeZeros(file, run) }
+        run = offset..<offset + clusterSize
+      }
+    }
+    if preallocation == .full { try writeZeros(file, run) }
+    let length = try image.finish()
+    if preallocation == .falloc { try reserve(file, length: length) }
+  }
+
+  private func reserve(_ file: TargetFile, length: UInt64) throws(ImageError) {
+    guard length > 0 else { return }
+    guard let allocate = Linux.allocate, let length = off_t(exactly: length) else {
+      throw .io(operation: "reserve space for the image", path: file.path, errno: EOPNOTSUPP)
+    }
+    do throws(ImageError) {
+      try systemCall("reserve space for the image", file.path) { allocate(file.descriptor, 0, 0, length) }
+    } catch .io(_, let path, let code) where code == EOPNOTSUPP || code == ENOSYS {
+      throw .unsupported(
+        path: path, feature: "preallocation 'falloc' on this file system", remedy: "use preallocation 'full' or 'off'")
+    }
+  }
+
+  private func writeZeros(_ file: TargetFile, _ range: Range<UInt64>) throws(ImageError) {
+    guard !range.isEmpty else { return }
+    let zeros = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Self.zeroPiece, alignment: TargetFile.directAlignment)
+    defer { zeros.deallocate() }
+    zeros.initializeMemory(as: UInt8.self, repeating: 0)
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      let count = Int(min(UInt64(zeros.count), range.upperBound - offset))
+      try file.writeData(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: offset)
+      offset += UInt64(count)
+    }
+  }
+}
