@@ -30,8 +30,12 @@ final class ConversionCrew: @unchecked Sendable {
   private let progressMade = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var turn = 0
   private var done: UInt64 = 0
+  private var told: UInt64 = 0
   private var running = 0
   private var failure: ImageError?
+
+  /// Bytes between two calls of the progress closure.
+  private static let progressStep: UInt64 = 8 << 20
 
   /// - Parameters:
   ///   - workers: one a thread.
@@ -63,11 +67,10 @@ final class ConversionCrew: @unchecked Sendable {
   /// - Throws: the first error of a worker or of `progress`.
   func run(progress: (UInt64) throws(ImageError) -> Void) throws(ImageError) {
     let threads = startThreads()
-    var told: UInt64 = 0
     lock()
     if threads.isEmpty { failure = .io(operation: "start a thread to make", path: path, errno: EAGAIN) }
     while true {
-      while running > 0, done == told, failure == nil { pthread_cond_wait(progressMade, mutex) }
+      while running > 0, done - told < Self.progressStep, failure == nil { pthread_cond_wait(progressMade, mutex) }
       guard running > 0, failure == nil else { break }
       told = done
       unlock()
@@ -178,7 +181,7 @@ final class ConversionCrew: @unchecked Sendable {
     turn = ticket + 1
     done = chunk.upperBound
     pthread_cond_broadcast(turnChanged)
-    pthread_cond_signal(progressMade)
+    if done - told >= Self.progressStep { pthread_cond_signal(progressMade) }
     unlock()
   }
 }
