@@ -52,10 +52,18 @@ public struct BackingChain: Sendable, Equatable {
     guard let name = image.backingFile,
       let path = try BackingName.resolve(name, referrer: image.path)
     else { return nil }
-    guard let stored = image.backingFormat else { throw .backingFormatMissing(path: image.path, backing: name) }
+    let json = try BackingName.json(name, referrer: image.path)
+    let ofName = json.map { StoredName($0.format.rawValue) }
+    guard let stored = image.backingFormat ?? ofName else {
+      throw .backingFormatMissing(path: image.path, backing: name)
+    }
     guard let format = stored.string.flatMap(ImageFormat.init(rawValue:)) else {
       throw .unsupported(
         path: image.path, feature: "backing format '\(stored)'", remedy: "convert the backing file to qcow2 or raw")
+    }
+    if let ofName, ofName != stored {
+      throw .referenceUnsupported(
+        path: image.path, reference: name, reason: "it says \(ofName), but '\(stored)' is recorded as the format")
     }
     return (try references.open(path, reference: name, referrer: image.path), format)
   }

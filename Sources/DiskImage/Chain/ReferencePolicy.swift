@@ -74,6 +74,7 @@ enum BackingName {
     guard var text = name.string else {
       throw .referenceUnsupported(path: referrer, reference: name, reason: "the stored bytes are no path")
     }
+    if let json = try json(name, referrer: referrer) { return json.path }
     if text.hasPrefix("file:") {
       text.removeFirst("file:".count)
       guard text.isEmpty || text.hasPrefix("/") else {
@@ -92,5 +93,15 @@ enum BackingName {
     if text.hasPrefix("/") { return text }
     let folder = directoryPart(of: referrer)
     return folder == "/" ? "/" + text : folder + "/" + text
+  }
+
+  /// A `json:` name taken apart; nil for names of other forms.
+  static func json(_ name: StoredName, referrer: String) throws(ImageError) -> JSONBackingName? {
+    guard name.bytes.starts(with: JSONBackingName.prefix.utf8) else { return nil }
+    do throws(JSONBackingName.Refusal) {
+      return try JSONBackingName(name.bytes)
+    } catch {
+      throw .referenceUnsupported(path: referrer, reference: name, reason: error.reason)
+    }
   }
 }

@@ -36,6 +36,9 @@ public final class GuestDisk: Sendable {
     public var depth: Int
     /// What it decides.
     public var content: Content
+    /// Where the deciding image's file keeps a place for a run of zeros, if it does (clusters allocated ahead, or a
+    /// hole of a raw file).
+    public var zerosPlace: UInt64?
 
     /// Whether the run reads as zeros without looking at any data.
     public var readsAsZeros: Bool { content == .absent || content == .zero }
@@ -45,7 +48,8 @@ public final class GuestDisk: Sendable {
   ///
   /// - Parameter limit: bytes to look at, at least 1. A run may be shorter than what is alike.
   public func extent(at offset: UInt64, limit: UInt64 = .max) throws(ImageError) -> Extent {
-    try extent(at: offset, limit: limit, from: 0)
+    guard offset < virtualSize, limit > 0 else { throw outside(offset, limit) }
+    return try extent(at: offset, limit: limit, from: 0)
   }
 
   /// As ``extent(at:limit:)``, of what the images from `layer` down hold.
@@ -57,7 +61,8 @@ public final class GuestDisk: Sendable {
       length = min(length, found.length)
       let content: Extent.Content
       switch found.content {
-      case .zero: content = .zero
+      case .zero:
+        return Extent(offset: offset, length: length, depth: depth, content: .zero, zerosPlace: found.zerosPlace)
       case .data(let host): content = .data(host: host)
       case .compressed: content = .compressed
       case .unallocated:
@@ -76,7 +81,16 @@ public final class GuestDisk: Sendable {
 
   /// Reads the bytes that a guest reads from `offset` on; all of them must lie in the disk.
   public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) {
+    guard offset <= virtualSize, UInt64(buffer.count) <= virtualSize - offset else {
+      throw outside(offset, UInt64(buffer.count))
+    }
     try read(at: offset, into: buffer, from: 0)
+  }
+
+  private func outside(_ offset: UInt64, _ count: UInt64) -> ImageError {
+    .invalidRequest(
+      path: layers.first?.source.name ?? "", what: "reading \(count) bytes at \(offset)",
+      reason: "goes beyond the disk's \(virtualSize)")
   }
 
   func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, from layer: Int) throws(ImageError) {

@@ -16,6 +16,8 @@ struct LayerExtent: Sendable, Equatable {
   var content: Content
   /// Bytes.
   var length: UInt64
+  /// Where the file keeps a place for a run of zeros: clusters that were allocated ahead, or a raw file's hole.
+  var zerosPlace: UInt64?
 }
 
 /// One image of a chain, open for reading. May be used from several threads.
@@ -44,8 +46,8 @@ struct RawLayer: ImageLayer {
 
   init(_ file: any ByteSource) {
     self.file = file
-    let length = file.length ?? 0
-    virtualSize = length / 512 * 512 + (length % 512 == 0 ? 0 : 512)
+    // Whole sectors, as QEMU counts them; no file is as long as 2^63 bytes.
+    virtualSize = (min(file.length ?? 0, UInt64(Int64.max) - 511) + 511) / 512 * 512
   }
 
   var source: any ByteSource { file }
@@ -54,9 +56,10 @@ struct RawLayer: ImageLayer {
     let end = offset + min(limit, virtualSize - offset)
     guard let local = file as? LocalFile else { return LayerExtent(content: .data(host: offset), length: end - offset) }
     let data = try local.nextData(from: offset, end: end)
-    return data.lowerBound > offset
-      ? LayerExtent(content: .zero, length: data.lowerBound - offset)
-      : LayerExtent(content: .data(host: offset), length: max(data.upperBound, offset + 1) - offset)
+    if data.lowerBound > offset {
+      return LayerExtent(content: .zero, length: data.lowerBound - offset, zerosPlace: offset)
+    }
+    return LayerExtent(content: .data(host: offset), length: max(data.upperBound, offset + 1) - offset)
   }
 
   func readCompressed(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) {

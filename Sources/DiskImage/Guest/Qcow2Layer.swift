@@ -6,7 +6,8 @@ struct Qcow2Layer: ImageLayer {
   let source: any ByteSource
   let virtualSize: UInt64
   let tables: Qcow2TableReader
-  private let l1Offset: UInt64
+  /// Where the L1 table is: two layers of one file that share it show the same disk.
+  let l1Offset: UInt64
   private let l1Entries: UInt64
   private let geometry: Qcow2Geometry
   private let streams: ClusterDecompressor
@@ -55,11 +56,12 @@ struct Qcow2Layer: ImageLayer {
 
   private func entry(in slice: Qcow2TableReader.Slice, at place: UInt64) throws(ImageError) -> Qcow2ClusterEntry {
     let index = slice.index(of: place)
+    // The file may end inside a table: what lies behind its end is no table.
+    guard index + geometry.l2EntrySize / 8 <= slice.words.count else {
+      throw malformed("L2 table", "lies beyond the end of the file", at: place)
+    }
     let entry: Qcow2ClusterEntry
     if geometry.extendedL2 {
-      guard index + 1 < slice.words.count else {
-        throw malformed("L2 table", "lies beyond the end of the file", at: place)
-      }
       entry = Qcow2ClusterEntry(word: slice.words[index], bitmap: slice.words[index + 1], geometry: geometry)
     } else {
       entry = Qcow2ClusterEntry(word: slice.words[index], geometry: geometry)
@@ -114,7 +116,9 @@ struct Qcow2Layer: ImageLayer {
     }
     switch kind {
     case .unallocated: return LayerExtent(content: .unallocated, length: length)
-    case .zero: return LayerExtent(content: .zero, length: length)
+    case .zero:
+      let host = entry.hostOffset
+      return LayerExtent(content: .zero, length: length, zerosPlace: host == 0 ? nil : host + inside)
     case .compressed: return LayerExtent(content: .compressed, length: length)
     case .data:
       // The last cluster of a file may be cut short, by less than a cluster.
@@ -132,7 +136,8 @@ struct Qcow2Layer: ImageLayer {
       return true
     }
     switch (known.content, piece.content) {
-    case (.unallocated, .unallocated), (.zero, .zero), (.compressed, .compressed): break
+    case (.unallocated, .unallocated), (.compressed, .compressed): break
+    case (.zero, .zero) where known.zerosPlace.map({ $0 + known.length }) == piece.zerosPlace: break
     case (.data(let host), .data(let next)) where host + known.length == next: break
     default: return false
     }

@@ -91,23 +91,22 @@ final class ClusterDecompressor: Sendable {
     return (result == Z_STREAM_END || result == Z_BUF_ERROR || result == Z_OK) && state.avail_out == 0
   }
 
-  /// Frame after frame until the output is full.
+  /// Frame after frame until the output is full; a frame that would give more than a cluster is an error. Frames are
+  /// decompressed in one go, straight into the output: no window that a frame asks for is ever allocated.
   private static func decompressZstd(
     _ input: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, _ context: OpaquePointer?
   ) -> Bool {
-    guard let context else { return false }
-    ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
-    var from = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
-    var to = ZSTD_outBuffer(dst: target.baseAddress, size: target.count, pos: 0)
-    var result = 0
-    while to.pos < to.size {
-      let before = (from.pos, to.pos)
-      result = ZSTD_decompressStream(context, &to, &from)
-      if ZSTD_isError(result) != 0 { return false }
-      // No progress: the stream ends too early.
-      if (from.pos, to.pos) == before { return false }
+    guard let context, let source = input.baseAddress, let output = target.baseAddress else { return false }
+    var read = 0
+    var written = 0
+    while written < target.count {
+      let frame = ZSTD_findFrameCompressedSize(source + read, input.count - read)
+      guard ZSTD_isError(frame) == 0, frame > 0, frame <= input.count - read else { return false }
+      let count = ZSTD_decompressDCtx(context, output + written, target.count - written, source + read, frame)
+      guard ZSTD_isError(count) == 0 else { return false }
+      read += frame
+      written += count
     }
-    // A frame that is not finished would give more than a cluster.
-    return result == 0
+    return true
   }
 }
