@@ -74,8 +74,7 @@ extension ImageMap.Extent {
       start: extent.offset, length: extent.length, depth: extent.depth, present: extent.content != .absent,
       zero: extent.readsAsZeros, data: false, compressed: false, offset: nil)
     switch extent.content {
-    case .absent: break
-    case .zero: offset = extent.zerosPlace
+    case .absent, .zero: offset = extent.reservedPlace
     case .compressed:
       data = true
       compressed = true

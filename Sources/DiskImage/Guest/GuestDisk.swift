@@ -36,9 +36,9 @@ public final class GuestDisk: Sendable {
     public var depth: Int
     /// What it decides.
     public var content: Content
-    /// Where the deciding image's file keeps a place for a run of zeros, if it does (clusters allocated ahead, or a
+    /// Where the deciding image's file keeps a place for a run without data, if it does (clusters allocated ahead, or a
     /// hole of a raw file).
-    public var zerosPlace: UInt64?
+    public var reservedPlace: UInt64?
 
     /// Whether the run reads as zeros without looking at any data.
     public var readsAsZeros: Bool { content == .absent || content == .zero }
@@ -62,15 +62,17 @@ public final class GuestDisk: Sendable {
       let content: Extent.Content
       switch found.content {
       case .zero:
-        return Extent(offset: offset, length: length, depth: depth, content: .zero, zerosPlace: found.zerosPlace)
+        return Extent(offset: offset, length: length, depth: depth, content: .zero, reservedPlace: found.reservedPlace)
       case .data(let host): content = .data(host: host)
       case .compressed: content = .compressed
       case .unallocated:
         let next = depth + 1
-        guard next < layers.count else { return Extent(offset: offset, length: length, depth: depth, content: .absent) }
-        let size = layers[next].virtualSize
+        let size = next < layers.count ? layers[next].virtualSize : 0
         // Behind the end of a shorter backing file there are zeros, and the image above is said to have them.
-        guard offset < size else { return Extent(offset: offset, length: length, depth: depth, content: .absent) }
+        guard offset < size else {
+          return Extent(
+            offset: offset, length: length, depth: depth, content: .absent, reservedPlace: found.reservedPlace)
+        }
         length = min(length, size - offset)
         depth = next
         continue

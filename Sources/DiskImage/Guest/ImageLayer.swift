@@ -16,8 +16,8 @@ struct LayerExtent: Sendable, Equatable {
   var content: Content
   /// Bytes.
   var length: UInt64
-  /// Where the file keeps a place for a run of zeros: clusters that were allocated ahead, or a raw file's hole.
-  var zerosPlace: UInt64?
+  /// Where the file keeps a place for a run that has no data: clusters that were allocated ahead, or a raw file's hole.
+  var reservedPlace: UInt64?
 }
 
 /// One image of a chain, open for reading. May be used from several threads.
@@ -57,7 +57,7 @@ struct RawLayer: ImageLayer {
     guard let local = file as? LocalFile else { return LayerExtent(content: .data(host: offset), length: end - offset) }
     let data = try local.nextData(from: offset, end: end)
     if data.lowerBound > offset {
-      return LayerExtent(content: .zero, length: data.lowerBound - offset, zerosPlace: offset)
+      return LayerExtent(content: .zero, length: data.lowerBound - offset, reservedPlace: offset)
     }
     return LayerExtent(content: .data(host: offset), length: max(data.upperBound, offset + 1) - offset)
   }

@@ -114,11 +114,10 @@ struct Qcow2Layer: ImageLayer {
       while last < 32, entry.subcluster(last) == kind { last += 1 }
       length = min(length, UInt64(last) * size - inside)
     }
+    let reserved = entry.hostOffset == 0 ? nil : entry.hostOffset + inside
     switch kind {
-    case .unallocated: return LayerExtent(content: .unallocated, length: length)
-    case .zero:
-      let host = entry.hostOffset
-      return LayerExtent(content: .zero, length: length, zerosPlace: host == 0 ? nil : host + inside)
+    case .unallocated: return LayerExtent(content: .unallocated, length: length, reservedPlace: reserved)
+    case .zero: return LayerExtent(content: .zero, length: length, reservedPlace: reserved)
     case .compressed: return LayerExtent(content: .compressed, length: length)
     case .data:
       // The last cluster of a file may be cut short, by less than a cluster.
@@ -136,8 +135,9 @@ struct Qcow2Layer: ImageLayer {
       return true
     }
     switch (known.content, piece.content) {
-    case (.unallocated, .unallocated), (.compressed, .compressed): break
-    case (.zero, .zero) where known.zerosPlace.map({ $0 + known.length }) == piece.zerosPlace: break
+    case (.compressed, .compressed): break
+    case (.unallocated, .unallocated) where known.reservedPlace.map({ $0 + known.length }) == piece.reservedPlace: break
+    case (.zero, .zero) where known.reservedPlace.map({ $0 + known.length }) == piece.reservedPlace: break
     case (.data(let host), .data(let next)) where host + known.length == next: break
     default: return false
     }
