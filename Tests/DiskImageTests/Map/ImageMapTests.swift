@@ -35,8 +35,9 @@ struct ImageMapTests {
   func equalsQEMU(image: ZooImage) throws {
     let folder = try Folder()
     try image.build(folder)
-    // What the file system calls a hole changes when it writes back: let that be over.
-    try run(["sync"] + folder.names.map { folder($0) })
+    // Whether a file system calls space that was reserved and not written a hole depends on what it has in memory:
+    // make it the same for both.
+    for name in folder.names { _ = try bytes(of: folder(name)) }
     let expected = try Self.judge(["-f", image.format.rawValue, folder("image")])
     var map = try Self.read(folder("image"), image.format)
     for index in map.indices {
