@@ -8,14 +8,6 @@ public enum Qcow2Compatibility: String, Sendable, Codable, CaseIterable {
   case version3 = "1.1"
 }
 
-/// How the compressed clusters of an image are compressed. One method an image, recorded in its header.
-public enum Qcow2Compression: String, Sendable, Codable, CaseIterable {
-  /// Raw deflate, which every reader knows.
-  case zlib
-  /// Several times as fast, and smaller; for QEMU 5.1 and later.
-  case zstd
-}
-
 /// Which space a new image's file gets at once, with QEMU's words.
 public enum Preallocation: String, Sendable, Codable, CaseIterable {
   /// Space comes with writes.

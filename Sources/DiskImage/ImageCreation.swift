@@ -36,7 +36,7 @@ public struct ImageCreation: Sendable, Equatable {
   /// Subclusters (a 32nd of a cluster each); clusters of 16 KiB or more.
   public var extendedL2 = false
   /// How compressed clusters are compressed. QEMU reads zstd since 5.1.
-  public var compression = Qcow2Compression.zlib
+  public var compression = Qcow2Info.Compression.zlib
   /// Which space the file gets at once.
   public var preallocation = Preallocation.off
   /// Mode and owner of the new file.

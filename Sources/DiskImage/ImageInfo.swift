@@ -35,7 +35,7 @@ public struct Qcow2Info: Sendable, Equatable {
   /// How guest data is encrypted.
   public enum Encryption: String, Sendable, Codable { case none, aes, luks }
   /// How compressed clusters are compressed.
-  public enum Compression: String, Sendable, Codable { case zlib, zstd }
+  public enum Compression: String, Sendable, Codable, CaseIterable { case zlib, zstd }
 
   /// 2 or 3.
   public var version: Int

@@ -53,7 +53,7 @@ public enum ImageMap {
     _ disk: GuestDisk, each: (Extent) throws(ImageError) -> Void
   ) throws(ImageError) {
     var known: Extent?
-    var preallocation = disk.layers.map { Preallocation($0) }
+    var preallocation = disk.layers.map { AssignedClusters($0) }
     var offset: UInt64 = 0
     while offset < disk.virtualSize {
       let found = try disk.extent(at: offset)
@@ -95,7 +95,7 @@ extension ImageLayer {
 ///
 /// Asking the file system for every cluster is slow, so QEMU does it only for images with more clusters counted than
 /// the file has room for, and so does this (QEMU: qcow2_detect_metadata_preallocation in block/qcow2-refcount.c).
-private struct Preallocation {
+private struct AssignedClusters {
   private let layer: Qcow2Layer?
   private var isLikely: Bool?
 

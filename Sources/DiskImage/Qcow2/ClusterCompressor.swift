@@ -21,7 +21,7 @@ final class ClusterCompressor {
   private static let windowBits: Int32 = -12
   private static let memoryLevel: Int32 = 9
 
-  init(_ type: Qcow2Compression, clusterSize: Int, path: String) throws(ImageError) {
+  init(_ type: Qcow2Info.Compression, clusterSize: Int, path: String) throws(ImageError) {
     func outOfMemory() -> ImageError {
       .io(operation: "start compressing clusters", path: path, errno: ENOMEM)
     }
