@@ -197,21 +197,37 @@ final class Qcow2Transaction {
   ///
   /// - Throws: ``ImageError``; the image is the old one then, or, when the last flush failed, one of the two.
   func commit() throws(ImageError) {
-    try writeL1IfChanged()
-    // A new cluster may hold anything; only the bits that are known are kept.
-    header.autoclear.formIntersection(.maintained)
+    let names: Qcow2HeaderNames?
     do throws(ImageError) {
+      try writeL1IfChanged()
+      header.autoclear.formIntersection(.maintained)
       if !unplaced.isEmpty { try writeRefcounts() }
+      names = try layOutNames()
+      for part in names?.before ?? [] { try storage.write(part.bytes, at: part.offset, "the backing file's name") }
       let end = takenEnd << shift
       if end > storage.length ?? 0 { try storage.setLength(end) }
-      if end > 0 { try storage.flush() }
+      if end > 0 || names?.before.isEmpty == false { try storage.flush() }
     } catch {
       takeBack()
       throw error
     }
-    try storage.write(header.firstSector(replacing: references.header, of: storage), at: 0, "the header")
+    let sector: [UInt8]
+    if let names { sector = names.sector } else { sector = try header.firstSector(of: storage) }
+    try storage.write(sector, at: 0, "the header")
     try storage.flush()
+    if let after = names?.after {
+      try storage.write(after.rest, at: UInt64(Qcow2Header.sectorLength), "the feature names")
+      try storage.flush()
+      try storage.write(after.sector, at: 0, "the header")
+      try storage.flush()
+    }
     try giveBackSpace()
+  }
+
+  private func layOutNames() throws(ImageError) -> Qcow2HeaderNames? {
+    let present = references.header
+    if header.backingFile == present.backingFile, header.extensions == present.extensions { return nil }
+    return try Qcow2HeaderNames(replacing: present, with: &header, path: storage.name)
   }
 
   /// What was written behind the end of the file means nothing yet.
@@ -327,9 +343,7 @@ extension Qcow2Header {
   }
 
   /// The first sector of the file with this header's fields in place of the present ones; the rest stays as it is.
-  fileprivate func firstSector(
-    replacing present: Qcow2Header, of storage: any ImageStorage
-  ) throws(ImageError) -> [UInt8] {
+  fileprivate func firstSector(of storage: any ImageStorage) throws(ImageError) -> [UInt8] {
     var sector = try storage.read("header", at: 0, exactly: Self.sectorLength)
     let fields = fixedFields()
     sector.replaceSubrange(0..<min(fields.count, sector.count), with: fields.prefix(sector.count))
