@@ -62,6 +62,11 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
+    // One process that does many small operations on images, for Benchmarks/images.
+    .executableTarget(
+      name: "image-operations", dependencies: ["DiskImage"], path: "Benchmarks/ImageOperations",
+      swiftSettings: settings),
+
     // Shared by tests: golden files, and the one embedded libvirt that a process can have.
     .target(name: "TestSupport", dependencies: ["Libvirt"], path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(

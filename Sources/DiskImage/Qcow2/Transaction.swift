@@ -185,9 +185,13 @@ final class Qcow2Transaction {
   /// Writes to new clusters; what is left of the last one becomes zeros.
   func write(_ bytes: [UInt8], at offset: UInt64, _ what: String) throws(ImageError) {
     var bytes = bytes
-    let room = geometry.clusters(for: UInt64(bytes.count)) << shift
-    // Behind the end of the file there are zeros already.
-    if offset + room <= fileLength { bytes += [UInt8](repeating: 0, count: Int(room) - bytes.count) }
+    if offset >= fileLength {
+      // Behind the end of the file there are zeros already.
+      bytes.removeLast(bytes.count - 1 - (bytes.lastIndex { $0 != 0 } ?? 0))
+    } else {
+      let room = geometry.clusters(for: UInt64(bytes.count)) << shift
+      bytes += [UInt8](repeating: 0, count: Int(room) - bytes.count)
+    }
     try storage.write(bytes, at: offset, what)
   }
 
@@ -279,7 +283,11 @@ final class Qcow2Transaction {
     header.refcountTableClusters = UInt32(tableClusters)
   }
 
-  /// Ends the file behind the last cluster that is used, and makes holes of the others that are not used any more.
+  /// Less is not worth the file system's work: the next change uses it.
+  private static let discardMinimum: UInt64 = 1 << 20
+
+  /// Ends the file behind the last cluster that is used, and makes holes of the others that are not used any more. Not
+  /// flushed: what of it a crash undoes is space that the next change uses.
   private func giveBackSpace() throws(ImageError) {
     var freed: [Range<UInt64>] = []
     for index in blocks.keys.sorted() {
@@ -296,14 +304,13 @@ final class Qcow2Transaction {
         }
       }
     }
-    guard !freed.isEmpty else { return }
+    guard freed.reduce(0, { $0 + UInt64($1.count) }) << shift >= Self.discardMinimum else { return }
     let end = try usedEnd() << shift
     let length = storage.length ?? 0
     if end < length { try storage.setLength(end) }
     for run in freed where run.lowerBound << shift < end {
       try storage.discard(run.lowerBound << shift..<min(run.upperBound << shift, end))
     }
-    try storage.flush()
   }
 
   /// One past the last cluster of the file that the next state uses.
