@@ -103,8 +103,10 @@ private struct AssignedClusters {
 
   /// Shortens an extent of data to what is all written, or all hole.
   mutating func look(at extent: inout ImageMap.Extent) throws(ImageError) {
-    guard extent.data, let host = extent.offset, let layer, let file = layer.source as? LocalFile else { return }
-    if isLikely == nil { isLikely = try Self.isLikely(layer.header, file) }
+    guard extent.data, let host = extent.offset, let layer, let image = layer.source as? LocalFile,
+      let file = layer.data as? LocalFile
+    else { return }
+    if isLikely == nil { isLikely = try Self.isLikely(layer.header, image) }
     guard isLikely == true else { return }
     let end = host + extent.length
     let data = try file.nextData(from: host, end: end)
