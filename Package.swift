@@ -58,8 +58,8 @@ let package = Package(
     .executableTarget(
       name: "vireo",
       dependencies: [
-        "Applier", "BlockingWork", "Diagnostics", "Inventory", "Libvirt", "Planner", "Report", "Spec", "Vocabulary",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Report", "Spec",
+        "Vocabulary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // Shared by tests: golden files, and the one embedded libvirt that a process can have.

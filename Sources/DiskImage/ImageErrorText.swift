@@ -26,7 +26,7 @@ extension ImageError: CustomStringConvertible {
     case .unsupported(let path, let feature, let remedy):
       "\(shown(path)): not supported: \(feature)" + (remedy.map { "; \($0)" } ?? "")
     case .needsRepair(let path, let reason):
-      "\(shown(path)): \(reason); look at it with 'qemu-img check' and repair it before it is changed"
+      "\(shown(path)): \(reason); look at it with 'vireo image check' and repair it before it is changed"
     case .wouldShrink(let path, let from, let to):
       "\(shown(path)): is \(from) bytes, more than the \(to) asked for; shrinking would cut off data, ask for at least \(from)"
     case .invalidRequest(let path, let what, let reason): "\(shown(path)): \(what) \(reason)"
@@ -34,7 +34,7 @@ extension ImageError: CustomStringConvertible {
       "\(shown(path)): cannot \(operation): no space left on the file system, or quota used up; make room and try again"
     case .backingFormatMissing(let path, let backing):
       "\(shown(path)): names the backing file '\(backing)' without its format, which is never guessed; record it with "
-        + "'qemu-img rebase -u -F FORMAT -b FILE IMAGE'"
+        + "'vireo image rebase --metadata-only --backing FILE --backing-format FORMAT IMAGE'"
     case .referenceNotAllowed(let path, let reference, let resolved, let allowed):
       "\(shown(path)): refers to '\(reference)'" + (resolved.map { " (\(shown($0)))" } ?? "")
         + ", outside the folders it may use (\(allowed.map(shown).joined(separator: ", ")))"
