@@ -58,6 +58,7 @@ extension GuestDisk {
         } else {
           layers.append(Qcow2Layer(header, of: file, dataFile: dataFile))
         }
+        try (layers.last as? Qcow2Layer)?.checkL1Table()
       }
       next = try BackingChain.openBacking(of: info, references: references).map { ($0.file, $0.format) }
     }
@@ -66,6 +67,24 @@ extension GuestDisk {
 }
 
 extension Qcow2Layer {
+  /// Refuses an L1 table that names one L2 table twice: a few kilobytes could map any number of clusters that way, and
+  /// no program writes one. With that, walking a disk takes no longer than its file is large.
+  func checkL1Table() throws(ImageError) {
+    var tables: [UInt64] = []
+    var offset = l1Offset
+    let end = l1Offset + l1Entries * 8
+    while offset < end {
+      let words = try source.read("L1 table", at: offset, exactly: Int(min(1 << 16, end - offset))).bigEndianTable
+      for word in words where word & Qcow2Limit.hostOffsetMask != 0 { tables.append(word & Qcow2Limit.hostOffsetMask) }
+      offset += UInt64(words.count) * 8
+    }
+    tables.sort()
+    for (one, next) in zip(tables, tables.dropFirst()) where one == next {
+      throw .malformed(
+        path: source.name, field: "L1 table", reason: "names the L2 table at \(one) more than once", offset: l1Offset)
+    }
+  }
+
   /// Opens an internal snapshot as a disk of the snapshot's own size.
   init(_ header: Qcow2Header, of source: any ByteSource, showing snapshot: Qcow2Snapshot) throws(ImageError) {
     func malformed(_ reason: String) -> ImageError {

@@ -9,7 +9,7 @@ struct Qcow2Layer: ImageLayer {
   let tables: Qcow2TableReader
   /// Where the L1 table is: two layers of one file that share it show the same disk.
   let l1Offset: UInt64
-  private let l1Entries: UInt64
+  let l1Entries: UInt64
   private let geometry: Qcow2Geometry
   private let hasDataFile: Bool
   /// Whether all files are at hand that hold the guest's data.
