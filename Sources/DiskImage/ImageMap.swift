@@ -119,7 +119,7 @@ private struct AssignedClusters {
     let geometry = header.geometry
     let real = file.status.bytesOnDisk >> UInt64(geometry.clusterBits)
     let threshold = max(real * 10 / 9, real + 2)
-    let refcounts = try Refcounts(header, of: file)
+    let refcounts = try StoredRefcounts(header, of: file)
     var counted: UInt64 = 0
     // A file may claim to be longer than anything on its file system: what is looked at follows what it takes up there.
     let end = min(geometry.clusters(for: file.length ?? 0), threshold * 8 + 65536)

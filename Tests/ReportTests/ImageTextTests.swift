@@ -1,10 +1,11 @@
 // What people read of images: a check's findings, a map, snapshots, a description.
 
-import DiskImage
 import Foundation
 import Report
 import TestSupport
 import Testing
+
+@testable import DiskImage
 
 @Suite("images as text")
 struct ImageTextTests {
@@ -14,8 +15,12 @@ struct ImageTextTests {
     ImageCheck.Finding(kind: kind, text: text, isFixed: fixed)
   }
 
+  private static let sound = ImageCheck.Result(
+    corruptions: 0, leaks: 0, checkErrors: 0, corruptionsFixed: 0, leaksFixed: 0, imageEndOffset: 0, totalClusters: 0,
+    allocatedClusters: 0, fragmentedClusters: 0, compressedClusters: 0, findings: [])
+
   private static func damaged() -> ImageCheck.Result {
-    var result = ImageCheck.Result()
+    var result = sound
     result.corruptions = 2
     result.leaks = 1
     result.leaksFixed = 3
@@ -54,7 +59,7 @@ struct ImageTextTests {
 
   @Test("a sound image, one that was repaired, and one that could not be looked at end as qemu-img ends")
   func summaries() {
-    var result = ImageCheck.Result()
+    var result = Self.sound
     #expect(result.exitCode == 0 && result.text(path: "a").hasSuffix("a: no faults found\n"))
     result.leaksFixed = 1
     #expect(result.exitCode == 0 && result.text(path: "a").hasSuffix("a: no faults left; 1 leaked cluster repaired\n"))

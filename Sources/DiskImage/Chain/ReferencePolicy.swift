@@ -24,15 +24,17 @@ public struct ReferencePolicy: Sendable, Equatable {
     self.allowsDataFiles = allowsDataFiles
   }
 
-  /// Opens a referenced file for reading, if it may be.
+  /// Opens a referenced file, if it may be.
   ///
   /// - Parameters:
   ///   - path: the resolved reference.
   ///   - reference: the name as stored, for messages.
   ///   - referrer: the image that has it.
+  ///   - access: what it is opened for.
   ///   - role: what the file is to the image, for messages.
   func open(
-    _ path: String, reference: StoredName, referrer: String, role: String = "backing file"
+    _ path: String, reference: StoredName, referrer: String, access: LocalFile.Access = .read,
+    role: String = "backing file"
   ) throws(ImageError) -> LocalFile {
     // O_PATH finds the file without opening it: no FIFO hangs, no device notices.
     let held = try systemCall("find the \(role)", path) {
@@ -54,7 +56,7 @@ public struct ReferencePolicy: Sendable, Equatable {
     guard status.kind == .regularFile || (allowsBlockDevices && status.kind == .blockDevice) else {
       throw .notAnImageFile(path: path, kind: status.kind)
     }
-    return try LocalFile(path: path, opening: link)
+    return try LocalFile(path: path, access: access, opening: link)
   }
 
   private func realPath(_ link: String, for path: String) throws(ImageError) -> String {

@@ -50,6 +50,8 @@ protocol ImageStorage: ByteSource {
   func flush() throws(ImageError)
   /// Sets the file's length.
   func setLength(_ length: UInt64) throws(ImageError)
+  /// Gives a range's space back to the file system, where that can be; it reads as zeros then, or as before.
+  func discard(_ range: Range<UInt64>) throws(ImageError)
 }
 
 /// Bytes in memory.

@@ -52,6 +52,9 @@ final class LocalFile: ImageStorage {
 
   deinit { close(descriptor) }
 
+  /// Whether the file has holes: takes up less than it is long.
+  var isSparse: Bool { status.kind == .regularFile && status.bytesOnDisk < status.length }
+
   /// For a file open for writing, the length right now: it was opened before it was locked, and writes extend it.
   var length: UInt64? {
     guard access == .readWrite else { return status.length }
@@ -91,8 +94,20 @@ final class LocalFile: ImageStorage {
   }
 
   func setLength(_ length: UInt64) throws(ImageError) {
+    if status.kind == .blockDevice {
+      // A device is as long as it is.
+      guard length <= status.length else { throw .noSpace(path: name, operation: "set the length") }
+      return
+    }
     guard let length = off_t(exactly: length) else { throw .io(operation: "set the length", path: name, errno: EFBIG) }
     try systemCall("set the length", name) { ftruncate(descriptor, length) }
+  }
+
+  func discard(_ range: Range<UInt64>) throws(ImageError) {
+    guard let allocate = Linux.allocate, status.kind == .regularFile else { return }
+    // Space that cannot be given back is no failure.
+    _ = allocate(
+      descriptor, Linux.punchHole, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound))
   }
 }
 

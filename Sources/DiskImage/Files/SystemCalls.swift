@@ -28,6 +28,8 @@ enum Linux {
   #endif
   /// fallocate(2); posix_fallocate(3) would write zeros where the file system cannot reserve space.
   static let allocate: Allocate? = dlsym(nil, "fallocate").map { unsafeBitCast($0, to: Allocate.self) }
+  /// `linux/falloc.h`: FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.
+  static let punchHole: Int32 = 3
   typealias Allocate = @convention(c) (Int32, Int32, off_t, off_t) -> Int32
   typealias RenameAt2 =
     @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32

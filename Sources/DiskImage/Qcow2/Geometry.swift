@@ -59,6 +59,10 @@ enum Qcow2Entry {
   static let compressed: UInt64 = 1 << 62
   /// Reads as zeros (version 3, not with extended L2 entries).
   static let zero: UInt64 = 1
+  /// QEMU's L1E_RESERVED_MASK: what must be 0 in an L1 entry.
+  static let l1Reserved: UInt64 = 0x7F00_0000_0000_01FF
+  /// QEMU's L2E_STD_RESERVED_MASK: what must be 0 in the entry of a cluster that is not compressed.
+  static let l2Reserved: UInt64 = 0x3F00_0000_0000_01FE
   /// Subcluster bitmap of a cluster that reads as zeros throughout.
   static let allSubclustersZero: UInt64 = 0xFFFF_FFFF_0000_0000
 }

@@ -1,0 +1,350 @@
+// The walk over everything that a qcow2 image refers to, and its comparison with the stored refcounts: what `check` reports and what every change in place looks at first.
+
+/// All references of an image, counted by cluster, and what contradicts the format.
+///
+/// Work and memory follow what the file really holds: each table is read once however often it is named, tables that
+/// overlap are refused, and holes of a sparse file are passed over.
+final class Qcow2References {
+  let header: Qcow2Header
+  let source: any ByteSource
+  let stored: StoredRefcounts
+  let geometry: Qcow2Geometry
+  let fileLength: UInt64
+  /// Clusters that begin inside of the file.
+  let fileClusters: UInt64
+  private(set) var tally = ClusterTally()
+  private(set) var snapshots = Qcow2SnapshotTable()
+  private(set) var findings = CheckFindings()
+  /// What the active disk's L2 entries are; see ``ImageCheck/Result``.
+  private(set) var allocatedClusters: UInt64 = 0
+  private(set) var fragmentedClusters: UInt64 = 0
+  private(set) var compressedClusters: UInt64 = 0
+  /// One past the highest cluster that is referred to or counted.
+  private(set) var endCluster: UInt64 = 0
+
+  /// How often an L2 table is named, by all L1 tables and by the active one.
+  private struct Uses {
+    var all: UInt64 = 0
+    var active: UInt64 = 0
+  }
+  private var l2Tables: [UInt64: Uses] = [:]
+  private let decompressor: ClusterDecompressor?
+
+  /// Walks an image.
+  ///
+  /// - Parameter decodingData: decompresses every compressed cluster too.
+  /// - Throws: ``ImageError`` when the file cannot be read, or its refcount table lies outside of it.
+  init(_ header: Qcow2Header, of source: any ByteSource, decodingData: Bool = false) throws(ImageError) {
+    self.header = header
+    self.source = source
+    geometry = header.geometry
+    fileLength = source.length ?? 0
+    fileClusters = geometry.clusters(for: fileLength)
+    stored = try StoredRefcounts(header, of: source)
+    decompressor =
+      decodingData
+      ? ClusterDecompressor(type: header.compressionType, clusterSize: Int(header.geometry.clusterSize)) : nil
+    refer(to: 0, bytes: geometry.clusterSize, as: .header, "the header")
+    countRefcountStructures()
+    try countSnapshotTable()
+    try countL1Tables()
+    try countL2Tables()
+    countEncryption()
+    try countBitmaps()
+    try compare()
+  }
+
+  private var shift: UInt64 { UInt64(geometry.clusterBits) }
+
+  /// Enters references to all clusters of a range of the file.
+  ///
+  /// - Returns: whether the range lies in the file; what reaches a whole cluster or more beyond its end is damage and is
+  ///   not counted.
+  @discardableResult
+  private func refer(
+    to offset: UInt64, bytes: UInt64, times: UInt64 = 1, as kind: ClusterKind, _ what: @autoclosure () -> String
+  ) -> Bool {
+    guard bytes > 0 else { return true }
+    let (end, overflow) = offset.addingReportingOverflow(bytes)
+    guard !overflow, end < fileLength + geometry.clusterSize else {
+      findings.corruption("\(what()) at \(offset) lies beyond the end of the file")
+      return false
+    }
+    for cluster in offset >> shift...(end - 1) >> shift where !tally.isOverflown {
+      tally.add(times, to: cluster, as: kind)
+    }
+    return true
+  }
+
+  // MARK: Tables
+
+  private func countRefcountStructures() {
+    refer(
+      to: header.refcountTableOffset, bytes: UInt64(header.refcountTableClusters) << shift, as: .refcounts,
+      "the refcount table")
+    var seen: Set<UInt64> = []
+    for index in stored.table.indices where stored.table[index] != 0 {
+      if let fault = stored.fault(index) {
+        findings.corruption("entry \(index) of the refcount table \(fault)", breaksRefcounts: true)
+      } else if !seen.insert(stored.table[index]).inserted {
+        findings.corruption("entry \(index) of the refcount table names a block twice", breaksRefcounts: true)
+      } else {
+        refer(to: stored.table[index], bytes: geometry.clusterSize, as: .refcounts, "refcount block \(index)")
+      }
+    }
+  }
+
+  private func countSnapshotTable() throws(ImageError) {
+    guard header.snapshotCount > 0 else { return }
+    if header.incompatible.contains(.externalDataFile) {
+      findings.corruption("snapshots in an image whose data is in another file")
+    }
+    do throws(ImageError) {
+      snapshots = try Qcow2SnapshotTable(header, of: source)
+    } catch .malformed(_, let field, let reason, _) {
+      findings.corruption("\(field): \(reason)")
+      return
+    }
+    refer(to: header.snapshotsOffset, bytes: snapshots.storedLength, as: .snapshotTable, "the snapshot table")
+    for snapshot in snapshots.snapshots where header.version >= 3 && snapshot.extraDataSize < 16 {
+      findings.corruption("snapshot '\(snapshot.name)' does not record its disk size")
+    }
+  }
+
+  private struct L1Place: Hashable {
+    let offset: UInt64
+    let entries: UInt64
+  }
+
+  private func countL1Tables() throws(ImageError) {
+    var uses: [L1Place: Uses] = [:]
+    if header.l1Size > 0 {
+      uses[L1Place(offset: header.l1TableOffset, entries: UInt64(header.l1Size))] = Uses(all: 1, active: 1)
+    }
+    for snapshot in snapshots.snapshots where snapshot.l1Size > 0 {
+      let entries = UInt64(snapshot.l1Size)
+      guard entries <= Qcow2Limit.l1Entries, geometry.isAligned(snapshot.l1TableOffset) else {
+        findings.corruption("the L1 table of snapshot '\(snapshot.name)' is too long or begins inside a cluster")
+        continue
+      }
+      if geometry.l1Needed(for: snapshot.size(in: header)) > entries {
+        findings.corruption("the L1 table of snapshot '\(snapshot.name)' is too short for its disk")
+      }
+      uses[L1Place(offset: snapshot.l1TableOffset, entries: entries), default: Uses()].all += 1
+    }
+    // Tables that overlap would be read over and over.
+    var end: UInt64 = 0
+    for (place, uses) in uses.sorted(by: { ($0.key.offset, $0.key.entries) < ($1.key.offset, $1.key.entries) }) {
+      guard place.offset >= end else {
+        findings.corruption("the L1 table at \(place.offset) overlaps another one")
+        continue
+      }
+      let isInFile = refer(
+        to: place.offset, bytes: place.entries * 8, times: uses.all, as: .l1Table, "the L1 table")
+      guard isInFile else { continue }
+      end = place.offset + place.entries * 8
+      try readL1(place, uses)
+    }
+  }
+
+  private static let pieceBytes: UInt64 = 1 << 20
+
+  private func readL1(_ place: L1Place, _ uses: Uses) throws(ImageError) {
+    var offset = place.offset
+    let end = place.offset + place.entries * 8
+    while offset < end {
+      let pieceEnd = min(end, offset + Self.pieceBytes)
+      defer { offset = pieceEnd }
+      guard let words = try words(offset..<pieceEnd) else { continue }
+      for (index, entry) in words.enumerated() where entry != 0 {
+        note(l1Entry: entry, at: offset + UInt64(index) * 8, uses)
+      }
+    }
+  }
+
+  private func note(l1Entry entry: UInt64, at place: UInt64, _ uses: Uses) {
+    if entry & Qcow2Entry.l1Reserved != 0 { findings.corruption("the L1 entry at \(place) has reserved bits") }
+    let table = entry & Qcow2Limit.hostOffsetMask
+    guard table != 0 else { return }
+    guard geometry.isAligned(table) else {
+      findings.corruption("the L1 entry at \(place) names an L2 table inside a cluster")
+      return
+    }
+    guard refer(to: table, bytes: geometry.clusterSize, times: uses.all, as: .l2Table, "the L2 table") else { return }
+    let (sum, overflow) = l2Tables[table, default: Uses()].all.addingReportingOverflow(uses.all)
+    l2Tables[table, default: Uses()].all = overflow ? .max : sum
+    l2Tables[table, default: Uses()].active += uses.active
+    if uses.active > 0 { checkCopied(entry & Qcow2Entry.copied != 0, table, "the L1 entry at \(place)") }
+  }
+
+  /// The flag says whether a cluster has exactly one reference; only below the active L1 table is it kept true.
+  private func checkCopied(_ isCopied: Bool, _ offset: UInt64, _ what: @autoclosure () -> String) {
+    guard let count = try? stored.count(of: offset >> shift), isCopied != (count == 1) else { return }
+    findings.corruption(
+      "\(what()) \(isCopied ? "says" : "does not say") that the cluster at \(offset) has one reference; its refcount is \(count)"
+    )
+  }
+
+  /// A part of the file as words; nil for a hole, which holds nothing but zeros.
+  private func words(_ range: Range<UInt64>) throws(ImageError) -> [UInt64]? {
+    if let file = source as? LocalFile, file.isSparse {
+      let data = try file.nextData(from: range.lowerBound, end: range.upperBound)
+      if data.lowerBound >= range.upperBound { return nil }
+    }
+    return try source.read(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound)).bigEndianTable
+  }
+
+  // MARK: Guest data
+
+  private func countL2Tables() throws(ImageError) {
+    for (table, uses) in l2Tables.sorted(by: { $0.key < $1.key }) {
+      guard let words = try words(table..<table + geometry.clusterSize) else { continue }
+      var contiguous: UInt64 = 0
+      let step = geometry.l2EntrySize / 8
+      var index = 0
+      while index + step <= words.count {
+        let word = words[index]
+        if word != 0 || (step == 2 && words[index + 1] != 0) {
+          let entry = Qcow2ClusterEntry(word: word, bitmap: step == 2 ? words[index + 1] : 0, geometry: geometry)
+          try note(entry, at: table + UInt64(index) * 8, uses, &contiguous)
+        }
+        index += step
+      }
+    }
+  }
+
+  private func note(
+    _ entry: Qcow2ClusterEntry, at place: UInt64, _ uses: Uses, _ contiguous: inout UInt64
+  ) throws(ImageError) {
+    let hasDataFile = header.incompatible.contains(.externalDataFile)
+    if let fault = entry.fault(version: header.version) {
+      findings.corruption("the L2 entry at \(place): \(fault)")
+      return
+    }
+    if entry.isCompressed {
+      if entry.isCopied { findings.corruption("the L2 entry at \(place): a compressed cluster marked as not shared") }
+      guard !hasDataFile else {
+        findings.corruption("the L2 entry at \(place): a compressed cluster in an image whose data is in another file")
+        return
+      }
+      let range = entry.compressedRange
+      refer(
+        to: range.lowerBound & ~511, bytes: range.upperBound - (range.lowerBound & ~511), times: uses.all,
+        as: .compressed, "a compressed cluster")
+      if uses.active > 0 {
+        compressedClusters += uses.active
+        allocatedClusters += uses.active
+        fragmentedClusters += uses.active
+      }
+      try decode(range, place)
+      return
+    }
+    if entry.word & Qcow2Entry.l2Reserved != 0 {
+      findings.corruption("the L2 entry at \(place) has reserved bits")
+    }
+    let host = entry.hostOffset
+    guard host != 0 || (hasDataFile && entry.isCopied) else { return }
+    if uses.active > 0 {
+      allocatedClusters += uses.active
+      if contiguous != 0, host != contiguous { fragmentedClusters += 1 }
+      contiguous = host + geometry.clusterSize
+    }
+    // Clusters of a data file are not counted.
+    guard !hasDataFile else { return }
+    guard refer(to: host, bytes: geometry.clusterSize, times: uses.all, as: .data, "a data cluster") else { return }
+    if uses.active > 0 { checkCopied(entry.isCopied, host, "the L2 entry at \(place)") }
+  }
+
+  private func decode(_ range: Range<UInt64>, _ place: UInt64) throws(ImageError) {
+    guard let decompressor else { return }
+    let stream = try source.read(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound))
+    let cluster = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(geometry.clusterSize), alignment: 16)
+    defer { cluster.deallocate() }
+    if !decompressor.decompress(stream, from: 0, into: cluster) {
+      findings.corruption("the L2 entry at \(place): the compressed data is damaged")
+    }
+  }
+
+  // MARK: The rest
+
+  /// Far above what LUKS takes for its key slots.
+  private static let encryptionHeaderLimit: UInt64 = 64 << 20
+
+  private func countEncryption() {
+    guard let pointer = header.extensionData(.crypto), pointer.count == 16 else { return }
+    let length = pointer.bigEndian64(at: 8)
+    guard length <= Self.encryptionHeaderLimit else {
+      findings.corruption("the encryption header has \(length) bytes")
+      return
+    }
+    refer(to: pointer.bigEndian64(at: 0), bytes: length, as: .other, "the encryption header")
+  }
+
+  private func countBitmaps() throws(ImageError) {
+    guard header.autoclear.contains(.bitmaps), header.extensionData(.bitmaps) != nil else { return }
+    do throws(ImageError) {
+      var end: UInt64 = 0
+      let directory = try Qcow2BitmapDirectory(header, of: source)
+      refer(to: directory.offset, bytes: directory.length, as: .other, "the bitmap directory")
+      for table in directory.tables.sorted(by: { $0.offset < $1.offset }) {
+        guard table.offset >= end, refer(to: table.offset, bytes: table.length, as: .other, "a bitmap's table") else {
+          findings.corruption("the bitmap table at \(table.offset) overlaps another one or lies outside of the file")
+          continue
+        }
+        end = table.offset + table.length
+        for entry in try words(table.offset..<end) ?? [] {
+          let place = entry & Qcow2Limit.hostOffsetMask
+          if place != 0 { refer(to: place, bytes: geometry.clusterSize, as: .other, "a bitmap's data") }
+        }
+      }
+    } catch .malformed(_, let field, let reason, _) {
+      findings.corruption("\(field): \(reason)")
+    }
+  }
+
+  // MARK: Comparison
+
+  private func compare() throws(ImageError) {
+    if tally.isOverflown {
+      findings.error("the image refers to clusters all over a file of \(fileLength) bytes, more than is looked at")
+    }
+    try tally.forEach { (cluster, references, kind) throws(ImageError) in
+      endCluster = max(endCluster, cluster + 1)
+      if kind.isContradiction { findings.corruption("cluster \(cluster) is used as \(kind.names)") }
+      if references > geometry.maximumRefcount {
+        findings.corruption("cluster \(cluster) has \(references) references, more than a refcount here can say")
+        return
+      }
+      let count = try stored.count(of: cluster)
+      if count < references {
+        findings.corruption(
+          "cluster \(cluster) has \(references) references; its refcount is \(count)", breaksRefcounts: count == 0)
+      }
+      if kind == .refcounts, count > 1 {
+        findings.corruption("cluster \(cluster) of the refcounts is counted \(count) times")
+      }
+    }
+    var seen: Set<UInt64> = []
+    for index in stored.table.indices {
+      guard let offset = stored.blockOffset(index), seen.insert(offset).inserted else { continue }
+      if let file = source as? LocalFile, file.isSparse,
+        try file.nextData(from: offset, end: offset + geometry.clusterSize).isEmpty
+      {
+        continue
+      }
+      guard let block = try stored.block(index) else { continue }
+      let first = UInt64(index) * geometry.refcountsPerBlock
+      guard first < fileClusters else { break }
+      for entry in 0..<Int(min(geometry.refcountsPerBlock, fileClusters - first)) {
+        let count = block[entry]
+        guard count != 0 else { continue }
+        let cluster = first + UInt64(entry)
+        endCluster = max(endCluster, cluster + 1)
+        let references = tally.count(of: cluster)
+        if count > references {
+          findings.leak("cluster \(cluster) is leaked: \(references) references; its refcount is \(count)")
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// Mending what a check found: refcounts, flags and marks, by a transaction like every other change.
+
+enum Qcow2Repair {
+  /// Mends an image.
+  ///
+  /// Leaks: counts go down to what refers to their clusters. All: refcounts are built anew from the references, the flags
+  /// of the active tables follow, and the dirty mark goes; the corrupt mark goes when nothing is left to complain of.
+  ///
+  /// - Returns: whether something was written.
+  static func mend(
+    _ found: Qcow2References, of storage: any ImageStorage, _ repair: ImageCheck.Repair
+  ) throws(ImageError) -> Bool {
+    let findings = found.findings
+    // Refcounts made from half of the references would free the other half.
+    guard repair != .none, findings.checkErrors == 0 else { return false }
+    let marks: Qcow2Header.IncompatibleFeatures = [.dirty, .corrupt]
+    let isMarked = !found.header.incompatible.isDisjoint(with: marks)
+    switch repair {
+    case .none: return false
+    case .leaks:
+      guard findings.leaks > 0, !findings.refcountsAreBroken else { return false }
+      let change = try Qcow2Transaction(mending: found, of: storage)
+      try lowerLeaks(change)
+      try change.commit()
+    case .all:
+      guard findings.corruptions + findings.leaks > 0 || isMarked else { return false }
+      let change = try Qcow2Transaction(
+        mending: found, of: storage, rebuilding: findings.corruptions + findings.leaks > 0)
+      try change.sealCopied()
+      change.header.incompatible.remove(.dirty)
+      try change.commit()
+      try removeCorruptMark(storage)
+    }
+    return true
+  }
+
+  private static func lowerLeaks(_ change: Qcow2Transaction) throws(ImageError) {
+    let found = change.references
+    let perBlock = change.geometry.refcountsPerBlock
+    for index in found.stored.table.indices {
+      guard let block = try found.stored.block(index) else { continue }
+      let first = UInt64(index) * perBlock
+      guard first < found.fileClusters else { break }
+      for entry in 0..<Int(min(perBlock, found.fileClusters - first)) where block[entry] != 0 {
+        let references = found.tally.count(of: first + UInt64(entry))
+        if block[entry] > references { try change.setCount(of: first + UInt64(entry), to: references) }
+      }
+    }
+    // A leaked count may have hidden that a cluster is not shared any more.
+    try change.sealCopied()
+  }
+
+  private static func removeCorruptMark(_ storage: any ImageStorage) throws(ImageError) {
+    let header = try Qcow2Header(from: storage)
+    guard header.incompatible.contains(.corrupt) else { return }
+    let left = try Qcow2References(header, of: storage)
+    guard left.findings.corruptions == 0, left.findings.checkErrors == 0 else { return }
+    let change = try Qcow2Transaction(mending: left, of: storage)
+    change.header.incompatible.remove(.corrupt)
+    try change.commit()
+  }
+}
