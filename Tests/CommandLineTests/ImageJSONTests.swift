@@ -41,25 +41,35 @@ struct ImageJSONTests {
     }
   }
 
-  @Test("info of an encrypted image has all of qemu-img's members", arguments: ["luks", "qcow2"])
-  func encrypted(format: String) throws {
+  @Test(
+    "info of an encrypted image has all of qemu-img's members", arguments: ["luks", "qcow2"],
+    ["aes-256,xts,plain64", "aes-128,cbc,essiv"])
+  func encrypted(format: String, cipher: String) throws {
     try TemporaryFolder.with { folder in
       let image = folder.path("a")
-      try makeEncrypted(image, format)
+      try makeEncrypted(image, format, cipher.split(separator: ",").map(String.init))
       // A LUKS file is a raw one to us, as long as the header.
       let ignored: Set<String> = format == "luks" ? ["format", "virtual-size"] : []
       expectMembers(
         of: try qemuJSON("info", "-f", format, image),
         in: try parsed(try vireo(["image", "info", "--format", "json", image]).output), except: ignored)
       let text = try vireo(["image", "info", image]).output
-      #expect(text.contains("encryption:     LUKS1, aes-xts-plain64 with a key of 512 bits, sha256\n"))
+      let words =
+        cipher.contains("xts") ? "aes-xts-plain64 with a key of 512" : "aes-cbc-essiv:sha256 with a key of 128"
+      #expect(text.contains("encryption:     LUKS1, \(words) bits, sha256\n"))
       #expect(text.contains("key slots:      0 in use, of 8\n"))
     }
   }
 
-  private func makeEncrypted(_ image: String, _ format: String) throws {
-    let options =
-      format == "luks" ? "key-secret=s,iter-time=100" : "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=100"
+  private func makeEncrypted(_ image: String, _ format: String, _ cipher: [String]) throws {
+    let prefix = format == "luks" ? "" : "encrypt."
+    let choices =
+      [
+        "key-secret=s", "iter-time=100", "cipher-alg=\(cipher[0])", "cipher-mode=\(cipher[1])",
+        "ivgen-alg=\(cipher[2])",
+      ]
+      + (cipher[2] == "essiv" ? ["ivgen-hash-alg=sha256"] : [])
+    let options = (format == "luks" ? "" : "encrypt.format=luks,") + choices.map { prefix + $0 }.joined(separator: ",")
     // qemu-img may find its clock too coarse to measure with.
     for attempt in 0...10 {
       let made = try run(
