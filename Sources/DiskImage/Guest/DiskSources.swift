@@ -33,6 +33,7 @@ extension GuestDisk {
         let header = try Qcow2Header(from: image.source)
         let layer = Qcow2Layer(header, of: image.source)
         if header.incompatible.contains(.externalDataFile) { try layer.checkReadable() }
+        try layer.checkL1Table()
         standsOnOne = header.backingFile != nil
         layers.append(layer)
       }
