@@ -139,9 +139,11 @@ final class Qcow2References {
         findings.corruption("the L1 table at \(place.offset) overlaps another one")
         continue
       }
-      let isInFile = refer(
-        to: place.offset, bytes: place.entries * 8, times: uses.all, as: .l1Table, "the L1 table")
-      guard isInFile else { continue }
+      guard place.offset <= fileLength, place.entries * 8 <= fileLength - place.offset else {
+        findings.corruption("the L1 table at \(place.offset) lies beyond the end of the file")
+        continue
+      }
+      refer(to: place.offset, bytes: place.entries * 8, times: uses.all, as: .l1Table, "the L1 table")
       end = place.offset + place.entries * 8
       try readL1(place, uses)
     }
@@ -170,7 +172,12 @@ final class Qcow2References {
       findings.corruption("the L1 entry at \(place) names an L2 table inside a cluster")
       return
     }
-    guard refer(to: table, bytes: geometry.clusterSize, times: uses.all, as: .l2Table, "the L2 table") else { return }
+    // QEMU takes what is missing for zeros. A later byte behind the end would become part of the table.
+    guard table <= fileLength, geometry.clusterSize <= fileLength - table else {
+      findings.corruption("the L2 table at \(table) lies beyond the end of the file")
+      return
+    }
+    refer(to: table, bytes: geometry.clusterSize, times: uses.all, as: .l2Table, "the L2 table")
     let (sum, overflow) = l2Tables[table, default: Uses()].all.addingReportingOverflow(uses.all)
     l2Tables[table, default: Uses()].all = overflow ? .max : sum
     l2Tables[table, default: Uses()].active += uses.active
