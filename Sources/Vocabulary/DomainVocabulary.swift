@@ -66,10 +66,11 @@ extension Vocabulary {
       "description", .text(.any), "A description for people.", lens: .at("description"), effect: .define,
       reference: "formatdomain.html#general-metadata"),
     Field(
-      "memory", .size(granularity: 1024), "The memory that the guest has when it starts.", lens: memoryLens,
+      "memory", .size(granularity: 1024, least: 1 << 20), "The memory that the guest has when it starts.",
+      lens: memoryLens,
       isRequired: true, reference: "formatdomain.html#memory-allocation"),
     Field(
-      "current-memory", .size(granularity: 1024),
+      "current-memory", .size(granularity: 1024, least: 1 << 20),
       "The memory that the balloon leaves the guest, at most `memory`; all of it when not given.",
       lens: .size("currentMemory"), reference: "formatdomain.html#memory-allocation"),
     Field(

@@ -95,7 +95,7 @@ struct LensTests {
         .compactMap { try? rule.normalised($0) }.map(Value.string)
     case .integer(let range): [.integer(range.lowerBound), .integer(min(range.upperBound, 77))]
     case .boolean: [.boolean(true), .boolean(false)]
-    case .size(let granularity): [.bytes(granularity), .bytes(3 << 30)]
+    case .size(let granularity, _): [.bytes(granularity), .bytes(3 << 30)]
     case .enumeration(let names): names.map(Value.string)
     case .path: [.string("/srv/other")]
     case .list(let element): [.list(values(of: element)), .list(Array(values(of: element).prefix(1)))]
