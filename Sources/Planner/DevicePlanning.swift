@@ -37,6 +37,7 @@ extension DomainPlanning {
       }
     }
     let removed = removals(in: collection, rule, matcher)
+    notePendingRemovals(in: collection, rule)
     // Nearly always so, and building the list of all devices anew would be most of the work.
     guard isChanged || !added.isEmpty || !removed.isEmpty else { return }
     let serials = xml.first("devices")?.all("serial")
@@ -155,18 +156,37 @@ extension DomainPlanning {
   private mutating func planAddition(
     of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity
   ) {
-    let isLive = observed?.isActive ?? false && observed?.running.map { canPlugIn(element, into: $0) } ?? false
-    if isLive { attachments.append((key, identity)) }
-    let effect: Effect = isLive ? .live : observed?.isActive ?? false ? .nextBoot : .define
+    let effect: Effect
+    if let running = observed?.running, identity.find(in: running) == nil {
+      let isLive = canPlugIn(element, into: running)
+      if isLive { attachments.append((key, identity)) }
+      effect = isLive ? .live : .nextBoot
+    } else {
+      // No guest is concerned: there is none, or it never lost the device.
+      effect = .define
+    }
     changes.append(
       FieldChange(
         key, new: .string(DeviceSummary.text(device, element)), effect: effect, reason: reason(forNew: key),
-        detail: device.type.name == "disk" ? DiskSource.path(of: element) : nil, range: device.range))
+        detail: device["source"] == nil ? DiskSource.path(of: element) : nil, range: device.range))
   }
 
   /// A device that the last apply had and the host has no more was taken away behind Vireo's back.
   private func reason(forNew key: String) -> FieldChange.Reason {
     record?.fields.keys.contains { $0.hasPrefix(key + ".") } ?? false ? .drift : .spec
+  }
+
+  /// Devices that an earlier apply took out of the definition and that the running guest still has.
+  private mutating func notePendingRemovals(in collection: ObjectType.Collection, _ rule: DeviceRule) {
+    guard let observed, let running = observed.running else { return }
+    let kind = collection.type.name
+    func keys(_ domain: XMLElement) -> [String] {
+      (domain.first("devices")?.all(rule.element) ?? []).compactMap { DeviceIdentity.key(of: $0, kind: kind) }
+    }
+    let known = Set(keys(observed.inactive) + spec.members(collection.key).map(\.name))
+    for key in keys(running) where !known.contains(key) {
+      pending.append(PendingValue("\(collection.key).\(key)", running: .string(kind), stored: nil))
+    }
   }
 
   /// Indices of devices that leave the domain because they left the spec; others that nobody declared are told.
@@ -185,7 +205,7 @@ extension DomainPlanning {
       } else if ["disk", "interface"].contains(rule.element) {
         builder.note(
           "undeclared-device",
-          "has \(rule.element.withArticle) that the spec does not declare: \(DeviceSummary.text(element))",
+          "\(rule.element) that the spec does not declare: \(DeviceSummary.text(element))",
           subject: object, suggestion: "it is left alone")
       }
     }

@@ -144,8 +144,16 @@ extension DomainPlanning {
     case .folder:
       builder.fail("not-an-image", "\(path) is a folder", at: range, subject: object)
     case .unusable(let error):
+      // A pool that cannot be looked into has been reported as a pool.
+      if isMadeByVireo(disk), layout.pool(of: disk).map(builder.isUnusable) ?? false { return }
       builder.fail("unusable-file", "\(key): \(error)", at: range, subject: object)
     case .image(let chain):
+      if current == nil, disk["source"] != nil, let looksLike = chain.top.looksLike {
+        builder.note(
+          "looks-like", "the file of \(key) is taken as \(chain.top.format.rawValue) and looks like \(looksLike)",
+          at: disk.settings["format"]?.range ?? range, subject: object,
+          suggestion: "correct `format` unless the guest is to see the image file itself", severity: .warning)
+      }
       if current != nil, isMadeByVireo(disk) { checkBase(of: disk, key: key, chain, isNew: false) }
       planGrowth(of: disk, key: key, chain.top, current: current)
     }

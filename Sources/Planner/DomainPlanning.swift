@@ -54,6 +54,7 @@ struct DomainPlanning {
     planFields()
     planDevices()
     settleDefinition()
+    checkHostLimits()
     checkNetworks()
     if observed == nil {
       NewDomain.complete(&xml, for: spec)
@@ -173,7 +174,8 @@ struct DomainPlanning {
 
   /// What changing a field takes, for this domain as it is now.
   func effect(of field: Field) -> Effect {
-    observed?.isActive ?? false ? field.effect.running : field.effect.stopped
+    guard let observed else { return .define }
+    return observed.isActive ? field.effect.running : field.effect.stopped
   }
 
   /// Drift, when the last apply stored what the spec still says; the spec's wish otherwise.

@@ -36,7 +36,7 @@ extension PlanBuilder {
     for domain in others.sorted(by: { $0.name < $1.name }) {
       guard OwnershipRecord(in: domain.inactive)?.stack == spec.name else { continue }
       note(
-        "left-the-spec", "is not in the spec any more and is left alone",
+        "left-the-spec", "no longer in the spec; left alone",
         subject: ObjectReference(.domain, domain.name))
     }
   }

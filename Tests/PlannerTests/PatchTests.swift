@@ -194,6 +194,24 @@ struct PatchTests {
     #expect(again.object("web")?.pending == [PendingValue("memory", running: .bytes(1 << 30), stored: .bytes(2 << 30))])
   }
 
+  @Test("a device that left the definition and not yet the guest is told as such, and is not plugged in twice")
+  func pendingRemoval() throws {
+    var host = try appliedHost()
+    host.start("web")
+    let without = lab.replacing("      data: { size: 5 GiB, format: raw }\n", with: "")
+    let removal = try host.plan(without)
+    #expect(removal.change("web", "disks.data")?.effect == .nextBoot)
+    #expect(try #require(removal.object("web")).pending.isEmpty, "the change itself says it")
+    host.apply(removal)
+    let waiting = try host.plan(without)
+    #expect(waiting.isEmpty)
+    #expect(
+      waiting.object("web")?.pending == [PendingValue("disks.data", running: .string("disk"), stored: nil)])
+    let back = try host.plan(lab)
+    #expect(back.change("web", "disks.data")?.effect == .define)
+    #expect(!back.actions.contains { if case .attachDevice = $0.operation { true } else { false } })
+  }
+
   @Test("a disk for a running guest is plugged in at once; one for the next start is told so")
   func hotplug() throws {
     var host = try appliedHost()
@@ -323,6 +341,26 @@ struct RefusalTests {
     #expect(rules { try host.plan(spec) } == ["not-a-folder", "missing-image", "missing-file"])
   }
 
+  @Test("a pool that cannot be looked into is told once, and not for each disk in it")
+  func unusablePool() throws {
+    var host = ImaginedHost()
+    for path in ["/vms", "/vms/web.root.qcow2", "/vms/web.data.raw"] {
+      host.inventory.files[path] = .unusable(.permissionDenied(path: path, operation: "open"))
+    }
+    #expect(rules { try host.plan(lab) } == ["unusable-folder"])
+  }
+
+  @Test("an existing file whose content is another format's is told, and taken as the spec says")
+  func looksLike() throws {
+    var host = ImaginedHost()
+    var file = image("/images/data.raw", .raw, size: 1 << 30)
+    file.looksLike = .qcow2
+    host.inventory.files[file.path] = .image(ImaginedHost.chain([file]))
+    let plan = try host.plan(
+      lab.replacing("{ size: 5 GiB, format: raw }", with: "{ source: /images/data.raw, format: raw }"))
+    #expect(plan.notes.map(\.message) == ["the file of disks.data is taken as raw and looks like qcow2"])
+  }
+
   @Test("a file that is gone is not replaced by an empty one")
   func missingFile() throws {
     var host = try appliedHost()
@@ -333,7 +371,8 @@ struct RefusalTests {
   @Test("a disk whose image has changed keeps its base, and says so")
   func baseKept() throws {
     var host = try appliedHost()
-    host.inventory.baseImages["/images/new.qcow2"] = ObservedBaseImage(
+    let new = InventoryRequest.BaseImage(source: "/images/new.qcow2", format: nil, sha256: nil, copy: nil)
+    host.inventory.baseImages[new] = ObservedBaseImage(
       source: .image(ImaginedHost.chain([image("/images/new.qcow2", size: 1 << 30)])))
     let plan = try host.plan(lab.replacing("/images/base.qcow2", with: "/images/new.qcow2"))
     #expect(plan.isEmpty)
