@@ -76,10 +76,10 @@ extension DomainPlanning {
       if isNew {
         lens.put(setting.value, into: &element)
       } else if !field.matches(desired: setting.value, stored: old) {
-        guard mayChange(field, name: name, of: device, old: old, to: setting) else { continue }
+        guard let effect = effect(of: field, name: name, of: device, old: old, to: setting) else { continue }
         fieldChanges.append(
           FieldChange(
-            name, old: old, new: setting.value, effect: effect(of: field),
+            name, old: old, new: setting.value, effect: effect,
             reason: reason("\(key).\(field.name)", setting.value), range: setting.range))
         lens.put(setting.value, into: &element)
       } else {
@@ -129,15 +129,20 @@ extension DomainPlanning {
     lens.put(field.initial, into: &element)
   }
 
-  private mutating func mayChange(
-    _ field: Field, name: String, of device: ObjectSpec, old: Value?, to setting: Setting
-  ) -> Bool {
-    // The format in the definition may be put right where the file is of the format that the spec says.
-    guard effect(of: field) >= .replace, field.name != "format" || !formatAgrees(device, setting) else { return true }
+  /// What it takes to change a field of a device that exists; nil where that cannot be, which has been reported.
+  private mutating func effect(
+    of field: Field, name: String, of device: ObjectSpec, old: Value?, to setting: Setting
+  ) -> Effect? {
+    let effect = effect(of: field)
+    guard effect >= .replace else { return effect }
+    // The definition is put right where the file is of the format that the spec says: the disk stays what it is.
+    if field.name == "format", formatAgrees(device, setting) {
+      return observed?.isActive ?? false ? .nextBoot : .define
+    }
     builder.fail(
       "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
       at: setting.range, subject: object, suggestion: "declare a new \(device.type.name) beside it")
-    return false
+    return nil
   }
 
   /// Values of a new device that the spec leaves out.

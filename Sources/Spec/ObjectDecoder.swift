@@ -101,7 +101,7 @@ struct ObjectDecoder {
         "misplaced-index", "`${index}` has a value only in a domain with a `count`", at: node.range,
         suggestion: "add `count:` to the domain")
     }
-    return isUnresolved ? nil : node.replacingText(expanded)
+    return isUnresolved || Template.malformed(text) != nil ? nil : node.replacingText(expanded)
   }
 
   private mutating func value(of type: ValueType, from node: YAMLNode, for field: Field) -> Value? {

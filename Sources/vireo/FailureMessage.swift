@@ -38,8 +38,11 @@ enum FailureMessage {
     }
     if uri.hasPrefix("qemu:///embed") {
       guard isConnecting else { return nil }
-      return message.contains("Permission denied")
-        ? "choose a root that this user may write to" : "write 'qemu:///embed?root=DIR' with an absolute path"
+      if message.contains("root path") || message.contains("'root'") {
+        return "write 'qemu:///embed?root=DIR' with an absolute path"
+      }
+      return message.contains("state dir")
+        ? "see that this user may write to the root, and to the home folder that HOME names" : nil
     }
     let isRemote = ConnectionChoice.isRemote(uri)
     // Without a bus, or without an agent on it, nobody can be asked whether the user may.

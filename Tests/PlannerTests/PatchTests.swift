@@ -361,6 +361,17 @@ struct RefusalTests {
     #expect(plan.notes.map(\.message) == ["the file of disks.data is taken as raw and looks like qcow2"])
   }
 
+  @Test("a wrong format in the definition is put right, which replaces nothing")
+  func format() throws {
+    var host = try appliedHost()
+    host.edit("web") { $0.set("raw", at: "devices/disk/driver/@type") }
+    #expect(try host.plan(lab).change("web", "disks.root.format")?.effect == .define)
+    host.start("web")
+    let plan = try host.plan(lab)
+    #expect(plan.change("web", "disks.root.format")?.effect == .nextBoot)
+    #expect(plan.change("web", "disks.root.format")?.reason == .drift)
+  }
+
   @Test("a file that is gone is not replaced by an empty one")
   func missingFile() throws {
     var host = try appliedHost()
