@@ -59,7 +59,7 @@ struct DeviceMatcher {
     switch rule.identity {
     case .alias:
       guard let key = DeviceIdentity.key(of: element, kind: kind) else { return nil }
-      return record?.fields.keys.contains { $0.hasPrefix("\(collection).\(key).") } ?? false ? key : nil
+      return record?.hasDevice("\(collection).\(key)") ?? false ? key : nil
     case .type:
       let type = element[attribute: "type"]
       return record?.fields.first { name, value in

@@ -87,6 +87,8 @@ extension DomainPlanning {
         notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
       }
     }
+    // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
+    if !owned.hasDevice(key) { owned.fields[key] = device.type.name }
     if isNew {
       complete(device, &element)
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
@@ -178,7 +180,7 @@ extension DomainPlanning {
 
   /// A device that the last apply had and the host has no more was taken away behind Vireo's back.
   private func reason(forNew key: String) -> FieldChange.Reason {
-    record?.fields.keys.contains { $0.hasPrefix(key + ".") } ?? false ? .drift : .spec
+    record?.hasDevice(key) ?? false ? .drift : .spec
   }
 
   /// Devices that an earlier apply took out of the definition and that the running guest still has.

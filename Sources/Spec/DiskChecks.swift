@@ -17,7 +17,17 @@ enum DiskChecks {
     }
     if disk["device"] == .string("cdrom") {
       checkMedium(disk, into: &diagnostics)
-    } else if disk.says("source") {
+      return
+    }
+    if disk["read-only"] == .boolean(true), let bus = disk.settings["bus"], let name = bus.value.string,
+      ["sata", "ide"].contains(name)
+    {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "a disk on the bus \(name) cannot be read-only", at: bus.range,
+          suggestion: "write virtio, scsi or usb"))
+    }
+    if disk.says("source") {
       checkExisting(disk, into: &diagnostics)
     } else if disk.says("image") || disk.says("size") {
       checkNew(disk, of: domain, in: stack, into: &diagnostics)

@@ -194,6 +194,41 @@ struct PatchTests {
     #expect(again.object("web")?.pending == [PendingValue("memory", running: .bytes(1 << 30), stored: .bytes(2 << 30))])
   }
 
+  @Test("a device of which the spec said nothing leaves the domain with the spec")
+  func bareDevice() throws {
+    var host = try appliedHost()
+    let spec = lab + "\n    consoles: { second: }"
+    host.apply(try host.plan(spec))
+    #expect(try host.plan(spec).isEmpty)
+    let plan = try host.plan(lab)
+    #expect(plan.change("web", "consoles.second")?.reason == .dropped)
+    #expect(plan.definition(of: "web")?.xml.first("devices")?.all("console").isEmpty == true)
+  }
+
+  @Test("a serial port that led to a file and leads nowhere in particular now is a pty again")
+  func serialType() throws {
+    var host = try appliedHost()
+    let spec = lab + "\n    serials: { log: { type: file, path: /var/log/web.log } }"
+    host.apply(try host.plan(spec))
+    let bare = lab + "\n    serials: { log: {} }"
+    let serial = try #require(try host.plan(bare).definition(of: "web")?.xml.element(at: "devices/serial"))
+    #expect(serial[attribute: "type"] == "pty" && serial.first("source") == nil)
+    host.apply(try host.plan(bare))
+    #expect(try host.plan(bare).isEmpty)
+  }
+
+  @Test("vcpus that are all plugged in are what libvirt takes when nothing is said")
+  func vcpus() throws {
+    var host = try appliedHost()
+    func spec(_ vcpus: String) -> String { lab.replacing("vcpus: 2", with: "vcpus: { \(vcpus) }") }
+    host.apply(try host.plan(spec("count: 4, current: 4")))
+    #expect(host.inventory.domains["web"]?.inactive.value(at: "vcpu/@current") == nil)
+    #expect(try host.plan(spec("count: 4, current: 4")).isEmpty)
+    let grown = try host.plan(spec("count: 8, current: 4"))
+    #expect(grown.object("web")?.changes.map(\.field) == ["vcpus"], "as many are plugged in as before")
+    #expect(grown.definition(of: "web")?.xml.value(at: "vcpu/@current") == "4")
+  }
+
   @Test("a device that left the definition and not yet the guest is told as such, and is not plugged in twice")
   func pendingRemoval() throws {
     var host = try appliedHost()
