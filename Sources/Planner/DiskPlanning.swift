@@ -220,6 +220,11 @@ extension DomainPlanning {
     let running = observed?.running?.first("devices")?.all("disk")
       .first { DiskSource.path(of: $0) == image.path }
     let isLive = observed?.isActive ?? false && running != nil
+    guard running?.first("readonly") == nil else {
+      return builder.fail(
+        "read-only", "\(key) is read-only in the running guest and cannot be grown there", at: setting.range,
+        subject: object, suggestion: "stop the guest, then apply again")
+    }
     changes.append(
       FieldChange(
         "\(key).size", old: .bytes(image.virtualSize), new: setting.value, effect: isLive ? .live : .define,
@@ -279,7 +284,10 @@ extension DomainPlanning {
       case "ide": "hd"
       default: "sd"
       }
-    let here = xml.first("devices")?.all("disk").compactMap { $0.value(at: "target/@dev") } ?? []
+    // A disk that left the definition earlier keeps its target in the running guest.
+    let here = [xml, observed?.running].compactMap { $0?.first("devices") }.flatMap { devices in
+      devices.all("disk").compactMap { $0.value(at: "target/@dev") }
+    }
     let taken = Set(here + spec.members("disks").compactMap { $0["target"]?.string }).union(newTargets)
     let letters = (0...25).map { String(UnicodeScalar(UInt8(ascii: "a") + $0)) }
     let names = letters + letters.flatMap { first in letters.map { first + $0 } }

@@ -258,6 +258,24 @@ struct PatchTests {
     #expect(later.change("web", "disks.more")?.effect == .nextBoot)
   }
 
+  @Test("what the running guest still has is in nobody's way, and what it cannot take waits")
+  func hotplugBesideLeftovers() throws {
+    var host = try appliedHost()
+    host.start("web")
+    func disks(_ disks: String) -> String { lab.replacing("data: { size: 5 GiB, format: raw }", with: disks) }
+    host.apply(try host.plan(disks("")))
+    let other = try host.plan(disks("more: { size: 1 GiB }"))
+    #expect(other.change("web", "disks.more")?.effect == .live)
+    let devices = try #require(other.definition(of: "web")?.xml.first("devices"))
+    #expect(
+      devices.all("disk").map { $0.value(at: "target/@dev") } == ["vda", "vdc"], "data is still vdb in the guest")
+    for disk in ["{ size: 1 GiB, target: vdb }", "{ size: 1 GiB, boot-order: 1 }"] {
+      #expect(try host.plan(disks("more: \(disk)")).change("web", "disks.more")?.effect == .nextBoot)
+    }
+    let stopped = try host.plan(disks("more: { size: 1 GiB }") + "\n    state: stopped")
+    #expect(!stopped.actions.contains { if case .attachDevice = $0.operation { true } else { false } })
+  }
+
   @Test("no more devices are plugged in than there are free root ports")
   func rootPorts() throws {
     var host = try appliedHost()
@@ -299,6 +317,17 @@ struct PatchTests {
     host.apply(running)
     #expect(try host.plan(spec).isEmpty)
     #expect(rules { try host.plan(lab) } == ["shrink"])
+  }
+
+  @Test("a disk that the running guest may only read is grown when the guest is stopped")
+  func readOnlyGrowth() throws {
+    var host = ImaginedHost()
+    let readOnly = lab.replacing("size: 20 GiB }", with: "size: 20 GiB, read-only: true }")
+    host.apply(try host.plan(readOnly))
+    let spec = readOnly.replacing("20 GiB", with: "30 GiB")
+    #expect(try host.plan(spec).actions.count == 1)
+    host.start("web")
+    #expect(rules { try host.plan(spec) } == ["read-only"])
   }
 
   @Test("a disk on a snapshot keeps its overlay, and grows there")
