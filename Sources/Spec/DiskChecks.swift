@@ -82,7 +82,7 @@ enum DiskChecks {
     guard !disk.says("pool"), stack.pools.count != 1 else { return }
     diagnostics.append(
       Diagnostic(
-        "missing-key", "\(disk.title) of \(domain.title) does not say its pool", at: disk.range,
+        "missing-key", "\(disk.title) does not say its pool", at: disk.range, subject: domain.title,
         suggestion: stack.pools.isEmpty
           ? "declare a pool: `pools: { NAME: { path: /srv/vms } }`"
           : "add `pool:`, one of \(stack.pools.map(\.name).joined(separator: ", "))"))
