@@ -39,9 +39,15 @@ extension DomainPlanning {
       return false
     }
     if isMadeByVireo(disk) { owned.fields["\(key).file"] = path }
-    if disk["device"] != .string("cdrom"), disk["read-only"] != .boolean(true),
-      let other = uses.other(than: spec.name, using: path)
-    {
+    let isWritable = disk["device"] != .string("cdrom") && disk["read-only"] != .boolean(true)
+    if isWritable, let image = builder.basePaths[path] {
+      builder.fail(
+        "base-image", "\(path) is the base image \(image), which nobody may write to",
+        at: disk.settings["source"]?.range ?? disk.range, subject: object,
+        suggestion: "write `image: \(image)` for an overlay on it")
+      return false
+    }
+    if isWritable, let other = uses.other(than: spec.name, using: path) {
       builder.fail(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.settings["source"]?.range ?? disk.range,
         subject: object, suggestion: "two guests that write to one disk destroy it: give each its own")

@@ -14,8 +14,8 @@ extension Plan {
       builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
     for pool in spec.pools { builder.plan(pool: pool) }
-    for image in spec.images { builder.plan(image: image) }
     let uses = DiskUses(inventory)
+    for image in spec.images { builder.plan(image: image, uses: uses) }
     for domain in spec.domains {
       var planning = DomainPlanning(domain, in: builder, uses: uses)
       planning.plan()

@@ -79,12 +79,25 @@ extension PlanBuilder {
   }
 
   /// Plans a base image: checks it where it is, or copies it into its pool.
-  func plan(image: ObjectSpec) {
+  func plan(image: ObjectSpec, uses: DiskUses) {
     let object = ObjectReference(.image, image.name)
     guard let request = DiskLayout(spec: spec).request(for: image), let base = BaseImage(image, in: self) else {
       explainMissing(image)
       return
     }
+    // A copy that is there already has nothing to do with its source any more.
+    let isRead = base.path == request.source || inventory.baseImages[request]?.copy != base.path
+    if isRead, let user = uses.user(of: request.source),
+      request.copy == nil || inventory.domains[user]?.isActive ?? false
+    {
+      return fail(
+        "written-image", "\(request.source) is a disk of the domain \(user), which writes to it",
+        at: image.settings["source"]?.range, subject: object,
+        suggestion: request.copy == nil
+          ? "give the image a `pool`, so that it is copied while that domain is stopped"
+          : "stop that domain while the image is copied")
+    }
+    basePaths[base.path] = image.name
     var changes: [FieldChange] = []
     if request.copy != nil, let observed = inventory.baseImages[request], observed.copy != base.path,
       let sha256 = observed.sha256, case .image(let chain) = observed.source

@@ -396,6 +396,31 @@ struct RefusalTests {
     #expect(rules { try host.plan(spec) } == ["shared-disk"])
   }
 
+  @Test("a disk that a domain writes to is no base image; it may be copied while that domain is stopped")
+  func writtenImage() throws {
+    var host = try appliedHost()
+    let disk = "/vms/web.root.qcow2"
+    func spec(_ image: String) -> String {
+      lab.replacing("images: {", with: "images: { golden: { source: \(disk)\(image) },")
+    }
+    let found = ObservedBaseImage(
+      source: .image(ImaginedHost.chain([image(disk, size: 20 << 30)])), sha256: ImaginedHost.sha256)
+    for copy in [nil, InventoryRequest.Copy(folder: "/vms", name: "golden")] {
+      host.inventory.baseImages[.init(source: disk, format: nil, sha256: nil, copy: copy)] = found
+    }
+    #expect(rules { try host.plan(spec("")) } == ["written-image"])
+    #expect(try host.plan(spec(", pool: vms")).actions.count == 1)
+    host.start("web")
+    #expect(rules { try host.plan(spec(", pool: vms")) } == ["written-image"])
+  }
+
+  @Test("nobody may write to a base image")
+  func baseImageAsDisk() throws {
+    let host = try appliedHost()
+    let disk = "disks: { root: { source: /images/base.qcow2, format: qcow2"
+    #expect(rules { try host.plan(lab + "\n  b: { memory: 1 GiB, \(disk) } } }") } == ["base-image"])
+  }
+
   @Test("all that is wrong is told at once")
   func allAtOnce() throws {
     var host = ImaginedHost()
