@@ -36,7 +36,7 @@ let package = Package(
     .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd"], swiftSettings: engineSettings),
     .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
-    .target(name: "Libvirt", dependencies: ["CLibvirt", "BlockingWork"], swiftSettings: settings),
+    .target(name: "Libvirt", dependencies: ["CLibvirt", "CLibXML2", "BlockingWork"], swiftSettings: settings),
     .target(name: "Vocabulary", dependencies: ["XMLTree"], swiftSettings: settings),
     .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: settings),
     .target(

@@ -21,20 +21,33 @@ extension ApplyRun {
   /// Plugs a device into a running guest, as the stored definition has it. One that is there counts as plugged in.
   func attachDevice(to identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws {
     let domain = try await domain(identity)
-    let before = try await runningXML(of: domain)
-    if try device.isIn(before) { return }
+    let before = try XMLElement.parse(try await runningXML(of: domain))
+    if device.find(in: before) != nil { return }
     let stored = try await domain.xml([.inactive, .secure])
-    let element = try device.xml(in: stored, name, of: domain.name)
-    do {
-      try await domain.attachDevice(element, scope: .live)
-    } catch {
-      throw attachFailure(error, name, domain.name)
-    }
-    let after = try await runningXML(of: domain)
-    if try device.isIn(after) { return }
+    try await plug(try device.element(in: stored, name, of: domain.name), into: domain, name)
+    let after = try XMLElement.parse(try await runningXML(of: domain))
+    if device.find(in: after) != nil { return }
     throw ActionFailure(
       "`\(name)` was plugged into domain \(domain.name), but the guest does not have it", remedy: restartForDevice,
       field: name)
+  }
+
+  /// Plugs a device in at the address that the definition gives it, or wherever libvirt finds a place: until the next
+  /// start the guest may have another device there that left the definition, or no such bus.
+  private func plug(_ device: XMLElement, into domain: LibvirtDomain, _ name: String) async throws {
+    var elsewhere = device
+    elsewhere.removeAll("address")
+    do {
+      try await domain.attachDevice(device.serialised(), scope: .live)
+    } catch let error as LibvirtError where !error.isConnectionLost && elsewhere != device {
+      do {
+        try await domain.attachDevice(elsewhere.serialised(), scope: .live)
+      } catch {
+        throw attachFailure(error, name, domain.name)
+      }
+    } catch {
+      throw attachFailure(error, name, domain.name)
+    }
   }
 
   private func runningXML(of domain: LibvirtDomain) async throws -> String {
@@ -55,13 +68,11 @@ private func attachFailure(_ error: any Error, _ name: String, _ domain: String)
 }
 
 extension DeviceIdentity {
-  fileprivate func isIn(_ domain: String) throws -> Bool { find(in: try XMLElement.parse(domain)) != nil }
-
-  fileprivate func xml(in domain: String, _ name: String, of domainName: String) throws -> String {
+  fileprivate func element(in domain: String, _ name: String, of domainName: String) throws -> XMLElement {
     guard let element = find(in: try XMLElement.parse(domain)) else {
       throw ActionFailure("the stored definition of domain \(domainName) has no `\(name)` any more", remedy: planAgain)
     }
-    return element.serialised()
+    return element
   }
 }
 

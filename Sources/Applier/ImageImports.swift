@@ -67,11 +67,13 @@ private func copyFailure(_ error: ImageError, _ image: ImageImport, found: Strin
   case .refused:
     ActionFailure(
       "the SHA-256 checksum of \(image.source) is \(found), not \(image.sha256)",
-      remedy: "the file changed since it was planned; plan again, and see that nobody writes to it", field: "sha256")
+      remedy:
+        "it is another image than the spec says, or was written to since the plan: correct `sha256`, or fetch it again",
+      field: "sha256")
   case .noSpace:
     ActionFailure(
       "no space left for \(image.destination), which needs up to \(image.length) bytes",
-      remedy: "make room on the file system of \(folder(of: image.destination))")
+      remedy: "make room on the file system of \(folder(of: image.destination)), then apply again")
   default: ActionFailure(error)
   }
 }

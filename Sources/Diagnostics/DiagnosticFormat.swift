@@ -15,22 +15,24 @@ public enum DiagnosticFormat: Sendable, Hashable {
   /// Writes messages in one of the forms.
   ///
   /// They are put in order of file, line and column, those without a place last; a message that says the same of the
-  /// same place as another is left out. Foreign text within cannot reach the terminal: control characters are shown,
+  /// same place as another is left out. For people, messages that differ only in the object that they are about, such as
+  /// those of domains made from one entry, become one that names the objects. Foreign text within cannot reach the terminal: control characters are shown,
   /// not sent.
   ///
   /// - Returns: whole lines, the last one with its line break; for text and GitHub nothing when there are no messages.
   public static func render(_ diagnostics: [Diagnostic], as format: DiagnosticFormat) -> String {
     let ordered = diagnostics.inReadingOrder()
     switch format {
-    case .text(let color, let width): return TextFormat(color: color, width: width ?? 80).render(ordered)
+    case .text(let color, let width):
+      return TextFormat(color: color, width: width ?? 80).render(ordered.joiningSubjects())
     case .json: return JSONFormat.render(ordered)
-    case .github: return GitHubFormat.render(ordered)
+    case .github: return GitHubFormat.render(ordered.joiningSubjects())
     }
   }
 
   /// The count that ends a report, such as `3 errors, 1 warning`; nil when there are neither errors nor warnings.
   public static func summary(of diagnostics: [Diagnostic]) -> String? {
-    let ordered = diagnostics.inReadingOrder()
+    let ordered = diagnostics.inReadingOrder().joiningSubjects()
     func count(_ severity: Severity) -> String? {
       let number = ordered.count { $0.severity == severity }
       return number == 0 ? nil : "\(number) \(severity.rawValue)\(number == 1 ? "" : "s")"
@@ -67,6 +69,37 @@ extension [Diagnostic] {
         return left.offset < right.offset
       }
     }.map(\.element)
+  }
+}
+
+extension [Diagnostic] {
+  /// Messages of one place that differ only in their subject as one, with a note that names the subjects.
+  fileprivate func joiningSubjects() -> [Diagnostic] {
+    var result: [Diagnostic] = []
+    var places: [MessageIdentity: Int] = [:]
+    var subjects: [Int: [String]] = [:]
+    for diagnostic in self {
+      // Without a place the subject is part of the message.
+      guard let range = diagnostic.range, let subject = diagnostic.subject else {
+        result.append(diagnostic)
+        continue
+      }
+      let identity = MessageIdentity(
+        severity: diagnostic.severity, message: diagnostic.message, subject: nil, path: range.file.path,
+        start: range.start)
+      let index = places[identity] ?? result.count
+      if index == result.count {
+        places[identity] = index
+        result.append(diagnostic)
+      }
+      subjects[index, default: []].append(subject)
+    }
+    for (index, names) in subjects where names.count > 1 {
+      let shown = names.prefix(names.count > 4 ? 3 : 4).joined(separator: ", ")
+      let rest = names.count > 4 ? " and \(names.count - 3) more" : ""
+      result[index].notes.append(.init("this is about \(shown)\(rest)"))
+    }
+    return result
   }
 }
 

@@ -16,15 +16,15 @@ public struct Inventory: Sendable {
   public var networks: [String: Bool]?
   /// The files that were asked for and the disks of the domains that were asked for, by absolute path.
   public var files: [String: ObservedFile]
-  /// The base images that were asked for, by the path of their source.
-  public var baseImages: [String: ObservedBaseImage]
+  /// The base images that were asked for: one file may be used where it is and be copied into several pools too.
+  public var baseImages: [InventoryRequest.BaseImage: ObservedBaseImage]
   /// Objects that could not be read; a plan is made without them and says so.
   public var failures: [Failure]
 
   public init(
     host: Host, domains: [String: ObservedDomain] = [:], pools: [String: ObservedPool]? = nil,
     networks: [String: Bool]? = nil, files: [String: ObservedFile] = [:],
-    baseImages: [String: ObservedBaseImage] = [:], failures: [Failure] = []
+    baseImages: [InventoryRequest.BaseImage: ObservedBaseImage] = [:], failures: [Failure] = []
   ) {
     self.host = host
     self.domains = domains

@@ -42,7 +42,7 @@ extension Inventory {
       inventory.files[question.path] = try result.get()
     }
     for (image, observed) in try await images {
-      inventory.baseImages[image.source] = observed
+      inventory.baseImages[image] = observed
       if let copy = observed.copy {
         let question = FileQuestion(path: copy, format: nil, references: .anywhere)
         inventory.files[copy] = try await pool.run { question.answer() }

@@ -1,6 +1,7 @@
 // What has to happen once in a process before the first connection: silence, the library's own start, the event loop.
 
 import BlockingWork
+import CLibXML2
 import CLibvirt
 import Glibc
 import Synchronization
@@ -18,6 +19,12 @@ enum Library {
       try withLogSettings(logFile: logFile) { () throws(LibvirtError) in
         try check(virInitialize(), "start libvirt")
       }
+      // libxml2 fills tables of its own when the first schema is read, without a lock, and an embedded driver reads its
+      // schema for each definition: with two at once it complains on standard error, or misses a type that is not
+      // there yet.
+      xmlInitParser()
+      xmlSchemaInitTypes()
+      xmlRelaxNGInitTypes()
       // Errors reach callers as values; libvirt's default is to print them too.
       virSetErrorFunc(nil) { _, _ in }
       // Before the first connection is opened: drivers look for an event loop at that moment.

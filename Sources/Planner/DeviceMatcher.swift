@@ -58,10 +58,8 @@ struct DeviceMatcher {
   func key(of element: XMLElement, among collection: String, in record: OwnershipRecord?) -> String? {
     switch rule.identity {
     case .alias:
-      let prefix = DeviceIdentity.alias(kind: kind, key: "")
-      guard let alias = element.value(at: "alias/@name"), alias.hasPrefix(prefix) else { return nil }
-      let key = String(alias.dropFirst(prefix.count))
-      return record?.fields.keys.contains { $0.hasPrefix("\(collection).\(key).") } ?? false ? key : nil
+      guard let key = DeviceIdentity.key(of: element, kind: kind) else { return nil }
+      return record?.hasDevice("\(collection).\(key)") ?? false ? key : nil
     case .type:
       let type = element[attribute: "type"]
       return record?.fields.first { name, value in
@@ -77,10 +75,7 @@ struct DeviceMatcher {
 
   /// Claims a device that does not carry another entry's key.
   private mutating func claimForeign(_ matches: (XMLElement) -> Bool) -> Int? {
-    let prefix = DeviceIdentity.alias(kind: kind, key: "")
-    return claim { element in
-      !(element.value(at: "alias/@name")?.hasPrefix(prefix) ?? false) && matches(element)
-    }
+    return claim { [kind] in DeviceIdentity.key(of: $0, kind: kind) == nil && matches($0) }
   }
 
   private static func source(of device: ObjectSpec) -> (type: String, path: XMLPath, value: String?)? {

@@ -37,6 +37,7 @@ extension DomainPlanning {
       }
     }
     let removed = removals(in: collection, rule, matcher)
+    notePendingRemovals(in: collection, rule)
     // Nearly always so, and building the list of all devices anew would be most of the work.
     guard isChanged || !added.isEmpty || !removed.isEmpty else { return }
     let serials = xml.first("devices")?.all("serial")
@@ -75,10 +76,10 @@ extension DomainPlanning {
       if isNew {
         lens.put(setting.value, into: &element)
       } else if !field.matches(desired: setting.value, stored: old) {
-        guard mayChange(field, name: name, of: device, old: old, to: setting) else { continue }
+        guard let effect = effect(of: field, name: name, of: device, old: old, to: setting) else { continue }
         fieldChanges.append(
           FieldChange(
-            name, old: old, new: setting.value, effect: effect(of: field),
+            name, old: old, new: setting.value, effect: effect,
             reason: reason("\(key).\(field.name)", setting.value), range: setting.range))
         lens.put(setting.value, into: &element)
       } else {
@@ -86,6 +87,8 @@ extension DomainPlanning {
         notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
       }
     }
+    // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
+    if !owned.hasDevice(key) { owned.fields[key] = device.type.name }
     if isNew {
       complete(device, &element)
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
@@ -128,15 +131,20 @@ extension DomainPlanning {
     lens.put(field.initial, into: &element)
   }
 
-  private mutating func mayChange(
-    _ field: Field, name: String, of device: ObjectSpec, old: Value?, to setting: Setting
-  ) -> Bool {
-    // The format in the definition may be put right where the file is of the format that the spec says.
-    guard effect(of: field) >= .replace, field.name != "format" || !formatAgrees(device, setting) else { return true }
+  /// What it takes to change a field of a device that exists; nil where that cannot be, which has been reported.
+  private mutating func effect(
+    of field: Field, name: String, of device: ObjectSpec, old: Value?, to setting: Setting
+  ) -> Effect? {
+    let effect = effect(of: field)
+    guard effect >= .replace else { return effect }
+    // The definition is put right where the file is of the format that the spec says: the disk stays what it is.
+    if field.name == "format", formatAgrees(device, setting) {
+      return observed?.isActive ?? false ? .nextBoot : .define
+    }
     builder.fail(
       "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
       at: setting.range, subject: object, suggestion: "declare a new \(device.type.name) beside it")
-    return false
+    return nil
   }
 
   /// Values of a new device that the spec leaves out.
@@ -155,18 +163,37 @@ extension DomainPlanning {
   private mutating func planAddition(
     of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity
   ) {
-    let isLive = observed?.isActive ?? false && observed?.running.map { canPlugIn(element, into: $0) } ?? false
-    if isLive { attachments.append((key, identity)) }
-    let effect: Effect = isLive ? .live : observed?.isActive ?? false ? .nextBoot : .define
+    let effect: Effect
+    if let running = observed?.running, identity.find(in: running) == nil {
+      let isLive = canPlugIn(element, into: running)
+      if isLive { attachments.append((key, identity)) }
+      effect = isLive ? .live : .nextBoot
+    } else {
+      // No guest is concerned: there is none, or it never lost the device.
+      effect = .define
+    }
     changes.append(
       FieldChange(
         key, new: .string(DeviceSummary.text(device, element)), effect: effect, reason: reason(forNew: key),
-        detail: device.type.name == "disk" ? DiskSource.path(of: element) : nil, range: device.range))
+        detail: device["source"] == nil ? DiskSource.path(of: element) : nil, range: device.range))
   }
 
   /// A device that the last apply had and the host has no more was taken away behind Vireo's back.
   private func reason(forNew key: String) -> FieldChange.Reason {
-    record?.fields.keys.contains { $0.hasPrefix(key + ".") } ?? false ? .drift : .spec
+    record?.hasDevice(key) ?? false ? .drift : .spec
+  }
+
+  /// Devices that an earlier apply took out of the definition and that the running guest still has.
+  private mutating func notePendingRemovals(in collection: ObjectType.Collection, _ rule: DeviceRule) {
+    guard let observed, let running = observed.running else { return }
+    let kind = collection.type.name
+    func keys(_ domain: XMLElement) -> [String] {
+      (domain.first("devices")?.all(rule.element) ?? []).compactMap { DeviceIdentity.key(of: $0, kind: kind) }
+    }
+    let known = Set(keys(observed.inactive) + spec.members(collection.key).map(\.name))
+    for key in keys(running) where !known.contains(key) {
+      pending.append(PendingValue("\(collection.key).\(key)", running: .string(kind), stored: nil))
+    }
   }
 
   /// Indices of devices that leave the domain because they left the spec; others that nobody declared are told.
@@ -185,7 +212,7 @@ extension DomainPlanning {
       } else if ["disk", "interface"].contains(rule.element) {
         builder.note(
           "undeclared-device",
-          "has \(rule.element.withArticle) that the spec does not declare: \(DeviceSummary.text(element))",
+          "\(rule.element) that the spec does not declare: \(DeviceSummary.text(element))",
           subject: object, suggestion: "it is left alone")
       }
     }

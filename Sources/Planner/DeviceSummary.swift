@@ -6,15 +6,28 @@ import XMLTree
 
 /// Describes devices in a few words.
 enum DeviceSummary {
-  /// An entry of the spec that becomes a device.
+  /// An entry of the spec that becomes a device: what it is, then whatever else the spec says of it.
   static func text(_ device: ObjectSpec, _ element: XMLElement) -> String {
-    guard device.type.name == "disk" else { return text(element) }
+    let isDisk = device.type.name == "disk"
+    let told = device.type.name == "video" ? told.union(["model"]) : told
+    let rest = device.type.fields.compactMap { field in
+      told.contains(field.name) ? nil : device[field.name].map { "\(field.name) \($0)" }
+    }
+    return ([isDisk ? disk(device) : text(element)] + rest).joined(separator: ", ")
+  }
+
+  /// What the first words tell, and a plan's steps: the disk's file, its pool and its format among them.
+  private static let told: Set = [
+    "image", "size", "source", "pool", "format", "device", "type", "network", "bridge", "direct",
+  ]
+
+  private static func disk(_ device: ObjectSpec) -> String {
     let size = device["size"].map { ", \($0)" } ?? ""
     if device["device"] == .string("cdrom") {
       return device["image"].map { "cdrom with \($0)" } ?? device["source"].map { "cdrom with \($0)" } ?? "empty cdrom"
     }
     if let image = device["image"] { return "overlay on \(image)\(size)" }
-    if let source = device["source"] { return "file \(source)\(size)" }
+    if let source = device["source"] { return "\(device["format"]?.description ?? "") file \(source)\(size)" }
     return "blank \(device["format"]?.description ?? "disk")\(size)"
   }
 

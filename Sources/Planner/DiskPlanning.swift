@@ -39,9 +39,15 @@ extension DomainPlanning {
       return false
     }
     if isMadeByVireo(disk) { owned.fields["\(key).file"] = path }
-    if disk["device"] != .string("cdrom"), disk["read-only"] != .boolean(true),
-      let other = uses.other(than: spec.name, using: path)
-    {
+    let isWritable = disk["device"] != .string("cdrom") && disk["read-only"] != .boolean(true)
+    if isWritable, let image = builder.basePaths[path] {
+      builder.fail(
+        "base-image", "\(path) is the base image \(image), which nobody may write to",
+        at: disk.settings["source"]?.range ?? disk.range, subject: object,
+        suggestion: "write `image: \(image)` for an overlay on it")
+      return false
+    }
+    if isWritable, let other = uses.other(than: spec.name, using: path) {
       builder.fail(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.settings["source"]?.range ?? disk.range,
         subject: object, suggestion: "two guests that write to one disk destroy it: give each its own")
@@ -144,8 +150,16 @@ extension DomainPlanning {
     case .folder:
       builder.fail("not-an-image", "\(path) is a folder", at: range, subject: object)
     case .unusable(let error):
+      // A pool that cannot be looked into has been reported as a pool.
+      if isMadeByVireo(disk), layout.pool(of: disk).map(builder.isUnusable) ?? false { return }
       builder.fail("unusable-file", "\(key): \(error)", at: range, subject: object)
     case .image(let chain):
+      if current == nil, disk["source"] != nil, let looksLike = chain.top.looksLike {
+        builder.note(
+          "looks-like", "the file of \(key) is taken as \(chain.top.format.rawValue) and looks like \(looksLike)",
+          at: disk.settings["format"]?.range ?? range, subject: object,
+          suggestion: "correct `format` unless the guest is to see the image file itself", severity: .warning)
+      }
       if current != nil, isMadeByVireo(disk) { checkBase(of: disk, key: key, chain, isNew: false) }
       planGrowth(of: disk, key: key, chain.top, current: current)
     }
@@ -212,6 +226,11 @@ extension DomainPlanning {
     let running = observed?.running?.first("devices")?.all("disk")
       .first { DiskSource.path(of: $0) == image.path }
     let isLive = observed?.isActive ?? false && running != nil
+    guard running?.first("readonly") == nil else {
+      return builder.fail(
+        "read-only", "\(key) is read-only in the running guest and cannot be grown there", at: setting.range,
+        subject: object, suggestion: "stop the guest, then apply again")
+    }
     changes.append(
       FieldChange(
         "\(key).size", old: .bytes(image.virtualSize), new: setting.value, effect: isLive ? .live : .define,
@@ -271,7 +290,10 @@ extension DomainPlanning {
       case "ide": "hd"
       default: "sd"
       }
-    let here = xml.first("devices")?.all("disk").compactMap { $0.value(at: "target/@dev") } ?? []
+    // A disk that left the definition earlier keeps its target in the running guest.
+    let here = [xml, observed?.running].compactMap { $0?.first("devices") }.flatMap { devices in
+      devices.all("disk").compactMap { $0.value(at: "target/@dev") }
+    }
     let taken = Set(here + spec.members("disks").compactMap { $0["target"]?.string }).union(newTargets)
     let letters = (0...25).map { String(UnicodeScalar(UInt8(ascii: "a") + $0)) }
     let names = letters + letters.flatMap { first in letters.map { first + $0 } }

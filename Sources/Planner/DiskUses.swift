@@ -1,21 +1,28 @@
-// Which domains on the host use which files: a file that another domain has must not become a disk here.
+// Who uses which files: one that another domain writes to must not become a disk or a base image here, and nobody may
+// write to a base image.
 
 import Inventory
 import XMLTree
 
 /// The files that the host's domains have as disks.
 struct DiskUses {
-  private var users: [String: [String]] = [:]
+  private var users: [String: Set<String>] = [:]
 
   init(_ inventory: Inventory) {
     for domain in inventory.domains.values {
-      for disk in domain.inactive.first("devices")?.all("disk") ?? [] {
-        // Media that are read-only may be shared.
-        guard !disk.exists(at: "readonly"), let path = DiskSource.path(of: disk) else { continue }
-        users[path, default: []].append(domain.name)
+      // A guest keeps a disk that left its definition until it stops.
+      for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
+        for disk in definition.first("devices")?.all("disk") ?? [] {
+          // Media that are read-only may be shared.
+          guard !disk.exists(at: "readonly"), let path = DiskSource.path(of: disk) else { continue }
+          users[path, default: []].insert(domain.name)
+        }
       }
     }
   }
+
+  /// A domain that has the file as a disk it may write to.
+  func user(of path: String) -> String? { users[path]?.min() }
 
   /// A domain other than `domain` that has the file as a disk it may write to.
   func other(than domain: String, using path: String) -> String? {

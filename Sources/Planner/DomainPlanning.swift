@@ -54,6 +54,7 @@ struct DomainPlanning {
     planFields()
     planDevices()
     settleDefinition()
+    checkHostLimits()
     checkNetworks()
     if observed == nil {
       NewDomain.complete(&xml, for: spec)
@@ -123,7 +124,9 @@ struct DomainPlanning {
       own(field)
       expectations.append(Expectation(field: name, value: setting.value, device: nil, entry: field.name))
       if observed == nil || !field.matches(desired: setting.value, stored: old) {
-        change(field, name: name, old: observed == nil ? nil : old, to: setting)
+        // Another field may have taken this one along; the host has what it had.
+        let seen = observed.flatMap { lens.get($0.inactive) }
+        if observed == nil || seen != setting.value { change(field, name: name, old: seen, to: setting) }
         lens.put(setting.value, into: &xml)
       } else {
         noteOwnership(name, setting, key: field.name)
@@ -142,10 +145,12 @@ struct DomainPlanning {
   private mutating func takeBack(_ field: Field, _ lens: Lens, old: Value?, name: String) {
     guard observed == nil else {
       guard !field.staysWhenDropped, record?.fields[field.name] != nil, old != field.initial else { return }
+      let before = xml
+      lens.put(field.initial, into: &xml)
+      guard xml != before else { return }
       changes.append(
         FieldChange(
           name, old: old, new: field.initial, effect: effect(of: field), reason: .dropped, range: spec.range))
-      lens.put(field.initial, into: &xml)
       return
     }
     if let initial = field.initial { lens.put(initial, into: &xml) }
@@ -173,7 +178,8 @@ struct DomainPlanning {
 
   /// What changing a field takes, for this domain as it is now.
   func effect(of field: Field) -> Effect {
-    observed?.isActive ?? false ? field.effect.running : field.effect.stopped
+    guard let observed else { return .define }
+    return observed.isActive ? field.effect.running : field.effect.stopped
   }
 
   /// Drift, when the last apply stored what the spec still says; the spec's wish otherwise.

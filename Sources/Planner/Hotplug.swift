@@ -6,7 +6,8 @@ import XMLTree
 extension DomainPlanning {
   /// Whether a device can be plugged into the running guest, beside those that are to be plugged in already.
   func canPlugIn(_ element: XMLElement, into running: XMLElement) -> Bool {
-    guard Hotplug.isPossible(element, into: running) else { return false }
+    // Into a guest that is to be stopped nothing needs to be plugged.
+    guard spec["state"] != .string("stopped"), Hotplug.isPossible(element, into: running) else { return false }
     guard NewDomain.takesRootPort(element), let free = Hotplug.freeRootPorts(of: running) else { return true }
     let devices = xml.first("devices")
     let planned = attachments.count { attachment in
@@ -32,6 +33,18 @@ enum Hotplug {
   }
 
   static func isPossible(_ element: XMLElement, into running: XMLElement) -> Bool {
+    let others = running.first("devices")?.elements.map { $0 } ?? []
+    // A device that left the definition earlier keeps its target, and a guest its way of booting, until it stops.
+    if let target = element.value(at: "target/@dev"), element.name == "disk",
+      others.contains(where: { $0.name == "disk" && $0.value(at: "target/@dev") == target })
+    {
+      return false
+    }
+    if let order = element.value(at: "boot/@order"),
+      running.exists(at: "os/boot") || others.contains(where: { $0.value(at: "boot/@order") == order })
+    {
+      return false
+    }
     switch element.name {
     case "disk":
       guard element[attribute: "device"] != "cdrom" else { return false }

@@ -19,6 +19,11 @@ struct OwnershipRecord: Hashable {
     self.fields = fields
   }
 
+  /// Whether the record has a device: by a field of it, or by its own name where the spec says nothing of it.
+  func hasDevice(_ key: String) -> Bool {
+    fields.keys.contains { $0.hasPrefix(key) && ($0.utf8.count == key.utf8.count || $0.hasPrefix(key + ".")) }
+  }
+
   /// Reads the record of a domain; nil for a domain that is no stack's.
   init?(in domain: XMLElement) {
     guard let element = domain.first("metadata")?.elements.first(where: Self.isRecord),

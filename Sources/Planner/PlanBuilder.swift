@@ -15,6 +15,8 @@ final class PlanBuilder {
   private(set) var actions: [Action] = []
   private(set) var notes: [Diagnostic] = []
   private(set) var errors: [Diagnostic] = []
+  /// The stack's base images by the path that overlays stand on.
+  var basePaths: [String: String] = [:]
   /// The last step that makes an object usable, by object: what others wait for.
   private var readiness: [ObjectReference: Int] = [:]
 

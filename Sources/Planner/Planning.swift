@@ -14,8 +14,8 @@ extension Plan {
       builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
     for pool in spec.pools { builder.plan(pool: pool) }
-    for image in spec.images { builder.plan(image: image) }
     let uses = DiskUses(inventory)
+    for image in spec.images { builder.plan(image: image, uses: uses) }
     for domain in spec.domains {
       var planning = DomainPlanning(domain, in: builder, uses: uses)
       planning.plan()
@@ -36,7 +36,7 @@ extension PlanBuilder {
     for domain in others.sorted(by: { $0.name < $1.name }) {
       guard OwnershipRecord(in: domain.inactive)?.stack == spec.name else { continue }
       note(
-        "left-the-spec", "is not in the spec any more and is left alone",
+        "left-the-spec", "no longer in the spec; left alone",
         subject: ObjectReference(.domain, domain.name))
     }
   }

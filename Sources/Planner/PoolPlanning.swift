@@ -35,6 +35,12 @@ extension PlanBuilder {
     add(ObjectPlan(object, verb, changes: changes, range: pool.range))
   }
 
+  /// Whether a pool's folder cannot be looked into.
+  func isUnusable(_ pool: ObjectSpec) -> Bool {
+    guard let path = pool["path"]?.string, case .unusable? = inventory.files[path] else { return false }
+    return true
+  }
+
   /// Plans a pool's definition in libvirt; nil when it cannot be.
   private func plan(
     definitionOf pool: ObjectSpec, at path: String, among pools: [String: ObservedPool], after steps: [Int],
@@ -73,14 +79,27 @@ extension PlanBuilder {
   }
 
   /// Plans a base image: checks it where it is, or copies it into its pool.
-  func plan(image: ObjectSpec) {
+  func plan(image: ObjectSpec, uses: DiskUses) {
     let object = ObjectReference(.image, image.name)
     guard let request = DiskLayout(spec: spec).request(for: image), let base = BaseImage(image, in: self) else {
       explainMissing(image)
       return
     }
+    // A copy that is there already has nothing to do with its source any more.
+    let isRead = base.path == request.source || inventory.baseImages[request]?.copy != base.path
+    if isRead, let user = uses.user(of: request.source),
+      request.copy == nil || inventory.domains[user]?.isActive ?? false
+    {
+      return fail(
+        "written-image", "\(request.source) is a disk of the domain \(user), which writes to it",
+        at: image.settings["source"]?.range, subject: object,
+        suggestion: request.copy == nil
+          ? "give the image a `pool`, so that it is copied while that domain is stopped"
+          : "stop that domain while the image is copied")
+    }
+    basePaths[base.path] = image.name
     var changes: [FieldChange] = []
-    if request.copy != nil, let observed = inventory.baseImages[request.source], observed.copy != base.path,
+    if request.copy != nil, let observed = inventory.baseImages[request], observed.copy != base.path,
       let sha256 = observed.sha256, case .image(let chain) = observed.source
     {
       let `import` = ImageImport(
@@ -102,9 +121,10 @@ extension PlanBuilder {
   /// Says why a base image cannot be used.
   private func explainMissing(_ image: ObjectSpec) {
     let object = ObjectReference(.image, image.name)
-    guard let source = image["source"]?.string else { return }
+    guard let request = DiskLayout(spec: spec).request(for: image) else { return }
+    let source = request.source
     let range = image.settings["source"]?.range
-    switch inventory.baseImages[source]?.source ?? .missing {
+    switch inventory.baseImages[request]?.source ?? .missing {
     case .missing:
       fail(
         "missing-image", "there is no file \(source)", at: range, subject: object,
@@ -132,7 +152,7 @@ struct BaseImage {
   /// Nil when the image cannot be used.
   init?(_ image: ObjectSpec, in builder: PlanBuilder) {
     guard let request = DiskLayout(spec: builder.spec).request(for: image),
-      let observed = builder.inventory.baseImages[request.source]
+      let observed = builder.inventory.baseImages[request]
     else { return nil }
     if let copy = observed.copy, case .image(let chain)? = builder.inventory.files[copy] {
       (path, format, virtualSize) = (copy, chain.top.format, chain.top.virtualSize)

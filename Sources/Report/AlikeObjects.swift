@@ -7,39 +7,67 @@ import Vocabulary
 ///
 /// Two are alike when verb, fields, values, effects, reasons, waiting values and steps are the same after each one's
 /// own name is taken out, except for the identities that Vireo derives from the name: UUID, MAC address, serial number.
+/// Texts may also differ in the number that the name ends in: `title: web ${index}`.
 struct AlikeObjects {
   let first: ObjectPlan
   private(set) var others: [String] = []
   /// Whether the objects have derived identities, which differ.
   let hasDerivedValues: Bool
+  /// Whether the objects have texts that differ in their number.
+  private(set) var hasNumbers = false
 
   static func grouped(_ objects: [ObjectPlan], steps: [ObjectReference: [Action]]) -> [AlikeObjects] {
     var groups: [AlikeObjects] = []
-    var last: [String] = []
+    var first: [Part] = []
     for object in objects {
-      let signature = signature(of: object, steps: steps[object.object] ?? [])
-      if !groups.isEmpty, signature == last {
+      let parts = parts(of: object, steps: steps[object.object] ?? [])
+      if !groups.isEmpty, parts.count == first.count, zip(parts, first).allSatisfy({ $0.isAlike($1) }) {
         groups[groups.count - 1].others.append(object.object.name)
+        if zip(parts, first).contains(where: { $0.text != $1.text }) { groups[groups.count - 1].hasNumbers = true }
       } else {
         groups.append(AlikeObjects(first: object, hasDerivedValues: object.changes.contains(where: \.isDerived)))
+        first = parts
       }
-      last = signature
     }
     return groups
   }
 
+  /// Something that a reader is shown of an object.
+  private struct Part {
+    /// Without the object's name.
+    var text: String
+    /// Without its number either, where it may differ in that.
+    var numberless: String?
+
+    init(_ text: String, numberless: String? = nil) {
+      self.text = text
+      self.numberless = numberless
+    }
+
+    func isAlike(_ other: Part) -> Bool {
+      text == other.text || numberless != nil && numberless == other.numberless
+    }
+  }
+
   /// Everything that a reader is shown of an object, its own name replaced.
-  private static func signature(of plan: ObjectPlan, steps: [Action]) -> [String] {
+  private static func parts(of plan: ObjectPlan, steps: [Action]) -> [Part] {
     let name = plan.object.name
-    func neutral(_ text: String) -> String { replacing(name, in: text) }
-    func neutral(_ value: Value?) -> String { value.map { neutral($0.description) } ?? "\u{0}" }
-    var parts = [plan.object.kind.rawValue, plan.verb.rawValue]
+    let number = NameList.number(of: name).map(String.init)
+    func neutral(_ text: String) -> Part { Part(replacing(name, in: text)) }
+    func neutral(_ value: Value?) -> Part {
+      guard let value else { return Part("\u{0}") }
+      let part = neutral(value.description)
+      guard case .string = value, let number else { return part }
+      return Part(part.text, numberless: replacing(number, in: part.text))
+    }
+    var parts = [Part(plan.object.kind.rawValue), Part(plan.verb.rawValue)]
     for change in plan.changes {
-      parts += [change.field, change.effect.rawValue, change.reason.rawValue, neutral(change.detail ?? "\u{0}")]
+      parts += [Part(change.field), Part(change.effect.rawValue), Part(change.reason.rawValue)]
+      parts.append(neutral(change.detail ?? "\u{0}"))
       parts += change.isDerived ? [] : [neutral(change.old), neutral(change.new)]
     }
-    for value in plan.pending { parts += [value.field, neutral(value.running), neutral(value.stored)] }
-    for step in steps { parts += [neutral(step.operation.phrase), step.effect.rawValue] }
+    for value in plan.pending { parts += [Part(value.field), neutral(value.running), neutral(value.stored)] }
+    for step in steps { parts += [neutral(step.operation.phrase), Part(step.effect.rawValue)] }
     return parts
   }
 
@@ -106,12 +134,16 @@ enum NameList {
   }
 
   private static func follows(_ first: String, _ second: String) -> Bool {
-    func split(_ name: String) -> (Substring, Int)? {
-      let digits = name.reversed().prefix { $0.isASCII && $0.isNumber }
-      guard let number = Int(String(digits.reversed())) else { return nil }
-      return (name.dropLast(digits.count), number)
+    guard let number = self.number(of: first), number < Int.max, number + 1 == self.number(of: second) else {
+      return false
     }
-    guard let (stem, number) = split(first), let (other, next) = split(second) else { return false }
-    return stem == other && number < Int.max && next == number + 1
+    return first.dropLast(digits(of: first)) == second.dropLast(digits(of: second))
+  }
+
+  /// The number that a name ends in.
+  static func number(of name: String) -> Int? { Int(name.suffix(digits(of: name))) }
+
+  private static func digits(of name: String) -> Int {
+    name.reversed().prefix { $0.isASCII && $0.isNumber }.count
   }
 }

@@ -32,7 +32,8 @@ struct PlanBlock {
   /// The objects that change alike, by name.
   private func others() -> String {
     guard !group.others.isEmpty else { return "" }
-    let ending = group.hasDerivedValues ? ": the same, with their own identities" : ": the same"
+    let own = [group.hasNumbers ? "numbers" : nil, group.hasDerivedValues ? "identities" : nil].compactMap(\.self)
+    let ending = ": the same" + (own.isEmpty ? "" : ", with their own " + own.joined(separator: " and "))
     var words = NameList.words(group.others, kind: plan.object.kind.rawValue)
     words[words.count - 1] += ending.prefix { $0 != " " }
     words += ending.split(separator: " ").dropFirst().map(String.init)
@@ -118,7 +119,7 @@ struct PlanBlock {
     switch change.reason {
     case .spec: break
     case .drift:
-      parts.append(("drift: " + (change.new.map { "last applied \($0.shown)" } ?? "changed on the host"), .magenta))
+      parts.append(("drift: " + change.driftText, .magenta))
     case .dropped: parts.append(("no longer in the spec", nil))
     case .default: parts.append(("default", .dim))
     }
@@ -217,6 +218,14 @@ struct PlanBlock {
 }
 
 extension FieldChange {
+  /// What happened behind Vireo's back.
+  fileprivate var driftText: String {
+    guard let new else { return "changed on the host" }
+    // A device has no value that could be repeated: its row says what it is.
+    let isDevice = old == nil && field.split(separator: ".").count == 2 && !owner(in: .domain).isEmpty
+    return isDevice ? "removed on the host" : "last applied \(new.shown)"
+  }
+
   /// The device that the field belongs to, as `disks.root`; empty for the object's own fields.
   func owner(in kind: ObjectReference.Kind) -> String {
     guard kind == .domain else { return "" }

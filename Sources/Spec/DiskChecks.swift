@@ -17,7 +17,17 @@ enum DiskChecks {
     }
     if disk["device"] == .string("cdrom") {
       checkMedium(disk, into: &diagnostics)
-    } else if disk.says("source") {
+      return
+    }
+    if disk["read-only"] == .boolean(true), let bus = disk.settings["bus"], let name = bus.value.string,
+      ["sata", "ide"].contains(name)
+    {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "a disk on the bus \(name) cannot be read-only", at: bus.range,
+          suggestion: "write virtio, scsi or usb"))
+    }
+    if disk.says("source") {
       checkExisting(disk, into: &diagnostics)
     } else if disk.says("image") || disk.says("size") {
       checkNew(disk, of: domain, in: stack, into: &diagnostics)
@@ -72,7 +82,7 @@ enum DiskChecks {
     guard !disk.says("pool"), stack.pools.count != 1 else { return }
     diagnostics.append(
       Diagnostic(
-        "missing-key", "\(disk.title) of \(domain.title) does not say its pool", at: disk.range,
+        "missing-key", "\(disk.title) does not say its pool", at: disk.range, subject: domain.title,
         suggestion: stack.pools.isEmpty
           ? "declare a pool: `pools: { NAME: { path: /srv/vms } }`"
           : "add `pool:`, one of \(stack.pools.map(\.name).joined(separator: ", "))"))

@@ -109,7 +109,7 @@ enum DomainChecks {
       if let other = seen.updateValue(target.range, forKey: target.value) {
         diagnostics.append(
           Diagnostic(
-            "conflict", "two disks of \(domain.name) have the target \(target.value)", at: target.range,
+            "conflict", "two disks have the target \(target.value)", at: target.range, subject: domain.title,
             suggestion: "leave it out: each gets the next free one", notes: [.init("the other one", at: other)]))
       }
     }

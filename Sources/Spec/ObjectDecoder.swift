@@ -41,7 +41,7 @@ struct ObjectDecoder {
     } else if group == nil, let collection = type.collection(name) {
       object.members[collection.key] = decode(entry.value, as: collection)
     } else {
-      reportUnknown(entry, in: group, of: type)
+      reportUnknown(entry, in: group, of: &object)
     }
   }
 
@@ -101,7 +101,7 @@ struct ObjectDecoder {
         "misplaced-index", "`${index}` has a value only in a domain with a `count`", at: node.range,
         suggestion: "add `count:` to the domain")
     }
-    return isUnresolved ? nil : node.replacingText(expanded)
+    return isUnresolved || Template.malformed(text) != nil ? nil : node.replacingText(expanded)
   }
 
   private mutating func value(of type: ValueType, from node: YAMLNode, for field: Field) -> Value? {
@@ -124,6 +124,12 @@ struct ObjectDecoder {
       guard !path.hasPrefix("~") else {
         report(
           "bad-value", "`~` is not expanded in paths", at: node.range, suggestion: "write the whole path")
+        return nil
+      }
+      guard path.prefixMatch(of: /[A-Za-z][A-Za-z0-9+.-]*:\/\//) == nil else {
+        report(
+          "bad-value", "`\(path)` is a URL, and \(field.name) is a file or folder of this host", at: node.range,
+          suggestion: "fetch the file first, and write its path")
         return nil
       }
       return .string(SpecFiles.resolve(path, relativeTo: node.range.file))
@@ -157,12 +163,19 @@ struct ObjectDecoder {
 
   // MARK: Messages
 
-  private mutating func reportUnknown(_ entry: YAMLEntry, in group: String?, of type: ObjectType) {
+  private mutating func reportUnknown(_ entry: YAMLEntry, in group: String?, of object: inout ObjectSpec) {
+    let type = object.type
     let keys = type.keys(in: group)
+    let closest = closestMatch(to: entry.name, among: keys)
+    // What is there under a misspelt key is not missed as well.
+    if let closest {
+      let name = group.map { "\($0).\(closest)" } ?? closest
+      if type.field(name) != nil { object.malformed.insert(name) }
+    }
     let place = group.map { "`\($0)`" } ?? (type.name == "stack" ? "a spec" : type.name.withArticle)
     report(
       "unknown-key", "\(place) has no key `\(entry.name)`", at: entry.key.range,
-      suggestion: closestMatch(to: entry.name, among: keys).map { "did you mean `\($0)`?" }
+      suggestion: closest.map { "did you mean `\($0)`?" }
         ?? "the keys are \(keys.joined(separator: ", "))")
   }
 

@@ -12,7 +12,7 @@ enum StackChecks {
     }
     checkDistinct(stack.pools, "path", "two pools cannot be one folder", into: &diagnostics)
     var names: [String: SourceRange] = [:]
-    var addresses: [String: (SourceRange, String)] = [:]
+    var addresses: [String: SourceRange] = [:]
     for domain in stack.domains {
       if let other = names.updateValue(domain.range, forKey: domain.name) {
         diagnostics.append(
@@ -24,10 +24,11 @@ enum StackChecks {
       DomainChecks.check(domain, in: stack, into: &diagnostics)
       for interface in domain.members("interfaces") {
         guard let mac = interface.settings["mac"], let text = mac.value.string else { continue }
-        if let (other, name) = addresses.updateValue((mac.range, domain.name), forKey: text) {
+        if let other = addresses.updateValue(mac.range, forKey: text) {
           diagnostics.append(
             Diagnostic(
-              "duplicate-mac", "the MAC address \(text) is \(name)'s already", at: mac.range,
+              "duplicate-mac", "the MAC address \(text) is another interface's already", at: mac.range,
+              subject: domain.title,
               suggestion: "leave it out: each interface gets its own", notes: [.init("used here", at: other)]))
         }
       }
@@ -39,7 +40,7 @@ enum StackChecks {
     for field in object.type.fields where field.isRequired && !object.says(field.name) {
       diagnostics.append(
         Diagnostic(
-          "missing-key", "\(object.title) has no `\(field.name)`", at: object.range,
+          "missing-key", "the \(object.type.name) has no `\(field.name)`", at: object.range, subject: object.title,
           suggestion: "add `\(field.name):`, \(field.type.explanation)"))
     }
   }

@@ -81,7 +81,13 @@ struct VariableScope {
   }
 
   private mutating func expand(_ text: String, at range: SourceRange, into diagnostics: inout [Diagnostic]) -> String {
-    Template.expand(text, keepingEscapes: true) { name in
+    if let fragment = Template.malformed(text) {
+      diagnostics.append(
+        Diagnostic(
+          "bad-variable", "`\(fragment)` is no variable", at: range,
+          suggestion: "write `${name}` with letters, digits and `_`, or `$${` for the characters themselves"))
+    }
+    return Template.expand(text, keepingEscapes: true) { name in
       if name == Self.index { return nil }
       used.insert(name)
       if let value = values[name] { return Template.escape(value) }
@@ -162,6 +168,23 @@ enum Template {
       }
     }
     return result + rest
+  }
+
+  /// The first `${` that begins no variable, with what follows it up to a brace; nil where there is none.
+  static func malformed(_ text: String) -> String? {
+    var rest = Substring(text)
+    while let dollar = rest.firstIndex(of: "$") {
+      let after = rest[rest.index(after: dollar)...]
+      if after.first == "{" {
+        let end = after.firstIndex(of: "}")
+        let name = after.dropFirst().prefix { $0 != "}" }
+        if end == nil || !isName(String(name)) {
+          return String(rest[dollar...(end ?? rest.index(before: rest.endIndex))])
+        }
+      }
+      rest = after.first == "$" ? after.dropFirst() : after
+    }
+    return nil
   }
 
   /// A text that expands to what it was.

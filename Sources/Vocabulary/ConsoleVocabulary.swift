@@ -14,7 +14,7 @@ extension Vocabulary {
       Field(
         "type", .enumeration(["pty", "file"]),
         "Where it leads: `pty` for `virsh console`, or a `file`.", lens: characterTypeLens,
-        initial: .string("pty"), staysWhenDropped: true,
+        initial: .string("pty"),
         reference: "formatdomain.html#consoles-serial-parallel-channel-devices"),
       Field(
         "path", .path, "The file that the output goes to.", lens: characterPathLens,
@@ -31,7 +31,7 @@ extension Vocabulary {
     fields: [
       Field(
         "type", .enumeration(["pty", "file"]), "Where it leads, as for a serial port.",
-        lens: characterTypeLens, initial: .string("pty"), staysWhenDropped: true,
+        lens: characterTypeLens, initial: .string("pty"),
         reference: "formatdomain.html#consoles-serial-parallel-channel-devices"),
       Field(
         "path", .path, "The file that the output goes to.", lens: characterPathLens,

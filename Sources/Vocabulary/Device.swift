@@ -52,6 +52,13 @@ public struct DeviceIdentity: Sendable, Hashable {
   /// The kind is part of it because aliases are unique in a domain, and keys only among devices of a kind.
   public static func alias(kind: String, key: String) -> String { "ua-\(kind)-\(key)" }
 
+  /// The key of the spec in a device's alias; nil for a device that has none.
+  public static func key(of device: XMLElement, kind: String) -> String? {
+    let prefix = alias(kind: kind, key: "")
+    guard let alias = device.first("alias")?[attribute: "name"], alias.hasPrefix(prefix) else { return nil }
+    return String(alias.dropFirst(prefix.count))
+  }
+
   public func isMet(by device: XMLElement) -> Bool {
     guard device.name == element else { return false }
     switch identity {

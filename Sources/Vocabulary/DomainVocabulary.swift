@@ -66,18 +66,19 @@ extension Vocabulary {
       "description", .text(.any), "A description for people.", lens: .at("description"), effect: .define,
       reference: "formatdomain.html#general-metadata"),
     Field(
-      "memory", .size(granularity: 1024), "The memory that the guest has when it starts.", lens: memoryLens,
+      "memory", .size(granularity: 1024, least: 1 << 20), "The memory that the guest has when it starts.",
+      lens: memoryLens,
       isRequired: true, reference: "formatdomain.html#memory-allocation"),
     Field(
-      "current-memory", .size(granularity: 1024),
+      "current-memory", .size(granularity: 1024, least: 1 << 20),
       "The memory that the balloon leaves the guest, at most `memory`; all of it when not given.",
       lens: .size("currentMemory"), reference: "formatdomain.html#memory-allocation"),
     Field(
       "vcpus.count", .integer(1...4096), "How many virtual processors there are; 1 when not given.",
-      lens: .at("vcpu", .integer), initial: .integer(1), reference: "formatdomain.html#cpu-allocation"),
+      lens: vcpuCountLens, initial: .integer(1), reference: "formatdomain.html#cpu-allocation"),
     Field(
       "vcpus.current", .integer(1...4096), "How many of them are plugged in when the guest starts; all when not given.",
-      lens: .at("vcpu/@current", .integer), reference: "formatdomain.html#cpu-allocation"),
+      lens: currentVCPUsLens, reference: "formatdomain.html#cpu-allocation"),
     Field(
       "cpu.mode", .enumeration(["custom", "host-model", "host-passthrough", "maximum"]),
       """
@@ -147,6 +148,27 @@ extension Vocabulary {
       memory.put(value, into: &element)
       guard let new = value?.bytes, let bytes = oldCurrent?.bytes else { return }
       if oldCurrent == old || bytes > new { current.put(value, into: &element) }
+    }
+  }()
+
+  /// `vcpu`. No more can be plugged in than there are.
+  private static let vcpuCountLens: Lens = {
+    let count = Lens.at("vcpu", .integer)
+    return Lens(places: count.places, read: count.get) { element, value in
+      count.put(value, into: &element)
+      let current = element.value(at: "vcpu/@current").flatMap { Int($0) }
+      if let current, current >= value?.integer ?? 1 { element.set(nil, at: "vcpu/@current") }
+    }
+  }()
+
+  /// `vcpu/@current`, which libvirt leaves out where all are plugged in.
+  private static let currentVCPUsLens: Lens = {
+    let count = Lens.at("vcpu", .integer)
+    let current = Lens.at("vcpu/@current", .integer)
+    return Lens(places: current.places) { element in
+      current.get(element) ?? count.get(element)
+    } write: { element, value in
+      current.put(value == count.get(element) ? nil : value, into: &element)
     }
   }()
 

@@ -17,10 +17,10 @@ extension Vocabulary {
         "network", .text(.networkName), "The libvirt network that it is connected to.",
         lens: source("network", "network"), reference: interfaceReference),
       Field(
-        "bridge", .text(.networkName), "The host bridge that it is connected to.", lens: source("bridge", "bridge"),
+        "bridge", .text(.networkDevice), "The host bridge that it is connected to.", lens: source("bridge", "bridge"),
         reference: interfaceReference),
       Field(
-        "direct", .text(.networkName), "The host device that it is connected to by macvtap.",
+        "direct", .text(.networkDevice), "The host device that it is connected to by macvtap.",
         lens: source("direct", "dev"), reference: interfaceReference),
       Field(
         "mode", .enumeration(["bridge", "vepa", "private", "passthrough"]),

@@ -68,14 +68,21 @@ public struct TextRule: Sendable {
       return bytes.allSatisfy { isAlphanumeric($0) || "_-".utf8.contains($0) } ? text : nil
     })
 
-  /// Names of host network devices, as the kernel limits them (`IFNAMSIZ`), and of libvirt networks.
-  public static let networkName = TextRule(
-    "the name of a network", pattern: #"^[^/\s]{1,100}$"#,
-    normalise: { text in
-      let bytes = text.utf8
-      guard (1...100).contains(bytes.count) else { return nil }
-      return bytes.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "/") && $0 != 0x7F } ? text : nil
-    })
+  /// Names of libvirt networks.
+  public static let networkName = networkName("the name of a network", limit: 100)
+
+  /// Names of the host's network devices, bridges among them, as the kernel limits them (`IFNAMSIZ`).
+  public static let networkDevice = networkName("the name of a network device of the host", limit: 15)
+
+  private static func networkName(_ explanation: String, limit: Int) -> TextRule {
+    TextRule(
+      explanation, pattern: "^[^/\\s]{1,\(limit)}$",
+      normalise: { text in
+        let bytes = text.utf8
+        guard (1...limit).contains(bytes.count) else { return nil }
+        return bytes.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "/") && $0 != 0x7F } ? text : nil
+      })
+  }
 
   /// Unicast MAC addresses; compared without regard to case.
   public static let macAddress = TextRule(

@@ -17,8 +17,8 @@ public indirect enum ValueType: Sendable {
   case text(TextRule)
   case integer(ClosedRange<Int>)
   case boolean
-  /// A size with a unit, rounded up to a multiple of `granularity` bytes.
-  case size(granularity: UInt64)
+  /// A size with a unit, at least `least` bytes, rounded up to a multiple of `granularity` bytes.
+  case size(granularity: UInt64, least: UInt64 = 1)
   /// A length of time with a unit, in whole seconds.
   case duration
   case enumeration([String])
@@ -50,8 +50,11 @@ extension ValueType {
       case "false": return .boolean(false)
       default: throw ValueProblem("`\(text)` is neither true nor false", suggestion: "write true or false")
       }
-    case .size(let granularity):
+    case .size(let granularity, let least):
       let bytes = try ByteCount.parse(text)
+      guard bytes >= least else {
+        throw ValueProblem("\(ByteCount.text(bytes)) is too small", suggestion: "the least is \(ByteCount.text(least))")
+      }
       let (sum, overflow) = bytes.addingReportingOverflow(granularity - 1)
       guard !overflow else { throw ValueProblem("`\(text)` is more than a size can be") }
       return .bytes(sum / granularity * granularity)

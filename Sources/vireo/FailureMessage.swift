@@ -37,10 +37,18 @@ enum FailureMessage {
       return "check the URI: qemu:///system, qemu:///session, qemu+ssh://HOST/system or 'qemu:///embed?root=DIR'"
     }
     if uri.hasPrefix("qemu:///embed") {
-      return isConnecting ? "write 'qemu:///embed?root=DIR' with an absolute path" : nil
+      guard isConnecting else { return nil }
+      if message.contains("root path") || message.contains("'root'") {
+        return "write 'qemu:///embed?root=DIR' with an absolute path"
+      }
+      return message.contains("state dir")
+        ? "see that this user may write to the root, and to the home folder that HOME names" : nil
     }
     let isRemote = ConnectionChoice.isRemote(uri)
-    let isDenied = message.contains("socket") && message.contains("Permission denied")
+    // Without a bus, or without an agent on it, nobody can be asked whether the user may.
+    let isDenied =
+      message.contains("socket") && message.contains("Permission denied") || message.contains("system bus")
+      || message.contains("polkit")
     if isDenied || error.code == .authenticationFailed || error.code == .accessDenied {
       return isRemote
         ? "check that the account on the host may manage its guests: it has to be in its group libvirt"

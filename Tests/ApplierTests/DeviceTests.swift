@@ -70,6 +70,31 @@ struct DeviceTests {
     }
   }
 
+  @Test("get another address where the guest still has a device that the definition has no more")
+  func takenAddress() async throws {
+    let folder = try Folder()
+    for name in ["old", "new"] { try run("qemu-img", "create", "-q", "-f", "qcow2", folder("\(name).qcow2"), "1M") }
+    let old = diskXML(folder("old.qcow2"), target: "vda")
+    try await Host.withGuest("device-address", devices: old, start: true) { connection, domain, identity in
+      let running = try XMLElement.parse(try await domain.xml())
+      let address = try #require(running.element(at: "devices/disk/address"))
+      var stored = try await domain.stored
+      var added = try XMLElement.parse(diskXML(folder("new.qcow2"), target: "vdb"))
+      added.append(address)
+      stored.update("devices") {
+        $0.removeAll("disk")
+        $0.append(added)
+      }
+      try await connection.defineDomain(stored.serialised())
+      let disk = DeviceIdentity(element: "disk", identity: .alias, value: "ua-disk-vdb")
+      let failure = try await apply(
+        .attachDevice(domain: identity, device: disk, name: "disks.data"), on: connection
+      ).failure
+      #expect(failure == nil, "\(failure?.message ?? "")")
+      #expect(try XMLElement.parse(try await domain.xml()).first("devices")?.all("disk").count == 2)
+    }
+  }
+
   @Test("that cannot be plugged in are named, with what helps")
   func cannotAttach() async throws {
     let folder = try Folder()

@@ -104,6 +104,25 @@ struct DiagnosticFormatTests {
     #expect(ordered.inReadingOrder() == ordered)
   }
 
+  @Test("for people, what is wrong with many objects at one place is one message that names them")
+  func subjects() {
+    func messages(_ count: Int) -> [Diagnostic] {
+      (1...count).map {
+        Diagnostic("shrink", "it would shrink", at: SampleDiagnostics.at(3, 13..<17), subject: "domain \($0)")
+      }
+    }
+    func text(_ count: Int) -> [Substring] {
+      DiagnosticFormat.render(messages(count), as: .text(color: false, width: 80)).split(separator: "\n")
+    }
+    #expect(text(1).count == 3)
+    #expect(text(4).last == "  note: this is about domain 1, domain 2, domain 3, domain 4")
+    #expect(text(100).count == 4)
+    #expect(text(100).last == "  note: this is about domain 1, domain 2, domain 3 and 97 more")
+    #expect(DiagnosticFormat.summary(of: messages(100)) == "1 error")
+    #expect(DiagnosticFormat.render(messages(100), as: .github).split(separator: "\n").count == 1)
+    #expect(DiagnosticFormat.render(messages(100), as: .json).split(separator: "\n").count == 102)
+  }
+
   @Test(
     "the summary counts what is shown",
     arguments: [

@@ -83,7 +83,8 @@ struct CreationTests {
   @Test("an image in a pool is copied under its checksum, and overlays wait for it")
   func imageImport() throws {
     var host = ImaginedHost()
-    host.inventory.baseImages[ImaginedHost.base]?.sha256 = ImaginedHost.sha256
+    host.inventory.baseImages[ImaginedHost.copied] = host.inventory.baseImages[ImaginedHost.inPlace]
+    host.inventory.baseImages[ImaginedHost.copied]?.sha256 = ImaginedHost.sha256
     let plan = try host.plan(lab.replacing("base: { source", with: "base: { pool: vms, source"))
     guard case .importImage(let copy) = plan.actions[0].operation else {
       Issue.record("the first step is \(plan.actions[0].operation)")
@@ -97,6 +98,45 @@ struct CreationTests {
     #expect(path == "/vms/web.root.qcow2")
     #expect(creation.backing?.name == "base-\(ImaginedHost.sha256).qcow2", "in one folder the name is enough")
     #expect(plan.actions[1].after == [0])
+  }
+
+  @Test("one file may be a base image where it is and be copied into a pool")
+  func twoUsesOfAnImage() throws {
+    var host = ImaginedHost()
+    host.inventory.baseImages[ImaginedHost.copied] = host.inventory.baseImages[ImaginedHost.inPlace]
+    host.inventory.baseImages[ImaginedHost.copied]?.sha256 = ImaginedHost.sha256
+    let plan = try host.plan(
+      """
+      stack: lab
+      pools: { vms: { path: /vms } }
+      images:
+        place: { source: /images/base.qcow2 }
+        base: { source: /images/base.qcow2, pool: vms }
+      domains: { web: { memory: 1 GiB, disks: { a: { image: place }, b: { image: base } } } }
+      """)
+    let bases = plan.actions.compactMap { action -> String? in
+      guard case .createImage(_, let creation) = action.operation else { return nil }
+      return creation.backing?.path
+    }
+    #expect(bases == ["/images/base.qcow2", "/vms/base-\(ImaginedHost.sha256).qcow2"])
+  }
+
+  @Test("what an existing domain could only get by being made anew is nothing special for a new one")
+  func effects() throws {
+    let plan = try ImaginedHost().plan(
+      lab.replacing("vcpus: 2", with: "arch: x86_64\n    uuid: 2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d42"))
+    #expect(plan.object("web")?.changes.map(\.effect).max() == .define)
+  }
+
+  @Test("a new device is told with all that the spec says of it")
+  func deviceSummaries() throws {
+    let plan = try ImaginedHost().plan(
+      lab.replacing("{ size: 5 GiB, format: raw, bus: scsi }", with: "{ size: 5 GiB, bus: scsi, cache: none }")
+        .replacing("{ network: default }", with: "{ network: default, model: e1000e, mac: '52:54:00:00:00:01' }"))
+    #expect(plan.change("web", "disks.data")?.new == .string("blank qcow2, 5 GiB, bus scsi, cache none"))
+    #expect(
+      plan.change("web", "interfaces.lan")?.new
+        == .string("network default, model e1000e, mac 52:54:00:00:00:01"))
   }
 
   @Test("after what is planned is done, nothing is to be done")

@@ -31,7 +31,16 @@ struct ImaginedHost {
     host: .init(
       uri: "qemu:///embed", capabilities: Capabilities(arch: "x86_64", domainTypes: ["x86_64": ["qemu", "kvm"]])),
     files: ["/vms": .folder],
-    baseImages: [base: ObservedBaseImage(source: .image(BackingChain(images: [image(base, size: 1 << 30)])))])
+    baseImages: [
+      inPlace: ObservedBaseImage(source: .image(BackingChain(images: [image(base, size: 1 << 30)])))
+    ])
+
+  /// The question about the base image, used where it is.
+  static let inPlace = InventoryRequest.BaseImage(source: base, format: nil, sha256: nil, copy: nil)
+
+  /// The question about the base image, copied into the pool.
+  static let copied = InventoryRequest.BaseImage(
+    source: base, format: nil, sha256: nil, copy: .init(folder: "/vms", name: "base"))
 
   func plan(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Plan {
     try Plan(for: stack(text, sourceLocation: sourceLocation), on: inventory)

@@ -194,6 +194,59 @@ struct PatchTests {
     #expect(again.object("web")?.pending == [PendingValue("memory", running: .bytes(1 << 30), stored: .bytes(2 << 30))])
   }
 
+  @Test("a device of which the spec said nothing leaves the domain with the spec")
+  func bareDevice() throws {
+    var host = try appliedHost()
+    let spec = lab + "\n    consoles: { second: }"
+    host.apply(try host.plan(spec))
+    #expect(try host.plan(spec).isEmpty)
+    let plan = try host.plan(lab)
+    #expect(plan.change("web", "consoles.second")?.reason == .dropped)
+    #expect(plan.definition(of: "web")?.xml.first("devices")?.all("console").isEmpty == true)
+  }
+
+  @Test("a serial port that led to a file and leads nowhere in particular now is a pty again")
+  func serialType() throws {
+    var host = try appliedHost()
+    let spec = lab + "\n    serials: { log: { type: file, path: /var/log/web.log } }"
+    host.apply(try host.plan(spec))
+    let bare = lab + "\n    serials: { log: {} }"
+    let serial = try #require(try host.plan(bare).definition(of: "web")?.xml.element(at: "devices/serial"))
+    #expect(serial[attribute: "type"] == "pty" && serial.first("source") == nil)
+    host.apply(try host.plan(bare))
+    #expect(try host.plan(bare).isEmpty)
+  }
+
+  @Test("vcpus that are all plugged in are what libvirt takes when nothing is said")
+  func vcpus() throws {
+    var host = try appliedHost()
+    func spec(_ vcpus: String) -> String { lab.replacing("vcpus: 2", with: "vcpus: { \(vcpus) }") }
+    host.apply(try host.plan(spec("count: 4, current: 4")))
+    #expect(host.inventory.domains["web"]?.inactive.value(at: "vcpu/@current") == nil)
+    #expect(try host.plan(spec("count: 4, current: 4")).isEmpty)
+    let grown = try host.plan(spec("count: 8, current: 4"))
+    #expect(grown.object("web")?.changes.map(\.field) == ["vcpus"], "as many are plugged in as before")
+    #expect(grown.definition(of: "web")?.xml.value(at: "vcpu/@current") == "4")
+  }
+
+  @Test("a device that left the definition and not yet the guest is told as such, and is not plugged in twice")
+  func pendingRemoval() throws {
+    var host = try appliedHost()
+    host.start("web")
+    let without = lab.replacing("      data: { size: 5 GiB, format: raw }\n", with: "")
+    let removal = try host.plan(without)
+    #expect(removal.change("web", "disks.data")?.effect == .nextBoot)
+    #expect(try #require(removal.object("web")).pending.isEmpty, "the change itself says it")
+    host.apply(removal)
+    let waiting = try host.plan(without)
+    #expect(waiting.isEmpty)
+    #expect(
+      waiting.object("web")?.pending == [PendingValue("disks.data", running: .string("disk"), stored: nil)])
+    let back = try host.plan(lab)
+    #expect(back.change("web", "disks.data")?.effect == .define)
+    #expect(!back.actions.contains { if case .attachDevice = $0.operation { true } else { false } })
+  }
+
   @Test("a disk for a running guest is plugged in at once; one for the next start is told so")
   func hotplug() throws {
     var host = try appliedHost()
@@ -203,6 +256,24 @@ struct PatchTests {
     #expect(live.actions.contains { if case .attachDevice = $0.operation { true } else { false } })
     let later = try host.plan(lab.replacing("data: {", with: "more: { size: 1 GiB, bus: sata }\n      data: {"))
     #expect(later.change("web", "disks.more")?.effect == .nextBoot)
+  }
+
+  @Test("what the running guest still has is in nobody's way, and what it cannot take waits")
+  func hotplugBesideLeftovers() throws {
+    var host = try appliedHost()
+    host.start("web")
+    func disks(_ disks: String) -> String { lab.replacing("data: { size: 5 GiB, format: raw }", with: disks) }
+    host.apply(try host.plan(disks("")))
+    let other = try host.plan(disks("more: { size: 1 GiB }"))
+    #expect(other.change("web", "disks.more")?.effect == .live)
+    let devices = try #require(other.definition(of: "web")?.xml.first("devices"))
+    #expect(
+      devices.all("disk").map { $0.value(at: "target/@dev") } == ["vda", "vdc"], "data is still vdb in the guest")
+    for disk in ["{ size: 1 GiB, target: vdb }", "{ size: 1 GiB, boot-order: 1 }"] {
+      #expect(try host.plan(disks("more: \(disk)")).change("web", "disks.more")?.effect == .nextBoot)
+    }
+    let stopped = try host.plan(disks("more: { size: 1 GiB }") + "\n    state: stopped")
+    #expect(!stopped.actions.contains { if case .attachDevice = $0.operation { true } else { false } })
   }
 
   @Test("no more devices are plugged in than there are free root ports")
@@ -246,6 +317,17 @@ struct PatchTests {
     host.apply(running)
     #expect(try host.plan(spec).isEmpty)
     #expect(rules { try host.plan(lab) } == ["shrink"])
+  }
+
+  @Test("a disk that the running guest may only read is grown when the guest is stopped")
+  func readOnlyGrowth() throws {
+    var host = ImaginedHost()
+    let readOnly = lab.replacing("size: 20 GiB }", with: "size: 20 GiB, read-only: true }")
+    host.apply(try host.plan(readOnly))
+    let spec = readOnly.replacing("20 GiB", with: "30 GiB")
+    #expect(try host.plan(spec).actions.count == 1)
+    host.start("web")
+    #expect(rules { try host.plan(spec) } == ["read-only"])
   }
 
   @Test("a disk on a snapshot keeps its overlay, and grows there")
@@ -314,6 +396,31 @@ struct RefusalTests {
     #expect(rules { try host.plan(spec) } == ["shared-disk"])
   }
 
+  @Test("a disk that a domain writes to is no base image; it may be copied while that domain is stopped")
+  func writtenImage() throws {
+    var host = try appliedHost()
+    let disk = "/vms/web.root.qcow2"
+    func spec(_ image: String) -> String {
+      lab.replacing("images: {", with: "images: { golden: { source: \(disk)\(image) },")
+    }
+    let found = ObservedBaseImage(
+      source: .image(ImaginedHost.chain([image(disk, size: 20 << 30)])), sha256: ImaginedHost.sha256)
+    for copy in [nil, InventoryRequest.Copy(folder: "/vms", name: "golden")] {
+      host.inventory.baseImages[.init(source: disk, format: nil, sha256: nil, copy: copy)] = found
+    }
+    #expect(rules { try host.plan(spec("")) } == ["written-image"])
+    #expect(try host.plan(spec(", pool: vms")).actions.count == 1)
+    host.start("web")
+    #expect(rules { try host.plan(spec(", pool: vms")) } == ["written-image"])
+  }
+
+  @Test("nobody may write to a base image")
+  func baseImageAsDisk() throws {
+    let host = try appliedHost()
+    let disk = "disks: { root: { source: /images/base.qcow2, format: qcow2"
+    #expect(rules { try host.plan(lab + "\n  b: { memory: 1 GiB, \(disk) } } }") } == ["base-image"])
+  }
+
   @Test("all that is wrong is told at once")
   func allAtOnce() throws {
     var host = ImaginedHost()
@@ -321,6 +428,37 @@ struct RefusalTests {
     host.inventory.files["/vms"] = .image(ImaginedHost.chain([image("/vms", size: 0)]))
     let spec = lab + "\n  b: { memory: 1 GiB, disks: { root: { source: /none.raw, format: raw } } }"
     #expect(rules { try host.plan(spec) } == ["not-a-folder", "missing-image", "missing-file"])
+  }
+
+  @Test("a pool that cannot be looked into is told once, and not for each disk in it")
+  func unusablePool() throws {
+    var host = ImaginedHost()
+    for path in ["/vms", "/vms/web.root.qcow2", "/vms/web.data.raw"] {
+      host.inventory.files[path] = .unusable(.permissionDenied(path: path, operation: "open"))
+    }
+    #expect(rules { try host.plan(lab) } == ["unusable-folder"])
+  }
+
+  @Test("an existing file whose content is another format's is told, and taken as the spec says")
+  func looksLike() throws {
+    var host = ImaginedHost()
+    var file = image("/images/data.raw", .raw, size: 1 << 30)
+    file.looksLike = .qcow2
+    host.inventory.files[file.path] = .image(ImaginedHost.chain([file]))
+    let plan = try host.plan(
+      lab.replacing("{ size: 5 GiB, format: raw }", with: "{ source: /images/data.raw, format: raw }"))
+    #expect(plan.notes.map(\.message) == ["the file of disks.data is taken as raw and looks like qcow2"])
+  }
+
+  @Test("a wrong format in the definition is put right, which replaces nothing")
+  func format() throws {
+    var host = try appliedHost()
+    host.edit("web") { $0.set("raw", at: "devices/disk/driver/@type") }
+    #expect(try host.plan(lab).change("web", "disks.root.format")?.effect == .define)
+    host.start("web")
+    let plan = try host.plan(lab)
+    #expect(plan.change("web", "disks.root.format")?.effect == .nextBoot)
+    #expect(plan.change("web", "disks.root.format")?.reason == .drift)
   }
 
   @Test("a file that is gone is not replaced by an empty one")
@@ -333,7 +471,8 @@ struct RefusalTests {
   @Test("a disk whose image has changed keeps its base, and says so")
   func baseKept() throws {
     var host = try appliedHost()
-    host.inventory.baseImages["/images/new.qcow2"] = ObservedBaseImage(
+    let new = InventoryRequest.BaseImage(source: "/images/new.qcow2", format: nil, sha256: nil, copy: nil)
+    host.inventory.baseImages[new] = ObservedBaseImage(
       source: .image(ImaginedHost.chain([image("/images/new.qcow2", size: 1 << 30)])))
     let plan = try host.plan(lab.replacing("/images/base.qcow2", with: "/images/new.qcow2"))
     #expect(plan.isEmpty)

@@ -3,6 +3,7 @@
 import Planner
 import TestSupport
 import Testing
+import Vocabulary
 
 @testable import Report
 
@@ -55,6 +56,42 @@ struct PlanTextTests {
     #expect(text.contains("memory 4 GiB"))
     #expect(text.contains("+ domain web-4: create"))
     #expect(text.contains("+ domains web-5, db: the same"))
+  }
+
+  @Test("texts may differ in the number that the name ends in, and in nothing else")
+  func numbers() {
+    func text(_ title: (Int) -> String, kind: (String) -> Value = Value.string) -> String {
+      var plan = Plan(stack: "lab", uri: "qemu:///system")
+      plan.objects = (1...3).map { number in
+        ObjectPlan(
+          ObjectReference(.domain, "web-\(number)"), .create,
+          changes: [FieldChange("title", new: kind(title(number)), effect: .define, reason: .spec)])
+      }
+      return plan.text()
+    }
+    #expect(text { "web server \($0)" }.contains("+ domains web-2, web-3: the same, with their own numbers"))
+    #expect(text { "the host web-\($0)" }.contains("+ domains web-2, web-3: the same\n"))
+    #expect(
+      text { _ in "rack 2" }.contains("+ domains web-2, web-3: the same\n"), "a number that all have is no one's own")
+    #expect(text { "rack \(min($0, 2))" }.contains("+ domain web-3: create"))
+    #expect(text { "web server \($0 * 2)" }.contains("+ domain web-2: create"))
+    #expect(text({ "\($0)" }, kind: { .integer(Int($0)!) }).contains("+ domain web-2: create"))
+  }
+
+  @Test("a device that was taken away on the host is told so")
+  func removedDevice() {
+    var plan = Plan(stack: "lab", uri: "qemu:///system")
+    plan.objects = [
+      ObjectPlan(
+        ObjectReference(.domain, "web"), .update,
+        changes: [
+          FieldChange("interfaces.lan", new: .string("network default"), effect: .define, reason: .drift),
+          FieldChange("title", new: .string("web"), effect: .define, reason: .drift),
+        ])
+    ]
+    let text = plan.text()
+    #expect(text.contains("not set → network default  drift: removed on the host"))
+    #expect(text.contains("not set → web  drift: last applied web"))
   }
 
   @Test("a domain with another step is shown by itself")

@@ -95,7 +95,7 @@ struct LensTests {
         .compactMap { try? rule.normalised($0) }.map(Value.string)
     case .integer(let range): [.integer(range.lowerBound), .integer(min(range.upperBound, 77))]
     case .boolean: [.boolean(true), .boolean(false)]
-    case .size(let granularity): [.bytes(granularity), .bytes(3 << 30)]
+    case .size(let granularity, _): [.bytes(granularity), .bytes(3 << 30)]
     case .enumeration(let names): names.map(Value.string)
     case .path: [.string("/srv/other")]
     case .list(let element): [.list(values(of: element)), .list(Array(values(of: element).prefix(1)))]
@@ -147,7 +147,9 @@ struct LensTests {
     var copy = element
     lens.put(nil, into: &copy)
     let rest = lens.get(copy)
-    #expect(rest == nil || rest == .boolean(false) || rest == .string("bios"))
+    // Where nothing is said, all vcpus are plugged in.
+    let all = name == "domain.vcpus.current" ? Value.integer(4) : nil
+    #expect(rest == nil || rest == .boolean(false) || rest == .string("bios") || rest == all)
     #expect(copy.name == element.name)
   }
 
@@ -178,6 +180,20 @@ struct LensTests {
     #expect(current.get(ballooned) == .bytes(512 << 20))
     memory.put(.bytes(256 << 20), into: &ballooned)
     #expect(current.get(ballooned) == .bytes(256 << 20))
+  }
+
+  @Test("all vcpus are plugged in where nothing is said, and never more than there are")
+  func currentVCPUs() throws {
+    let count = try #require(Vocabulary.domain.field("vcpus.count")?.lens)
+    let current = try #require(Vocabulary.domain.field("vcpus.current")?.lens)
+    var domain = Self.domain
+    current.put(.integer(4), into: &domain)
+    #expect(domain.value(at: "vcpu/@current") == nil && current.get(domain) == .integer(4))
+    current.put(.integer(3), into: &domain)
+    count.put(.integer(8), into: &domain)
+    #expect(current.get(domain) == .integer(3))
+    count.put(.integer(2), into: &domain)
+    #expect(domain.value(at: "vcpu/@current") == nil && current.get(domain) == .integer(2))
   }
 
   @Test("leaving a custom processor drops what only that has")

@@ -57,4 +57,12 @@ struct ValueTypeTests {
     #expect(try ValueType.size(granularity: 1024).parse("1025 B") == .bytes(2048))
     #expect(try ValueType.size(granularity: 512).parse("1 B") == .bytes(512))
   }
+
+  @Test(
+    "a size has a least, which is never nothing",
+    arguments: [(1, "0 GiB"), (1 << 20, "1023 KiB")] as [(UInt64, String)])
+  func least(bytes: UInt64, text: String) {
+    let problem = #expect(throws: ValueProblem.self) { try ValueType.size(granularity: 512, least: bytes).parse(text) }
+    #expect(problem?.suggestion == "the least is \(bytes == 1 ? "1 B" : "1 MiB")")
+  }
 }

@@ -1,0 +1,49 @@
+// What the host cannot run, from libvirt's capabilities: said while planning, where libvirt would say something else or
+// say it when half the work is done.
+
+import Diagnostics
+import Spec
+import Vocabulary
+
+extension DomainPlanning {
+  /// Checks that the host can run the guest that the spec asks for.
+  mutating func checkHostLimits() {
+    checkProcessor()
+    guard observed == nil, let capabilities = builder.inventory.host.capabilities,
+      let arch = xml.value(at: "os/type/@arch")
+    else { return }
+    guard let types = capabilities.domainTypes[arch] else {
+      let known = capabilities.domainTypes.keys.sorted()
+      builder.fail(
+        "cannot-run", "the host cannot run guests of the architecture \(arch)",
+        at: spec.settings["arch"]?.range ?? spec.range, subject: object,
+        suggestion: closestMatch(to: arch, among: known).map { "did you mean `\($0)`?" }
+          ?? "install QEMU for it, or write one of \(known.joined(separator: ", "))")
+      return
+    }
+    if let type = spec.settings["type"], let name = type.value.string, !types.contains(name) {
+      builder.fail(
+        "cannot-run", "the host has no \(name.uppercased()) for \(arch) guests", at: type.range, subject: object,
+        suggestion: types.contains("qemu") ? "write `type: qemu`, or leave it out" : nil)
+    }
+    // libvirt's own words for an unknown machine are about PCI buses.
+    if let machine = spec.settings["machine"], let name = machine.value.string,
+      let known = capabilities.machines[arch], !known.contains(name)
+    {
+      builder.fail(
+        "cannot-run", "the host has no machine type \(name) for \(arch) guests", at: machine.range, subject: object,
+        suggestion: closestMatch(to: name, among: known.sorted()).map { "did you mean `\($0)`?" }
+          ?? "`virsh capabilities` lists them")
+    }
+  }
+
+  /// The host's own processor is KVM's to give.
+  private func checkProcessor() {
+    guard let mode = spec.settings["cpu.mode"], mode.value == .string("host-passthrough"),
+      xml.value(at: "@type") == "qemu"
+    else { return }
+    builder.fail(
+      "cannot-run", "cpu host-passthrough needs a guest of type kvm, and this one is of type qemu", at: mode.range,
+      subject: object, suggestion: "write `maximum`, all that emulation can do")
+  }
+}
