@@ -8,6 +8,11 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+// Fuzz/run asks for the image engine to be built so that libFuzzer sees what its inputs reach.
+let fuzzes = Context.environment["VIREO_FUZZ"] != nil
+let engineSettings =
+  settings + (fuzzes ? [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])] : [])
+
 let package = Package(
   name: "vireo",
   products: [
@@ -28,7 +33,7 @@ let package = Package(
 
     .target(name: "Diagnostics", swiftSettings: settings),
     .target(name: "BlockingWork", swiftSettings: settings),
-    .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd"], swiftSettings: settings),
+    .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd"], swiftSettings: engineSettings),
     .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
     .target(name: "Libvirt", dependencies: ["CLibvirt", "BlockingWork"], swiftSettings: settings),
@@ -61,6 +66,11 @@ let package = Package(
         "Applier", "BlockingWork", "Diagnostics", "Inventory", "Libvirt", "Planner", "Report", "Spec", "Vocabulary",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
+
+    // One process that does many small operations on images, for Benchmarks/images.
+    .executableTarget(
+      name: "image-operations", dependencies: ["DiskImage"], path: "Benchmarks/ImageOperations",
+      swiftSettings: settings),
 
     // Shared by tests: golden files, and the one embedded libvirt that a process can have.
     .target(name: "TestSupport", dependencies: ["Libvirt"], path: "Tests/TestSupport", swiftSettings: settings),
@@ -100,3 +110,14 @@ let package = Package(
     .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "vireo"], swiftSettings: settings),
   ]
 )
+
+if fuzzes {
+  package.targets.append(
+    .executableTarget(
+      name: "ImageFuzzer", dependencies: ["DiskImage"], path: "Fuzz/ImageFuzzer",
+      swiftSettings: settings + [
+        .enableExperimentalFeature("Extern"), .unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"]),
+      ],
+      // gold cannot link the runtime's debug information.
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+}

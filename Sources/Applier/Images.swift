@@ -31,7 +31,7 @@ extension ApplyRun {
           "\(path) changed since it was planned: it has \(ByteCount.text(before)), not \(ByteCount.text(from))",
           remedy: planAgain, field: "size")
       }
-      try ImageGrowth.grow(path: path, format: format, to: to)
+      try ImageResize.resize(path: path, format: format, to: to)
       let after = try ImageInfo.read(path: path, format: format).virtualSize
       guard after == to else {
         throw ActionFailure(

@@ -32,18 +32,26 @@ extension [UInt8] {
 
   /// A table of 64-bit entries as bytes.
   init(bigEndianTable entries: some Collection<UInt64>) {
-    self = []
-    reserveCapacity(entries.count * 8)
-    for entry in entries {
-      var stored = entry.bigEndian
-      Swift.withUnsafeBytes(of: &stored) { append(contentsOf: $0) }
+    let count = entries.count * 8
+    self.init(unsafeUninitializedCapacity: count) { buffer, filled in
+      let bytes = UnsafeMutableRawBufferPointer(buffer)
+      for (index, entry) in entries.enumerated() {
+        bytes.storeBytes(of: entry.bigEndian, toByteOffset: index * 8, as: UInt64.self)
+      }
+      filled = count
     }
   }
 
   /// The bytes as a table of 64-bit entries; a partial entry at the end is left out.
   var bigEndianTable: [UInt64] {
     withUnsafeBytes { bytes in
-      (0..<bytes.count / 8).map { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)) }
+      let count = bytes.count / 8
+      return [UInt64](unsafeUninitializedCapacity: count) { words, filled in
+        for index in 0..<count {
+          words[index] = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
+        }
+        filled = count
+      }
     }
   }
 }

@@ -30,6 +30,8 @@ public enum ImageError: Error, Sendable, Equatable {
   case needsRepair(path: String, reason: String)
   /// The requested size is below the present one (bytes).
   case wouldShrink(path: String, from: UInt64, to: UInt64)
+  /// Behind the requested size (bytes) lies data, so many bytes of it by the image's map.
+  case shrinkLosesData(path: String, to: UInt64, bytes: UInt64)
   /// The caller asked for something that no image can have.
   case invalidRequest(path: String, what: String, reason: String)
   /// The file system is full, or the quota used up.

@@ -26,9 +26,12 @@ extension ImageError: CustomStringConvertible {
     case .unsupported(let path, let feature, let remedy):
       "\(shown(path)): not supported: \(feature)" + (remedy.map { "; \($0)" } ?? "")
     case .needsRepair(let path, let reason):
-      "\(shown(path)): \(reason); look at it with 'qemu-img check' and repair it before it is changed"
+      "\(shown(path)): \(reason); look at it with 'vireo image check' and repair it before it is changed"
     case .wouldShrink(let path, let from, let to):
       "\(shown(path)): is \(from) bytes, more than the \(to) asked for; shrinking would cut off data, ask for at least \(from)"
+    case .shrinkLosesData(let path, let to, let bytes):
+      "\(shown(path)): \(bytes) bytes of data lie behind the new end at \(to); move them before it, for example by shrinking "
+        + "the guest's file systems and partitions and discarding what they leave"
     case .invalidRequest(let path, let what, let reason): "\(shown(path)): \(what) \(reason)"
     case .noSpace(let path, let operation):
       "\(shown(path)): cannot \(operation): no space left on the file system, or quota used up; make room and try again"

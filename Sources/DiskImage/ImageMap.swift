@@ -116,7 +116,7 @@ private struct AssignedClusters {
     let geometry = header.geometry
     let real = file.status.bytesOnDisk >> UInt64(geometry.clusterBits)
     let threshold = max(real * 10 / 9, real + 2)
-    let refcounts = try Refcounts(header, of: file)
+    let refcounts = try StoredRefcounts(header, of: file)
     var counted: UInt64 = 0
     for cluster in 0..<geometry.clusters(for: file.length ?? 0) where try refcounts.count(of: cluster) != 0 {
       counted += 1

@@ -42,7 +42,7 @@ public struct BackingChain: Sendable, Equatable {
 
   /// Opens the backing file of an image, if it has one and may.
   static func openBacking(
-    of image: ImageInfo, references: ReferencePolicy
+    of image: ImageInfo, references: ReferencePolicy, access: LocalFile.Access = .read
   ) throws(ImageError) -> (file: LocalFile, format: ImageFormat)? {
     if image.qcow2?.hasExternalDataFile == true {
       throw .unsupported(
@@ -65,7 +65,7 @@ public struct BackingChain: Sendable, Equatable {
       throw .referenceUnsupported(
         path: image.path, reference: name, reason: "it says \(ofName), but '\(stored)' is recorded as the format")
     }
-    return (try references.open(path, reference: name, referrer: image.path), format)
+    return (try references.open(path, reference: name, referrer: image.path, access: access), format)
   }
 }
 

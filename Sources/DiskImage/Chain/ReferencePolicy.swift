@@ -20,13 +20,15 @@ public struct ReferencePolicy: Sendable, Equatable {
     self.allowsBlockDevices = allowsBlockDevices
   }
 
-  /// Opens a referenced file for reading, if it may be.
+  /// Opens a referenced file, if it may be.
   ///
   /// - Parameters:
   ///   - path: the resolved reference.
   ///   - reference: the name as stored, for messages.
   ///   - referrer: the image that has it.
-  func open(_ path: String, reference: StoredName, referrer: String) throws(ImageError) -> LocalFile {
+  func open(
+    _ path: String, reference: StoredName, referrer: String, access: LocalFile.Access = .read
+  ) throws(ImageError) -> LocalFile {
     // O_PATH finds the file without opening it: no FIFO hangs, no device notices.
     let held = try systemCall("find the backing file", path) {
       Glibc.open(path, Linux.openPathOnly | O_CLOEXEC)
@@ -47,7 +49,7 @@ public struct ReferencePolicy: Sendable, Equatable {
     guard status.kind == .regularFile || (allowsBlockDevices && status.kind == .blockDevice) else {
       throw .notAnImageFile(path: path, kind: status.kind)
     }
-    return try LocalFile(path: path, opening: link)
+    return try LocalFile(path: path, access: access, opening: link)
   }
 
   private func realPath(_ link: String, for path: String) throws(ImageError) -> String {

@@ -19,10 +19,18 @@ extension GuestDisk {
       LocalFile(path: absolutePath(path)), format: format, snapshot: snapshot, references: references, sharing: sharing)
   }
 
+  /// Opens what an image stands on, if it stands on something.
+  static func open(below image: ImageInfo, references: ReferencePolicy) throws(ImageError) -> GuestDisk? {
+    guard let backing = try BackingChain.openBacking(of: image, references: references) else { return nil }
+    return try open(backing.file, format: backing.format, references: references, sharing: false)
+  }
+
   /// As ``open(path:format:snapshot:references:sharing:)``, of a file that is open already.
+  ///
+  /// - Parameter holdingTop: whether the top image is locked already.
   static func open(
     _ top: LocalFile, format: ImageFormat?, snapshot: SnapshotSelector? = nil, references: ReferencePolicy,
-    sharing: Bool
+    sharing: Bool = false, holdingTop: Bool = false
   ) throws(ImageError) -> GuestDisk {
     var layers: [any ImageLayer] = []
     var seen: Set<FileIdentity> = []
@@ -32,8 +40,8 @@ extension GuestDisk {
         throw .chainTooLong(path: top.name, limit: BackingChain.defaultLimit)
       }
       guard seen.insert(file.status.identity).inserted else { throw .chainLoop(path: file.name) }
-      if !sharing { try ImageLock.take(.read, on: file) }
       let isTop = layers.isEmpty
+      if !sharing, !(isTop && holdingTop) { try ImageLock.take(.read, on: file) }
       let info = try ImageInfo.read(file: file, format: format)
       if info.format == .raw {
         guard snapshot == nil || !isTop else {

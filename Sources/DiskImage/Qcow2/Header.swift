@@ -34,13 +34,6 @@ struct Qcow2Header: Sendable, Equatable {
   var extensions: [Qcow2Extension] = []
   var backingFile: StoredName?
 
-  /// Offsets of the fields that are written in place.
-  enum Offset {
-    static let size = 24
-    static let refcountTable = 48
-    static let autoclear = 88
-  }
-
   struct IncompatibleFeatures: OptionSet, Sendable {
     let rawValue: UInt64
     static let dirty = Self(rawValue: 1 << 0)

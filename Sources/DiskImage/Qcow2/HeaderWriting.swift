@@ -27,25 +27,12 @@ extension Qcow2Header {
     return bytes
   }
 
-  /// Bytes 24...47: size, crypt_method, l1_size, l1_table_offset. One write of them switches an image to another size.
-  var sizeFields: [UInt8] { Array(fixedFields()[Offset.size..<Offset.refcountTable]) }
-
-  /// Bytes 48...59: where the refcount table is.
-  var refcountTableFields: [UInt8] { Array(fixedFields()[Offset.refcountTable..<Offset.refcountTable + 12]) }
-
   /// The used part of the header cluster: fields, extensions in their order, end marker, backing file name, whose
   /// offset and size are set accordingly.
   ///
   /// - Throws: ``ImageError/invalidRequest(path:what:reason:)`` when it does not fit one cluster.
   mutating func layOut(path: String) throws(ImageError) -> [UInt8] {
-    var tail: [UInt8] = []
-    for item in extensions {
-      tail.append(bigEndian: item.type)
-      tail.append(bigEndian: UInt32(item.data.count))
-      tail += item.data
-      tail += item.padding
-    }
-    tail.append(bigEndian: UInt64(0))
+    let tail = extensions.flatMap(\.bytes) + [UInt8](repeating: 0, count: 8)
     let name = backingFile?.bytes ?? []
     let clusterSize = 1 << Int(clusterBits)
     guard name.count <= Int(Qcow2Limit.backingNameBytes), Int(headerLength) + tail.count + name.count <= clusterSize
@@ -57,5 +44,15 @@ extension Qcow2Header {
     backingFileOffset = backingFile == nil ? 0 : UInt64(Int(headerLength) + tail.count)
     backingFileSize = UInt32(name.count)
     return fixedFields() + tail + name
+  }
+}
+
+extension Qcow2Extension {
+  /// The extension as it is stored, padding included.
+  var bytes: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(bigEndian: type)
+    bytes.append(bigEndian: UInt32(data.count))
+    return bytes + data + padding
   }
 }

@@ -185,9 +185,13 @@ final class Qcow2Transaction {
   /// Writes to new clusters; what is left of the last one becomes zeros.
   func write(_ bytes: [UInt8], at offset: UInt64, _ what: String) throws(ImageError) {
     var bytes = bytes
-    let room = geometry.clusters(for: UInt64(bytes.count)) << shift
-    // Behind the end of the file there are zeros already.
-    if offset + room <= fileLength { bytes += [UInt8](repeating: 0, count: Int(room) - bytes.count) }
+    if offset >= fileLength {
+      // Behind the end of the file there are zeros already.
+      bytes.removeLast(bytes.count - 1 - (bytes.lastIndex { $0 != 0 } ?? 0))
+    } else {
+      let room = geometry.clusters(for: UInt64(bytes.count)) << shift
+      bytes += [UInt8](repeating: 0, count: Int(room) - bytes.count)
+    }
     try storage.write(bytes, at: offset, what)
   }
 
@@ -197,21 +201,37 @@ final class Qcow2Transaction {
   ///
   /// - Throws: ``ImageError``; the image is the old one then, or, when the last flush failed, one of the two.
   func commit() throws(ImageError) {
-    try writeL1IfChanged()
-    // A new cluster may hold anything; only the bits that are known are kept.
-    header.autoclear.formIntersection(.maintained)
+    let names: Qcow2HeaderNames?
     do throws(ImageError) {
+      try writeL1IfChanged()
+      header.autoclear.formIntersection(.maintained)
       if !unplaced.isEmpty { try writeRefcounts() }
+      names = try layOutNames()
+      for part in names?.before ?? [] { try storage.write(part.bytes, at: part.offset, "the backing file's name") }
       let end = takenEnd << shift
       if end > storage.length ?? 0 { try storage.setLength(end) }
-      if end > 0 { try storage.flush() }
+      if end > 0 || names?.before.isEmpty == false { try storage.flush() }
     } catch {
       takeBack()
       throw error
     }
-    try storage.write(header.firstSector(replacing: references.header, of: storage), at: 0, "the header")
+    let sector: [UInt8]
+    if let names { sector = names.sector } else { sector = try header.firstSector(of: storage) }
+    try storage.write(sector, at: 0, "the header")
     try storage.flush()
+    if let after = names?.after {
+      try storage.write(after.rest, at: UInt64(Qcow2Header.sectorLength), "the feature names")
+      try storage.flush()
+      try storage.write(after.sector, at: 0, "the header")
+      try storage.flush()
+    }
     try giveBackSpace()
+  }
+
+  private func layOutNames() throws(ImageError) -> Qcow2HeaderNames? {
+    let present = references.header
+    if header.backingFile == present.backingFile, header.extensions == present.extensions { return nil }
+    return try Qcow2HeaderNames(replacing: present, with: &header, path: storage.name)
   }
 
   /// What was written behind the end of the file means nothing yet.
@@ -263,7 +283,11 @@ final class Qcow2Transaction {
     header.refcountTableClusters = UInt32(tableClusters)
   }
 
-  /// Ends the file behind the last cluster that is used, and makes holes of the others that are not used any more.
+  /// Less is not worth the file system's work: the next change uses it.
+  private static let discardMinimum: UInt64 = 1 << 20
+
+  /// Ends the file behind the last cluster that is used, and makes holes of the others that are not used any more. Not
+  /// flushed: what of it a crash undoes is space that the next change uses.
   private func giveBackSpace() throws(ImageError) {
     var freed: [Range<UInt64>] = []
     for index in blocks.keys.sorted() {
@@ -280,14 +304,13 @@ final class Qcow2Transaction {
         }
       }
     }
-    guard !freed.isEmpty else { return }
+    guard freed.reduce(0, { $0 + UInt64($1.count) }) << shift >= Self.discardMinimum else { return }
     let end = try usedEnd() << shift
     let length = storage.length ?? 0
     if end < length { try storage.setLength(end) }
     for run in freed where run.lowerBound << shift < end {
       try storage.discard(run.lowerBound << shift..<min(run.upperBound << shift, end))
     }
-    try storage.flush()
   }
 
   /// One past the last cluster of the file that the next state uses.
@@ -327,9 +350,7 @@ extension Qcow2Header {
   }
 
   /// The first sector of the file with this header's fields in place of the present ones; the rest stays as it is.
-  fileprivate func firstSector(
-    replacing present: Qcow2Header, of storage: any ImageStorage
-  ) throws(ImageError) -> [UInt8] {
+  fileprivate func firstSector(of storage: any ImageStorage) throws(ImageError) -> [UInt8] {
     var sector = try storage.read("header", at: 0, exactly: Self.sectorLength)
     let fields = fixedFields()
     sector.replaceSubrange(0..<min(fields.count, sector.count), with: fields.prefix(sector.count))

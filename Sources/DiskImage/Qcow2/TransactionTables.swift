@@ -63,17 +63,9 @@ extension Qcow2Transaction {
     }
   }
 
-  /// Changes the L2 table of an L1 entry; the changed one gets a new cluster.
-  ///
-  /// - Parameter body: changes words, and the references of clusters that these map or mapped.
-  func editTable(
-    _ index: Int, _ body: (inout [UInt64]) throws(ImageError) -> Void
-  ) throws(ImageError) {
+  /// Gives an L1 entry another L2 table, in a new cluster; one that maps nothing is left out.
+  func replaceTable(_ index: Int, with words: [UInt64]) throws(ImageError) {
     let old = l1[index] & Qcow2Limit.hostOffsetMask
-    let present = old == 0 ? emptyTable : try table(at: old)
-    var words = present
-    try body(&words)
-    guard words != present else { return }
     if old != 0 { try remove(from: cluster(of: old)) }
     l1[index] = words.allSatisfy { $0 == 0 } ? 0 : try place(words) | Qcow2Entry.copied
   }

@@ -21,8 +21,8 @@ struct ImageComparisonTests {
     let result = try run(
       ["qemu-img", "compare", "-f", first.1.rawValue, "-F", second.1.rawValue, first.0, second.0], expecting: [0, 1])
     if result.status == 0 { return nil }
-    let words = result.output.split { !$0.isNumber }.compactMap { UInt64($0) }
-    return try #require(words.last)
+    let numbers = result.output.split { !$0.isNumber }.compactMap { UInt64($0) }
+    return try #require(numbers.last as UInt64?)
   }
 
   @Test("a disk and its raw copy are identical, and one changed byte is found", arguments: imageZoo)

@@ -7,14 +7,9 @@ import Testing
 
 /// Grows through a layer under test.
 private func grow(_ storage: JournalStorage, to size: UInt64) throws {
-  let header = try Qcow2Header(from: storage)
   let info = try ImageInfo.read(path: storage.name, format: .qcow2)
-  var backingSize: UInt64 = 0
-  if let backing = try BackingChain.openBacking(of: info, references: .anywhere) {
-    backingSize = try ImageInfo.read(file: backing.file, format: backing.format).virtualSize
-  }
-  var growth = try Qcow2Growth(header, of: storage, backingSize: backingSize)
-  try growth.run(to: size)
+  let below = try GuestDisk.open(below: info, references: .anywhere)
+  _ = try ImageResize.resize(storage, to: size, shrinking: .refused, below: below)
 }
 
 /// The image must be clean or leak, and show the scenario's old disk or its new one.

@@ -39,7 +39,7 @@ private func makeBase(_ folder: Folder, _ size: UInt64, _ byte: UInt8, format: S
 /// Cuts the disk by changing nothing but the size field, as a careless program would.
 private func setSizeOnly(_ folder: Folder, _ size: UInt64) throws {
   var image = try bytes(of: folder("image"))
-  image.put(size, at: Qcow2Header.Offset.size)
+  image.put(size, at: 24)
   try write(image, to: folder("image"))
 }
 

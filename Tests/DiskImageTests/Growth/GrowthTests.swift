@@ -12,13 +12,13 @@ struct GrowthTests {
     let folder = try Folder()
     try scenario.build(folder)
     let image = folder("image")
-    #expect(try ImageGrowth.grow(path: image, format: .qcow2, to: scenario.newSize) == scenario.oldSize)
+    #expect(try ImageResize.resize(path: image, format: .qcow2, to: scenario.newSize) == scenario.oldSize)
     try expectClean(image)
     #expect(try qemuInfo(image)["virtual-size"] as? UInt64 == scenario.newSize)
     let end = min(scenario.newSize, scenario.oldSize + (64 << 20))
     try expectPattern(image, scenario.content + [(0, scenario.oldSize, end - scenario.oldSize)])
     try expectPattern(image, [(0, scenario.newSize - 512, 512)])
-    #expect(try ImageGrowth.grow(path: image, format: .qcow2, to: scenario.newSize) == scenario.newSize)
+    #expect(try ImageResize.resize(path: image, format: .qcow2, to: scenario.newSize) == scenario.newSize)
     // Still an image that QEMU can write all over.
     try qemuIO(image, "write -P 200 \(scenario.oldSize / 512 * 512) 512", "write -P 201 \(scenario.newSize - 512) 512")
     try expectClean(image)
@@ -29,7 +29,7 @@ struct GrowthTests {
   func snapshotsKept(scenario: GrowthScenario) throws {
     let folder = try Folder()
     try scenario.build(folder)
-    try ImageGrowth.grow(path: folder("image"), format: .qcow2, to: scenario.newSize)
+    try ImageResize.resize(path: folder("image"), format: .qcow2, to: scenario.newSize)
     try run("qemu-img", "snapshot", "-a", "before", folder("image"))
     try expectPattern(folder("image"), [(9, 0, 1 << 20)])
     try expectClean(folder("image"))
@@ -39,12 +39,12 @@ struct GrowthTests {
   func raw() throws {
     let folder = try Folder()
     try write([UInt8](repeating: 7, count: 1024), to: folder("a"))
-    #expect(try ImageGrowth.grow(path: folder("a"), format: .raw, to: 1 << 30) == 1024)
+    #expect(try ImageResize.resize(path: folder("a"), format: .raw, to: 1 << 30) == 1024)
     try expectPattern(folder("a"), format: "raw", [(7, 0, 1024), (0, 1024, (1 << 20) - 1024)])
     let info = try ImageInfo.read(path: folder("a"), format: .raw)
     #expect(info.fileLength == 1 << 30 && (info.bytesOnDisk ?? 0) < 1 << 20)
     #expect(throws: ImageError.wouldShrink(path: folder("a"), from: 1 << 30, to: 512)) {
-      try ImageGrowth.grow(path: folder("a"), format: .raw, to: 512)
+      try ImageResize.resize(path: folder("a"), format: .raw, to: 512)
     }
   }
 
@@ -123,7 +123,7 @@ struct GrowthTests {
     try refusal.build(folder)
     let before = try? bytes(of: folder("image"))
     let error = #expect(throws: ImageError.self) {
-      try ImageGrowth.grow(path: folder("image"), format: .qcow2, to: 4 << 30)
+      try ImageResize.resize(path: folder("image"), format: .qcow2, to: 4 << 30)
     }
     let label = error.flatMap { Mirror(reflecting: $0).children.first?.label }
     #expect(label == refusal.expected, "\(String(describing: error))")

@@ -88,12 +88,12 @@ struct ImageLockTests {
     let expected = ImageError.locked(path: folder("a"), by: [LockHolder(pid: holder.pid, program: "qemu-io")])
     #expect(throws: expected) { try ImageLock(path: folder("a"), for: .write) }
     #expect(throws: expected) { try ImageLock(path: folder("a"), for: .read) }
-    #expect(throws: expected) { try ImageGrowth.grow(path: folder("a"), format: format, to: 2 << 20) }
+    #expect(throws: expected) { try ImageResize.resize(path: folder("a"), format: format, to: 2 << 20) }
     #expect(try ImageLock.isInUseByWriter(path: folder("a")))
     #expect(try ImageInfo.read(path: folder("a"), format: format).virtualSize == 1 << 20)
     holder.end()
     #expect(try !ImageLock.isInUseByWriter(path: folder("a")))
-    #expect(try ImageGrowth.grow(path: folder("a"), format: format, to: 2 << 20) == 1 << 20)
+    #expect(try ImageResize.resize(path: folder("a"), format: format, to: 2 << 20) == 1 << 20)
   }
 
   // A bare raw reader claims nothing against writers (a guest does, see below), so these are for qcow2.
@@ -150,7 +150,7 @@ struct ImageLockTests {
     try run("qemu-img", "create", "-q", "-f", "raw", folder("a"), "1M")
     let guest = try Guest("file=\(folder("a")),format=raw,if=virtio,readonly=\(readOnly)")
     defer { guest.end() }
-    let error = #expect(throws: ImageError.self) { try ImageGrowth.grow(path: folder("a"), format: .raw, to: 2 << 20) }
+    let error = #expect(throws: ImageError.self) { try ImageResize.resize(path: folder("a"), format: .raw, to: 2 << 20) }
     guard case .locked(_, let holders)? = error, holders.map(\.pid) == [guest.pid] else {
       Issue.record("\(String(describing: error))")
       return
@@ -179,7 +179,7 @@ struct ImageLockTests {
     defer { guest.end() }
     #expect(guest.words.contains("return"))
     let error = #expect(throws: ImageError.self) {
-      try ImageGrowth.grow(path: folder("top"), format: .qcow2, to: 2 << 20)
+      try ImageResize.resize(path: folder("top"), format: .qcow2, to: 2 << 20)
     }
     guard case .locked(_, let holders)? = error, holders.map(\.pid) == [guest.pid] else {
       Issue.record("\(String(describing: error))")
