@@ -99,8 +99,8 @@ let cutImages: [CutImage] = [
 
 @Sendable private func compress(_ folder: Folder) throws {
   try qemuIO(
-    folder("image"), "write -c -P 0x41 0 8k", "write -c -P 0x42 8k 8k", "write -c -P 0x43 64k 8k",
-    "write -c -P 0x44 200k 8k")
+    folder("image"), "write -c -P 0x41 96k 8k", "write -c -P 0x42 104k 8k", "write -c -P 0x43 112k 8k",
+    "write -c -P 0x44 216k 8k")
 }
 
 /// Saves an idle machine's state with the disk, as the snapshot "vm".

@@ -12,8 +12,10 @@ struct InPlaceOperation: CustomTestStringConvertible, Sendable {
   var suits: @Sendable (CutImage) -> Bool = { _ in true }
   /// What QEMU's tools, or damage, make of the image beforehand.
   var prepare: @Sendable (Folder) throws -> Void = { _ in }
-  /// The files that it may change.
+  /// The images that it may change, the one that is looked at first.
   var files = ["image"]
+  /// Files that it changes bit by bit.
+  var others: [String] = []
   let run: @Sendable (Folder, Journal) throws -> Void
   /// What is to be seen afterwards, by file.
   var change: @Sendable (inout [String: Visible]) -> Void = { _ in }
@@ -21,7 +23,10 @@ struct InPlaceOperation: CustomTestStringConvertible, Sendable {
   var testDescription: String { name }
 }
 
-let inPlaceOperations = snapshotOperations + repairs
+let inPlaceOperations = snapshotOperations + repairs + resizes + rebases + commits
+
+/// The ones whose cuts tell most for their time.
+private let telling: Set<String> = ["clusters of 512 bytes", "an overlay", "subclusters", "VM state"]
 
 private let snapshotOperations: [InPlaceOperation] = [
   InPlaceOperation(name: "snapshot create", suits: { $0.hasSnapshots && !$0.options.contains("refcount_bits=2") }) { folder, journal in
@@ -46,7 +51,7 @@ private let snapshotOperations: [InPlaceOperation] = [
   },
   InPlaceOperation(
     name: "snapshot apply, of another size",
-    suits: { $0.hasSnapshots && $0.name != "dirty bitmaps" && !$0.options.contains("compat=0.10") },
+    suits: { telling.contains($0.name) },
     prepare: { try run("qemu-img", "resize", "-q", "-f", "qcow2", $0("image"), "+9M") }
   ) { folder, journal in
     try apply("one", folder, journal)
@@ -59,7 +64,8 @@ private let snapshotOperations: [InPlaceOperation] = [
     files["image"]!.snapshots["one"] = nil
   },
   InPlaceOperation(
-    name: "snapshot delete, the only one", suits: \.hasSnapshots,
+    name: "snapshot delete, the only one",
+    suits: { $0.hasSnapshots && (telling.contains($0.name) || $0.name == "dirty bitmaps") },
     prepare: { folder in
       let names = try ImageSnapshots.list(path: folder("image")).map(\.name.description)
       for name in names where name != "two" { try run("qemu-img", "snapshot", "-d", name, folder("image")) }
@@ -87,7 +93,7 @@ private let repairs: [InPlaceOperation] = [
     _ = try ImageCheck.check(image(folder, journal), repair: .all)
   },
   InPlaceOperation(
-    name: "repair all, marked dirty and corrupt", suits: { !$0.options.contains("compat=0.10") },
+    name: "repair all, marked dirty and corrupt", suits: { telling.contains($0.name) },
     prepare: { folder in
       try damage(folder)
       try patch(folder("image")) { $0[79] |= 3 }
@@ -96,6 +102,182 @@ private let repairs: [InPlaceOperation] = [
     _ = try ImageCheck.check(image(folder, journal), repair: .all)
   },
 ]
+
+private let resizes: [InPlaceOperation] = [
+  InPlaceOperation(name: "grow", suits: { $0.isResizable && !$0.hasLongBase }) { folder, journal in
+    try resize(folder, journal) { $0 + 70 * 1024 + 512 }
+  } change: { files in
+    files["image"]!.resize { $0 + 70 * 1024 + 512 }
+  },
+  InPlaceOperation(name: "grow over a longer backing file", suits: \.hasLongBase) { folder, journal in
+    try resize(folder, journal) { $0 / 4 * 5 }
+  } change: { files in
+    files["image"]!.resize { $0 / 4 * 5 }
+  },
+  InPlaceOperation(
+    name: "grow by far", suits: { telling.contains($0.name) || $0.name == "refcounts of 64 bits, many blocks" }
+  ) { folder, journal in
+    try resize(folder, journal) { $0 + 10 << 20 }
+  } change: { files in
+    files["image"]!.resize { $0 + 10 << 20 }
+  },
+  InPlaceOperation(
+    name: "shrink what is unused", suits: { $0.isResizable && $0.stride == 1 },
+    prepare: { folder in
+      let size = try ImageInfo.read(path: folder("image")).virtualSize
+      try qemuIO(folder("image"), "write -z -u \(size / 4 * 3) \(size / 4)")
+    }
+  ) { folder, journal in
+    try resize(folder, journal, .unusedOnly) { $0 / 4 * 3 }
+  } change: { files in
+    files["image"]!.resize { $0 / 4 * 3 }
+  },
+  InPlaceOperation(name: "shrink and lose data", suits: \.isResizable) { folder, journal in
+    try resize(folder, journal, .discarding) { $0 / 8 * 5 + 512 }
+  } change: { files in
+    files["image"]!.resize { $0 / 8 * 5 + 512 }
+  },
+]
+
+private let rebases: [InPlaceOperation] = [
+  InPlaceOperation(name: "flatten", suits: { $0.base != nil }, prepare: dropSnapshots) { folder, journal in
+    try rebase(folder, journal, onto: nil)
+  },
+  InPlaceOperation(
+    name: "rebase onto another file", suits: { $0.base != nil },
+    prepare: { folder in
+      try dropSnapshots(folder)
+      try makeQcow2(folder("other"), "200k")
+      try qemuIO(folder("other"), "write -P 0x77 0 100k", "write -P 0x99 100k 100k")
+    }
+  ) { folder, journal in
+    try rebase(folder, journal, onto: "other")
+  },
+  InPlaceOperation(
+    name: "rebase onto another file with a long name", suits: { $0.name == "an overlay" },
+    prepare: { folder in
+      try dropSnapshots(folder)
+      try run("cp", folder("base"), folder("other"))
+    }
+  ) { folder, journal in
+    try rebase(folder, journal, onto: longName)
+  },
+  InPlaceOperation(
+    name: "rebase from a long name onto a short one", suits: { $0.name == "an overlay" },
+    prepare: { folder in
+      try dropSnapshots(folder)
+      try run("cp", folder("base"), folder("other"))
+      try run("qemu-img", "rebase", "-q", "-u", "-F", "qcow2", "-b", longName, folder("image"))
+    }
+  ) { folder, journal in
+    try rebase(folder, journal, onto: "base")
+  },
+  InPlaceOperation(
+    name: "rebase to another name of the same file", suits: { $0.base != nil },
+    prepare: { try run("cp", $0("base"), $0("other")) }
+  ) { folder, journal in
+    try Qcow2Change.run(image(folder, journal)) { (change) throws(ImageError) in
+      change.header.setBacking((StoredName("other"), .qcow2))
+    }
+  },
+]
+
+private let longName = String(repeating: "./", count: 250) + "other"
+
+private let commits: [InPlaceOperation] = [
+  InPlaceOperation(
+    name: "commit", suits: { $0.base != nil }, prepare: dropSnapshots, files: ["image", "base"]
+  ) { folder, journal in
+    try commit(folder, journal, format: .qcow2)
+  } change: { files in
+    files["base"]!.takeOver(files["image"]!)
+  },
+  InPlaceOperation(
+    name: "commit into a smaller image with a snapshot", suits: { $0.base != nil },
+    prepare: { folder in
+      try dropSnapshots(folder)
+      try makeQcow2(folder("base"), "100k", ["cluster_size=512"])
+      try qemuIO(folder("base"), "write -P 0x61 1k 96k")
+      try run("qemu-img", "snapshot", "-c", "kept", folder("base"))
+    }, files: ["image", "base"]
+  ) { folder, journal in
+    try commit(folder, journal, format: .qcow2)
+  } change: { files in
+    files["base"]!.takeOver(files["image"]!)
+  },
+  InPlaceOperation(
+    name: "commit into a smaller image with an old tail", suits: { $0.base != nil },
+    prepare: { folder in
+      try dropSnapshots(folder)
+      try makeQcow2(folder("base"), "104k", ["cluster_size=4k"])
+      try qemuIO(folder("base"), "write -P 0x61 1k 103k")
+      try run("qemu-img", "resize", "-q", "--shrink", "-f", "qcow2", folder("base"), "101888")
+    }, files: ["image", "base"]
+  ) { folder, journal in
+    try commit(folder, journal, format: .qcow2)
+  } change: { files in
+    files["base"]!.takeOver(files["image"]!)
+  },
+  InPlaceOperation(
+    name: "commit into a raw file", suits: { $0.base != nil },
+    prepare: { folder in
+      try dropSnapshots(folder)
+      try run("qemu-img", "convert", "-O", "raw", folder("base"), folder("raw"))
+      try run("qemu-img", "rebase", "-q", "-u", "-F", "raw", "-b", "raw", folder("image"))
+    }, others: ["raw"]
+  ) { folder, journal in
+    try commit(folder, journal, format: .raw)
+  },
+]
+
+extension CutImage {
+  fileprivate var isResizable: Bool { name != "dirty bitmaps" && !(hasSnapshots && options.contains("compat=0.10")) }
+  fileprivate var hasLongBase: Bool { base != nil && size < 512 << 10 }
+}
+
+extension Visible {
+  fileprivate mutating func resize(_ size: (Int) -> Int) {
+    let new = size(disk.count)
+    if new < disk.count { disk.removeLast(disk.count - new) }
+    disk += [UInt8](repeating: 0, count: new - disk.count)
+  }
+
+  /// The disk of an overlay, as far as it goes.
+  fileprivate mutating func takeOver(_ overlay: Visible) {
+    disk = overlay.disk + disk.dropFirst(overlay.disk.count)
+  }
+}
+
+@Sendable private func dropSnapshots(_ folder: Folder) throws {
+  for snapshot in try ImageSnapshots.list(path: folder("image")) {
+    try run("qemu-img", "snapshot", "-d", snapshot.name.description, folder("image"))
+  }
+}
+
+private func resize(
+  _ folder: Folder, _ journal: Journal, _ shrinking: ImageResize.Shrinking = .refused, _ size: (UInt64) -> UInt64
+) throws {
+  let info = try ImageInfo.read(path: folder("image"))
+  let below = try GuestDisk.open(below: info, references: .anywhere)
+  _ = try ImageResize.resize(
+    image(folder, journal), to: size(info.virtualSize), shrinking: shrinking, below: below)
+}
+
+private func rebase(_ folder: Folder, _ journal: Journal, onto name: String?) throws {
+  let old = try GuestDisk.open(below: ImageInfo.read(path: folder("image")), references: .anywhere)
+  let new = try name.map { try GuestDisk.open(path: folder($0), format: .qcow2, sharing: true) }
+  try ImageRebase.rebase(
+    image(folder, journal), onto: name.map { (StoredName($0), .qcow2) }, from: old, to: new)
+}
+
+private func commit(_ folder: Folder, _ journal: Journal, format: ImageFormat) throws {
+  let name = format == .raw ? "raw" : "base"
+  let base = try JournalStorage(path: folder(name), journal: journal)
+  let layer: any ImageLayer =
+    try format == .raw ? RawLayer(base) : Qcow2Layer(Qcow2Header(from: base), of: base)
+  try ImageCommit.commit(
+    image(folder, journal), into: base, format: format, below: GuestDisk(layers: [layer]), emptying: true)
+}
 
 private func image(_ folder: Folder, _ journal: Journal) throws -> JournalStorage {
   try JournalStorage(path: folder("image"), journal: journal)

@@ -26,14 +26,14 @@ final class Journal: @unchecked Sendable {
     return entries.count - 1 == failing
   }
 
-  /// Whether everything that has to be durable is.
+  /// Whether everything that has to be durable is. Space may be given back late.
   var endsFlushed: Bool {
     var pending: Set<String> = []
     for (path, change) in entries {
       switch change {
       case .flush: pending.remove(path)
-      case .discard: break
-      case .write, .length: pending.insert(path)
+      case .discard, .length: break
+      case .write: pending.insert(path)
       }
     }
     return pending.isEmpty
@@ -169,13 +169,15 @@ extension Journal {
     // What was thrown away may come back or not, for good.
     var discards: [(path: String, range: Range<UInt64>)] = []
     var generator = SeededGenerator(seed: UInt64(entries.count))
+    var isFirst = true
     func show(_ moment: Int) throws {
+      defer { isFirst = false }
       for (number, part) in Self.partsOnDisk(pending, &generator).enumerated() {
         var contents = durable
         for (path, change) in part { contents[path]?.apply(change) }
         try body(
           FilesOnDisk(
-            contents: contents, isSettled: part.count == pending.count || part.isEmpty,
+            contents: contents, isSettled: part.count == pending.count || (part.isEmpty && isFirst),
             note: "before change \(moment), part \(number)"))
       }
       guard !discards.isEmpty else { return }
