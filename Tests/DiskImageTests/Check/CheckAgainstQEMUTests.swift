@@ -69,8 +69,13 @@ struct CheckAgainstQEMUTests {
     let folder = try Folder()
     try damage.build(folder)
     let ours = try CheckNumbers(ImageCheck.check(path: folder("image")))
-    var judge = try CheckNumbers(judging: folder("image"))
-    judge.corruptions += damage.stricter
+    guard damage.differs == nil else {
+      // Both find it, at least.
+      #expect(ours.corruptions > 0)
+      #expect(try [1, 2].contains(run(["qemu-img", "check", "-q", folder("image")], expecting: nil).status))
+      return
+    }
+    let judge = try CheckNumbers(judging: folder("image"))
     #expect(ours == judge)
     #expect(ours.corruptions + ours.leaks > 0)
   }
@@ -98,6 +103,7 @@ struct CheckAgainstQEMUTests {
       #expect(try run(["qemu-img", "check", "-q", image], expecting: nil).status == 2)
     case .refused: #expect(after == before)
     }
+    #expect(result.checkErrors == before.checkErrors)
     // A second repair finds nothing more to do.
     let bytes = try DiskImageTests.bytes(of: image)
     _ = try ImageCheck.check(path: image, repair: .all)
