@@ -8,7 +8,7 @@ import Testing
 @Suite("Maps of images")
 struct ImageMapTests {
   /// What `qemu-img map` says.
-  private static func judge(_ arguments: [String]) throws -> [ImageMap.Extent] {
+  static func judge(_ arguments: [String]) throws -> [ImageMap.Extent] {
     let output = try run(["qemu-img", "map", "--output=json"] + arguments).output
     let list = try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [[String: Any]])
     return try list.map { item in
@@ -25,7 +25,7 @@ struct ImageMapTests {
   }
 
   /// Our map; `compressed` as the judge knows it, who learnt of it in version 8.2.
-  private static func read(_ path: String, _ format: ImageFormat) throws -> [ImageMap.Extent] {
+  static func read(_ path: String, _ format: ImageFormat) throws -> [ImageMap.Extent] {
     var map: [ImageMap.Extent] = []
     try ImageMap.read(path: path, format: format) { (extent) throws(ImageError) in map.append(extent) }
     return map
