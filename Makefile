@@ -25,10 +25,10 @@ test-deps:
 
 # The toolchain's own formatter decides the layout.
 format:
-	swift format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz
 
 lint:
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz
 
 # What is made from the vocabulary's tables and checked in: the schema and the reference page.
 docs: build

@@ -63,8 +63,8 @@ let package = Package(
     .executableTarget(
       name: "vireo",
       dependencies: [
-        "Applier", "BlockingWork", "Diagnostics", "Inventory", "Libvirt", "Planner", "Report", "Spec", "Vocabulary",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Report", "Spec",
+        "Vocabulary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // One process that does many small operations on images, for Benchmarks/images.

@@ -21,13 +21,30 @@ enum ImageOperations {
     "create": { (path) throws(ImageError) in
       try ImageCreation(format: .qcow2, virtualSize: 20 << 30).create(at: path)
     },
-    // base.qcow2 is expected in the same folder.
+    // base.qcow2 and other.qcow2 are expected in the same folder.
     "overlay": { (path) throws(ImageError) in
       try ImageCreation(format: .qcow2, backing: .init(name: "base.qcow2", format: .qcow2)).create(at: path)
     },
     "info": { (path) throws(ImageError) in _ = try ImageInfo.read(path: path, format: .qcow2) },
     "resize": { (path) throws(ImageError) in try ImageResize.resize(path: path, format: .qcow2, to: 21 << 30) },
+    "shrink": { (path) throws(ImageError) in
+      try ImageResize.resize(path: path, format: .qcow2, to: 1 << 30, shrinking: .unusedOnly)
+    },
     "snapshot": { (path) throws(ImageError) in _ = try ImageSnapshots.create(named: "bench", path: path) },
+    "apply": { (path) throws(ImageError) in try ImageSnapshots.apply(.name("bench"), path: path) },
+    "delete": { (path) throws(ImageError) in try ImageSnapshots.delete(.name("bench"), path: path) },
+    "rebase": { (path) throws(ImageError) in
+      try ImageRebase.rebase(path: path, onto: .init(name: "other.qcow2", format: .qcow2))
+    },
+    "commit": { (path) throws(ImageError) in try ImageCommit.commit(path: path) },
+    "map": { (path) throws(ImageError) in
+      try ImageMap.read(path: path, format: .qcow2) { (_) throws(ImageError) in }
+    },
+    "compare": { (path) throws(ImageError) in
+      let folder = path.split(separator: "/").dropLast().joined(separator: "/")
+      let base = try GuestDisk.open(path: "/\(folder)/base.qcow2", format: .qcow2)
+      _ = try ImageComparison().run(GuestDisk.open(path: path, format: .qcow2), base)
+    },
     "check": { (path) throws(ImageError) in _ = try ImageCheck.check(path: path) },
   ]
 }

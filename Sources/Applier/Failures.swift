@@ -56,7 +56,7 @@ extension ActionFailure {
       self.init(
         "cannot \(operation) (\(path)): no space left", remedy: "make room on the file system, then apply again")
     case .needsRepair(let path, let reason):
-      self.init("\(path): \(reason)", remedy: "look at it with `qemu-img check` and repair it first")
+      self.init("\(path): \(reason)", remedy: "look at it with `vireo image check` and repair it first")
     default:
       self.init("\(error)")
     }

@@ -78,8 +78,20 @@ public struct ImageConversion: Sendable, Equatable {
     let disk = try GuestDisk.open(
       path: source.path, format: source.format, snapshot: source.snapshot, references: source.references,
       sharing: source.sharing)
+    return try convert(disk, to: path, progress: progress)
+  }
+
+  /// As ``convert(to:progress:)``, of a disk that is open: ``source`` is not looked at.
+  @discardableResult
+  public func convert(
+    _ disk: GuestDisk, to path: String,
+    progress: (Progress) throws(ImageError) -> Void = { (_) throws(ImageError) in }
+  ) throws(ImageError) -> UInt64 {
+    try checkTarget(path)
     let size = target.virtualSize ?? disk.virtualSize
-    guard size >= disk.virtualSize else { throw .wouldShrink(path: source.path, from: disk.virtualSize, to: size) }
+    guard size >= disk.virtualSize else {
+      throw .wouldShrink(path: disk.layers.first?.source.name ?? path, from: disk.virtualSize, to: size)
+    }
     guard size % 512 == 0, size <= UInt64(Int64.max) - 511 else {
       throw .invalidRequest(path: path, what: "the size \(size)", reason: "is not a multiple of 512 bytes below 2^63")
     }

@@ -37,7 +37,7 @@ extension ImageError: CustomStringConvertible {
       "\(shown(path)): cannot \(operation): no space left on the file system, or quota used up; make room and try again"
     case .backingFormatMissing(let path, let backing):
       "\(shown(path)): names the backing file '\(backing)' without its format, which is never guessed; record it with "
-        + "'qemu-img rebase -u -F FORMAT -b FILE IMAGE'"
+        + "'vireo image rebase --metadata-only --backing FILE --backing-format FORMAT IMAGE'"
     case .referenceNotAllowed(let path, let reference, let resolved, let allowed):
       "\(shown(path)): refers to '\(reference)'" + (resolved.map { " (\(shown($0)))" } ?? "")
         + ", outside the folders it may use (\(allowed.map(shown).joined(separator: ", ")))"

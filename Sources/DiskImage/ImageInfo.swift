@@ -28,6 +28,12 @@ public struct ImageInfo: Sendable, Equatable {
   public var backingFile: StoredName? { qcow2?.backingFile }
   /// The backing file's format as stored, if it is recorded.
   public var backingFormat: StoredName? { qcow2?.backingFormat }
+  /// Where the backing file is by its name alone, seen from the current folder when ``path`` is; nil when there is none
+  /// or its name is not a file's.
+  public var backingPath: String? {
+    guard let found = backingFile.flatMap({ try? BackingName.resolve($0, referrer: path) }) else { return nil }
+    return !path.contains("/") && found.hasPrefix("./") ? String(found.dropFirst(2)) : found
+  }
 }
 
 /// The part of ``ImageInfo`` that comes from a qcow2 header.
@@ -49,6 +55,8 @@ public struct Qcow2Info: Sendable, Equatable {
   public var dataFile: StoredName?
   /// Whether guest data is kept in another file, named or not.
   public var hasExternalDataFile: Bool
+  /// Whether that file by itself is a raw image of the same disk.
+  public var isDataFileRaw: Bool
   /// Whether writers may postpone refcount updates.
   public var lazyRefcounts: Bool
   /// Width of a reference count: 1, 2, 4 ... 64.
@@ -121,6 +129,7 @@ extension ImageInfo {
       version: Int(header.version), clusterSize: header.geometry.clusterSize, backingFile: header.backingFile,
       backingFormat: header.backingFile == nil ? nil : header.backingFormat,
       dataFile: hasDataFile ? header.dataFile : nil, hasExternalDataFile: hasDataFile,
+      isDataFileRaw: header.autoclear.contains(.rawExternalData),
       lazyRefcounts: header.compatible.contains(.lazyRefcounts), refcountBits: header.geometry.refcountBits,
       extendedL2: header.incompatible.contains(.extendedL2), compression: header.compressionType == 1 ? .zstd : .zlib,
       dirty: header.incompatible.contains(.dirty), corrupt: header.incompatible.contains(.corrupt),

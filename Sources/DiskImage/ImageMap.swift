@@ -103,8 +103,11 @@ private struct AssignedClusters {
 
   /// Shortens an extent of data to what is all written, or all hole.
   mutating func look(at extent: inout ImageMap.Extent) throws(ImageError) {
-    guard extent.data, let host = extent.offset, let layer, let file = layer.source as? LocalFile else { return }
-    if isLikely == nil { isLikely = try Self.isLikely(layer.header, file) }
+    guard extent.data, let host = extent.offset, let layer, let image = layer.source as? LocalFile,
+      let file = layer.data as? LocalFile
+    else { return }
+    // Refcounts that cannot be read say nothing of the data.
+    if isLikely == nil { isLikely = (try? Self.isLikely(layer.header, image)) ?? false }
     guard isLikely == true else { return }
     let end = host + extent.length
     let data = try file.nextData(from: host, end: end)
@@ -118,7 +121,9 @@ private struct AssignedClusters {
     let threshold = max(real * 10 / 9, real + 2)
     let refcounts = try StoredRefcounts(header, of: file)
     var counted: UInt64 = 0
-    for cluster in 0..<geometry.clusters(for: file.length ?? 0) where try refcounts.count(of: cluster) != 0 {
+    // A file may claim to be longer than anything on its file system: what is looked at follows what it takes up there.
+    let end = min(geometry.clusters(for: file.length ?? 0), threshold * 8 + 65536)
+    for cluster in 0..<end where try refcounts.count(of: cluster) != 0 {
       counted += 1
       if counted >= threshold { return true }
     }

@@ -118,7 +118,7 @@ extension PlanBuilder {
         "not-standalone", "\(source) is an overlay on \(chain.images.dropFirst().first?.path ?? "another image")",
         at: range,
         subject: object,
-        suggestion: "a copy would lose its backing file: flatten it with qemu-img convert, or leave out `pool`")
+        suggestion: "a copy would lose its backing file: flatten it with `vireo image convert`, or leave out `pool`")
     }
   }
 }

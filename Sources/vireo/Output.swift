@@ -11,6 +11,12 @@ enum Output: Int32 {
 
   var isTerminal: Bool { isatty(rawValue) == 1 }
 
+  /// Keeps the numbers of streams that are closed, so that no file that is opened later gets one, and with it what was
+  /// meant for a reader. Writing to them fails still.
+  static func occupyClosedStreams() {
+    for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
+  }
+
   /// Writes a text with as few calls as it takes.
   ///
   /// - Returns: whether all of it was written; not, for one, when the reader has gone.

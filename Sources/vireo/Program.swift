@@ -8,6 +8,7 @@ enum Program {
   static func main() async {
     // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
     signal(SIGPIPE, SIG_IGN)
+    Output.occupyClosedStreams()
     do {
       var command = try VireoCommand.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -26,14 +27,16 @@ enum Program {
     let text = VireoCommand.fullMessage(for: error)
     let isSuccess = VireoCommand.exitCode(for: error).isSuccess
     if isSuccess {
-      Output.write(text.hasSuffix("\n") ? text : text + "\n", to: .output)
+      guard Output.write(text.hasSuffix("\n") ? text : text + "\n", to: .output) else { exit(1) }
     } else {
       // In the words of all other messages.
       let message = text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text
       Output.write(message + "\n", to: .error)
     }
-    // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes.
-    exit(isSuccess ? 0 : 1)
+    // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes. Of two disks, 1 says
+    // that they differ.
+    let comparing = CommandLine.arguments.dropFirst().starts(with: ["image", "compare"])
+    exit(isSuccess ? 0 : comparing ? ImageCompareCommand.failure : 1)
   }
 }
 
@@ -51,10 +54,14 @@ struct VireoCommand: AsyncParsableCommand {
 
       Without a daemon, and without root's rights: --connect 'qemu:///embed?root=/some/folder'.
 
-      Exit codes: 0 for success, 1 for any failure, 2 for changes that are pending with plan --detailed-exitcode.
+      Exit codes: 0 for success, 1 for any failure, 2 for changes that are pending with plan --detailed-exitcode; image \
+      check and image compare have more.
       """,
     version: "vireo \(Version.text)",
-    subcommands: [ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ExplainCommand.self, SchemaCommand.self]
+    subcommands: [
+      ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ExplainCommand.self, SchemaCommand.self,
+      ImageCommand.self,
+    ]
   )
 }
 

@@ -15,7 +15,7 @@ public struct BackingChain: Sendable, Equatable {
   /// The last image, which has no backing file.
   public var base: ImageInfo { images[images.count - 1] }
 
-  /// Reads the headers of an image and of everything it stands on. Takes no locks.
+  /// Reads the headers of an image and of everything it stands on. Takes no locks, and opens no data file.
   ///
   /// - Parameters:
   ///   - path: the top image; relative to the current directory unless absolute.
@@ -44,11 +44,7 @@ public struct BackingChain: Sendable, Equatable {
   static func openBacking(
     of image: ImageInfo, references: ReferencePolicy, access: LocalFile.Access = .read
   ) throws(ImageError) -> (file: LocalFile, format: ImageFormat)? {
-    if image.qcow2?.hasExternalDataFile == true {
-      throw .unsupported(
-        path: image.path, feature: "external data file '\(image.qcow2?.dataFile?.description ?? "")'",
-        remedy: "convert it to an image without one")
-    }
+    try references.checkDataFile(of: image)
     guard let name = image.backingFile,
       let path = try BackingName.resolve(name, referrer: image.path)
     else { return nil }

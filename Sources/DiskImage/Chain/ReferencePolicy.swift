@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-/// The files that a backing reference may lead to.
+/// The files that a backing or data file's name may lead to.
 ///
 /// Checked on the real path (symbolic links resolved) of an already held file, so a file cannot be swapped in between.
 public struct ReferencePolicy: Sendable, Equatable {
@@ -10,14 +10,18 @@ public struct ReferencePolicy: Sendable, Equatable {
   public var allowedFolders: [String]?
   /// Whether block devices are followed; regular files always are.
   public var allowsBlockDevices: Bool
+  /// Whether guest data may be read from an external data file, which is gated as a backing file is. Without, an image
+  /// that has one is refused: it can make a file of this machine look like a disk (CVE-2024-32498).
+  public var allowsDataFiles: Bool
 
   /// References anywhere, to regular files only.
   public static let anywhere = ReferencePolicy(allowedFolders: nil)
 
   /// References into `allowedFolders` only (nil: anywhere).
-  public init(allowedFolders: [String]?, allowsBlockDevices: Bool = false) {
+  public init(allowedFolders: [String]?, allowsBlockDevices: Bool = false, allowsDataFiles: Bool = false) {
     self.allowedFolders = allowedFolders
     self.allowsBlockDevices = allowsBlockDevices
+    self.allowsDataFiles = allowsDataFiles
   }
 
   /// Opens a referenced file, if it may be.
@@ -26,11 +30,14 @@ public struct ReferencePolicy: Sendable, Equatable {
   ///   - path: the resolved reference.
   ///   - reference: the name as stored, for messages.
   ///   - referrer: the image that has it.
+  ///   - access: what it is opened for.
+  ///   - role: what the file is to the image, for messages.
   func open(
-    _ path: String, reference: StoredName, referrer: String, access: LocalFile.Access = .read
+    _ path: String, reference: StoredName, referrer: String, access: LocalFile.Access = .read,
+    role: String = "backing file"
   ) throws(ImageError) -> LocalFile {
     // O_PATH finds the file without opening it: no FIFO hangs, no device notices.
-    let held = try systemCall("find the backing file", path) {
+    let held = try systemCall("find the \(role)", path) {
       Glibc.open(path, Linux.openPathOnly | O_CLOEXEC)
     }
     defer { close(held) }

@@ -1,4 +1,4 @@
-// Opens an image and everything it stands on for reading guest data, under QEMU's locks.
+// Opens an image and everything it stands on for reading guest data, data files included, under QEMU's locks.
 
 extension GuestDisk {
   /// Opens a disk for reading.
@@ -7,7 +7,7 @@ extension GuestDisk {
   ///   - path: the top image.
   ///   - format: its declared format; nil detects, for images that no guest could write.
   ///   - snapshot: reads this internal snapshot of the top image, with the snapshot's own size.
-  ///   - references: where backing files may lie.
+  ///   - references: where backing files may lie, and whether data files are allowed.
   ///   - sharing: whether QEMU's locks are left out, so that an image in use can be read; what is read then may be torn.
   /// - Throws: ``ImageError/locked(path:by:)`` when a process writes to one of the images, and what
   ///   ``BackingChain/read(path:format:references:limit:)`` throws.
@@ -50,12 +50,23 @@ extension GuestDisk {
         layers.append(RawLayer(file))
       } else {
         let header = try Qcow2Header(from: file)
+        let dataFile = try references.openDataFile(of: info)
+        if let dataFile {
+          // A data file is a file of its own: one that is an image of the chain would be read as two things.
+          guard seen.insert(dataFile.status.identity).inserted else { throw .chainLoop(path: dataFile.name) }
+          if !sharing { try ImageLock.take(.read, on: dataFile) }
+        }
         if isTop, let snapshot {
+          guard dataFile == nil else {
+            throw .unsupported(
+              path: file.name, feature: "internal snapshots of an image with an external data file", remedy: nil)
+          }
           let table = try Qcow2SnapshotTable(header, of: file)
           layers.append(try Qcow2Layer(header, of: file, showing: snapshot.one(of: table, path: file.name).snapshot))
         } else {
-          layers.append(Qcow2Layer(header, of: file))
+          layers.append(Qcow2Layer(header, of: file, dataFile: dataFile))
         }
+        try (layers.last as? Qcow2Layer)?.checkL1Table()
       }
       next = try BackingChain.openBacking(of: info, references: references).map { ($0.file, $0.format) }
     }
@@ -64,6 +75,24 @@ extension GuestDisk {
 }
 
 extension Qcow2Layer {
+  /// Refuses an L1 table that names one L2 table twice: a few kilobytes could map any number of clusters that way, and
+  /// no program writes one. With that, walking a disk takes no longer than its file is large.
+  func checkL1Table() throws(ImageError) {
+    var tables: [UInt64] = []
+    var offset = l1Offset
+    let end = l1Offset + l1Entries * 8
+    while offset < end {
+      let words = try source.read("L1 table", at: offset, exactly: Int(min(1 << 16, end - offset))).bigEndianTable
+      for word in words where word & Qcow2Limit.hostOffsetMask != 0 { tables.append(word & Qcow2Limit.hostOffsetMask) }
+      offset += UInt64(words.count) * 8
+    }
+    tables.sort()
+    for (one, next) in zip(tables, tables.dropFirst()) where one == next {
+      throw .malformed(
+        path: source.name, field: "L1 table", reason: "names the L2 table at \(one) more than once", offset: l1Offset)
+    }
+  }
+
   /// Opens an internal snapshot as a disk of the snapshot's own size.
   init(_ header: Qcow2Header, of source: any ByteSource, showing snapshot: Qcow2Snapshot) throws(ImageError) {
     func malformed(_ reason: String) -> ImageError {

@@ -14,6 +14,10 @@ public final class GuestDisk: Sendable {
     virtualSize = layers.first?.virtualSize ?? 0
   }
 
+  /// The files that hold the guest's data, from the top down, one an image: those that an extent's `depth` and place
+  /// are about.
+  public var dataFiles: [String] { layers.map(\.data.name) }
+
   /// A run of the disk that is alike.
   public struct Extent: Sendable, Equatable {
     /// What the run is, with the words of `qemu-img map`.
@@ -114,7 +118,7 @@ public final class GuestDisk: Sendable {
       try layers[extent.depth].readCompressed(at: extent.offset, into: buffer)
     case .data(let host):
       try layers[extent.depth].checkReadable()
-      let count = try layers[extent.depth].source.read(at: host, into: buffer)
+      let count = try layers[extent.depth].data.read(at: host, into: buffer)
       // The file's last cluster, or a raw file's last sector, may be cut short.
       if count < buffer.count {
         UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).initializeMemory(as: UInt8.self, repeating: 0)

@@ -24,6 +24,8 @@ struct LayerExtent: Sendable, Equatable {
 protocol ImageLayer: Sendable {
   /// The file, as it was opened.
   var source: any ByteSource { get }
+  /// The file that guest data is in: the image's own, or its external data file.
+  var data: any ByteSource { get }
   /// The disk that the guest sees, in bytes.
   var virtualSize: UInt64 { get }
 
@@ -37,6 +39,10 @@ protocol ImageLayer: Sendable {
 
   /// Refuses images whose bytes are not what a guest sees (encrypted ones).
   func checkReadable() throws(ImageError)
+}
+
+extension ImageLayer {
+  var data: any ByteSource { source }
 }
 
 /// A raw image: data and holes, as the file system knows them.

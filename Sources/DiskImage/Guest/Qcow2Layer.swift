@@ -4,27 +4,37 @@
 struct Qcow2Layer: ImageLayer {
   let header: Qcow2Header
   let source: any ByteSource
+  let data: any ByteSource
   let virtualSize: UInt64
   let tables: Qcow2TableReader
   /// Where the L1 table is: two layers of one file that share it show the same disk.
   let l1Offset: UInt64
-  private let l1Entries: UInt64
+  let l1Entries: UInt64
   private let geometry: Qcow2Geometry
+  private let hasDataFile: Bool
+  /// Whether all files are at hand that hold the guest's data.
+  private let isWhole: Bool
   private let streams: ClusterDecompressor
 
   /// Opens the active disk.
-  init(_ header: Qcow2Header, of source: any ByteSource) {
+  ///
+  /// - Parameter dataFile: the external data file, for an image that has one.
+  init(_ header: Qcow2Header, of source: any ByteSource, dataFile: (any ByteSource)? = nil) {
     self.init(
       header, of: source, l1Offset: header.l1TableOffset, l1Entries: UInt64(header.l1Size),
-      virtualSize: header.size / 512 * 512)
+      virtualSize: header.size / 512 * 512, dataFile: dataFile)
   }
 
   /// Opens a disk below another L1 table: a snapshot's.
   init(
-    _ header: Qcow2Header, of source: any ByteSource, l1Offset: UInt64, l1Entries: UInt64, virtualSize: UInt64
+    _ header: Qcow2Header, of source: any ByteSource, l1Offset: UInt64, l1Entries: UInt64, virtualSize: UInt64,
+    dataFile: (any ByteSource)? = nil
   ) {
     self.header = header
     self.source = source
+    data = dataFile ?? source
+    hasDataFile = header.incompatible.contains(.externalDataFile)
+    isWhole = !hasDataFile || dataFile != nil
     self.virtualSize = virtualSize
     self.l1Offset = l1Offset
     self.l1Entries = l1Entries
@@ -54,7 +64,12 @@ struct Qcow2Layer: ImageLayer {
     table + ((offset >> UInt64(geometry.clusterBits)) & UInt64(geometry.l2Entries - 1)) * UInt64(geometry.l2EntrySize)
   }
 
-  private func entry(in slice: Qcow2TableReader.Slice, at place: UInt64) throws(ImageError) -> Qcow2ClusterEntry {
+  /// - Parameters:
+  ///   - place: where the entry is in the file.
+  ///   - offset: a guest offset that it maps.
+  private func entry(
+    in slice: Qcow2TableReader.Slice, at place: UInt64, for offset: UInt64
+  ) throws(ImageError) -> Qcow2ClusterEntry {
     let index = slice.index(of: place)
     // The file may end inside a table: what lies behind its end is no table.
     guard index + geometry.l2EntrySize / 8 <= slice.words.count else {
@@ -62,11 +77,15 @@ struct Qcow2Layer: ImageLayer {
     }
     let entry: Qcow2ClusterEntry
     if geometry.extendedL2 {
-      entry = Qcow2ClusterEntry(word: slice.words[index], bitmap: slice.words[index + 1], geometry: geometry)
+      entry = Qcow2ClusterEntry(
+        word: slice.words[index], bitmap: slice.words[index + 1], geometry: geometry, hasDataFile: hasDataFile)
     } else {
-      entry = Qcow2ClusterEntry(word: slice.words[index], geometry: geometry)
+      entry = Qcow2ClusterEntry(word: slice.words[index], geometry: geometry, hasDataFile: hasDataFile)
     }
-    if let fault = entry.fault(version: header.version) { throw malformed("L2 table", fault, at: place) }
+    let start = offset & ~(geometry.clusterSize - 1)
+    if let fault = entry.fault(version: header.version, guestOffset: start) {
+      throw malformed("L2 table", fault, at: place)
+    }
     return entry
   }
 
@@ -89,7 +108,7 @@ struct Qcow2Layer: ImageLayer {
       var place = first
       var goesOn = true
       while place < sliceEnd, position < end, goesOn {
-        let piece = try piece(of: entry(in: slice, at: place), at: position, end: end)
+        let piece = try piece(of: entry(in: slice, at: place, for: position), at: position, end: end)
         goesOn = Self.extend(&run, by: piece)
         if goesOn { position += piece.length }
         if position & (geometry.clusterSize - 1) == 0 { place += UInt64(geometry.l2EntrySize) }
@@ -114,14 +133,14 @@ struct Qcow2Layer: ImageLayer {
       while last < 32, entry.subcluster(last) == kind { last += 1 }
       length = min(length, UInt64(last) * size - inside)
     }
-    let reserved = entry.hostOffset == 0 ? nil : entry.hostOffset + inside
+    let reserved = entry.hasHostCluster ? entry.hostOffset + inside : nil
     switch kind {
     case .unallocated: return LayerExtent(content: .unallocated, length: length, reservedPlace: reserved)
     case .zero: return LayerExtent(content: .zero, length: length, reservedPlace: reserved)
     case .compressed: return LayerExtent(content: .compressed, length: length)
     case .data:
       // The last cluster of a file may be cut short, by less than a cluster.
-      if let fileLength = source.length, entry.hostOffset >= fileLength {
+      if isWhole, let fileLength = data.length, entry.hostOffset >= fileLength {
         throw malformed("L2 table", "maps a cluster beyond the end of the file", at: entry.hostOffset)
       }
       return LayerExtent(content: .data(host: entry.hostOffset + inside), length: length)
@@ -151,7 +170,7 @@ struct Qcow2Layer: ImageLayer {
       let position = offset + UInt64(done)
       let inside = Int(position & (geometry.clusterSize - 1))
       let place = place(of: position, in: try l2Table(for: position))
-      let range = try entry(in: tables.slice(at: place, "L2 table"), at: place).compressedRange
+      let range = try entry(in: tables.slice(at: place, "L2 table"), at: place, for: position).compressedRange
       let stream = try source.read(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound))
       let count = min(Int(geometry.clusterSize) - inside, buffer.count - done)
       let target = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count])
@@ -168,10 +187,9 @@ struct Qcow2Layer: ImageLayer {
         path: source.name, feature: "reading the data of an encrypted image",
         remedy: "decrypt it with 'qemu-img convert --object secret,…'")
     }
-    if header.incompatible.contains(.externalDataFile) {
+    if !isWhole {
       throw .unsupported(
-        path: source.name, feature: "reading an image with an external data file",
-        remedy: "convert it with 'qemu-img convert' to one without")
+        path: source.name, feature: "reading an image without its external data file", remedy: "allow its data file")
     }
   }
 }

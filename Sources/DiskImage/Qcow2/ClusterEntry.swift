@@ -7,11 +7,14 @@ struct Qcow2ClusterEntry: Sendable, Equatable {
   /// The subcluster bitmap; 0 without extended L2 entries.
   let bitmap: UInt64
   let geometry: Qcow2Geometry
+  /// Whether guest data is in an external data file: ``hostOffset`` is a place there, and 0 can be one.
+  let hasDataFile: Bool
 
-  init(word: UInt64, bitmap: UInt64 = 0, geometry: Qcow2Geometry) {
+  init(word: UInt64, bitmap: UInt64 = 0, geometry: Qcow2Geometry, hasDataFile: Bool = false) {
     self.word = word
     self.bitmap = bitmap
     self.geometry = geometry
+    self.hasDataFile = hasDataFile
   }
 
   enum Kind: Sendable, Equatable {
@@ -31,7 +34,7 @@ struct Qcow2ClusterEntry: Sendable, Equatable {
     if isCompressed { return .compressed }
     if !geometry.extendedL2, word & Qcow2Entry.zero != 0 { return .zero }
     if geometry.extendedL2, bitmap == Qcow2Entry.allSubclustersZero { return .zero }
-    return hostOffset == 0 && (!geometry.extendedL2 || bitmap == 0) ? .unallocated : .data
+    return !hasHostCluster && (!geometry.extendedL2 || bitmap == 0) ? .unallocated : .data
   }
 
   var isCompressed: Bool { word & Qcow2Entry.compressed != 0 }
@@ -39,6 +42,14 @@ struct Qcow2ClusterEntry: Sendable, Equatable {
 
   /// The host cluster's offset, or 0. Means nothing in a compressed entry.
   var hostOffset: UInt64 { word & Qcow2Limit.hostOffsetMask }
+
+  /// Whether there is a host cluster, with data or kept for later. In a data file the first cluster is at offset 0, and
+  /// only the flag says so.
+  var hasHostCluster: Bool {
+    if hostOffset != 0 { return true }
+    let isZero = !geometry.extendedL2 && word & Qcow2Entry.zero != 0
+    return hasDataFile && isCopied && !isZero
+  }
 
   /// What one of an extended entry's 32 subclusters is.
   func subcluster(_ index: Int) -> Kind {
@@ -54,7 +65,7 @@ struct Qcow2ClusterEntry: Sendable, Equatable {
     return start..<(start & ~511) + (sectors + 1) * 512
   }
 
-  /// The host clusters that this entry counts as references to: none, one, or those that a stream touches.
+  /// The host clusters of the image that this entry counts as references to: none, one, or those that a stream touches.
   var hostClusters: Range<UInt64> {
     let shift = UInt64(geometry.clusterBits)
     if isCompressed {
@@ -62,21 +73,29 @@ struct Qcow2ClusterEntry: Sendable, Equatable {
       return range.lowerBound >> shift..<((range.upperBound - 1) >> shift) + 1
     }
     let cluster = hostOffset >> shift
-    return hostOffset == 0 ? cluster..<cluster : cluster..<cluster + 1
+    return hostOffset == 0 || hasDataFile ? cluster..<cluster : cluster..<cluster + 1
   }
 
-  /// Why the entry cannot be read, or nil. `version` is the image's.
-  func fault(version: UInt32) -> String? {
+  /// Why the entry cannot be read, or nil.
+  ///
+  /// - Parameters:
+  ///   - version: the image's.
+  ///   - guestOffset: where the cluster is in the disk: the place in a data file must be the same.
+  func fault(version: UInt32, guestOffset: UInt64? = nil) -> String? {
     if isCompressed {
+      if hasDataFile { return "a compressed cluster in an image with an external data file" }
       if geometry.extendedL2, bitmap != 0 { return "a compressed cluster with a subcluster bitmap" }
       return compressedRange.lowerBound > Qcow2Limit.hostOffsetMask | 0x1FF
         ? "a compressed cluster beyond the highest offset" : nil
     }
     if !geometry.extendedL2, word & Qcow2Entry.zero != 0, version < 3 { return "a zero cluster in a version 2 image" }
     if !geometry.isAligned(hostOffset) { return "a cluster inside another" }
+    if hasDataFile, hasHostCluster, let guestOffset, hostOffset != guestOffset {
+      return "a cluster that is at another place in the data file than in the disk"
+    }
     guard geometry.extendedL2 else { return nil }
     let allocated = UInt32(truncatingIfNeeded: bitmap)
     if allocated & UInt32(truncatingIfNeeded: bitmap >> 32) != 0 { return "a subcluster that is both data and zero" }
-    return hostOffset == 0 && allocated != 0 ? "subclusters of data without a cluster" : nil
+    return !hasHostCluster && allocated != 0 ? "subclusters of data without a cluster" : nil
   }
 }

@@ -38,6 +38,38 @@ struct RefcountBlock: Sendable {
     }
   }
 
+  /// Changes counts in a row, by `times` more or less.
+  ///
+  /// - Returns: the first that would go below zero or above `maximum`, and changes none from it on; nil when all could.
+  mutating func change(
+    _ entries: Range<Int>, by times: UInt64, isIncrease: Bool, maximum: UInt64, reachesOne: inout Bool
+  ) -> Int? {
+    if order == 4, times <= UInt64(UInt16.max) {
+      // What nearly all images have, without a detour.
+      let times = UInt16(times)
+      return bytes.withUnsafeMutableBytes { buffer in
+        for entry in entries {
+          let count = UInt16(bigEndian: buffer.loadUnaligned(fromByteOffset: entry * 2, as: UInt16.self))
+          let (changed, overflow) =
+            isIncrease ? count.addingReportingOverflow(times) : count.subtractingReportingOverflow(times)
+          if overflow { return entry }
+          if changed == 1 { reachesOne = true }
+          buffer.storeBytes(of: changed.bigEndian, toByteOffset: entry * 2, as: UInt16.self)
+        }
+        return nil
+      }
+    }
+    for entry in entries {
+      let count = self[entry]
+      let (changed, overflow) =
+        isIncrease ? count.addingReportingOverflow(times) : count.subtractingReportingOverflow(times)
+      if overflow || changed > maximum { return entry }
+      if changed == 1 { reachesOne = true }
+      self[entry] = changed
+    }
+    return nil
+  }
+
   /// Bytes that the first `count` counts take up.
   static func length(of count: Int, order: Int) -> Int { (count * (1 << order) + 7) / 8 }
 }

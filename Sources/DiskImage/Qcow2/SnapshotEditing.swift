@@ -11,8 +11,8 @@ extension Qcow2Transaction {
     for (offset, times) in Self.tables(of: l1[..<needed]) {
       var words = try mappedTable(at: offset) ?? []
       var isChanged = false
+      try forEachRun(words) { (clusters) throws(ImageError) in try add(times, to: clusters) }
       try forEachEntry(words) { (index, entry) throws(ImageError) in
-        try add(times, to: entry.hostClusters)
         guard entry.isCopied, !entry.isCompressed else { return }
         words[index] &= ~Qcow2Entry.copied
         isChanged = true

@@ -93,42 +93,56 @@ final class Qcow2Transaction {
   /// Sets how many references a cluster has in the next state.
   func setCount(of cluster: UInt64, to value: UInt64) throws(ImageError) {
     let index = Int(clamping: cluster / geometry.refcountsPerBlock)
-    if blocks[index] == nil {
-      blocks[index] =
-        try (isRebuilding ? nil : stored.block(index))
-        ?? RefcountBlock(
-          bytes: [UInt8](repeating: 0, count: Int(geometry.clusterSize)), order: geometry.refcountOrder)
-      unplaced.insert(index)
-    }
+    try openBlock(index)
     blocks[index]?[Int(cluster % geometry.refcountsPerBlock)] = value
+  }
+
+  /// Makes a block one of those that change.
+  private func openBlock(_ index: Int) throws(ImageError) {
+    guard blocks[index] == nil else { return }
+    blocks[index] =
+      try (isRebuilding ? nil : stored.block(index))
+      ?? RefcountBlock(bytes: [UInt8](repeating: 0, count: Int(geometry.clusterSize)), order: geometry.refcountOrder)
+    unplaced.insert(index)
   }
 
   /// Adds references to clusters.
   ///
   /// - Throws: ``ImageError/invalidRequest(path:what:reason:)`` when a count cannot go so high.
   func add(_ times: UInt64 = 1, to clusters: Range<UInt64>) throws(ImageError) {
-    for cluster in clusters {
-      let (count, overflow) = try count(of: cluster).addingReportingOverflow(times)
-      guard !overflow, count <= geometry.maximumRefcount else {
-        throw .invalidRequest(
-          path: storage.name, what: "another reference to cluster \(cluster)",
-          reason: "is more than refcounts of \(geometry.refcountBits) bits can say; convert the image to wider ones")
-      }
-      try setCount(of: cluster, to: count)
+    var reachesOne = false
+    if let cluster = try change(clusters, by: times, isIncrease: true, &reachesOne) {
+      throw .invalidRequest(
+        path: storage.name, what: "another reference to cluster \(cluster)",
+        reason: "is more than refcounts of \(geometry.refcountBits) bits can say; convert the image to wider ones")
     }
   }
 
   /// Takes references to clusters away.
   func remove(_ times: UInt64 = 1, from clusters: Range<UInt64>) throws(ImageError) {
-    for cluster in clusters {
-      let count = try count(of: cluster)
-      guard count >= times else {
-        throw .needsRepair(
-          path: storage.name, reason: "cluster \(cluster) is referenced more often than its refcount says")
-      }
-      try setCount(of: cluster, to: count - times)
-      if count - times == 1 { hasNewlyUnshared = true }
+    if let cluster = try change(clusters, by: times, isIncrease: false, &hasNewlyUnshared) {
+      throw .needsRepair(
+        path: storage.name, reason: "cluster \(cluster) is referenced more often than its refcount says")
     }
+  }
+
+  /// - Returns: the cluster whose count cannot be changed so.
+  private func change(
+    _ clusters: Range<UInt64>, by times: UInt64, isIncrease: Bool, _ reachesOne: inout Bool
+  ) throws(ImageError) -> UInt64? {
+    var first = clusters.lowerBound
+    while first < clusters.upperBound {
+      let index = Int(clamping: first / geometry.refcountsPerBlock)
+      let start = UInt64(index) * geometry.refcountsPerBlock
+      let end = min(clusters.upperBound, start + geometry.refcountsPerBlock)
+      try openBlock(index)
+      let failed = blocks[index]?.change(
+        Int(first - start)..<Int(end - start), by: times, isIncrease: isIncrease, maximum: geometry.maximumRefcount,
+        reachesOne: &reachesOne)
+      if let failed { return start + UInt64(failed) }
+      first = end
+    }
+    return nil
   }
 
   /// Clusters that hold a range of the file.

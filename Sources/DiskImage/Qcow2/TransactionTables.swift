@@ -49,6 +49,24 @@ extension Qcow2Transaction {
     }
   }
 
+  /// Calls `body` with the host clusters that a table refers to, those in a row together; twice with what is referred to
+  /// twice.
+  func forEachRun(
+    _ words: [UInt64], _ body: (Range<UInt64>) throws(ImageError) -> Void
+  ) throws(ImageError) {
+    var run: Range<UInt64> = 0..<0
+    try forEachEntry(words) { (_, entry) throws(ImageError) in
+      let clusters = entry.hostClusters
+      if clusters.lowerBound == run.upperBound {
+        run = run.lowerBound..<clusters.upperBound
+      } else if !clusters.isEmpty {
+        if !run.isEmpty { try body(run) }
+        run = clusters
+      }
+    }
+    if !run.isEmpty { try body(run) }
+  }
+
   /// Clusters of one table.
   func cluster(of table: UInt64) -> Range<UInt64> { clusters(at: table, bytes: geometry.clusterSize) }
 
@@ -62,9 +80,7 @@ extension Qcow2Transaction {
   /// Adds a reference to all that L1 entries lead to.
   func addTree(_ l1: some Sequence<UInt64>) throws(ImageError) {
     for (offset, times) in Self.tables(of: l1) {
-      try forEachEntry(mappedTable(at: offset) ?? []) { (_, entry) throws(ImageError) in
-        try add(times, to: entry.hostClusters)
-      }
+      try forEachRun(mappedTable(at: offset) ?? []) { (clusters) throws(ImageError) in try add(times, to: clusters) }
       try add(times, to: cluster(of: offset))
     }
   }
@@ -72,9 +88,7 @@ extension Qcow2Transaction {
   /// Takes a reference away from all that L1 entries lead to.
   func removeTree(_ l1: some Sequence<UInt64>) throws(ImageError) {
     for (offset, times) in Self.tables(of: l1) {
-      try forEachEntry(mappedTable(at: offset) ?? []) { (_, entry) throws(ImageError) in
-        try remove(times, from: entry.hostClusters)
-      }
+      try forEachRun(mappedTable(at: offset) ?? []) { (clusters) throws(ImageError) in try remove(times, from: clusters) }
       try remove(times, from: cluster(of: offset))
     }
   }

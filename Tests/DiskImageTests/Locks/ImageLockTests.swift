@@ -150,7 +150,9 @@ struct ImageLockTests {
     try run("qemu-img", "create", "-q", "-f", "raw", folder("a"), "1M")
     let guest = try Guest("file=\(folder("a")),format=raw,if=virtio,readonly=\(readOnly)")
     defer { guest.end() }
-    let error = #expect(throws: ImageError.self) { try ImageResize.resize(path: folder("a"), format: .raw, to: 2 << 20) }
+    let error = #expect(throws: ImageError.self) {
+      try ImageResize.resize(path: folder("a"), format: .raw, to: 2 << 20)
+    }
     guard case .locked(_, let holders)? = error, holders.map(\.pid) == [guest.pid] else {
       Issue.record("\(String(describing: error))")
       return

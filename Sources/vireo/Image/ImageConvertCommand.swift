@@ -1,0 +1,72 @@
+// vireo image convert: a disk as a new image of its own.
+
+import ArgumentParser
+import DiskImage
+import Report
+
+struct ImageConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Copies a disk into a new image: another format, compressed, flat.",
+    usage: "vireo image convert [options] <source> <destination>",
+    discussion: """
+      The new image holds all that a guest sees of the old one, over its whole backing chain, and stands on nothing. It \
+      appears whole or not at all; an existing file is never replaced. What is zero takes no room.
+
+        vireo image convert disk.raw disk.qcow2
+        vireo image convert --compress --compression-type zstd disk.qcow2 small.qcow2
+
+      Exit codes: 0 when the image was made, 1 otherwise.
+      """)
+
+  @Argument(help: ArgumentHelp("The image to read.", valueName: "source"), completion: .file())
+  var source: String
+
+  @Argument(help: ArgumentHelp("The image to make.", valueName: "destination"), completion: .file())
+  var destination: String
+
+  @OptionGroup var access: ImageAccessOptions
+  @OptionGroup var reading: ImageReadingOptions
+
+  @Option(
+    name: [.customShort("O"), .customLong("output-format")],
+    help: ArgumentHelp("The new image's format, where its name does not end in it.", valueName: "format"))
+  var outputFormat: ImageFormat?
+
+  @Option(help: ArgumentHelp("Reads an internal snapshot, by its name or id.", valueName: "snapshot"))
+  var snapshot: String?
+
+  @Flag(name: [.customShort("c"), .customLong("compress")], help: "Compresses the data; qcow2 only.")
+  var compress = false
+
+  @OptionGroup var layout: ImageLayoutOptions
+
+  @Option(
+    help: ArgumentHelp("Threads to use (default: what keeps all cores busy).", valueName: "number"))
+  var jobs: Int?
+
+  func validate() throws {
+    guard (1...64).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+  }
+
+  func run() throws {
+    let progress = ImageProgress("converting", destination)
+    let size = try reportingImageErrors { () throws(ImageError) in
+      defer { progress.end() }
+      var creation = ImageCreation(
+        format: try ImageNaming.format(of: destination, given: outputFormat, option: "--output-format"))
+      try layout.set(&creation, path: destination)
+      var conversion = ImageConversion(
+        .init(
+          path: source, format: try access.format(of: source), snapshot: snapshot.map(SnapshotSelector.either),
+          references: access.references(of: source, allowingDataFiles: reading.allowsDataFile),
+          sharing: reading.isShared), to: creation)
+      conversion.compressed = compress
+      if let jobs { conversion.jobs = jobs }
+      return try conversion.convert(to: destination) { (step) throws(ImageError) in
+        try progress.update(done: step.done, total: step.total)
+      }
+    }
+    try Output.result(ImageMessage.created(destination, size: size))
+  }
+}

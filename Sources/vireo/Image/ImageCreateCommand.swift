@@ -1,0 +1,75 @@
+// vireo image create: a new image, with or without something to stand on.
+
+import ArgumentParser
+import DiskImage
+import Report
+
+struct ImageCreateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create",
+    abstract: "Makes an empty image, or an overlay on another one.",
+    usage: "vireo image create [options] <image> [<size>]",
+    discussion: """
+      The image appears whole or not at all; an existing file is never replaced.
+
+        vireo image create disk.qcow2 20GiB
+        vireo image create overlay.qcow2 --backing base.qcow2
+        vireo image create disk.raw 10GiB --preallocation falloc
+
+      Exit codes: 0 when the image was made, 1 otherwise.
+      """)
+
+  @Argument(help: ArgumentHelp("The new image.", valueName: "image"), completion: .file())
+  var image: String
+
+  @Argument(
+    help: ArgumentHelp(
+      "The size of the disk, such as 20GiB. An overlay has its backing file's when none is given.", valueName: "size"),
+    transform: SizeArgument.parse)
+  var size: UInt64?
+
+  @Option(
+    name: [.customShort("f"), .customLong("image-format")],
+    help: ArgumentHelp("The image's format, where its name does not end in it.", valueName: "format"))
+  var imageFormat: ImageFormat?
+
+  @Option(
+    name: [.customShort("b"), .customLong("backing")],
+    help: ArgumentHelp(
+      "The image that an overlay stands on, as the overlay shall name it: a relative name is from the overlay's folder.",
+      valueName: "image"),
+    completion: .file())
+  var backing: String?
+
+  @Option(
+    name: [.customShort("F"), .customLong("backing-format")],
+    help: ArgumentHelp("The backing file's format, where its name does not end in it.", valueName: "format"))
+  var backingFormat: ImageFormat?
+
+  @Option(help: ArgumentHelp("What is set aside at once.", valueName: "mode"))
+  var preallocation: Preallocation = .off
+
+  @OptionGroup var layout: ImageLayoutOptions
+
+  func validate() throws {
+    guard backing != nil || backingFormat == nil else {
+      throw ValidationError("--backing-format says something about --backing, which is missing.")
+    }
+  }
+
+  func run() throws {
+    let made = try reportingImageErrors { () throws(ImageError) in
+      var creation = ImageCreation(
+        format: try ImageNaming.format(of: image, given: imageFormat), virtualSize: size)
+      if let backing {
+        creation.backing = .init(
+          name: backing,
+          format: try ImageNaming.format(of: backing, given: backingFormat, option: "--backing-format"))
+      }
+      try layout.set(&creation, path: image)
+      creation.preallocation = preallocation
+      return try creation.create(at: image)
+    }
+    try Output.result(ImageMessage.created(image, size: made))
+  }
+}

@@ -1,0 +1,75 @@
+// vireo image info: what an image says about itself.
+
+import ArgumentParser
+import DiskImage
+import Report
+
+struct ImageInfoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "info",
+    abstract: "Shows what images are: format, sizes, backing file, snapshots.",
+    usage: "vireo image info [options] <image> ...",
+    discussion: """
+      Takes no lock, so images that running guests use can be looked at, and opens no other file unless \
+      --backing-chain asks for it. Without a format the content decides, which here does no harm.
+
+      Exit codes: 0 when all images could be read, 1 otherwise.
+      """)
+
+  @Argument(help: ArgumentHelp("Images.", valueName: "image"), completion: .file())
+  var images: [String]
+
+  @OptionGroup var access: ImageAccessOptions
+
+  @Flag(name: .customLong("backing-chain"), help: "Shows the backing files too, down to the base.")
+  var backingChain = false
+
+  @Option(help: "The form of the result.")
+  var format: ReportFormat = .text
+
+  func run() throws {
+    var descriptions: [ImageDescription] = []
+    var failed = false
+    for path in images {
+      do throws(ImageError) {
+        descriptions += try describe(path)
+      } catch {
+        tell(error)
+        failed = true
+      }
+    }
+    switch format {
+    case .text: try Output.result(descriptions.map { $0.text() }.joined(separator: "\n"))
+    case .json:
+      // As qemu-img does: an object for one image, an array for a chain. Of one that cannot be read there is nothing.
+      let isOne = images.count == 1 && !backingChain
+      if !(isOne && failed) { try Output.result(ImageDescription.json(descriptions, asArray: !isOne)) }
+    }
+    if failed { throw ExitCode(1) }
+  }
+
+  private func describe(_ path: String) throws(ImageError) -> [ImageDescription] {
+    guard backingChain else { return [try description(of: ImageInfo.read(path: path, format: access.imageFormat))] }
+    // A data file is named, never opened.
+    let chain = try BackingChain.read(
+      path: path, format: access.imageFormat, references: access.references(of: path, allowingDataFiles: true))
+    var descriptions: [ImageDescription] = []
+    for image in chain.images { descriptions.append(try description(of: image)) }
+    return descriptions
+  }
+
+  private func description(of info: ImageInfo) throws(ImageError) -> ImageDescription {
+    var description = ImageDescription(info: info)
+    if let qcow2 = info.qcow2, qcow2.snapshotCount > 0 {
+      description.snapshots = try ImageSnapshots.list(path: info.path, sharing: true)
+    }
+    do throws(ImageError) {
+      description.encryption = try LUKSInfo.read(of: info)
+    } catch .malformed where info.format == .raw {
+      // The beginnings of a header on a raw disk: a guest may write what it likes.
+    }
+    // A file system without locks cannot say; that is no reason not to describe the image.
+    description.isInUse = (try? ImageLock.isInUseByWriter(path: info.path)) ?? false
+    return description
+  }
+}

@@ -1,0 +1,164 @@
+// vireo image snapshot: the internal snapshots of a qcow2 image that no guest uses.
+
+import ArgumentParser
+import DiskImage
+import Report
+
+struct ImageSnapshotCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "Lists, takes, reverts to, renames and deletes internal snapshots.",
+    discussion: """
+      A snapshot is meant by its name or its id; a word that fits two of them is refused, and --id or --name says which.
+
+        vireo image snapshot create disk.qcow2 pristine
+        vireo image snapshot apply disk.qcow2 pristine
+
+      Exit codes: 0 when it was done, 1 otherwise.
+      """,
+    subcommands: [List.self, Create.self, Apply.self, Rename.self, Delete.self])
+
+  func run() throws { throw subcommandMissing(Self.self, "vireo image snapshot") }
+
+  /// The image that a subcommand is about.
+  struct Target: ParsableArguments {
+    @Argument(help: ArgumentHelp("The image.", valueName: "image"), completion: .file())
+    var image: String
+
+    @Option(
+      name: [.customShort("f"), .customLong("image-format")],
+      help: ArgumentHelp("The image's format, where its name does not end in it.", valueName: "format"))
+    var imageFormat: ImageFormat?
+
+    /// Does something to the snapshots of the image; what fails is told.
+    func perform<Result>(_ work: (String) throws(ImageError) -> Result) throws(ExitCode) -> Result {
+      try reportingImageErrors { () throws(ImageError) in
+        guard try ImageNaming.format(of: image, given: imageFormat) == .qcow2 else {
+          throw .invalidRequest(
+            path: image, what: "a raw image", reason: "has no internal snapshots; convert it to qcow2")
+        }
+        return try work(image)
+      }
+    }
+  }
+
+  /// Which snapshot.
+  struct Selection: ParsableArguments {
+    @Argument(help: ArgumentHelp("The snapshot's name or id.", valueName: "snapshot"))
+    var word: String?
+
+    @Option(help: ArgumentHelp("The snapshot with this id.", valueName: "id"))
+    var id: String?
+
+    @Option(help: ArgumentHelp("The snapshot with this name.", valueName: "name"))
+    var name: String?
+
+    func validate() throws {
+      guard [word, id, name].compactMap({ $0 }).count == 1 else {
+        throw ValidationError("Say which snapshot: its name or id, or --id, or --name.")
+      }
+    }
+
+    var selector: SnapshotSelector {
+      if let id { return .id(id) }
+      if let name { return .name(name) }
+      return .either(word ?? "")
+    }
+
+    /// The snapshot in the words of the command line.
+    var shown: String { id ?? name ?? word ?? "" }
+  }
+
+  struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists the snapshots of an image.",
+      usage: "vireo image snapshot list [options] <image>",
+      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+
+    @OptionGroup var target: Target
+
+    @Flag(name: [.customShort("U"), .customLong("force-share")], help: "Looks at an image that is in use.")
+    var isShared = false
+
+    @Option(help: "The form of the result.")
+    var format: ReportFormat = .text
+
+    func run() throws {
+      let snapshots = try target.perform { (image) throws(ImageError) in
+        try ImageSnapshots.list(path: image, sharing: isShared)
+      }
+      try Output.result(format == .json ? ImageSnapshot.json(snapshots) : ImageSnapshot.table(snapshots))
+    }
+  }
+
+  struct Create: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Takes a snapshot of the disk as it is.",
+      usage: "vireo image snapshot create [options] <image> <name>",
+      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+
+    @OptionGroup var target: Target
+
+    @Argument(help: ArgumentHelp("The snapshot's name.", valueName: "name"))
+    var name: String
+
+    func run() throws {
+      try target.perform { (image) throws(ImageError) in _ = try ImageSnapshots.create(named: name, path: image) }
+      try Output.result(ImageMessage.snapshot(target.image, name, "taken"))
+    }
+  }
+
+  struct Apply: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Makes the disk what it was when a snapshot was taken.",
+      usage: "vireo image snapshot apply [options] <image> <snapshot>",
+      discussion: """
+        What the disk holds now is lost, unless another snapshot has it.
+
+        Exit codes: 0 when it was done, 1 otherwise.
+        """)
+
+    @OptionGroup var target: Target
+    @OptionGroup var selection: Selection
+
+    func run() throws {
+      try target.perform { (image) throws(ImageError) in try ImageSnapshots.apply(selection.selector, path: image) }
+      try Output.result(ImageMessage.snapshot(target.image, selection.shown, "applied"))
+    }
+  }
+
+  struct Rename: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Gives a snapshot another name.",
+      usage: "vireo image snapshot rename [options] <image> <snapshot> --to <name>",
+      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+
+    @OptionGroup var target: Target
+    @OptionGroup var selection: Selection
+
+    @Option(help: ArgumentHelp("The new name.", valueName: "name"))
+    var to: String
+
+    func run() throws {
+      try target.perform { (image) throws(ImageError) in
+        try ImageSnapshots.rename(selection.selector, to: to, path: image)
+      }
+      try Output.result(ImageMessage.snapshot(target.image, selection.shown, "is '\(to)' now"))
+    }
+  }
+
+  struct Delete: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Deletes a snapshot; the disk stays as it is.",
+      usage: "vireo image snapshot delete [options] <image> <snapshot>",
+      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+
+    @OptionGroup var target: Target
+    @OptionGroup var selection: Selection
+
+    func run() throws {
+      try target.perform { (image) throws(ImageError) in try ImageSnapshots.delete(selection.selector, path: image) }
+      try Output.result(ImageMessage.snapshot(target.image, selection.shown, "deleted"))
+    }
+  }
+}
