@@ -11,7 +11,7 @@ struct RandomOperationsTests {
   private static let environment = ProcessInfo.processInfo.environment
   static let seeds: [UInt64] = {
     let first = environment["VIREO_RANDOM_FIRST"].flatMap(UInt64.init) ?? 1
-    let count = environment["VIREO_RANDOM_SEQUENCES"].flatMap(UInt64.init) ?? 24
+    let count = environment["VIREO_RANDOM_SEQUENCES"].flatMap(UInt64.init) ?? 14
     return Array(first..<first + count)
   }()
 

@@ -88,6 +88,34 @@ struct SnapshotExchangeTests {
     try expectClean(path)
   }
 
+  @Test("an encrypted image's snapshots need no key")
+  func encrypted() throws {
+    let folder = try Folder()
+    let image = folder("image")
+    try makeEncrypted(image, ["-f", "qcow2", "-o"], "encrypt.format=luks,encrypt.key-secret=s", "encrypt.")
+    func guest(_ commands: String...) throws {
+      let options = "driver=qcow2,file.filename=\(image),encrypt.key-secret=s"
+      let arguments = ["qemu-io", "--object", "secret,id=s,data=secret", "--image-opts", options]
+      let said = try run(arguments + commands.flatMap { ["-c", $0] }).output
+      #expect(!said.contains("failed"), "\(said)")
+    }
+    try guest("write -P 1 0 1M")
+    try ImageSnapshots.create(named: "one", path: image)
+    try guest("write -P 2 0 512k")
+    try ImageSnapshots.create(named: "two", path: image)
+    try guest("write -P 3 256k 512k")
+    try expectClean(image)
+    try ImageSnapshots.apply(.name("one"), path: image)
+    try guest("read -P 1 0 1M", "write -P 4 0 1M")
+    try ImageSnapshots.apply(.name("two"), path: image)
+    try guest("read -P 2 0 512k", "read -P 1 512k 512k")
+    try ImageSnapshots.delete(.name("one"), path: image)
+    try ImageResize.resize(path: image, format: .qcow2, to: 2 << 20)
+    try guest("read -P 2 0 512k", "read -P 1 512k 512k", "read -P 0 1M 1M")
+    try expectClean(image)
+    #expect(try CheckNumbers(ImageCheck.check(path: image)) == CheckNumbers(judging: image))
+  }
+
   @Test("a machine's saved state is loaded after our operations")
   func savedState() throws {
     let folder = try BuiltImages.copy(of: try #require(cutImages.first { $0.name == "VM state" }))

@@ -303,9 +303,12 @@ final class Qcow2References {
           continue
         }
         end = table.offset + table.length
-        for entry in try words(table.offset..<end) ?? [] {
-          let place = entry & Qcow2Limit.hostOffsetMask
-          if place != 0 { refer(to: place, bytes: geometry.clusterSize, as: .other, "a bitmap's data") }
+        // A table may claim a gigabyte.
+        for start in stride(from: table.offset, to: end, by: Int(Self.pieceBytes)) {
+          for entry in try words(start..<min(end, start + Self.pieceBytes)) ?? [] {
+            let place = entry & Qcow2Limit.hostOffsetMask
+            if place != 0 { refer(to: place, bytes: geometry.clusterSize, as: .other, "a bitmap's data") }
+          }
         }
       }
     } catch .malformed(_, let field, let reason, _) {
