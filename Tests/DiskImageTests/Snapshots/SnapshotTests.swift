@@ -235,6 +235,20 @@ struct SnapshotTests {
     try ImageSnapshots.delete(.name("one"), path: image)
   }
 
+  @Test("what nobody knows stays in the header, except features that say so", arguments: changesByPath)
+  func unknownKept(change: ChangeByPath) throws {
+    let name = "unknown extensions, fields and features"
+    let folder = try BuiltImages.copy(of: try #require(cutImages.first { $0.name == name }))
+    let image = folder("image")
+    let before = try Qcow2Header(from: LocalFile(path: image))
+    #expect(before.autoclear.rawValue != 0 && before.compatible.rawValue != 0)
+    try change.run(image)
+    let after = try Qcow2Header(from: LocalFile(path: image))
+    #expect(after.autoclear.rawValue == 0)
+    #expect(after.compatible == before.compatible && after.unknownFields == before.unknownFields)
+    #expect(after.extensions == before.extensions)
+  }
+
   @Test("reverting an image with dirty bitmaps is refused; they live through everything else")
   func bitmaps() throws {
     let folder = try BuiltImages.copy(of: try #require(cutImages.first { $0.name == "dirty bitmaps" }))
