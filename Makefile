@@ -1,6 +1,6 @@
 # Everything that is done often. Each target works in a fresh clone of a Debian 12 machine with Swift 6.3.
 
-.PHONY: demo test build release format lint docs bench deps test-deps clean
+.PHONY: demo test build release format lint docs bench fuzz deps test-deps clean
 .DEFAULT_GOAL := build
 
 # Runs the main job on an embedded libvirt of its own: no daemon, no change to the host.
@@ -37,7 +37,13 @@ docs: build
 
 # Measures against virsh, qemu-img and a plain C program, as ratios in one run.
 bench: test-deps release
+	swift build -c release --product image-operations
 	Benchmarks/run .build/release/vireo
+	Benchmarks/images .build/release/vireo .build/release/image-operations
+
+# Feeds the image engine what nobody would: libFuzzer, without end unless told otherwise.
+fuzz: test-deps
+	Fuzz/run
 
 clean:
 	rm -rf .build

@@ -15,7 +15,8 @@ struct RandomOperationsTests {
     return Array(first..<first + count)
   }()
 
-  @Test("after every step QEMU finds a sound image, and the disk and its snapshots are what they must be", arguments: seeds)
+  @Test(
+    "after every step QEMU finds a sound image, and the disk and its snapshots are what they must be", arguments: seeds)
   func histories(seed: UInt64) throws {
     var history = try History(seed: seed)
     do {
@@ -111,7 +112,8 @@ private struct History {
   private mutating func random(in size: Int) -> Range<Int> {
     let sectors = size / 512
     let start = Int.random(in: 0..<sectors, using: &generator)
-    let length = Int.random(in: 1...max(1, sectors / [1, 3, 10, 40].randomElement(using: &generator)!), using: &generator)
+    let length = Int.random(
+      in: 1...max(1, sectors / [1, 3, 10, 40].randomElement(using: &generator)!), using: &generator)
     return start * 512..<min(sectors, start + length) * 512
   }
 
@@ -295,7 +297,9 @@ private struct History {
     guard now.disk.isSame(as: disk) else { throw ToolFailure(text: "we read another disk") }
     guard now.snapshots.count == snapshots.count else { throw ToolFailure(text: "\(now.snapshots.keys)") }
     for (name, content) in snapshots {
-      guard now.snapshots[name]?.isSame(as: content) == true else { throw ToolFailure(text: "snapshot \(name) differs") }
+      guard now.snapshots[name]?.isSame(as: content) == true else {
+        throw ToolFailure(text: "snapshot \(name) differs")
+      }
     }
     let info = try qemuInfo(image)
     guard info["virtual-size"] as? Int == disk.count,

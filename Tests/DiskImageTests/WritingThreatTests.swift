@@ -149,7 +149,9 @@ struct WritingThreatTests {
     let folder = try Folder()
     let image = try Self.make(folder)
     let sound = try bytes(of: image)
-    let places = try [ImageBytes(path: image)].flatMap { [$0.l1Place(0), $0.l1Place(1), $0.l2Place(3), $0.l2Place(20)] }
+    let places = try [ImageBytes(path: image)].flatMap {
+      [$0.l1Place(0), $0.l1Place(1), $0.l2Place(3), $0.l2Place(20)]
+    }
     for place in places {
       try ImageBytes.edit(image) { $0[word: place] ^= Qcow2Entry.copied }
       try Self.expectRefused(image, "\(place)")
@@ -175,7 +177,8 @@ struct WritingThreatTests {
   /// Far above what it takes when a table is looked at once, far below what it takes when each use of it is.
   private static let limit = 60.0
 
-  @Test("14: one L2 table that a quarter of a million L1 entries name, in counts of 32 and 64 bits", arguments: [32, 64])
+  @Test(
+    "14: one L2 table that a quarter of a million L1 entries name, in counts of 32 and 64 bits", arguments: [32, 64])
   func fanOut(bits: Int) throws {
     let folder = try Folder()
     let image = folder("image")
@@ -190,7 +193,8 @@ struct WritingThreatTests {
         image[word: image.l2Place(cluster)] &= ~Qcow2Entry.copied
       }
       let words = [UInt8](bigEndianTable: repeatElement(table, count: Int(entries)))
-      image.bytes.replaceSubrange(Int(image.header.l1TableOffset)..<Int(image.header.l1TableOffset) + words.count, with: words)
+      image.bytes.replaceSubrange(
+        Int(image.header.l1TableOffset)..<Int(image.header.l1TableOffset) + words.count, with: words)
     }
     let cost = try Self.cost {
       let result = try ImageCheck.check(path: image)
@@ -238,9 +242,13 @@ struct WritingThreatTests {
       let result = try ImageCheck.check(path: image)
       #expect(result.corruptions == 0 && result.leaks == 0)
       try ImageSnapshots.create(named: "last", path: image)
-      guard case .invalidRequest? = #expect(throws: ImageError.self, performing: {
-        try ImageSnapshots.create(named: "too many", path: image)
-      }) else { throw ToolFailure(text: "not refused") }
+      guard
+        case .invalidRequest? = #expect(
+          throws: ImageError.self,
+          performing: {
+            try ImageSnapshots.create(named: "too many", path: image)
+          })
+      else { throw ToolFailure(text: "not refused") }
       try ImageSnapshots.delete(.name("s7"), path: image)
       try ImageSnapshots.apply(.name("s8"), path: image)
     }
@@ -267,7 +275,8 @@ struct WritingThreatTests {
         all.snapshots.append(one)
       }
       let bytes = all.bytes
-      image.bytes.replaceSubrange(Int(image.header.snapshotsOffset)..<Int(image.header.snapshotsOffset) + bytes.count, with: bytes)
+      image.bytes.replaceSubrange(
+        Int(image.header.snapshotsOffset)..<Int(image.header.snapshotsOffset) + bytes.count, with: bytes)
       image.bytes.put(UInt32(500), at: 60)
     }
     let cost = try Self.cost {

@@ -88,7 +88,8 @@ extension Qcow2Transaction {
   /// Takes a reference away from all that L1 entries lead to.
   func removeTree(_ l1: some Sequence<UInt64>) throws(ImageError) {
     for (offset, times) in Self.tables(of: l1) {
-      try forEachRun(mappedTable(at: offset) ?? []) { (clusters) throws(ImageError) in try remove(times, from: clusters) }
+      try forEachRun(mappedTable(at: offset) ?? []) { (clusters) throws(ImageError) in try remove(times, from: clusters)
+      }
       try remove(times, from: cluster(of: offset))
     }
   }

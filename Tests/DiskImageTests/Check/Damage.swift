@@ -32,7 +32,8 @@ struct Damage: CustomTestStringConvertible, Sendable {
   /// With compression the clusters from 128 on are compressed.
   func build(_ folder: Folder) throws {
     try makeQcow2(folder("image"), "4M", options)
-    try qemuIO(folder("image"), "write -P 1 0 128k", "write -P 2 256k 16k", "write -z 256k 16k", "write -P 3 384k 16k",
+    try qemuIO(
+      folder("image"), "write -P 1 0 128k", "write -P 2 256k 16k", "write -z 256k 16k", "write -P 3 384k 16k",
       "write -P 8 3M 16k")
     if isCompressed {
       try qemuIO(folder("image"), "write -c -P 5 512k 64k", "write -c -P 6 576k 64k", "write -c -P 7 640k 64k")
@@ -52,8 +53,9 @@ private let refcountDamages: [Damage] = [
     let end = image.clusterCount
     for cluster in end..<end + 5 { try image.setRefcount(cluster, 1) }
   },
-  Damage(name: "leaked clusters in 512-byte clusters, counts of 64 bits", options: ["cluster_size=512", "refcount_bits=64"])
-  { image in
+  Damage(
+    name: "leaked clusters in 512-byte clusters, counts of 64 bits", options: ["cluster_size=512", "refcount_bits=64"]
+  ) { image in
     // Where the blocks that are there go on.
     let end = image.clusterCount
     for cluster in end..<(end / 64 + 1) * 64 { try image.setRefcount(cluster, 7) }
@@ -129,7 +131,8 @@ private let entryDamages: [Damage] = [
   Damage(name: "an L2 entry with a wrong flag", hasSnapshot: true) { image in
     image[word: image.l2Place(20)] |= Qcow2Entry.copied
   },
-  Damage(name: "an L2 entry with reserved bits", repair: .partial) { image in image[word: image.l2Place(3)] |= 1 << 58 },
+  Damage(name: "an L2 entry with reserved bits", repair: .partial) { image in image[word: image.l2Place(3)] |= 1 << 58
+  },
   Damage(name: "data inside a cluster", repair: .partial) { image in image[word: image.l2Place(3)] += 512 },
   Damage(name: "data beyond the file", repair: .partial) { image in
     image[word: image.l2Place(3)] = Qcow2Entry.copied | 1 << 40
@@ -137,7 +140,9 @@ private let entryDamages: [Damage] = [
   Damage(name: "two guest clusters in one place") { image in
     image[word: image.l2Place(4)] = image[word: image.l2Place(3)]
   },
-  Damage(name: "more references than a count can say", options: ["cluster_size=4k", "refcount_bits=1"], repair: .refused) {
+  Damage(
+    name: "more references than a count can say", options: ["cluster_size=4k", "refcount_bits=1"], repair: .refused
+  ) {
     image in image[word: image.l2Place(4)] = image[word: image.l2Place(3)]
   },
   Damage(name: "compressed data with the flag of unshared clusters", repair: .partial, isCompressed: true) { image in
@@ -151,7 +156,8 @@ private let entryDamages: [Damage] = [
     try image.setRefcount(entry.hostClusters.lowerBound, 1)
   },
   Damage(
-    name: "subclusters that are data and zeros at once", options: ["cluster_size=16k", "extended_l2=on"], repair: .partial
+    name: "subclusters that are data and zeros at once", options: ["cluster_size=16k", "extended_l2=on"],
+    repair: .partial
   ) { image in
     image[word: image.l2Place(1) + 8] = 0x0000_0001_0000_0001
   },

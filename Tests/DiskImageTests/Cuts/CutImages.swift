@@ -34,12 +34,14 @@ struct CutImage: CustomTestStringConvertible, Sendable {
       base: base == nil ? nil : ("base", "qcow2"))
     let part = size / 8 / 512 * 512
     // Not all of it: what is not there is a kind of its own.
-    try strokes(folder, "write -P 0x11 0 \(3 * part)", "write -P 0x12 \(5 * part) \(part)", "write -z \(4 * part) \(part)")
+    try strokes(
+      folder, "write -P 0x11 0 \(3 * part)", "write -P 0x12 \(5 * part) \(part)", "write -z \(4 * part) \(part)")
     if hasSnapshots { try run("qemu-img", "snapshot", "-c", "one", folder("image")) }
     try middle(folder)
     try strokes(folder, "write -P 0x21 \(part) \(part)", "discard \(5 * part) \(part)")
     if hasSnapshots { try run("qemu-img", "snapshot", "-c", "two", folder("image")) }
-    try strokes(folder, "write -P 0x31 \(2 * part) 512", "write -P 0x32 \(6 * part + 512) \(part)", "write -z 0 \(part)")
+    try strokes(
+      folder, "write -P 0x31 \(2 * part) 512", "write -P 0x32 \(6 * part + 512) \(part)", "write -z 0 \(part)")
     try finish(folder)
   }
 
@@ -63,7 +65,8 @@ let cutImages: [CutImage] = [
     base: fullBase),
   CutImage(name: "an overlay", size: 256 << 10, cluster: 4096, base: fullBase),
   CutImage(name: "compressed, zlib", size: 256 << 10, cluster: 4096, middle: compress),
-  CutImage(name: "compressed, zstd", size: 256 << 10, cluster: 8192, options: ["compression_type=zstd"], middle: compress),
+  CutImage(
+    name: "compressed, zstd", size: 256 << 10, cluster: 8192, options: ["compression_type=zstd"], middle: compress),
   CutImage(name: "VM state", size: 256 << 10, cluster: 4096, middle: saveVM),
   CutImage(name: "many snapshots", size: 64 << 10, cluster: 512, middle: takeMany),
   CutImage(name: "dirty bitmaps", size: 256 << 10, cluster: 4096, middle: addBitmaps),

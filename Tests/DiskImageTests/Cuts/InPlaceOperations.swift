@@ -29,7 +29,8 @@ let inPlaceOperations = snapshotOperations + repairs + resizes + rebases + commi
 private let telling: Set<String> = ["clusters of 512 bytes", "an overlay", "subclusters", "VM state"]
 
 private let snapshotOperations: [InPlaceOperation] = [
-  InPlaceOperation(name: "snapshot create", suits: { $0.hasSnapshots && !$0.options.contains("refcount_bits=2") }) { folder, journal in
+  InPlaceOperation(name: "snapshot create", suits: { $0.hasSnapshots && !$0.options.contains("refcount_bits=2") }) {
+    folder, journal in
     try Qcow2Change.run(image(folder, journal)) { (change) throws(ImageError) in
       _ = try change.takeSnapshot(
         Qcow2Snapshot(
@@ -39,7 +40,8 @@ private let snapshotOperations: [InPlaceOperation] = [
   } change: { files in
     files["image"]!.snapshots["new"] = files["image"]!.disk
   },
-  InPlaceOperation(name: "snapshot apply", suits: { $0.hasSnapshots && $0.name != "dirty bitmaps" }) { folder, journal in
+  InPlaceOperation(name: "snapshot apply", suits: { $0.hasSnapshots && $0.name != "dirty bitmaps" }) {
+    folder, journal in
     try apply("one", folder, journal)
   } change: { files in
     files["image"]!.disk = files["image"]!.snapshots["one"]!

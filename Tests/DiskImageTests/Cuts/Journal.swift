@@ -118,7 +118,9 @@ extension [UInt8] {
   func isSame(as other: [UInt8]) -> Bool {
     guard count == other.count else { return false }
     return count == 0
-      || withUnsafeBytes { one in other.withUnsafeBytes { two in memcmp(one.baseAddress!, two.baseAddress!, count) == 0 } }
+      || withUnsafeBytes { one in
+        other.withUnsafeBytes { two in memcmp(one.baseAddress!, two.baseAddress!, count) == 0 }
+      }
   }
 }
 

@@ -29,7 +29,8 @@ struct SnapshotTests {
   @Test(
     "a name has 1 to 255 bytes that can be shown",
     arguments: [
-      "", String(repeating: "n", count: 256), String(repeating: "ä", count: 128), "a\nb", "a\u{7}b", "a\u{202E}b", "a\u{0}b",
+      "", String(repeating: "n", count: 256), String(repeating: "ä", count: 128), "a\nb", "a\u{7}b", "a\u{202E}b",
+      "a\u{0}b",
     ])
   func badNames(name: String) throws {
     let folder = try Folder()
@@ -45,7 +46,8 @@ struct SnapshotTests {
     #expect(try bytes(of: image).isSame(as: before))
   }
 
-  @Test("a name may be anything else", arguments: ["1a", " ", "--", "ä", "日本", "a/b", String(repeating: "n", count: 255)])
+  @Test(
+    "a name may be anything else", arguments: ["1a", " ", "--", "ä", "日本", "a/b", String(repeating: "n", count: 255)])
   func goodNames(name: String) throws {
     let folder = try Folder()
     let image = try Self.make(folder)
@@ -152,7 +154,8 @@ struct SnapshotTests {
   private static func ours(_ image: String) throws -> [Listed] {
     try ImageSnapshots.list(path: image).map {
       Listed(
-        id: $0.id.description, name: $0.name.description, vmState: $0.vmStateSize, taken: $0.taken, clock: $0.guestClock)
+        id: $0.id.description, name: $0.name.description, vmState: $0.vmStateSize, taken: $0.taken, clock: $0.guestClock
+      )
     }
   }
 

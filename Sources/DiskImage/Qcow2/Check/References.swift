@@ -58,18 +58,16 @@ final class Qcow2References {
 
   /// Enters references to all clusters of a range of the file.
   ///
-  /// - Parameter consequence: what it means when the range is not in the file.
   /// - Returns: whether the range lies in the file; what reaches a whole cluster or more beyond its end is damage and is
   ///   not counted.
   @discardableResult
   private func refer(
-    to offset: UInt64, bytes: UInt64, times: UInt64 = 1, as kind: ClusterKind,
-    outside consequence: CheckFindings.Consequence = .stays, _ what: @autoclosure () -> String
+    to offset: UInt64, bytes: UInt64, times: UInt64 = 1, as kind: ClusterKind, _ what: @autoclosure () -> String
   ) -> Bool {
     guard bytes > 0 else { return true }
     let (end, overflow) = offset.addingReportingOverflow(bytes)
     guard !overflow, end < fileLength + geometry.clusterSize else {
-      findings.corruption("\(what()) at \(offset) lies beyond the end of the file", consequence)
+      findings.corruption("\(what()) at \(offset) lies beyond the end of the file")
       return false
     }
     for cluster in offset >> shift...(end - 1) >> shift where !tally.isOverflown {
@@ -126,7 +124,8 @@ final class Qcow2References {
     for snapshot in snapshots.snapshots where snapshot.l1Size > 0 {
       let entries = UInt64(snapshot.l1Size)
       guard entries <= Qcow2Limit.l1Entries, geometry.isAligned(snapshot.l1TableOffset) else {
-        findings.corruption("the L1 table of snapshot '\(snapshot.name)' is too long or begins inside a cluster", .hidesReferences)
+        findings.corruption(
+          "the L1 table of snapshot '\(snapshot.name)' is too long or begins inside a cluster", .hidesReferences)
         continue
       }
       if geometry.l1Needed(for: snapshot.size(in: header)) > entries {
@@ -141,9 +140,11 @@ final class Qcow2References {
         findings.corruption("the L1 table at \(place.offset) overlaps another one", .hidesReferences)
         continue
       }
-      let isInFile = refer(
-        to: place.offset, bytes: place.entries * 8, times: uses.all, as: .l1Table, outside: .hidesReferences, "the L1 table")
-      guard isInFile else { continue }
+      guard place.offset <= fileLength, place.entries * 8 <= fileLength - place.offset else {
+        findings.corruption("the L1 table at \(place.offset) lies beyond the end of the file", .hidesReferences)
+        continue
+      }
+      refer(to: place.offset, bytes: place.entries * 8, times: uses.all, as: .l1Table, "the L1 table")
       end = place.offset + place.entries * 8
       try readL1(place, uses)
     }
@@ -181,9 +182,12 @@ final class Qcow2References {
       return
     }
     if uses.active > 0 { checkCopied(entry & Qcow2Entry.copied != 0, table, "the L1 entry at \(place)") }
-    let isInFile = refer(
-      to: table, bytes: geometry.clusterSize, times: uses.all, as: .l2Table, outside: .hidesReferences, "the L2 table")
-    guard isInFile else { return }
+    // QEMU takes what is missing for zeros. A later byte behind the end would become part of the table.
+    guard table <= fileLength, geometry.clusterSize <= fileLength - table else {
+      findings.corruption("the L2 table at \(table) lies beyond the end of the file", .hidesReferences)
+      return
+    }
+    refer(to: table, bytes: geometry.clusterSize, times: uses.all, as: .l2Table, "the L2 table")
     let (sum, overflow) = l2Tables[table, default: Uses()].all.addingReportingOverflow(uses.all)
     l2Tables[table, default: Uses()].all = overflow ? .max : sum
     l2Tables[table, default: Uses()].active += uses.active
