@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Random histories")
 struct RandomOperationsTests {
-  /// `VIREO_RANDOM_SEQUENCES` runs more than a few, `VIREO_RANDOM_FIRST` other ones.
+  /// `VIREO_RANDOM_SEQUENCES` runs more than one of each kind, `VIREO_RANDOM_FIRST` other ones, `VIREO_RANDOM_STEPS`
+  /// longer ones.
   private static let environment = ProcessInfo.processInfo.environment
   static let seeds: [UInt64] = {
     let first = environment["VIREO_RANDOM_FIRST"].flatMap(UInt64.init) ?? 1
@@ -15,12 +16,14 @@ struct RandomOperationsTests {
     return Array(first..<first + count)
   }()
 
+  private static let steps = environment["VIREO_RANDOM_STEPS"].flatMap(Int.init) ?? 14
+
   @Test(
     "after every step QEMU finds a sound image, and the disk and its snapshots are what they must be", arguments: seeds)
   func histories(seed: UInt64) throws {
     var history = try History(seed: seed)
     do {
-      for _ in 0..<14 {
+      for _ in 0..<Self.steps {
         try history.step()
         try history.verify()
       }
