@@ -19,6 +19,8 @@ struct CutImage: CustomTestStringConvertible, Sendable {
   var hasSnapshots = true
   /// Makes what the image stands on.
   var base: (@Sendable (Folder) throws -> Void)?
+  /// What comes first of all.
+  var first: @Sendable (Folder) throws -> Void = { _ in }
   /// What comes between the first and the second snapshot.
   var middle: @Sendable (Folder) throws -> Void = { _ in }
   /// What is done to the finished file.
@@ -32,6 +34,7 @@ struct CutImage: CustomTestStringConvertible, Sendable {
     try makeQcow2(
       folder("image"), "\(size)", ["cluster_size=\(cluster)"] + options,
       base: base == nil ? nil : ("base", "qcow2"))
+    try first(folder)
     let part = size / 8 / 512 * 512
     // Not all of it: what is not there is a kind of its own.
     try strokes(
@@ -49,7 +52,7 @@ struct CutImage: CustomTestStringConvertible, Sendable {
 }
 
 let cutImages: [CutImage] = [
-  CutImage(name: "plain", size: 8 << 20, stride: 2, finish: leaveGaps),
+  CutImage(name: "plain", size: 8 << 20, stride: 2, first: fillGap, finish: leaveGap),
   CutImage(name: "version 2", size: 128 << 10, cluster: 4096, options: ["compat=0.10"]),
   CutImage(name: "clusters of 512 bytes", size: 96 << 10, cluster: 512),
   CutImage(name: "clusters of 512 bytes, version 2", size: 64 << 10, cluster: 512, options: ["compat=0.10"]),
@@ -76,13 +79,15 @@ let cutImages: [CutImage] = [
   CutImage(name: "leaks that are there already", size: 256 << 10, cluster: 4096, finish: leakSome),
 ]
 
-/// Leaves free clusters behind, so that the next tables do not lie at the file's end and it can become shorter.
-@Sendable private func leaveGaps(_ folder: Folder) throws {
-  for name in ["zwei", "two"] {
-    let last = try ImageSnapshots.list(path: folder("image")).count - 1
-    let id = try ImageSnapshots.list(path: folder("image"))[last].id.description
-    try ImageSnapshots.rename(.id(id), to: name, path: folder("image"))
-  }
+/// Clusters near the file's start that are free in the end: the next tables lie there, and the file can become shorter.
+@Sendable private func fillGap(_ folder: Folder) throws {
+  try scribble(folder("image"), ["write -P 0x51 7680k 512k"])
+  try run("qemu-img", "snapshot", "-c", "gap", folder("image"))
+  try scribble(folder("image"), ["discard 7680k 512k"])
+}
+
+@Sendable private func leaveGap(_ folder: Folder) throws {
+  try run("qemu-img", "snapshot", "-d", "gap", folder("image"))
 }
 
 @Sendable private func takeMany(_ folder: Folder) throws {

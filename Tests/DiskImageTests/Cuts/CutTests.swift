@@ -50,7 +50,7 @@ extension Trial {
       guard cut.isSettled || cuts % stride == 0 else { return }
       try expectOldOrNew(cut, askingQEMU: cut.isSettled || cuts % 37 == 0)
     }
-    CutCount.add(looked)
+    CutCount.add(looked, journal)
   }
 
   /// Writes that touch the first sector of an image.
@@ -86,15 +86,19 @@ extension Trial {
   }
 }
 
-/// How many states were looked at, for whoever wants to know.
+/// How many states were looked at, for whoever wants to know (`VIREO_TEST_COUNTS`).
 enum CutCount {
+  private static let isWanted = ProcessInfo.processInfo.environment["VIREO_TEST_COUNTS"] != nil
   private static let lock = NSLock()
   nonisolated(unsafe) private static var total = 0
 
-  static func add(_ count: Int) {
+  static func add(_ count: Int, _ journal: Journal) {
     lock.withLock {
       total += count
-      if ProcessInfo.processInfo.environment["VIREO_TEST_COUNTS"] != nil { print("cuts looked at:", total) }
+      guard isWanted else { return }
+      var changes: [String: Int] = [:]
+      for entry in journal.entries { changes[entry.change.label, default: 0] += 1 }
+      print("cuts looked at:", total, "of", changes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" })
     }
   }
 }

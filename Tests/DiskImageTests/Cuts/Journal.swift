@@ -125,6 +125,16 @@ extension [UInt8] {
 }
 
 extension Journal.Change {
+  /// Its kind in a word.
+  var label: String {
+    switch self {
+    case .write: "writes"
+    case .length: "lengths"
+    case .discard: "discards"
+    case .flush: "flushes"
+    }
+  }
+
   /// A write that only partly reached the disk: its first, or its last, whole sectors.
   var torn: [Self] {
     guard case .write(let bytes, let offset) = self else { return [] }
