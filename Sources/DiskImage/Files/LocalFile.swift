@@ -1,6 +1,7 @@
 // A local file or block device: opened with care, read and written by range. Owns its descriptor.
 
 internal import Glibc
+internal import Synchronization
 
 /// Identity of a file on this host.
 public struct FileIdentity: Sendable, Hashable {
@@ -22,6 +23,8 @@ final class LocalFile: ImageStorage {
   /// What `fstat` said when the file was opened.
   let status: FileStatus
   private let access: Access
+  /// Whether QEMU's bytes may be locked on this descriptor.
+  let mayBeLocked = Atomic(false)
 
   /// Opens a regular file or block device; anything else is refused, and a FIFO cannot hang the caller.
   ///
@@ -50,7 +53,12 @@ final class LocalFile: ImageStorage {
     self.access = access
   }
 
-  deinit { close(descriptor) }
+  /// A child that is being started shares the descriptor until it runs its program, and with it the locks: these are
+  /// given up first, so that nobody finds them held by nobody.
+  deinit {
+    if mayBeLocked.load(ordering: .relaxed) { ImageLock.release(self) }
+    close(descriptor)
+  }
 
   /// Whether the file has holes: takes up less than it is long.
   var isSparse: Bool { status.kind == .regularFile && status.bytesOnDisk < status.length }

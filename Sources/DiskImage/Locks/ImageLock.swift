@@ -1,6 +1,7 @@
 // QEMU's image locks: byte-range locks on the image file that say who uses it for what (QEMU, block/file-posix.c).
 
 internal import Glibc
+internal import Synchronization
 
 /// A lock on an image that QEMU, qemu-img and libvirt's guests honour and hold themselves.
 ///
@@ -82,6 +83,7 @@ public final class ImageLock: Sendable {
   }
 
   private static func setLock(_ type: Int32, _ start: off_t, length: off_t = 1, on file: LocalFile) throws(ImageError) {
+    if type != F_UNLCK { file.mayBeLocked.store(true, ordering: .relaxed) }
     var wanted = region(type, start, length)
     while fcntl(file.descriptor, Linux.setDescriptionLock, &wanted) != 0 {
       switch errno {

@@ -40,6 +40,12 @@ struct Qcow2Resizing {
         reason: "is more than clusters of \(geometry.clusterSize) bytes can map; convert to larger clusters")
     }
     try change.header.checkHasNoBitmaps(path: path, changing: "resizing")
+    // Programs that know version 2 only take a snapshot's disk for as large as the present one; QEMU refuses too.
+    if change.header.version < 3, change.header.snapshotCount > 0 {
+      throw .unsupported(
+        path: path, feature: "resizing a version 2 image with internal snapshots",
+        remedy: "delete the snapshots, or convert the image with 'qemu-img amend -o compat=1.1'")
+    }
     // Snapshots that do not record their size have the disk's, and would change with it.
     if let snapshot = change.references.snapshots.snapshots.first(where: { $0.diskSize == nil }) {
       throw .unsupported(

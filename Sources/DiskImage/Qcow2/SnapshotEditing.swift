@@ -9,7 +9,7 @@ extension Qcow2Transaction {
     let needed = Int(geometry.l1Needed(for: header.size))
     var moved: [UInt64: UInt64] = [:]
     for (offset, times) in Self.tables(of: l1[..<needed]) {
-      var words = try table(at: offset)
+      var words = try mappedTable(at: offset) ?? []
       var isChanged = false
       try forEachRun(words) { (clusters) throws(ImageError) in try add(times, to: clusters) }
       try forEachEntry(words) { (index, entry) throws(ImageError) in

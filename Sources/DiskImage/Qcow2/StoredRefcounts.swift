@@ -30,6 +30,15 @@ final class StoredRefcounts {
     return entry >> UInt64(geometry.clusterBits) >= fileClusters ? "lies beyond the end of the file" : nil
   }
 
+  /// Whether every entry of the table can be followed.
+  var isSound: Bool { table.indices.allSatisfy { fault($0) == nil } }
+
+  /// Whether a block is a hole of the file, where all counts are zero. Sparse files can claim a great many of them.
+  func isHole(_ index: Int) throws(ImageError) -> Bool {
+    guard let offset = blockOffset(index), let file = source as? LocalFile, file.isSparse else { return false }
+    return try file.nextData(from: offset, end: offset + geometry.clusterSize).isEmpty
+  }
+
   /// Where the block with this table index is, or nil when there is none (or none that could be).
   func blockOffset(_ index: Int) -> UInt64? {
     guard index < table.count, table[index] != 0, fault(index) == nil else { return nil }

@@ -194,7 +194,10 @@ final class Qcow2Transaction {
   }
 
   /// Whether a cluster that the next state uses is new in it, so that it may be written.
-  func isNew(_ offset: UInt64) throws(ImageError) -> Bool { try isFreeAtPresent(offset >> shift) }
+  func isNew(_ offset: UInt64) throws(ImageError) -> Bool {
+    guard try count(of: offset >> shift) > 0 else { return false }
+    return try isFreeAtPresent(offset >> shift)
+  }
 
   /// Writes to new clusters; what is left of the last one becomes zeros.
   func write(_ bytes: [UInt8], at offset: UInt64, _ what: String) throws(ImageError) {
@@ -327,10 +330,21 @@ final class Qcow2Transaction {
     }
   }
 
+  /// Whether a refcount block of the next state is known to be zeros without looking at its counts.
+  private func isAllZero(_ index: Int) throws(ImageError) -> Bool {
+    if blocks[index] != nil { return false }
+    if isRebuilding || stored.blockOffset(index) == nil { return true }
+    return try stored.isHole(index)
+  }
+
   /// One past the last cluster of the file that the next state uses.
   private func usedEnd() throws(ImageError) -> UInt64 {
     var end = max(references.endCluster, takenEnd)
-    while end > 1, try count(of: end - 1) == 0 { end -= 1 }
+    while end > 1, try count(of: end - 1) == 0 {
+      // A sparse file may have room for more clusters than can be looked at one by one.
+      let index = Int(clamping: (end - 1) / geometry.refcountsPerBlock)
+      end = try isAllZero(index) ? max(1, UInt64(index) * geometry.refcountsPerBlock) : end - 1
+    }
     return end
   }
 }

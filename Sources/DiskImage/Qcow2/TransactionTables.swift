@@ -10,9 +10,23 @@ extension Qcow2Transaction {
     return times.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  /// An L2 table's words.
+  /// An L2 table's words. A new one may be the last thing in the file, and then lacks the zeros that it ends with.
   func table(at offset: UInt64) throws(ImageError) -> [UInt64] {
-    try storage.read("L2 table", at: offset, exactly: Int(geometry.clusterSize)).bigEndianTable
+    let count = Int(geometry.clusterSize)
+    guard try isNew(offset) else { return try storage.read("L2 table", at: offset, exactly: count).bigEndianTable }
+    let bytes = try storage.read(at: offset, count: count)
+    return (bytes + [UInt8](repeating: 0, count: count - bytes.count)).bigEndianTable
+  }
+
+  /// As ``table(at:)``; nil for a hole of the file, which maps nothing. Sparse files can claim millions of those.
+  func mappedTable(at offset: UInt64) throws(ImageError) -> [UInt64]? {
+    if let file = storage as? LocalFile, file.isSparse, offset < references.fileLength,
+      try file.nextData(from: offset, end: min(offset + geometry.clusterSize, references.fileLength)).isEmpty,
+      try !isNew(offset)
+    {
+      return nil
+    }
+    return try table(at: offset)
   }
 
   /// The words of an L2 table without a mapping.
@@ -66,7 +80,7 @@ extension Qcow2Transaction {
   /// Adds a reference to all that L1 entries lead to.
   func addTree(_ l1: some Sequence<UInt64>) throws(ImageError) {
     for (offset, times) in Self.tables(of: l1) {
-      try forEachRun(table(at: offset)) { (clusters) throws(ImageError) in try add(times, to: clusters) }
+      try forEachRun(mappedTable(at: offset) ?? []) { (clusters) throws(ImageError) in try add(times, to: clusters) }
       try add(times, to: cluster(of: offset))
     }
   }
@@ -74,7 +88,8 @@ extension Qcow2Transaction {
   /// Takes a reference away from all that L1 entries lead to.
   func removeTree(_ l1: some Sequence<UInt64>) throws(ImageError) {
     for (offset, times) in Self.tables(of: l1) {
-      try forEachRun(table(at: offset)) { (clusters) throws(ImageError) in try remove(times, from: clusters) }
+      try forEachRun(mappedTable(at: offset) ?? []) { (clusters) throws(ImageError) in try remove(times, from: clusters)
+      }
       try remove(times, from: cluster(of: offset))
     }
   }
@@ -86,11 +101,12 @@ extension Qcow2Transaction {
     l1[index] = words.allSatisfy { $0 == 0 } ? 0 : try place(words) | Qcow2Entry.copied
   }
 
-  /// Makes the flags of the active tables say which clusters have one reference. Tables that say it already stay.
+  /// Makes the flags of the active tables say which clusters have one reference. Tables that say it already stay, and so
+  /// do entries that lead nowhere.
   func sealCopied() throws(ImageError) {
     var moved: [UInt64: UInt64] = [:]
-    for (offset, times) in Self.tables(of: l1) where offset >> UInt64(geometry.clusterBits) < references.fileClusters {
-      var words = try table(at: offset)
+    for (offset, times) in Self.tables(of: l1) where try canFollow(offset) {
+      guard var words = try mappedTable(at: offset) else { continue }
       var isChanged = false
       try forEachEntry(words) { (index, entry) throws(ImageError) in
         guard !entry.isCompressed, entry.hostOffset != 0, entry.fault(version: header.version) == nil,
@@ -109,12 +125,21 @@ extension Qcow2Transaction {
         moved[offset] = place
       }
     }
-    for index in l1.indices where l1[index] & Qcow2Limit.hostOffsetMask != 0 {
+    for index in l1.indices {
       let old = l1[index] & Qcow2Limit.hostOffsetMask
+      if old == 0 { l1[index] = 0 }
+      guard old != 0, try canFollow(old) else { continue }
       let offset = moved[old] ?? old
       let isOnly = try count(of: offset >> UInt64(geometry.clusterBits)) == 1
       l1[index] = offset | (isOnly ? Qcow2Entry.copied : 0)
     }
+  }
+
+  /// Whether a table can be where an L1 entry of a damaged image says.
+  private func canFollow(_ table: UInt64) throws(ImageError) -> Bool {
+    guard geometry.isAligned(table) else { return false }
+    if table >> UInt64(geometry.clusterBits) < references.fileClusters { return true }
+    return try isNew(table)
   }
 
   /// Puts the table of snapshots in place of the present one.

@@ -11,13 +11,41 @@ struct CheckFindings: Sendable, Equatable {
   private(set) var texts: [(kind: ImageCheck.Finding.Kind, text: String)] = []
   /// Whether the refcount table or its blocks cannot be mended in place.
   private(set) var refcountsAreBroken = false
+  /// Corruptions that a repair can do something about: counts and flags.
+  private(set) var mendable: UInt64 = 0
+  /// Whether tables could not be followed: what they lead to looks unused and is not.
+  private(set) var hidesReferences = false
+  /// Whether some cluster has more references than the image's refcounts can say.
+  private(set) var exceedsRefcounts = false
 
   /// The first corruption, in words.
   var firstCorruption: String? { texts.first { $0.kind == .corruption }?.text }
 
-  mutating func corruption(_ text: @autoclosure () -> String, breaksRefcounts: Bool = false) {
+  /// What a corruption means for a repair.
+  enum Consequence {
+    /// It stays, and nothing else depends on it.
+    case stays
+    /// It can be mended.
+    case mendable
+    /// It can be mended, by building all refcounts anew.
+    case breaksRefcounts
+    /// It stays, and some references were not seen.
+    case hidesReferences
+    /// It stays, and refcounts cannot be right with it.
+    case exceedsRefcounts
+  }
+
+  mutating func corruption(_ text: @autoclosure () -> String, _ consequence: Consequence = .stays) {
     corruptions += 1
-    if breaksRefcounts { refcountsAreBroken = true }
+    switch consequence {
+    case .stays: break
+    case .mendable: mendable += 1
+    case .breaksRefcounts:
+      mendable += 1
+      refcountsAreBroken = true
+    case .hidesReferences: hidesReferences = true
+    case .exceedsRefcounts: exceedsRefcounts = true
+    }
     note(.corruption, text)
   }
 

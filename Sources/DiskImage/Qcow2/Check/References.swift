@@ -85,9 +85,9 @@ final class Qcow2References {
     var seen: Set<UInt64> = []
     for index in stored.table.indices where stored.table[index] != 0 {
       if let fault = stored.fault(index) {
-        findings.corruption("entry \(index) of the refcount table \(fault)", breaksRefcounts: true)
+        findings.corruption("entry \(index) of the refcount table \(fault)", .breaksRefcounts)
       } else if !seen.insert(stored.table[index]).inserted {
-        findings.corruption("entry \(index) of the refcount table names a block twice", breaksRefcounts: true)
+        findings.corruption("entry \(index) of the refcount table names a block twice", .breaksRefcounts)
       } else {
         refer(to: stored.table[index], bytes: geometry.clusterSize, as: .refcounts, "refcount block \(index)")
       }
@@ -102,7 +102,7 @@ final class Qcow2References {
     do throws(ImageError) {
       snapshots = try Qcow2SnapshotTable(header, of: source)
     } catch .malformed(_, let field, let reason, _) {
-      findings.corruption("\(field): \(reason)")
+      findings.corruption("\(field): \(reason)", .hidesReferences)
       return
     }
     refer(to: header.snapshotsOffset, bytes: snapshots.storedLength, as: .snapshotTable, "the snapshot table")
@@ -124,7 +124,8 @@ final class Qcow2References {
     for snapshot in snapshots.snapshots where snapshot.l1Size > 0 {
       let entries = UInt64(snapshot.l1Size)
       guard entries <= Qcow2Limit.l1Entries, geometry.isAligned(snapshot.l1TableOffset) else {
-        findings.corruption("the L1 table of snapshot '\(snapshot.name)' is too long or begins inside a cluster")
+        findings.corruption(
+          "the L1 table of snapshot '\(snapshot.name)' is too long or begins inside a cluster", .hidesReferences)
         continue
       }
       if geometry.l1Needed(for: snapshot.size(in: header)) > entries {
@@ -136,11 +137,11 @@ final class Qcow2References {
     var end: UInt64 = 0
     for (place, uses) in uses.sorted(by: { ($0.key.offset, $0.key.entries) < ($1.key.offset, $1.key.entries) }) {
       guard place.offset >= end else {
-        findings.corruption("the L1 table at \(place.offset) overlaps another one")
+        findings.corruption("the L1 table at \(place.offset) overlaps another one", .hidesReferences)
         continue
       }
       guard place.offset <= fileLength, place.entries * 8 <= fileLength - place.offset else {
-        findings.corruption("the L1 table at \(place.offset) lies beyond the end of the file")
+        findings.corruption("the L1 table at \(place.offset) lies beyond the end of the file", .hidesReferences)
         continue
       }
       refer(to: place.offset, bytes: place.entries * 8, times: uses.all, as: .l1Table, "the L1 table")
@@ -165,31 +166,39 @@ final class Qcow2References {
   }
 
   private func note(l1Entry entry: UInt64, at place: UInt64, _ uses: Uses) {
-    if entry & Qcow2Entry.l1Reserved != 0 { findings.corruption("the L1 entry at \(place) has reserved bits") }
+    if entry & Qcow2Entry.l1Reserved != 0 {
+      findings.corruption("the L1 entry at \(place) has reserved bits", uses.active > 0 ? .mendable : .stays)
+    }
     let table = entry & Qcow2Limit.hostOffsetMask
-    guard table != 0 else { return }
-    guard geometry.isAligned(table) else {
-      findings.corruption("the L1 entry at \(place) names an L2 table inside a cluster")
+    guard table != 0 else {
+      // QEMU takes it for a table at the file's start.
+      if uses.active > 0, entry & Qcow2Entry.copied != 0 {
+        findings.corruption("the L1 entry at \(place) has flags and no L2 table", .mendable)
+      }
       return
     }
+    guard geometry.isAligned(table) else {
+      findings.corruption("the L1 entry at \(place) names an L2 table inside a cluster", .hidesReferences)
+      return
+    }
+    if uses.active > 0 { checkCopied(entry & Qcow2Entry.copied != 0, table, "the L1 entry at \(place)") }
     // QEMU takes what is missing for zeros. A later byte behind the end would become part of the table.
     guard table <= fileLength, geometry.clusterSize <= fileLength - table else {
-      findings.corruption("the L2 table at \(table) lies beyond the end of the file")
+      findings.corruption("the L2 table at \(table) lies beyond the end of the file", .hidesReferences)
       return
     }
     refer(to: table, bytes: geometry.clusterSize, times: uses.all, as: .l2Table, "the L2 table")
     let (sum, overflow) = l2Tables[table, default: Uses()].all.addingReportingOverflow(uses.all)
     l2Tables[table, default: Uses()].all = overflow ? .max : sum
     l2Tables[table, default: Uses()].active += uses.active
-    if uses.active > 0 { checkCopied(entry & Qcow2Entry.copied != 0, table, "the L1 entry at \(place)") }
   }
 
   /// The flag says whether a cluster has exactly one reference; only below the active L1 table is it kept true.
   private func checkCopied(_ isCopied: Bool, _ offset: UInt64, _ what: @autoclosure () -> String) {
     guard let count = try? stored.count(of: offset >> shift), isCopied != (count == 1) else { return }
     findings.corruption(
-      "\(what()) \(isCopied ? "says" : "does not say") that the cluster at \(offset) has one reference; its refcount is \(count)"
-    )
+      "\(what()) \(isCopied ? "says" : "does not say") that the cluster at \(offset) has one reference; its refcount is \(count)",
+      offset < fileLength ? .mendable : .stays)
   }
 
   /// A part of the file as words; nil for a hole, which holds nothing but zeros.
@@ -224,10 +233,8 @@ final class Qcow2References {
     _ entry: Qcow2ClusterEntry, at place: UInt64, _ uses: Uses, _ contiguous: inout UInt64
   ) throws(ImageError) {
     let hasDataFile = header.incompatible.contains(.externalDataFile)
-    if let fault = entry.fault(version: header.version) {
-      findings.corruption("the L2 entry at \(place): \(fault)")
-      return
-    }
+    // Whatever is wrong with it, what it refers to is not free.
+    if let fault = entry.fault(version: header.version) { findings.corruption("the L2 entry at \(place): \(fault)") }
     if entry.isCompressed {
       if entry.isCopied { findings.corruption("the L2 entry at \(place): a compressed cluster marked as not shared") }
       guard !hasDataFile else {
@@ -253,12 +260,12 @@ final class Qcow2References {
     guard host != 0 || (hasDataFile && entry.isCopied) else { return }
     if uses.active > 0 {
       allocatedClusters += uses.active
-      if contiguous != 0, host != contiguous { fragmentedClusters += 1 }
+      if contiguous != 0, host != contiguous { fragmentedClusters += uses.active }
       contiguous = host + geometry.clusterSize
     }
     // Clusters of a data file are not counted.
     guard !hasDataFile else { return }
-    guard refer(to: host, bytes: geometry.clusterSize, times: uses.all, as: .data, "a data cluster") else { return }
+    refer(to: host, bytes: geometry.clusterSize, times: uses.all, as: .data, "a data cluster")
     if uses.active > 0 { checkCopied(entry.isCopied, host, "the L2 entry at \(place)") }
   }
 
@@ -295,17 +302,21 @@ final class Qcow2References {
       refer(to: directory.offset, bytes: directory.length, as: .other, "the bitmap directory")
       for table in directory.tables.sorted(by: { $0.offset < $1.offset }) {
         guard table.offset >= end, refer(to: table.offset, bytes: table.length, as: .other, "a bitmap's table") else {
-          findings.corruption("the bitmap table at \(table.offset) overlaps another one or lies outside of the file")
+          findings.corruption(
+            "the bitmap table at \(table.offset) overlaps another one or lies outside of the file", .hidesReferences)
           continue
         }
         end = table.offset + table.length
-        for entry in try words(table.offset..<end) ?? [] {
-          let place = entry & Qcow2Limit.hostOffsetMask
-          if place != 0 { refer(to: place, bytes: geometry.clusterSize, as: .other, "a bitmap's data") }
+        // A table may claim a gigabyte.
+        for start in stride(from: table.offset, to: end, by: Int(Self.pieceBytes)) {
+          for entry in try words(start..<min(end, start + Self.pieceBytes)) ?? [] {
+            let place = entry & Qcow2Limit.hostOffsetMask
+            if place != 0 { refer(to: place, bytes: geometry.clusterSize, as: .other, "a bitmap's data") }
+          }
         }
       }
     } catch .malformed(_, let field, let reason, _) {
-      findings.corruption("\(field): \(reason)")
+      findings.corruption("\(field): \(reason)", .hidesReferences)
     }
   }
 
@@ -319,29 +330,24 @@ final class Qcow2References {
       endCluster = max(endCluster, cluster + 1)
       if kind.isContradiction { findings.corruption("cluster \(cluster) is used as \(kind.names)") }
       if references > geometry.maximumRefcount {
-        findings.corruption("cluster \(cluster) has \(references) references, more than a refcount here can say")
+        findings.corruption(
+          "cluster \(cluster) has \(references) references, more than a refcount here can say; save what can be read",
+          .exceedsRefcounts)
         return
       }
       let count = try stored.count(of: cluster)
       if count < references {
         findings.corruption(
-          "cluster \(cluster) has \(references) references; its refcount is \(count)", breaksRefcounts: count == 0)
-      }
-      if kind == .refcounts, count > 1 {
-        findings.corruption("cluster \(cluster) of the refcounts is counted \(count) times")
+          "cluster \(cluster) has \(references) references; its refcount is \(count)",
+          count == 0 ? .breaksRefcounts : .mendable)
       }
     }
     var seen: Set<UInt64> = []
     for index in stored.table.indices {
       guard let offset = stored.blockOffset(index), seen.insert(offset).inserted else { continue }
-      if let file = source as? LocalFile, file.isSparse,
-        try file.nextData(from: offset, end: offset + geometry.clusterSize).isEmpty
-      {
-        continue
-      }
-      guard let block = try stored.block(index) else { continue }
       let first = UInt64(index) * geometry.refcountsPerBlock
       guard first < fileClusters else { break }
+      guard try !stored.isHole(index), let block = try stored.block(index) else { continue }
       for entry in 0..<Int(min(geometry.refcountsPerBlock, fileClusters - first)) {
         let count = block[entry]
         guard count != 0 else { continue }

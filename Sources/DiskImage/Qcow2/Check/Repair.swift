@@ -6,28 +6,34 @@ enum Qcow2Repair {
   /// Leaks: counts go down to what refers to their clusters. All: refcounts are built anew from the references, the flags
   /// of the active tables follow, and the dirty mark goes; the corrupt mark goes when nothing is left to complain of.
   ///
+  /// Where tables cannot be followed, what they lead to looks unused: no count goes down then, because the space would be
+  /// used again, and whoever knows how to mend the tables could not have it back.
+  ///
   /// - Returns: whether something was written.
   static func mend(
     _ found: Qcow2References, of storage: any ImageStorage, _ repair: ImageCheck.Repair
   ) throws(ImageError) -> Bool {
     let findings = found.findings
-    // Refcounts made from half of the references would free the other half.
-    guard repair != .none, findings.checkErrors == 0 else { return false }
+    guard findings.checkErrors == 0, !findings.exceedsRefcounts else { return false }
     let marks: Qcow2Header.IncompatibleFeatures = [.dirty, .corrupt]
     let isMarked = !found.header.incompatible.isDisjoint(with: marks)
     switch repair {
     case .none: return false
     case .leaks:
-      guard findings.leaks > 0, !findings.refcountsAreBroken else { return false }
+      guard findings.leaks > 0, !findings.refcountsAreBroken, !findings.hidesReferences else { return false }
       let change = try Qcow2Transaction(mending: found, of: storage)
       try lowerLeaks(change)
       try change.commit()
     case .all:
-      guard findings.corruptions + findings.leaks > 0 || isMarked else { return false }
+      let isRaising = findings.hidesReferences
+      guard findings.mendable + (isRaising ? 0 : findings.leaks) > 0 || isMarked else { return false }
+      // Refcounts made from half of the references would free the other half.
+      if isRaising, !found.stored.isSound { return false }
       let change = try Qcow2Transaction(
-        mending: found, of: storage, rebuilding: findings.corruptions + findings.leaks > 0)
+        mending: found, of: storage, rebuilding: !isRaising && findings.mendable + findings.leaks > 0)
+      if isRaising { try raise(change) }
       try change.sealCopied()
-      change.header.incompatible.remove(.dirty)
+      if !isRaising { change.header.incompatible.remove(.dirty) }
       try change.commit()
       try removeCorruptMark(storage)
     }
@@ -38,7 +44,7 @@ enum Qcow2Repair {
     let found = change.references
     let perBlock = change.geometry.refcountsPerBlock
     for index in found.stored.table.indices {
-      guard let block = try found.stored.block(index) else { continue }
+      guard try !found.stored.isHole(index), let block = try found.stored.block(index) else { continue }
       let first = UInt64(index) * perBlock
       guard first < found.fileClusters else { break }
       for entry in 0..<Int(min(perBlock, found.fileClusters - first)) where block[entry] != 0 {
@@ -48,6 +54,12 @@ enum Qcow2Repair {
     }
     // A leaked count may have hidden that a cluster is not shared any more.
     try change.sealCopied()
+  }
+
+  private static func raise(_ change: Qcow2Transaction) throws(ImageError) {
+    try change.references.tally.forEach { (cluster, references, _) throws(ImageError) in
+      if try change.count(of: cluster) < references { try change.setCount(of: cluster, to: references) }
+    }
   }
 
   private static func removeCorruptMark(_ storage: any ImageStorage) throws(ImageError) {

@@ -175,6 +175,16 @@ private let overlayScenarios: [GrowthScenario] = [
     try qemuIO(folder("image"), "write -P 4 0 \(mib - 512)")
   },
   GrowthScenario(
+    name: "a longer backing file, the disk ends in a cluster", newSize: 4 * mib, content: [(5, 0, mib + 512)]
+  ) { folder in
+    try makeBase(folder, 2 * mib, 5, format: "raw")
+    try make(folder, mib + 512, base: "raw")
+  },
+  GrowthScenario(name: "a compressed last cluster", newSize: 4 * mib, content: [(5, 0, mib + 4608)]) { folder in
+    try makeBase(folder, mib + 4608, 5)
+    try run("qemu-img", "convert", "-c", "-O", "qcow2", folder("base"), folder("image"))
+  },
+  GrowthScenario(
     name: "a backing file shorter than the disk", newSize: 9 * mib, content: [(5, 0, mib), (0, mib, mib + 512)]
   ) { folder in
     try makeBase(folder, mib, 5)
