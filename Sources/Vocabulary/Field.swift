@@ -17,6 +17,9 @@ public struct Field: Sendable {
   public let isRequired: Bool
   /// The value that a new object gets when the spec is silent, where libvirt's own default is a bad one.
   public let initial: Value?
+  /// The value that libvirt itself writes down, or holds for meant, where a definition does not say; nil where there is
+  /// none, or where it depends on more than the field. Importing leaves it out.
+  public let libvirtDefault: Value?
   /// Whether the value stays when the spec no longer names the field: what an object is, and what the guest knows it by,
   /// has no default to go back to.
   public let staysWhenDropped: Bool
@@ -32,7 +35,8 @@ public struct Field: Sendable {
 
   init(
     _ name: String, _ type: ValueType, _ summary: String, lens: Lens? = nil, effect: EffectRule = .nextBoot,
-    isRequired: Bool = false, initial: Value? = nil, staysWhenDropped: Bool = false, isRecorded: Bool = true,
+    isRequired: Bool = false, initial: Value? = nil, libvirtDefault: Value? = nil, staysWhenDropped: Bool = false,
+    isRecorded: Bool = true,
     isComparableWhenRunning: Bool = true, reference: String? = nil,
     equivalent: (@Sendable (Value, Value) -> Bool)? = nil
   ) {
@@ -43,6 +47,7 @@ public struct Field: Sendable {
     self.effect = effect
     self.isRequired = isRequired
     self.initial = initial
+    self.libvirtDefault = libvirtDefault
     self.staysWhenDropped = staysWhenDropped
     self.isRecorded = isRecorded
     self.isComparableWhenRunning = isComparableWhenRunning

@@ -11,6 +11,17 @@ struct ImageRunTests {
     try output(of: "dd", "if=/dev/urandom", "of=\(path)", "bs=1M", "count=256", "status=none")
   }
 
+  /// Whether a process has a file in a folder open for writing that it has written to.
+  private static func writes(_ process: Int32, in folder: String) throws -> Bool {
+    let open = "/proc/\(process)/fd"
+    return (try? FileManager.default.contentsOfDirectory(atPath: open))?.contains { number in
+      var status = stat()
+      let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(open)/\(number)")) ?? ""
+      return target.hasPrefix(folder) && !target.hasSuffix("/a.raw") && stat("\(open)/\(number)", &status) == 0
+        && status.st_blocks > 0
+    } ?? false
+  }
+
   @Test("Ctrl-C, and the end of the world, leave nothing of a conversion", arguments: [SIGINT, SIGTERM, SIGKILL])
   func interrupted(signal: Int32) throws {
     try TemporaryFolder.with { folder in
@@ -20,7 +31,8 @@ struct ImageRunTests {
           try programPath(), "image", "convert", "--compress", "--jobs", "1", folder.path("a.raw"),
           folder.path("b.qcow2"),
         ])
-      usleep(400_000)
+      // The end comes once the new image is being written, however long that takes to begin.
+      while process.isRunning, try !Self.writes(process.id, in: folder.root) { usleep(500) }
       #expect(process.isRunning)
       process.signal(signal)
       let run = try process.wait(seconds: 20)

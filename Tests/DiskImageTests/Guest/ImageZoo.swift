@@ -187,12 +187,11 @@ func qemuContent(of path: String, format: ImageFormat = .qcow2, in folder: Folde
 
 /// `qemu-img create` of a disk of 1 MiB with the passphrase "secret".
 ///
-/// - Parameter keyPrefix: what LUKS options are called; nil without LUKS. Deriving the key is kept short; QEMU may then
-///   find its clock too coarse to measure with, and is asked again.
+/// - Parameter keyPrefix: what LUKS options are called; nil without LUKS. Deriving the key is kept short. QEMU counts the
+///   time of that by a clock of a few milliseconds and gives up when none went by, so it is asked again.
 func makeEncrypted(_ path: String, _ kind: [String], _ options: String, _ keyPrefix: String?) throws {
-  for attempt in 0...10 {
-    let all = keyPrefix.map { options + ",\($0)iter-time=\(attempt == 0 ? 10 : attempt < 9 ? 100 : 2000)" } ?? options
-    let arguments = ["qemu-img", "create", "-q", "--object", "secret,id=s,data=secret"] + kind + [all, path, "1M"]
-    if try run(arguments, expecting: attempt == 10 ? [0] : nil).status == 0 { return }
-  }
+  let all = keyPrefix.map { options + ",\($0)iter-time=10" } ?? options
+  let arguments = ["qemu-img", "create", "-q", "--object", "secret,id=s,data=secret"] + kind + [all, path, "1M"]
+  for _ in 0..<200 where try run(arguments, expecting: nil).status == 0 { return }
+  try run(arguments)
 }
