@@ -365,7 +365,7 @@ extension Qcow2Header {
     if incompatible.contains(.externalDataFile) {
       throw .unsupported(
         path: path, feature: "changing an image with an external data file",
-        remedy: "convert it with 'qemu-img convert' to one without")
+        remedy: "convert it to one without: 'vireo image convert --allow-data-file'")
     }
   }
 
