@@ -69,7 +69,7 @@ let package = Package(
 
     // One process that does many small operations on images, for Benchmarks/images.
     .executableTarget(
-      name: "image-operations", dependencies: ["DiskImage"], path: "Benchmarks/ImageOperations",
+      name: "image-operations", dependencies: ["BlockingWork", "DiskImage"], path: "Benchmarks/ImageOperations",
       swiftSettings: settings),
 
     // Shared by tests: golden files, and the one embedded libvirt that a process can have.

@@ -1,19 +1,25 @@
 // The image engine inside of one process, as plan and apply use it: does one operation on many images and prints the seconds that it took.
 
+import BlockingWork
 import DiskImage
 import Glibc
 
 @main
 enum ImageOperations {
   /// `image-operations OPERATION IMAGE …`
-  static func main() throws {
+  static func main() async throws {
     let arguments = CommandLine.arguments
     guard arguments.count > 2, let operation = operations[arguments[1]] else {
       print("usage: image-operations \(operations.keys.sorted().joined(separator: "|")) <image> ...")
       exit(1)
     }
+    // As many side by side as an apply does.
+    let pool = BlockingPool(name: "operations", threads: 4)
     let clock = ContinuousClock()
-    let taken = try clock.measure { for path in arguments[2...] { try operation(path) } }
+    let start = clock.now
+    let results = await pool.map(Array(arguments[2...])) { path in try operation(path) }
+    let taken = clock.now - start
+    for result in results { try result.get() }
     print(taken / .seconds(1))
   }
 
