@@ -26,8 +26,11 @@ struct DeviceMatcher {
     case .alias:
       let alias = DeviceIdentity.alias(kind: kind, key: device.name)
       return claim { $0.value(at: "alias/@name") == alias }
-    case .type:
-      return claim { $0[attribute: "type"] == device["type"]?.string }
+    case .attribute(let name):
+      let value = DeviceIdentity(of: device, rule).value
+      return claim { $0[attribute: name] == value }
+    case .only:
+      return claim { _ in true }
     }
   }
 
@@ -49,8 +52,9 @@ struct DeviceMatcher {
         element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
       }
     default:
-      // Serial ports and the like have no identity but their order.
-      return claimForeign { _ in true }
+      if let index = claimEqual(to: device) { return index }
+      // Serial ports and the like have no identity but their order; a device of another kind is another one.
+      return ["serial", "console", "video"].contains(kind) ? claimForeign { _ in true } : nil
     }
   }
 
@@ -60,11 +64,29 @@ struct DeviceMatcher {
     case .alias:
       guard let key = DeviceIdentity.key(of: element, kind: kind) else { return nil }
       return record?.hasDevice("\(collection).\(key)") ?? false ? key : nil
-    case .type:
-      let type = element[attribute: "type"]
-      return record?.fields.first { name, value in
-        name.hasPrefix(collection + ".") && name.hasSuffix(".type") && value == type
-      }.map { String($0.key.dropFirst(collection.count + 1).dropLast(".type".count)) }
+    case .attribute(let name):
+      guard let value = element[attribute: name], let record else { return nil }
+      // What the entry's field said, or the entry's own name.
+      let said = record.fields.first {
+        $0.key.hasPrefix(collection + ".") && $0.key.hasSuffix("." + name) && $0.value == value
+      }
+      if let said { return String(said.key.dropFirst(collection.count + 1).dropLast(name.count + 1)) }
+      return record.hasDevice("\(collection).\(value)") ? value : nil
+    case .only:
+      return record?.fields.keys.first { $0.hasPrefix(collection + ".") }.map {
+        String($0.dropFirst(collection.count + 1).prefix { $0 != "." })
+      }
+    }
+  }
+
+  /// Claims the first device without another entry's key that is exactly what the entry describes.
+  private mutating func claimEqual(to device: ObjectSpec) -> Int? {
+    claimForeign { element in
+      device.type.fields.allSatisfy { field in
+        guard let setting = device.settings[field.name] else { return true }
+        guard let lens = field.lens else { return true }
+        return field.matches(desired: setting.value, stored: lens.get(element))
+      }
     }
   }
 
@@ -86,5 +108,18 @@ struct DeviceMatcher {
     case "direct": return (type, "source/@dev", device["direct"]?.string)
     default: return (type, "source/@none", nil)
     }
+  }
+}
+
+extension DeviceIdentity {
+  /// How the element of an entry is found.
+  init(of device: ObjectSpec, _ rule: DeviceRule) {
+    let value =
+      switch rule.identity {
+      case .alias: DeviceIdentity.alias(kind: device.type.name, key: device.name)
+      case .attribute(let name): device[name]?.description ?? device.name
+      case .only: device.name
+      }
+    self.init(element: rule.element, identity: rule.identity, value: value)
   }
 }

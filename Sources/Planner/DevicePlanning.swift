@@ -58,7 +58,7 @@ extension DomainPlanning {
     let key = "\(collection.key).\(device.name)"
     let isNew = current == nil
     var element = current ?? rule.template
-    let identity = deviceIdentity(of: device, rule)
+    let identity = DeviceIdentity(of: device, rule)
     var fieldChanges: [FieldChange] = []
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
     for field in device.type.fields {
@@ -94,7 +94,7 @@ extension DomainPlanning {
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
     }
     if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }
-    if rule.identity == .alias { element.set(identity.value, at: "alias/@name") }
+    identity.mark(&element)
     if isNew {
       planAddition(of: device, key: key, element, identity)
     } else {
@@ -106,15 +106,6 @@ extension DomainPlanning {
       }
     }
     return element
-  }
-
-  private func deviceIdentity(of device: ObjectSpec, _ rule: DeviceRule) -> DeviceIdentity {
-    let value =
-      switch rule.identity {
-      case .alias: DeviceIdentity.alias(kind: device.type.name, key: device.name)
-      case .type: device["type"]?.string ?? device.name
-      }
-    return DeviceIdentity(element: rule.element, identity: rule.identity, value: value)
   }
 
   /// A device's field that the spec does not name any more goes back to its default, if it was Vireo's.

@@ -60,7 +60,7 @@ extension Vocabulary {
         "port", .integer(1...65535), "The TCP port; a free one is picked at each start when not given.",
         lens: portLens, isComparableWhenRunning: false, reference: graphicsReference),
     ],
-    device: DeviceRule("graphics", identity: .type), keyRule: .deviceKey)
+    device: DeviceRule("graphics", identity: .attribute("type")), keyRule: .deviceKey)
 
   /// A video card.
   public static let video = ObjectType(

@@ -7,8 +7,11 @@ public struct DeviceRule: Sendable {
   public enum Identity: Sendable, Hashable {
     /// By the user alias that Vireo gives the device; libvirt keeps aliases that begin with `ua-`.
     case alias
-    /// By the attribute `type`, for devices to which libvirt gives no alias.
-    case type
+    /// By an attribute, for elements to which libvirt gives no alias: a display by its `type`. It is what the entry's
+    /// field of that name says, or else the entry's own name.
+    case attribute(String)
+    /// By being the only one of its kind, where libvirt gives no alias.
+    case only
   }
 
   /// The element's name under `devices`.
@@ -38,7 +41,7 @@ public struct DeviceIdentity: Sendable, Hashable {
   /// The element's name under `devices`.
   public var element: String
   public var identity: DeviceRule.Identity
-  /// The alias or the type, as the XML has it.
+  /// The alias or the attribute's value, as the XML has it; the entry's name for the only one.
   public var value: String
 
   public init(element: String, identity: DeviceRule.Identity, value: String) {
@@ -59,11 +62,21 @@ public struct DeviceIdentity: Sendable, Hashable {
     return String(alias.dropFirst(prefix.count))
   }
 
+  /// Gives a new element what it is found by.
+  public func mark(_ device: inout XMLElement) {
+    switch identity {
+    case .alias: device.set(value, at: "alias/@name")
+    case .attribute(let name) where device[attribute: name] == nil: device[attribute: name] = value
+    case .attribute, .only: break
+    }
+  }
+
   public func isMet(by device: XMLElement) -> Bool {
     guard device.name == element else { return false }
     switch identity {
     case .alias: return device.first("alias")?[attribute: "name"] == value
-    case .type: return device[attribute: "type"] == value
+    case .attribute(let name): return device[attribute: name] == value
+    case .only: return true
     }
   }
 
