@@ -129,6 +129,9 @@ extension Expectation {
       (element, type) = (found, kind.type)
     }
     guard let entry = type.field(entry) else { return "`\(field)` is no field that can be read back" }
+    if case .xml(let fragment)? = value {
+      return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
+    }
     guard let value, let lens = entry.lens else { return nil }
     let stored = lens.get(element)
     if entry.matches(desired: value, stored: stored) { return nil }

@@ -61,9 +61,11 @@ extension DomainPlanning {
     let identity = DeviceIdentity(of: device, rule)
     var fieldChanges: [FieldChange] = []
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
-    for field in device.type.fields {
+    for field in device.type.fields where field.name != Field.xmlName {
       guard let setting = device.settings[field.name] else {
-        if isNew, let lens = field.lens, let initial = field.initial { lens.put(initial, into: &element) }
+        if isNew, isCompletedByVireo, let lens = field.lens, let initial = field.initial {
+          lens.put(initial, into: &element)
+        }
         if !isNew { takeBack(field, of: key, in: &element, into: &fieldChanges) }
         continue
       }
@@ -87,10 +89,12 @@ extension DomainPlanning {
         notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
       }
     }
+    plan(
+      fragmentOf: device, key: key, device: identity, into: &element, isNew: isNew, changes: &fieldChanges)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
     if !owned.hasDevice(key) { owned.fields[key] = device.type.name }
     if isNew {
-      complete(device, &element)
+      if isCompletedByVireo { complete(device, &element) }
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
     }
     if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }

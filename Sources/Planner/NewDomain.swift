@@ -20,6 +20,11 @@ enum NewDomain {
     var domain = XMLElement("domain", ["type": type])
     domain.append(XMLElement("name", text: identity.name))
     domain.append(XMLElement("uuid", text: identity.uuid))
+    if spec["defaults"] == .string("libvirt") {
+      domain.append(XMLElement("os", children: [XMLElement("type", text: "hvm")]))
+      domain.append(XMLElement("devices"))
+      return domain
+    }
     var os = XMLElement("os", children: [XMLElement("type", ["arch": arch], text: "hvm")])
     os.update("type") { $0[attribute: "machine"] = defaultMachine(arch: arch) }
     domain.append(os)

@@ -118,6 +118,7 @@ extension SpecLanguage {
         ("type", .string("string")), ("pattern", .string(durationPattern)),
         ("examples", .array(["90 s", "5 min"].map(JSON.string))),
       ])
+    case .xml: return .object([("type", .string("string"))])
     case .list, .map: return .boolean(true)
     }
   }

@@ -6,7 +6,9 @@ extension Vocabulary {
   /// A guest.
   public static let domain = ObjectType(
     "domain", "A guest: libvirt's domain, its disks and its devices.",
-    fields: domainLifecycle + domainGeneral + domainSystem,
+    fields: domainLifecycle + domainGeneral + domainSystem + [
+      .xml(of: "domain", reference: "formatdomain.html")
+    ],
     groups: [
       FieldGroup(
         "vcpus", "The virtual processors.", shorthand: "count"),
@@ -33,6 +35,12 @@ extension Vocabulary {
       Makes this many domains of the entry, named with a hyphen and their number: `web-1`, `web-2`. `${index}` in a \
       value stands for the number.
       """, effect: .replace),
+    Field(
+      "defaults", .enumeration(["vireo", "libvirt"]),
+      """
+      Who completes a new domain: `vireo`, the default, with today's hardware, a console, an agent's channel and free \
+      ports; `libvirt` with what the spec says and no more, which is what an imported domain needs.
+      """, effect: .define),
     Field(
       "profiles", .list(of: .reference(collection: "profiles")),
       "Profiles whose values the domain takes where it has none of its own; a later one wins over an earlier one.",

@@ -10,6 +10,8 @@ public enum Value: Sendable, Hashable {
   /// A length of time in seconds.
   case seconds(Int)
   case list([Value])
+  /// A piece of libvirt's own XML.
+  case xml(XMLFragment)
 }
 
 extension Value {
@@ -29,6 +31,7 @@ extension Value: CustomStringConvertible {
     case .boolean(let value): value ? "true" : "false"
     case .bytes(let value): ByteCount.text(value)
     case .seconds(let value): "\(value) s"
+    case .xml(let fragment): fragment.description
     case .list(let values): "[" + values.map(\.description).joined(separator: ", ") + "]"
     }
   }

@@ -28,6 +28,8 @@ public indirect enum ValueType: Sendable {
   case reference(collection: String)
   /// Several values in an order that means something; a single one may stand without brackets.
   case list(of: ValueType)
+  /// A piece of libvirt's own XML: an object's element of that name, or what stands within it.
+  case xml(element: String)
   /// Plain values by name; read where they are used, never stored.
   case map
 }
@@ -76,6 +78,12 @@ extension ValueType {
         values.append(try element.parse(String(part.drop { $0 == " " })))
       }
       return .list(values)
+    case .xml(let element):
+      do {
+        return .xml(try XMLFragment.parse(text, element: element))
+      } catch {
+        throw ValueProblem("this is not XML: \(error.message)")
+      }
     case .map:
       throw ValueProblem("`\(text)` is not a mapping", suggestion: "write names and values, one a line")
     }
@@ -96,6 +104,7 @@ extension ValueType {
     case .path: "a path"
     case .reference(let collection): "the name of one of the stack's `\(collection)`"
     case .list(let element): "a list; each is \(element.explanation)"
+    case .xml(let element): "libvirt's XML of <\(element)>, or elements within it"
     case .map: "a mapping from names to plain values"
     }
   }
