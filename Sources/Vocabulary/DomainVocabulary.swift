@@ -19,7 +19,7 @@ extension Vocabulary {
     collections: [
       .init("disks", disk), .init("interfaces", interface), .init("serials", serial), .init("consoles", console),
       .init("graphics", graphics), .init("videos", video),
-    ])
+    ], keyRule: .domainName)
 
   private static let domainLifecycle: [Field] = [
     Field(

@@ -81,6 +81,8 @@ public struct XMLFragment: Sendable, Hashable {
 
   /// The fragment without passwords.
   public var withoutSecrets: XMLFragment { XMLFragment(root.withoutPasswords) }
+
+  public var hasSecrets: Bool { root.withoutPasswords != root }
 }
 
 extension XMLFragment: CustomStringConvertible {

@@ -39,8 +39,8 @@ extension XMLFragment {
     return XMLFragment(rest)
   }
 
-  /// Whether an element has all that the fragment says within the fragment's own root.
-  func isMet(bySelf element: XMLElement) -> Bool {
+  /// Whether an element has all that the fragment says, wherever the namespaces in it are declared.
+  public func isMet(within element: XMLElement) -> Bool {
     var merged = element
     merged.merge(root)
     return merged == element
@@ -99,7 +99,7 @@ extension XMLElement {
 
   private static func isSameList(_ a: [XMLElement], _ b: [XMLElement]) -> Bool {
     guard a.count == b.count else { return false }
-    return zip(a, b).allSatisfy { XMLFragment($1).isMet(bySelf: $0) }
+    return zip(a, b).allSatisfy { XMLFragment($1).isMet(within: $0) }
   }
 
   /// What this has beyond `base`; nil for nothing.

@@ -111,7 +111,7 @@ func counterparts(of wanted: [XMLElement], among present: [XMLElement], under pa
   }
   // Those that are there just as they are wanted first, so that none of them is changed for another's sake.
   var pairs: [Int?] = wanted.map { element in
-    take(present.indices.first { free.contains($0) && XMLFragment(element).isMet(bySelf: present[$0]) })
+    take(present.indices.first { free.contains($0) && XMLFragment(element).isMet(within: present[$0]) })
   }
   let rule = XMLSiblings.rule(for: first.name, under: parent)
   for (index, element) in wanted.enumerated() where pairs[index] == nil {
