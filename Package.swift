@@ -75,8 +75,8 @@ let package = Package(
     .executableTarget(
       name: "document-check",
       dependencies: [
-        "Diagnostics", "DiskImage", "Importer", "Inventory", "Libvirt", "Planner", "Spec", "Vocabulary", "XMLTree",
-        "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Applier", "Diagnostics", "DiskImage", "Importer", "Inventory", "Libvirt", "Planner", "Spec", "Vocabulary",
+        "XMLTree", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // One process that does many small operations on images, for Benchmarks/images.

@@ -75,13 +75,22 @@ public struct Importer: Sendable {
       for index in drafts.indices.reversed() {
         guard let reasons = failures[drafts[index].domain.name] else { continue }
         if let lower = drafts[index].detail.lower {
-          drafts[index] = Draft(drafts[index].domain, lower, self)
-          drafts[index].reasons += reasons
+          var draft = Draft(drafts[index].domain, lower, self)
+          draft.reasons = drafts[index].reasons + reasons
+          drafts[index] = draft
         } else {
           result.messages += reasons
           drafts.remove(at: index)
         }
       }
+    }
+    for draft in drafts where draft.detail != .fields {
+      let reasons = draft.reasons.map(\.message).joined(separator: "; ")
+      result.messages.append(
+        Diagnostic(
+          .note, "less-detail",
+          "\(draft.detail == .xml ? "most of it" : "its devices") are written in libvirt's own XML: \(reasons)",
+          subject: "domain \(draft.domain.name)"))
     }
     result.documents = drafts.map { ($0.domain.name, $0.document) }
     return result

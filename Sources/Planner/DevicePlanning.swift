@@ -4,6 +4,15 @@ import Spec
 import Vocabulary
 import XMLTree
 
+extension XMLElement {
+  /// The device without the name that it is known by.
+  fileprivate var withoutAlias: XMLElement {
+    var result = self
+    result.removeAll("alias")
+    return result
+  }
+}
+
 extension DomainPlanning {
   /// Plans the devices of every kind.
   mutating func planDevices() {
@@ -45,7 +54,7 @@ extension DomainPlanning {
       element.children = planned.enumerated().filter { !removed.contains($0.offset) }.map(\.element)
       for device in added { element.insertBesideSiblings(device) }
       // libvirt writes the first serial port down as a console too, and makes that element anew when it is missing.
-      if rule.element == "serial", element.all("serial") != serials {
+      if rule.element == "serial", element.all("serial").map(\.withoutAlias) != serials?.map(\.withoutAlias) {
         element.removeAll("console") { $0.first("target")?[attribute: "type"] ?? "serial" == "serial" }
       }
     }

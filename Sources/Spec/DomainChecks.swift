@@ -54,7 +54,9 @@ enum DomainChecks {
           "conflict", "a CPU of mode \(mode.value) has no model", at: model.range,
           suggestion: "leave out `model`, or write `mode: custom`"))
     }
-    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model") {
+    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model"),
+      !domain.says(Field.xmlName)
+    {
       diagnostics.append(
         Diagnostic(
           "missing-key", "a CPU of mode custom needs a model", at: mode.range,
@@ -127,7 +129,7 @@ enum DomainChecks {
       return
     }
     guard let type = interface.settings["type"] else {
-      if sources.isEmpty, !interface.says("type") {
+      if sources.isEmpty, !interface.says("type"), !interface.says(Field.xmlName) {
         diagnostics.append(
           Diagnostic(
             "missing-key", "\(interface.title) does not say what it is connected to", at: interface.range,
@@ -141,7 +143,7 @@ enum DomainChecks {
         Diagnostic(
           "conflict", "an interface of type \(name) has no `\(source)`", at: interface.settings[source]?.range,
           suggestion: "leave out `type`: it follows"))
-    } else if sources.isEmpty, name != "user" {
+    } else if sources.isEmpty, name != "user", !interface.says(Field.xmlName) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(interface.title) of type \(name) has no `\(name)`", at: type.range,
@@ -161,7 +163,7 @@ enum DomainChecks {
     var seen: [Value: SourceRange] = [:]
     for display in graphics {
       guard let type = display.settings["type"] else {
-        if !display.says("type") {
+        if !display.says("type"), !display.says(Field.xmlName) {
           diagnostics.append(
             Diagnostic(
               "missing-key", "\(display.title) has no `type`", at: display.range,

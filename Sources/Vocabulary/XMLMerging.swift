@@ -7,7 +7,7 @@ extension XMLFragment {
   public func merge(into element: inout XMLElement) {
     // libvirt keeps the declarations of namespaces at the root.
     let declared = Set(element.namespaceDeclarations.map(\.uri))
-    for namespace in root.foreignNamespaces where !declared.contains(namespace.uri) {
+    for namespace in root.undeclaredNamespaces where !declared.contains(namespace.uri) {
       element.namespaceDeclarations.append(namespace)
     }
     element.merge(root)
@@ -172,15 +172,19 @@ extension XMLElement {
     }
   }
 
-  /// The namespaces of the elements within that this element is not in, each once.
-  fileprivate var foreignNamespaces: [XMLNamespace] {
+  /// The namespaces that elements within are in and that none of them declares, each once.
+  fileprivate var undeclaredNamespaces: [XMLNamespace] {
     var found: [XMLNamespace] = []
-    for child in elements {
-      if let prefix = child.prefix, let uri = child.namespaceURI, child.namespaceDeclarations.isEmpty {
-        found.append(XMLNamespace(prefix: prefix, uri: uri))
-      }
-      found += child.foreignNamespaces
+    collectUndeclared(in: [], into: &found)
+    return found
+  }
+
+  private func collectUndeclared(in scope: [XMLNamespace], into found: inout [XMLNamespace]) {
+    let scope = scope + namespaceDeclarations
+    if let prefix, let namespaceURI {
+      let namespace = XMLNamespace(prefix: prefix, uri: namespaceURI)
+      if !scope.contains(namespace), !found.contains(namespace) { found.append(namespace) }
     }
-    return found.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    for child in elements { child.collectUndeclared(in: scope, into: &found) }
   }
 }

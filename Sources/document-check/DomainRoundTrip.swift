@@ -43,7 +43,7 @@ struct DomainRoundTrip {
     var outcome = Outcome(document: document)
     let defined: (LibvirtDomain, XMLElement)
     do {
-      let domain = try await host.define(document.text, checksSchema: false)
+      let domain = try await host.define(document.text)
       defined = (domain, try await host.xml(of: domain))
     } catch {
       outcome.refusal = "\(error)"
@@ -70,7 +70,7 @@ struct DomainRoundTrip {
       return outcome
     }
     outcome.coverage = Coverage(of: stored.withoutOwnership, said: stack.domains)
-    await adopt(stack, domain, observed, &outcome)
+    await adopt(stack, observed, &outcome)
     await host.undefine(domain)
     await recreate(stack, stored, &outcome)
     return outcome
@@ -78,20 +78,24 @@ struct DomainRoundTrip {
 
   /// Takes the domain over, as an apply would, and plans again.
   private func adopt(
-    _ stack: StackSpec, _ domain: LibvirtDomain, _ observed: ObservedDomain, _ outcome: inout Outcome
+    _ stack: StackSpec, _ observed: ObservedDomain, _ outcome: inout Outcome
   ) async {
     do {
       let request = InventoryRequest(for: stack)
       let plan = try Plan(for: stack, on: host.inventory([observed], for: request))
       outcome.phantoms += plan.objects.flatMap(\.changes).filter { $0.old != $0.new }.map { "planned: \($0.field)" }
-      for case .defineDomain(let definition) in plan.actions.map(\.operation) {
-        _ = try await host.define(definition.xml.serialised())
-      }
       var adopted = observed
-      adopted.inactive = try await host.xml(of: domain)
+      for case .defineDomain(let definition) in plan.actions.map(\.operation) {
+        adopted.inactive = try await host.store(definition).stored
+      }
       outcome.phantoms += Self.differences(observed.inactive, adopted.inactive).map { "adopted: \($0)" }
       let second = try Plan(for: stack, on: host.inventory([adopted], for: request))
       outcome.phantoms += second.objects.flatMap(\.changes).map { "again: \($0.field)" }
+      for case .defineDomain(let definition) in second.actions.map(\.operation) {
+        outcome.phantoms += difference(adopted.inactive, definition.xml).map {
+          "again: \($0.path) \($0.old ?? "nothing") → \($0.new ?? "nothing")"
+        }
+      }
       if !second.isEmpty, outcome.phantoms.isEmpty { outcome.phantoms = ["again: the definition would be stored"] }
     } catch let error as DiagnosticsError {
       outcome.phantoms += error.diagnostics.map { "\($0.rule): \($0.message)" }
@@ -105,8 +109,8 @@ struct DomainRoundTrip {
     do {
       let plan = try Plan(for: stack, on: host.inventory([], for: InventoryRequest(for: stack)))
       for case .defineDomain(let definition) in plan.actions.map(\.operation) {
-        let domain = try await host.define(definition.xml.serialised())
-        outcome.differences += Self.differences(stored, try await host.xml(of: domain))
+        let (domain, made) = try await host.store(definition)
+        outcome.differences += Self.differences(stored, made)
         await host.undefine(domain)
       }
     } catch let error as DiagnosticsError {

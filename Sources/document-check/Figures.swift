@@ -29,6 +29,7 @@ struct Figures {
     var text = "domains: \(outcomes.count) documents, \(outcomes.count - taken.count) refused by this libvirt\n\n"
     text += rate("imported") { !$0.spec.isEmpty }
     text += rate("planned and taken over without a change") { !$0.spec.isEmpty && $0.phantoms.isEmpty }
+    text += rate("in full detail") { !$0.importProblems.contains { $0.hasPrefix("less-detail") } }
     text += rate("lens laws hold") { $0.lawBreaches.isEmpty }
     text += rate("made anew on an empty host, equal") { !$0.spec.isEmpty && $0.differences.isEmpty }
     let coverage = taken.map(\.coverage).reduce(Coverage(), +)
@@ -38,7 +39,7 @@ struct Figures {
     for outcome in outcomes {
       if let refusal = outcome.refusal { text += "\nrefused: \(outcome.document.name)\n  \(refusal)\n" }
       let faults =
-        (outcome.spec.isEmpty ? outcome.importProblems : []) + outcome.phantoms
+        outcome.importProblems + outcome.phantoms
         + outcome.differences.map { "anew: \($0)" }
         + outcome.lawBreaches
       guard !faults.isEmpty, outcome.refusal == nil else { continue }

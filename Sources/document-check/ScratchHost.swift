@@ -1,9 +1,11 @@
 // The embedded libvirt that documents are tried on: one domain at a time.
 
+import Applier
 import DiskImage
 import Foundation
 import Inventory
 import Libvirt
+import Planner
 import XMLTree
 
 /// An empty host.
@@ -21,9 +23,15 @@ struct ScratchHost {
     standIn = .image(try BackingChain.read(path: image, format: .raw))
   }
 
-  /// Defines a document as libvirt itself would take it, and reads it back.
-  func define(_ xml: String, checksSchema: Bool = true) async throws -> LibvirtDomain {
-    try await connection.defineDomain(xml, checksSchema: checksSchema)
+  /// Defines a document as libvirt itself would take it.
+  func define(_ xml: String) async throws -> LibvirtDomain {
+    try await connection.defineDomain(xml, checksSchema: false)
+  }
+
+  /// Stores a definition as an apply does.
+  func store(_ definition: DomainDefinition) async throws -> (domain: LibvirtDomain, stored: XMLElement) {
+    try await connection.store(
+      definition.xml, named: definition.identity.name, replacing: definition.replacing)
   }
 
   func undefine(_ domain: LibvirtDomain) async {
