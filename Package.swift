@@ -67,8 +67,8 @@ let package = Package(
     .executableTarget(
       name: "vireo",
       dependencies: [
-        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Report", "Spec",
-        "Vocabulary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Importer", "Inventory", "Libvirt", "Planner", "Report",
+        "Spec", "Vocabulary", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // Runs import, plan and definition over a folder of libvirt's documents, and counts what holds.

@@ -29,6 +29,7 @@ struct DomainReading {
     OwnershipRecord.remove(from: &source)
     if !includesSecrets { source = XMLFragment(source).withoutSecrets.root }
     ImpliedDevices.remove(from: &source)
+    source.removeVirtioConsolePorts()
     var object = ImportedObject(Vocabulary.domain, domain.name)
     var devices = DeviceReading(names: [:])
     if detail == .fields { devices.read(&source) }
@@ -40,6 +41,7 @@ struct DomainReading {
     let fields = Set(Vocabulary.domain.fields.map(\.name)).subtracting(["memory", "uuid", "type"])
     let reading = FieldReading(source, as: Vocabulary.domain, from: start, skipping: detail == .xml ? fields : [])
     object.values = reading.values
+    if object.values["current-memory"] == object.values["memory"] { object.values["current-memory"] = nil }
     object.values["defaults"] = .string("libvirt")
     object.values["type"] = source[attribute: "type"].map(Value.string)
     object.values["uuid"] = .string(domain.uuid)

@@ -22,13 +22,13 @@ struct FieldReading {
     made = start
     for field in type.fields where !skipped.contains(field.name) {
       guard let lens = field.lens, let value = lens.get(element), field.canSay(value) else { continue }
-      // What libvirt fills in by itself, and what is so already, need not be said.
-      guard value != field.libvirtDefault, lens.get(made) != value else { continue }
+      guard lens.get(made) != value else { continue }
       var next = made
       lens.put(value, into: &next)
       guard next != made, lens.get(next) == value, XMLFragment(next).isMet(within: element) else { continue }
       made = next
-      values[field.name] = value
+      // What libvirt fills in by itself need not be said.
+      if value != field.libvirtDefault { values[field.name] = value }
     }
   }
 }

@@ -96,6 +96,20 @@ public struct Importer: Sendable {
     return result
   }
 
+  /// Documents of a result in one.
+  public static func merged(_ documents: [(name: String, document: YAMLDocument)]) -> YAMLDocument {
+    .mapping([
+      (
+        "domains",
+        .mapping(
+          documents.flatMap { _, document -> [(key: String, value: YAMLDocument)] in
+            guard case .mapping(let top) = document, case .mapping(let entries)? = top.first?.value else { return [] }
+            return entries
+          })
+      )
+    ])
+  }
+
   /// The document that names the stack.
   public var head: YAMLDocument { .mapping([("stack", .text(stack))]) }
 }
@@ -179,10 +193,12 @@ struct Proof {
 }
 
 extension XMLElement {
-  /// The definition without what says that it is Vireo's: the record, and the names that devices carry.
+  /// The definition without what says that it is Vireo's, the record and the names that devices carry, and without what
+  /// another definition of the very same would have otherwise.
   public var withoutOwnership: XMLElement {
     var result = self
     OwnershipRecord.remove(from: &result)
+    result.removeVirtioConsolePorts()
     result.update("devices", create: false) { devices in
       devices.children = devices.children.map { node in
         guard var device = node.element else { return node }
@@ -191,5 +207,16 @@ extension XMLElement {
       }
     }
     return result
+  }
+
+  /// Takes the ports of virtio consoles out: they are counted anew with each definition and at times otherwise (measured
+  /// with libvirt 9.0); where such a console is, its address says.
+  mutating func removeVirtioConsolePorts() {
+    update("devices", create: false) { devices in
+      devices.updateAll("console") { console in
+        guard console.value(at: "target/@type") == "virtio" else { return }
+        console.update("target", create: false) { $0[attribute: "port"] = nil }
+      }
+    }
   }
 }
