@@ -68,7 +68,7 @@ let package = Package(
       name: "vireo",
       dependencies: [
         "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Importer", "Inventory", "Libvirt", "Planner", "Report",
-        "Spec", "Vocabulary", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Spec", "Vocabulary", "XMLTree", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // Runs import, plan and definition over a folder of libvirt's documents, and counts what holds.
