@@ -18,7 +18,7 @@ extension ApplyRun {
 
     let (domain, stored): (LibvirtDomain, XMLElement)
     do {
-      (domain, stored) = try await connection.store(definition.xml, named: name, replacing: definition.replacing)
+      (domain, stored) = try await connection.store(definition)
     } catch let dropped as DroppedDefinition {
       var failure = definitionFailure(dropped.refusal)
       failure.message += "; it does not know \(dropped.place), or not with that value"

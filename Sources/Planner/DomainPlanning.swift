@@ -224,10 +224,10 @@ struct DomainPlanning {
   private mutating func addDefinition(replacing: XMLElement?) -> Int {
     let pools = builder.spec.pools.map { ObjectReference(.pool, $0.name) }
     let images = spec.members("disks").compactMap { $0["image"]?.string.map { ObjectReference(.image, $0) } }
+    var definition = DomainDefinition(identity: identity, xml: xml, replacing: replacing, expectations: expectations)
+    definition.isOfAnotherHost = !isCompletedByVireo
     let step = builder.add(
-      .defineDomain(
-        DomainDefinition(identity: identity, xml: xml, replacing: replacing, expectations: expectations)),
-      for: object, after: fileSteps, waitingFor: fileSteps.isEmpty ? images : pools + images,
+      .defineDomain(definition), for: object, after: fileSteps, waitingFor: fileSteps.isEmpty ? images : pools + images,
       effect: changes.map(\.effect).filter { $0 != .live }.max() ?? .define)
     builder.setReady(object, after: step)
     return step

@@ -8,6 +8,9 @@ public import XMLTree
 
 /// Checks what a spec makes against libvirt's Relax NG schema of domains.
 public struct SchemaCheck: Sendable {
+  /// Where libvirt's packages put its schemas.
+  public static let installedFolder = "/usr/share/libvirt/schemas"
+
   private let schema: XMLSchema
 
   /// - Parameter schema: libvirt's `domain.rng`.

@@ -136,7 +136,8 @@ struct PlanBlock {
   private func newFields() -> String {
     // An object that is taken over has everything already: what is recorded is what the spec says.
     if plan.verb == .adopt {
-      return paragraph("", [["whose", "it", "is", "gets", "recorded,", "and", "nothing", "else", "changes"]], separator: "")
+      return paragraph(
+        "", [["whose", "it", "is", "gets", "recorded,", "and", "nothing", "else", "changes"]], separator: "")
     }
     let said = plan.changes.filter { $0.reason != .default }
     let defaults = plan.changes.filter { $0.reason == .default }

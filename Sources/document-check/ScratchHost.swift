@@ -30,8 +30,7 @@ struct ScratchHost {
 
   /// Stores a definition as an apply does.
   func store(_ definition: DomainDefinition) async throws -> (domain: LibvirtDomain, stored: XMLElement) {
-    try await connection.store(
-      definition.xml, named: definition.identity.name, replacing: definition.replacing)
+    try await connection.store(definition)
   }
 
   func undefine(_ domain: LibvirtDomain) async {

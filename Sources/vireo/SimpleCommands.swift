@@ -30,7 +30,7 @@ struct ValidateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp("The folder of libvirt's schemas.", valueName: "dir"), completion: .directory)
-  var schemas = "/usr/share/libvirt/schemas"
+  var schemas = SchemaCheck.installedFolder
 
   @Option(help: "The form of the messages; github makes annotations of a pull request.")
   var format: Format = .text
