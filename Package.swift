@@ -108,6 +108,10 @@ let package = Package(
       ],
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
+      name: "ImporterTests",
+      dependencies: ["Diagnostics", "Importer", "Inventory", "Planner", "Spec", "XMLTree", "YAMLTree"],
+      swiftSettings: settings),
+    .testTarget(
       name: "ApplierTests",
       dependencies: ["Applier", "DiskImage", "Libvirt", "Planner", "TestSupport", "Vocabulary", "XMLTree"],
       swiftSettings: settings),

@@ -64,6 +64,8 @@ enum XMLScalar {
   /// A set such as `0-3,^2`; nil for anything else.
   private static func numbers(_ text: String) -> Set<Int>? {
     guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || "-,^ ".utf8.contains($0) }) else { return nil }
+    // A number alone is one, with whatever zeros.
+    if text.utf8.count > 1, text.hasPrefix("0"), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) { return nil }
     var result: Set<Int> = []
     for part in text.split(separator: ",") {
       let part = part.drop { $0 == " " }
