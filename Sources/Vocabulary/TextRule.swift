@@ -141,11 +141,14 @@ public struct TextRule: Sendable {
     normalise: { $0.contains(":") && !$0.hasPrefix(":") && !$0.hasSuffix(":") ? $0 : nil })
 
   /// Machine types, CPU models and the like: a word of libvirt's or QEMU's.
-  static func word(_ explanation: String) -> TextRule {
+  ///
+  /// - Parameter besides: what it may hold besides letters, digits, `_`, `.`, `+` and `-`.
+  static func word(_ explanation: String, besides: String = "") -> TextRule {
     TextRule(
-      explanation, pattern: #"^[A-Za-z0-9_.+-]+$"#,
+      explanation, pattern: "^[A-Za-z0-9_.+\(besides)-]+$",
       normalise: { text in
-        !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || "_.+-".utf8.contains($0) } ? text : nil
+        let others = "_.+-" + besides
+        return !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || others.utf8.contains($0) } ? text : nil
       })
   }
 }
