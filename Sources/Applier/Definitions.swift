@@ -16,16 +16,17 @@ extension ApplyRun {
       throw ActionFailure("domain \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
     }
 
-    let domain: LibvirtDomain
+    let (domain, stored): (LibvirtDomain, XMLElement)
     do {
-      domain = try await connection.defineDomain(definition.xml.serialised(), named: name)
+      (domain, stored) = try await connection.store(definition.xml, named: name, replacing: definition.replacing)
+    } catch let dropped as DroppedDefinition {
+      var failure = definitionFailure(dropped.refusal)
+      failure.message += "; it does not know \(dropped.place), or not with that value"
+      throw failure
     } catch let error as LibvirtError where !error.isConnectionLost {
       throw definitionFailure(error)
     }
-
-    let stored: XMLElement
     do {
-      stored = try await storedDefinition(of: domain)
       try definition.check(stored)
     } catch {
       throw await undo(definition, on: domain, because: ActionFailure(error))
@@ -129,6 +130,9 @@ extension Expectation {
       (element, type) = (found, kind.type)
     }
     guard let entry = type.field(entry) else { return "`\(field)` is no field that can be read back" }
+    if case .xml(let fragment)? = value {
+      return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
+    }
     guard let value, let lens = entry.lens else { return nil }
     let stored = lens.get(element)
     if entry.matches(desired: value, stored: stored) { return nil }

@@ -48,17 +48,21 @@ struct DomainPlanning {
 
   var stack: String { builder.spec.name }
 
+  /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
+  var isCompletedByVireo: Bool { spec["defaults"] != .string("libvirt") }
+
   mutating func plan() {
     guard mayBePlanned() else { return }
     if observed == nil { xml = NewDomain.skeleton(for: spec, identity, on: builder.inventory.host) }
     planFields()
     planDevices()
+    planFragment()
     settleDefinition()
     checkHostLimits()
     checkNetworks()
     if observed == nil {
-      NewDomain.complete(&xml, for: spec)
-    } else {
+      if isCompletedByVireo { NewDomain.complete(&xml, for: spec) }
+    } else if isCompletedByVireo {
       NewDomain.completeControllers(&xml)
     }
     let definition = planDefinition()
@@ -112,7 +116,7 @@ struct DomainPlanning {
   private mutating func planFields() {
     for field in Vocabulary.domain.fields {
       guard let lens = field.lens else {
-        own(field)
+        if field.name != Field.xmlName { own(field) }
         continue
       }
       let name = Vocabulary.domain.displayName(of: field)
@@ -153,7 +157,7 @@ struct DomainPlanning {
           name, old: old, new: field.initial, effect: effect(of: field), reason: .dropped, range: spec.range))
       return
     }
-    if let initial = field.initial { lens.put(initial, into: &xml) }
+    if let initial = field.initial, isCompletedByVireo { lens.put(initial, into: &xml) }
     if field.name == "type" {
       changes.append(
         FieldChange(

@@ -130,6 +130,7 @@ extension SpecLanguage {
         ("additionalProperties", .object([("anyOf", .array(alternatives(element)))])),
       ])
     case .record(let members): return record(members)
+    case .xml: return .object([("type", .string("string"))])
     case .list, .map: return .boolean(true)
     }
   }

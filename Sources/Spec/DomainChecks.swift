@@ -38,7 +38,9 @@ enum DomainChecks {
           "conflict", "current-memory is more than memory, \(ByteCount.text(memory))", at: current.range,
           suggestion: "make it at most that"))
     }
-    if let size = domain.settings["max-memory.size"], let most = size.value.bytes, !domain.says("max-memory.slots") {
+    if let size = domain.settings["max-memory.size"], let most = size.value.bytes, !domain.says("max-memory.slots"),
+      !domain.says(Field.xmlName)
+    {
       diagnostics.append(
         Diagnostic(
           "missing-key", "max-memory of \(ByteCount.text(most)) has no slots to plug memory into", at: size.range,
@@ -62,13 +64,17 @@ enum DomainChecks {
           "conflict", "a CPU of mode \(mode.value) has no model", at: model.range,
           suggestion: "leave out `model`, or write `mode: custom`"))
     }
-    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model") {
+    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model"),
+      !domain.says(Field.xmlName)
+    {
       diagnostics.append(
         Diagnostic(
           "missing-key", "a CPU of mode custom needs a model", at: mode.range,
           suggestion: "add `model:`; `virsh cpu-models x86_64` lists them"))
     }
-    if let features = domain.settings["cpu.features"], !domain.says("cpu.mode"), !domain.says("cpu.model") {
+    if let features = domain.settings["cpu.features"], !domain.says("cpu.mode"), !domain.says("cpu.model"),
+      !domain.says(Field.xmlName)
+    {
       diagnostics.append(
         Diagnostic(
           "missing-key", "the CPU's features do not say what they are added to", at: features.range,
@@ -116,6 +122,7 @@ enum DomainChecks {
 
   /// What an offset cannot do without, and what only that offset has.
   private static func checkClock(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    guard !domain.says(Field.xmlName) else { return }
     let offset = domain.settings["clock.offset"]
     for (name, key) in [("timezone", "timezone"), ("absolute", "start")] {
       let part = domain.settings["clock.\(key)"]
@@ -180,7 +187,7 @@ enum DomainChecks {
       return
     }
     guard let type = interface.settings["type"] else {
-      if sources.isEmpty, !interface.says("type") {
+      if sources.isEmpty, !interface.says("type"), !interface.says(Field.xmlName) {
         diagnostics.append(
           Diagnostic(
             "missing-key", "\(interface.title) does not say what it is connected to", at: interface.range,
@@ -194,7 +201,7 @@ enum DomainChecks {
         Diagnostic(
           "conflict", "an interface of type \(name) has no `\(source)`", at: interface.settings[source]?.range,
           suggestion: "leave out `type`: it follows"))
-    } else if sources.isEmpty, name != "user" {
+    } else if sources.isEmpty, name != "user", !interface.says(Field.xmlName) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(interface.title) of type \(name) has no `\(name)`", at: type.range,
@@ -214,7 +221,7 @@ enum DomainChecks {
     var seen: [Value: SourceRange] = [:]
     for display in graphics {
       guard let type = display.settings["type"] else {
-        if !display.says("type") {
+        if !display.says("type"), !display.says(Field.xmlName) {
           diagnostics.append(
             Diagnostic(
               "missing-key", "\(display.title) has no `type`", at: display.range,

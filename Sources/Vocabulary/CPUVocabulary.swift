@@ -34,10 +34,13 @@ extension Vocabulary {
       named model. A new `kvm` domain gets a model with the x86-64-v2 instructions, which every host since 2009 has; a \
       new `qemu` domain `maximum`, all that emulation can do.
       """, lens: cpuModeLens, isComparableWhenRunning: false, reference: cpuReference),
+    // How a model is meant comes before the model, which means the usual where nothing is said.
     Field(
-      "cpu.model", .text(.word("the name of a CPU model")),
-      "The model of a `custom` processor, such as `EPYC-Rome`; `virsh cpu-models x86_64` lists them.",
-      lens: cpuModelLens, isComparableWhenRunning: false, reference: cpuReference),
+      "cpu.match", .enumeration(["minimum", "exact", "strict"]),
+      """
+      How the host's processor must compare with a `custom` one: `minimum` gives the guest what the host has besides, \
+      `exact` hides it, `strict` refuses such a host. `exact` when not given.
+      """, at: "cpu/@match", libvirtDefault: .string("exact"), isComparableWhenRunning: false, reference: cpuReference),
     Field(
       "cpu.fallback", .enumeration(["allow", "forbid"]),
       """
@@ -45,17 +48,15 @@ extension Vocabulary {
       that the spec names is that one and no other, unless this says `allow`.
       """, at: "cpu/model/@fallback", isComparableWhenRunning: false, reference: cpuReference),
     Field(
+      "cpu.model", .text(.word("the name of a CPU model")),
+      "The model of a `custom` processor, such as `EPYC-Rome`; `virsh cpu-models x86_64` lists them.",
+      lens: cpuModelLens, isComparableWhenRunning: false, reference: cpuReference),
+    Field(
       "cpu.vendor-id", .text(.vendorID), "The vendor that the guest sees, twelve characters.",
       at: "cpu/model/@vendor_id", isComparableWhenRunning: false, reference: cpuReference),
     Field(
       "cpu.vendor", .text(.word("the name of a vendor")), "The vendor that the host's processor must be of.",
       at: "cpu/vendor", isComparableWhenRunning: false, reference: cpuReference),
-    Field(
-      "cpu.match", .enumeration(["minimum", "exact", "strict"]),
-      """
-      How the host's processor must compare with a `custom` one: `minimum` gives the guest what the host has besides, \
-      `exact` hides it, `strict` refuses such a host. `exact` when not given.
-      """, at: "cpu/@match", libvirtDefault: .string("exact"), isComparableWhenRunning: false, reference: cpuReference),
     Field(
       "cpu.check", .enumeration(["none", "partial", "full"]),
       "How closely libvirt checks that the host gives the guest what is asked for before it starts it.",
@@ -153,20 +154,22 @@ extension Vocabulary {
     }
   }()
 
-  /// `cpu/model`, which implies the mode `custom`.
+  /// `cpu/model`, which implies the mode `custom`; the very model, unless the definition says otherwise.
   private static let cpuModelLens: Lens = {
-    let model = Lens.at("cpu/model")
+    let model = Lens.at("cpu/model", .text(.word("the name of a CPU model")))
     return Lens(places: model.places) { element in
       element.first("cpu")?[attribute: "mode"] == "custom" ? model.get(element) : nil
     } write: { element, value in
-      guard let value else { return element.set(nil, at: "cpu/model") }
+      guard let value else { return model.put(nil, into: &element) }
+      let match = element.value(at: "cpu/@match")
+      let fallback = element.value(at: "cpu/model/@fallback")
       cpuModeLens.put(.string("custom"), into: &element)
       element.update("cpu", create: true) { cpu in
         cpu.removeAll("model")
         cpu.removeAll("feature")
         cpu[attribute: "check"] = nil
-        cpu[attribute: "match"] = "exact"
-        cpu.insert(XMLElement("model", ["fallback": "forbid"], text: value.string ?? ""), at: 0)
+        cpu[attribute: "match"] = match ?? "exact"
+        cpu.insert(XMLElement("model", ["fallback": fallback ?? "forbid"], text: value.string ?? ""), at: 0)
       }
     }
   }()

@@ -9,14 +9,15 @@ extension Vocabulary {
     // What decides what else there is comes first: a type before its parts, firmware before its image.
     fields: domainLifecycle + domainGeneral + domainMemory + domainProcessors + domainNUMA + domainSystem
       + domainSystemInformation + domainFeatures + domainHyperV + domainClock + domainEvents + domainTuning
-      + domainResources + domainSecurity + domainPassthrough,
+      + domainResources + domainSecurity + domainPassthrough
+      + [.xml(of: "domain", reference: "formatdomain.html")],
     groups: [FieldGroup("shutdown", "How a guest is stopped.")] + memoryGroups + processorGroups + numaGroups
       + systemGroups + systemInformationGroups + featureGroups + clockGroups + generalGroups + tuningGroups
       + securityGroups + passthroughGroups,
     collections: [
       .init("disks", disk), .init("interfaces", interface), .init("serials", serial), .init("consoles", console),
       .init("graphics", graphics), .init("videos", video),
-    ])
+    ], keyRule: .domainName)
 
   private static let domainLifecycle: [Field] = [
     Field(
@@ -32,6 +33,12 @@ extension Vocabulary {
       Makes this many domains of the entry, named with a hyphen and their number: `web-1`, `web-2`. `${index}` in a \
       value stands for the number.
       """, effect: .replace),
+    Field(
+      "defaults", .enumeration(["vireo", "libvirt"]),
+      """
+      Who completes a new domain: `vireo`, the default, with today's hardware, a console, an agent's channel and free \
+      ports; `libvirt` with what the spec says and no more, which is what an imported domain needs.
+      """, effect: .define),
     Field(
       "profiles", .list(of: .reference(collection: "profiles")),
       "Profiles whose values the domain takes where it has none of its own; a later one wins over an earlier one.",
