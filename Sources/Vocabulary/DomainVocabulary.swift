@@ -15,8 +15,14 @@ extension Vocabulary {
       + systemGroups + systemInformationGroups + featureGroups + clockGroups + generalGroups + tuningGroups
       + securityGroups + passthroughGroups,
     collections: [
-      .init("disks", disk), .init("interfaces", interface), .init("serials", serial), .init("consoles", console),
-      .init("graphics", graphics), .init("videos", video),
+      .init("disks", disk), .init("controllers", controller), .init("interfaces", interface), .init("serials", serial),
+      .init("parallels", parallel), .init("consoles", console), .init("channels", channel),
+      .init("smartcards", smartcard), .init("inputs", input), .init("tpms", tpm), .init("graphics", graphics),
+      .init("videos", video), .init("hubs", hub), .init("watchdogs", watchdog), .init("memballoons", memballoon),
+      .init("rngs", rng), .init("panics", panic), .init("vsocks", vsock), .init("shmems", shmem),
+      .init("iommus", iommu), .init("filesystems", filesystem), .init("hostdevs", hostDevice),
+      .init("redirdevs", redirectedDevice), .init("sounds", sound), .init("audios", audio),
+      .init("cryptos", crypto), .init("memory-devices", memoryDevice),
     ], keyRule: .domainName)
 
   private static let domainLifecycle: [Field] = [
