@@ -22,7 +22,8 @@ enum CharacterSource {
     return Field(
       base.isEmpty ? "type" : "source.type", .enumeration(types),
       "Where it leads on the host: `pty` for `virsh console`, a `file`, a socket and so on.",
-      lens: base.isEmpty ? lens.replacing("source", "protocol") : lens, initial: initial, staysWhenDropped: true,
+      lens: base.isEmpty ? lens.replacing("source", "protocol") : lens, initial: initial,
+      staysWhenDropped: initial == nil,
       reference: reference)
   }
 

@@ -1,10 +1,9 @@
-// The fields of what a disk is made of where that is no file: devices, volumes, network storage.
+// The fields of what a disk is made of where that is no file and no block device, which are the field `source`: volumes, network storage.
 
 import XMLTree
 
 extension Vocabulary {
   static let diskSources: [Field] = [
-    deciding("block", .path, "A block device of the host.", type: "block", at: "source/@dev"),
     deciding("dir", .path, "A folder of the host that the guest sees as a FAT disk.", type: "dir", at: "source/@dir"),
     deciding("volume.pool", .text(.line), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
     source("volume.name", .text(.line), "The name of the volume.", type: "volume", at: "source/@volume"),

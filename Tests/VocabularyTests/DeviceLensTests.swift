@@ -10,9 +10,9 @@ struct DeviceLensTests {
   static let samples = try! XMLElement.parse(
     """
     <devices>
-      <disk type='block' device='lun' rawio='yes' sgio='unfiltered' snapshot='external'>
+      <disk type='dir' device='lun' rawio='yes' sgio='unfiltered' snapshot='external'>
         <driver name='qemu' type='raw' error_policy='stop' queues='4' iothread='1' packed='on'/>
-        <source dev='/dev/sdb' startupPolicy='optional'/>
+        <source dir='/srv/b' startupPolicy='optional'/>
         <target dev='sda' bus='scsi' rotation_rate='1'/>
         <iotune><total_bytes_sec>1000</total_bytes_sec><group_name>slow</group_name></iotune>
         <shareable/><vendor>ACME</vendor><wwn>5000c50015ea71ac</wwn>
