@@ -90,7 +90,9 @@ extension Vocabulary {
         "stats-period", .integer(0...Int(Int32.max)), "Seconds between the guest's reports of its memory.",
         at: "stats/@period", reference: balloonReference),
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
-    groups: [DeviceFields.driverGroup], device: DeviceRule("memballoon", identity: .alias), keyRule: .deviceKey)
+    groups: [DeviceFields.driverGroup],
+    // libvirt knows one at most, and refuses an alias on the one of model `none`.
+    device: DeviceRule("memballoon", identity: .only), keyRule: .deviceKey)
 
   /// A device that reports panics.
   public static let panic = ObjectType(
