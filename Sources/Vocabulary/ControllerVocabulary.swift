@@ -15,7 +15,7 @@ extension Vocabulary {
         "index", .integer(0...Int(Int32.max)), "The number by which addresses name the bus.", at: "@index",
         staysWhenDropped: true, reference: controllerReference),
       Field(
-        "model", .text(.word("the name of a controller's model")), "The model, such as `pcie-root-port`.",
+        "model", .text(controllerModel), "The model, such as `pcie-root-port`.",
         at: "@model", staysWhenDropped: true, reference: controllerReference),
       Field(
         "hardware", .text(.word("the name of a device of QEMU's")),
@@ -75,7 +75,15 @@ extension Vocabulary {
         "driver.iothread", .integer(1...Int(Int32.max)), "The IO thread that serves the controller.",
         at: "driver/@iothread", reference: controllerReference),
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
-    groups: [DeviceFields.driverGroup], device: DeviceRule("controller", identity: .alias), keyRule: .deviceKey)
+    groups: [DeviceFields.driverGroup],
+    device: DeviceRule("controller", identity: .alias, where: { $0[attribute: "model"] != "none" }), keyRule: .deviceKey
+  )
+
+  /// `none` is no controller but the wish for none; libvirt keeps no alias by which it could be found again.
+  private static let controllerModel = TextRule(
+    "the name of a controller's model", pattern: #"^(?!none$)[A-Za-z0-9_.+-]+$"#,
+    remedy: "for no controller at all write libvirt's element into the domain's `xml:`",
+    normalise: { $0 == "none" ? nil : try? TextRule.word("a word").normalised($0) })
 
   private static let controllerReference = "formatdomain.html#controllers"
 }
