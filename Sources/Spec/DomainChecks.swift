@@ -201,7 +201,7 @@ enum DomainChecks {
         Diagnostic(
           "conflict", "an interface of type \(name) has no `\(source)`", at: interface.settings[source]?.range,
           suggestion: "leave out `type`: it follows"))
-    } else if sources.isEmpty, name != "user", !interface.says(Field.xmlName) {
+    } else if sources.isEmpty, ["network", "bridge", "direct"].contains(name), !interface.says(Field.xmlName) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(interface.title) of type \(name) has no `\(name)`", at: type.range,
