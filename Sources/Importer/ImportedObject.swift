@@ -69,6 +69,7 @@ extension Value {
     case .integer, .boolean: .plain(description)
     case .bytes, .seconds: .text(description)
     case .list(let values): .list(values.map { $0.document(of: field) })
+    case .table: .mapping(sortedEntries.map { ($0.key, $0.value.document(of: field)) })
     case .xml(let fragment): .block(fragment.text(indent: 2).escapingVariables)
     }
   }

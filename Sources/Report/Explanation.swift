@@ -140,6 +140,20 @@ private struct ExplanationText {
         output += "  " + SafeText.pad(index == 0 ? label : "", to: 14) + "  " + line + "\n"
       }
     }
+    for (path, members) in field.type.records(at: field.name) { output += "\n" + self.members(members, at: path) }
+    return output
+  }
+
+  /// The members of a record, each with its kind of value and its meaning.
+  private func members(_ members: [ValueType.Member], at path: String) -> String {
+    var output = "  " + style.paint(path, .bold) + "\n"
+    let column = (members.map(\.name.count).max() ?? 0) + 2
+    for member in members {
+      let text = member.type.explanation + (member.isRequired ? "; required" : "") + ". " + member.summary
+      for (index, line) in SafeText.wrap(text, to: style.width - column - 4).enumerated() {
+        output += "    " + SafeText.pad(index == 0 ? member.name : "", to: column) + line + "\n"
+      }
+    }
     return output
   }
 

@@ -41,6 +41,19 @@ public enum SpecLanguage {
   static let libvirtPages = "https://libvirt.org/"
 }
 
+extension ValueType {
+  /// The records in a value of this kind, each with the place where its keys stand: `numa.cells.KEY`.
+  func records(at path: String) -> [(path: String, members: [Member])] {
+    switch self {
+    case .list(let element): element.records(at: path + "[]")
+    case .table(_, let element): element.records(at: path + ".KEY")
+    case .record(let members):
+      [(path, members)] + members.flatMap { $0.type.records(at: path + "." + $0.name) }
+    default: []
+    }
+  }
+}
+
 extension EffectRule {
   /// `next-boot, define when stopped`.
   func words(_ quote: (String) -> String = { $0 }) -> String {

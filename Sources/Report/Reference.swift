@@ -40,6 +40,7 @@ extension SpecLanguage {
       text += "\n| key | value | a change takes | meaning |\n| --- | --- | --- | --- |\n"
       for field in place.type.fields { text += row(field) }
     }
+    for field in place.type.fields { for record in field.type.records(at: field.name) { text += members(of: record) } }
     for group in place.type.groups {
       text += "\n`\(group.name)`: \(group.summary)"
       if let shorthand = group.shorthand {
@@ -55,8 +56,7 @@ extension SpecLanguage {
   }
 
   private static func row(_ field: Field) -> String {
-    var value = field.type.explanation
-    if case .enumeration(let names) = field.type { value = names.map { "`\($0)`" }.joined(separator: ", ") }
+    var value = words(field.type)
     if field.isRequired { value += "; required" }
     if let initial = field.initial { value += "; a new one gets `\(initial)`" }
     var meaning = field.summary
@@ -69,6 +69,26 @@ extension SpecLanguage {
     }
     let cells = ["`\(field.name)`", value, field.effect.words { "`\($0)`" }, meaning]
     return "| " + cells.map(cell).joined(separator: " | ") + " |\n"
+  }
+
+  private static func members(of record: (path: String, members: [ValueType.Member])) -> String {
+    var text = "\n`\(record.path)`:\n\n| key | value | meaning |\n| --- | --- | --- |\n"
+    for member in record.members {
+      let value = words(member.type) + (member.isRequired ? "; required" : "")
+      text += "| " + ["`\(member.name)`", value, member.summary].map(cell).joined(separator: " | ") + " |\n"
+    }
+    return text
+  }
+
+  /// What kind of value it is.
+  private static func words(_ type: ValueType) -> String {
+    switch type {
+    case .enumeration(let names): names.map { "`\($0)`" }.joined(separator: ", ")
+    case .record: "a mapping; its keys are below"
+    case .table(let key, let element): "a mapping from \(key.explanation) to \(words(element))"
+    case .list(let element): "a list; each is \(words(element))"
+    default: type.explanation
+    }
   }
 
   private static func cell(_ text: String) -> String {

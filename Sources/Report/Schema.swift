@@ -91,6 +91,9 @@ extension SpecLanguage {
   /// What may stand for a value: the value, a text with a variable, and for lists one element or several.
   private static func alternatives(_ type: ValueType) -> [JSON] {
     let reference = JSON.object([("$ref", .string("#/$defs/variable"))])
+    // A mapping is made of values that can hold variables, and is none that a variable could stand for.
+    if case .table = type { return [rule(type)] }
+    if case .record = type { return [rule(type)] }
     guard case .list(let element) = type else { return [rule(type), reference] }
     let inner = alternatives(element)
     return inner + [.object([("type", .string("array")), ("items", .object([("anyOf", .array(inner))]))])]
@@ -107,7 +110,9 @@ extension SpecLanguage {
         ("maximum", range.upperBound == .max ? nil : .integer(range.upperBound)),
       ])
     case .boolean: return .object([("type", .string("boolean"))])
-    case .enumeration(let names): return .object([("enum", .array(names.map(JSON.string)))])
+    case .enumeration(let names):
+      // YAML reads `3` as a number, which is the word all the same.
+      return .object([("enum", .array(names.map(JSON.string) + names.compactMap(Int.init).map(JSON.integer)))])
     case .size:
       return .object([
         ("type", .string("string")), ("pattern", .string(sizePattern)),
@@ -118,9 +123,30 @@ extension SpecLanguage {
         ("type", .string("string")), ("pattern", .string(durationPattern)),
         ("examples", .array(["90 s", "5 min"].map(JSON.string))),
       ])
+    case .table(let key, let element):
+      return .object([
+        ("type", .string("object")), ("minProperties", .integer(1)),
+        ("propertyNames", key.pattern.map { .object([("pattern", .string($0))]) }),
+        ("additionalProperties", .object([("anyOf", .array(alternatives(element)))])),
+      ])
+    case .record(let members): return record(members)
     case .xml: return .object([("type", .string("string"))])
     case .list, .map: return .boolean(true)
     }
+  }
+
+  /// A record. Members that it needs can come from another file, like every key.
+  private static func record(_ members: [ValueType.Member]) -> JSON {
+    let properties: [(String, JSON?)] = members.map { member in
+      let description: (String, JSON?) = ("description", .string(member.summary))
+      return (member.name, .object([description, ("anyOf", .array(alternatives(member.type)))]))
+    }
+    let isEmptyAllowed = !members.contains(where: \.isRequired)
+    return .object([
+      ("type", isEmptyAllowed ? .array([.string("object"), .string("null")]) : .string("object")),
+      ("properties", .object(properties)),
+      ("additionalProperties", .boolean(false)),
+    ])
   }
 
   static let sizePattern = "^[0-9]+(\\.[0-9]+)? *(B|[KMGTPE]iB|[kKMGTPE]B)$"
@@ -144,6 +170,7 @@ extension SpecLanguage {
     switch value {
     case .integer, .boolean: JSON(value)
     case .list(let values): .array(values.map(plain))
+    case .table: .object(value.sortedEntries.map { ($0.key, plain($0.value)) })
     default: .string(value.description)
     }
   }

@@ -74,7 +74,7 @@ struct ObjectDecoder {
   private mutating func set(_ field: Field, from node: YAMLNode, in object: inout ObjectSpec) {
     // Read where it is used, by the variables.
     if case .map = field.type { return }
-    if let node = finished(node), let value = value(of: field.type, from: node, for: field) {
+    if let node = finished(node), let value = value(of: field.type, from: node, at: field.name) {
       object.settings[field.name] = Setting(value, at: node.range)
     } else {
       object.malformed.insert(field.name)
@@ -104,21 +104,100 @@ struct ObjectDecoder {
     return isUnresolved || Template.malformed(text) != nil ? nil : node.replacingText(expanded)
   }
 
-  private mutating func value(of type: ValueType, from node: YAMLNode, for field: Field) -> Value? {
-    if case .list(let element) = type {
+  /// - Parameter name: the value's place in its object, for messages: `numa.cells.0.memory`.
+  private mutating func value(of type: ValueType, from node: YAMLNode, at name: String) -> Value? {
+    switch type {
+    case .list(let element):
       let nodes = node.elements ?? [node]
-      let values = nodes.compactMap { finished($0).flatMap { value(of: element, from: $0, for: field) } }
+      let values = nodes.compactMap { finished($0).flatMap { value(of: element, from: $0, at: name) } }
       return values.count == nodes.count ? .list(values) : nil
+    case .table(let key, let element): return table(from: node, key: key, of: element, at: name)
+    case .record(let members): return record(from: node, members, at: name)
+    default: return plainValue(of: type, from: node, at: name)
     }
+  }
+
+  private mutating func table(from node: YAMLNode, key rule: TextRule, of element: ValueType, at name: String) -> Value?
+  {
+    guard let entries = node.entries else {
+      report(
+        "wrong-kind", "`\(name)` is a mapping, not \(node.kindName)", at: node.range,
+        suggestion: "write `KEY: VALUE`; a key is \(rule.explanation)")
+      return nil
+    }
+    guard !entries.isEmpty else {
+      let problem = ValueType.emptyTable
+      report("bad-value", "\(name): \(problem.message)", at: node.range, suggestion: problem.suggestion)
+      return nil
+    }
+    var values: [String: Value] = [:]
+    var isWhole = true
+    for entry in entries {
+      let found = finished(entry.value).flatMap { value(of: element, from: $0, at: "\(name).\(entry.name)") }
+      do {
+        let key = try rule.normalised(entry.name)
+        if values[key] != nil {
+          report("duplicate-key", "`\(name)` has `\(key)` twice, in two notations", at: entry.key.range)
+        }
+        isWhole = isWhole && found != nil && values[key] == nil
+        values[key] = found
+      } catch {
+        let match = rule.words.flatMap { closestMatch(to: entry.name, among: $0) }
+        report(
+          "bad-value", "\(name): \(error.message)", at: entry.key.range,
+          suggestion: match.map { "did you mean `\($0)`?" } ?? error.suggestion)
+        isWhole = false
+      }
+    }
+    return isWhole ? .table(values) : nil
+  }
+
+  private mutating func record(from node: YAMLNode, _ members: [ValueType.Member], at name: String) -> Value? {
+    // Nothing at all is a record that says nothing: `rtc:` among timers.
+    guard let entries = node.isNull ? [] : node.entries else {
+      report(
+        "wrong-kind", "`\(name)` is a mapping, not \(node.kindName)", at: node.range,
+        suggestion: "its keys are \(members.map(\.name).joined(separator: ", "))")
+      return nil
+    }
+    var values: [String: Value] = [:]
+    var isWhole = true
+    var named: Set<String> = []
+    for entry in entries {
+      guard let member = members.first(where: { $0.name == entry.name }) else {
+        let closest = closestMatch(to: entry.name, among: members.map(\.name))
+        if let closest { named.insert(closest) }
+        report(
+          "unknown-key", "`\(name)` has no key `\(entry.name)`", at: entry.key.range,
+          suggestion: closest.map { "did you mean `\($0)`?" }
+            ?? "the keys are \(members.map(\.name).joined(separator: ", "))")
+        isWhole = false
+        continue
+      }
+      named.insert(member.name)
+      let found = finished(entry.value).flatMap { value(of: member.type, from: $0, at: "\(name).\(member.name)") }
+      values[member.name] = found
+      isWhole = isWhole && found != nil
+    }
+    for member in members where member.isRequired && !named.contains(member.name) {
+      report(
+        "missing-key", "`\(name)` has no `\(member.name)`", at: node.range,
+        suggestion: "add `\(member.name):`, \(member.type.explanation)")
+      isWhole = false
+    }
+    return isWhole ? .table(values) : nil
+  }
+
+  private mutating func plainValue(of type: ValueType, from node: YAMLNode, at name: String) -> Value? {
     guard let scalar = node.scalar, !node.isNull else {
-      report("wrong-kind", "`\(field.name)` is \(type.explanation), not \(node.kindName)", at: node.range)
+      report("wrong-kind", "`\(name)` is \(type.explanation), not \(node.kindName)", at: node.range)
       return nil
     }
     if let problem = kindProblem(type, scalar) {
       report("wrong-kind", problem.message, at: node.range, suggestion: problem.suggestion)
       return nil
     }
-    if case .xml(let element) = type { return fragment(element, from: node, scalar, for: field) }
+    if case .xml(let element) = type { return fragment(element, from: node, scalar, at: name) }
     do {
       let value = try type.parse(scalar.text)
       guard case .path = type, let path = value.string else { return value }
@@ -129,14 +208,14 @@ struct ObjectDecoder {
       }
       guard path.prefixMatch(of: /[A-Za-z][A-Za-z0-9+.-]*:\/\//) == nil else {
         report(
-          "bad-value", "`\(path)` is a URL, and \(field.name) is a file or folder of this host", at: node.range,
+          "bad-value", "`\(path)` is a URL, and \(name) is a file or folder of this host", at: node.range,
           suggestion: "fetch the file first, and write its path")
         return nil
       }
       return .string(SpecFiles.resolve(path, relativeTo: node.range.file))
     } catch {
       report(
-        "bad-value", "\(field.name): \(error.message)", at: node.range,
+        "bad-value", "\(name): \(error.message)", at: node.range,
         suggestion: error.suggestion ?? suggestion(for: scalar.text, type))
       return nil
     }
@@ -144,7 +223,7 @@ struct ObjectDecoder {
 
   /// libvirt's XML. What is wrong with it is told at its own line and column where the text is a block of lines.
   private mutating func fragment(
-    _ element: String, from node: YAMLNode, _ scalar: YAMLScalar, for field: Field
+    _ element: String, from node: YAMLNode, _ scalar: YAMLScalar, at name: String
   ) -> Value? {
     do {
       return .xml(try XMLFragment.parse(scalar.text, element: element))
@@ -156,7 +235,7 @@ struct ObjectDecoder {
         range = SourceRange(file: range.file, start: start, end: start)
       }
       report(
-        "bad-xml", "\(field.name): \(error.message)", at: range,
+        "bad-xml", "\(name): \(error.message)", at: range,
         suggestion: "write elements as libvirt's documentation shows them, each closed")
       return nil
     }

@@ -6,16 +6,19 @@ public struct TextRule: Sendable {
   public let explanation: String
   /// An ECMA 262 pattern for the JSON Schema; nil for any text.
   public let pattern: String?
+  /// The texts that there are, where they are few: what a misspelt one was most likely meant to be is among them.
+  public let words: [String]?
   private let normalise: @Sendable (String) -> String?
   private let remedy: String?
 
   /// - Parameter normalise: the text in the form in which it is compared; nil when the text breaks the rule.
   init(
-    _ explanation: String, pattern: String? = nil, remedy: String? = nil,
+    _ explanation: String, pattern: String? = nil, remedy: String? = nil, words: [String]? = nil,
     normalise: @escaping @Sendable (String) -> String?
   ) {
     self.explanation = explanation
     self.pattern = pattern
+    self.words = words
     self.remedy = remedy
     self.normalise = normalise
   }
@@ -146,11 +149,14 @@ public struct TextRule: Sendable {
     normalise: { $0.contains(":") && !$0.hasPrefix(":") && !$0.hasSuffix(":") ? $0 : nil })
 
   /// Machine types, CPU models and the like: a word of libvirt's or QEMU's.
-  static func word(_ explanation: String) -> TextRule {
+  ///
+  /// - Parameter besides: what it may hold besides letters, digits, `_`, `.`, `+` and `-`.
+  static func word(_ explanation: String, besides: String = "") -> TextRule {
     TextRule(
-      explanation, pattern: #"^[A-Za-z0-9_.+-]+$"#,
+      explanation, pattern: "^[A-Za-z0-9_.+\(besides)-]+$",
       normalise: { text in
-        !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || "_.+-".utf8.contains($0) } ? text : nil
+        let others = "_.+-" + besides
+        return !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || others.utf8.contains($0) } ? text : nil
       })
   }
 }

@@ -10,6 +10,8 @@ public enum Value: Sendable, Hashable {
   /// A length of time in seconds.
   case seconds(Int)
   case list([Value])
+  /// Values by name, whose order means nothing: the entries of a table, or the members of a record.
+  case table([String: Value])
   /// A piece of libvirt's own XML.
   case xml(XMLFragment)
 }
@@ -20,10 +22,20 @@ extension Value {
   public var boolean: Bool? { if case .boolean(let value) = self { value } else { nil } }
   public var bytes: UInt64? { if case .bytes(let value) = self { value } else { nil } }
   public var seconds: Int? { if case .seconds(let value) = self { value } else { nil } }
+  public var list: [Value]? { if case .list(let values) = self { values } else { nil } }
+  public var table: [String: Value]? { if case .table(let entries) = self { entries } else { nil } }
+
+  /// A table's entries in the order in which they are shown and written: numbers by size, other names by their letters.
+  public var sortedEntries: [(key: String, value: Value)] {
+    (table ?? [:]).sorted { left, right in
+      if let number = Int(left.key), let other = Int(right.key) { return number < other }
+      return left.key < right.key
+    }
+  }
 }
 
 extension Value: CustomStringConvertible {
-  /// The value as the spec language writes it: `2 GiB`, `true`, `[hd, network]`.
+  /// The value as the spec language writes it: `2 GiB`, `true`, `[hd, network]`, `{ 0: 0-3, 1: "4,6" }`.
   public var description: String {
     switch self {
     case .string(let value): value
@@ -32,7 +44,18 @@ extension Value: CustomStringConvertible {
     case .bytes(let value): ByteCount.text(value)
     case .seconds(let value): "\(value) s"
     case .xml(let fragment): fragment.description
-    case .list(let values): "[" + values.map(\.description).joined(separator: ", ") + "]"
+    case .list(let values): "[" + values.map(\.inner).joined(separator: ", ") + "]"
+    case .table(let entries) where entries.isEmpty: "{}"
+    case .table:
+      "{ " + sortedEntries.map { "\(FlowText.quoted($0.key)): \($0.value.inner)" }.joined(separator: ", ") + " }"
+    }
+  }
+
+  /// The value within brackets, where commas and the like need quotes.
+  private var inner: String {
+    switch self {
+    case .string(let text): FlowText.quoted(text)
+    default: description
     }
   }
 }

@@ -28,10 +28,30 @@ public indirect enum ValueType: Sendable {
   case reference(collection: String)
   /// Several values in an order that means something; a single one may stand without brackets.
   case list(of: ValueType)
+  /// Values of one kind by name, in no order, at least one: `{ 0: 0-3, 1: 4-7 }`.
+  case table(key: TextRule, of: ValueType)
+  /// Values of several kinds that belong together, each under a name of its own: `{ scheduler: fifo, priority: 1 }`.
+  case record([Member])
   /// A piece of libvirt's own XML: an object's element of that name, or what stands within it.
   case xml(element: String)
   /// Plain values by name; read where they are used, never stored.
   case map
+
+  /// One of the values of a record.
+  public struct Member: Sendable {
+    public let name: String
+    public let type: ValueType
+    /// What it means, in a sentence.
+    public let summary: String
+    public let isRequired: Bool
+
+    init(_ name: String, _ type: ValueType, _ summary: String, isRequired: Bool = false) {
+      self.name = name
+      self.type = type
+      self.summary = summary
+      self.isRequired = isRequired
+    }
+  }
 }
 
 extension ValueType {
@@ -73,21 +93,57 @@ extension ValueType {
       return .string(try TextRule.name.normalised(text))
     case .list(let element):
       guard text.hasPrefix("["), text.hasSuffix("]") else { return .list([try element.parse(text)]) }
-      var values: [Value] = []
-      for part in text.dropFirst().dropLast().split(separator: ",") {
-        values.append(try element.parse(String(part.drop { $0 == " " })))
-      }
-      return .list(values)
+      return try value(of: FlowText(parsing: text))
+    case .table, .record:
+      guard text.hasPrefix("{") else { throw Self.noMapping(text) }
+      return try value(of: FlowText(parsing: text))
     case .xml(let element):
       do {
         return .xml(try XMLFragment.parse(text, element: element))
       } catch {
         throw ValueProblem("this is not XML: \(error.message)")
       }
-    case .map:
-      throw ValueProblem("`\(text)` is not a mapping", suggestion: "write names and values, one a line")
+    case .map: throw Self.noMapping(text)
     }
   }
+
+  /// The value of a text that has been taken apart.
+  private func value(of text: FlowText) throws(ValueProblem) -> Value {
+    switch (self, text) {
+    case (.list(let element), .list(let items)):
+      var values: [Value] = []
+      for item in items { values.append(try element.value(of: item)) }
+      return .list(values)
+    case (.list(let element), _): return .list([try element.value(of: text)])
+    case (.table(let key, let element), .mapping(let entries)):
+      var values: [String: Value] = [:]
+      for (name, item) in entries { values[try key.normalised(name)] = try element.value(of: item) }
+      guard !values.isEmpty else { throw Self.emptyTable }
+      return .table(values)
+    case (.record(let members), .mapping(let entries)):
+      var values: [String: Value] = [:]
+      for (name, item) in entries {
+        guard let member = members.first(where: { $0.name == name }) else {
+          throw ValueProblem("there is no key `\(name)`", suggestion: "the keys are \(members.map(\.name).listed)")
+        }
+        values[name] = try member.type.value(of: item)
+      }
+      if let missing = members.first(where: { $0.isRequired && values[$0.name] == nil }) {
+        throw ValueProblem("`\(missing.name)` is missing", suggestion: "add `\(missing.name):`")
+      }
+      return .table(values)
+    case (.table, .plain(let text)), (.record, .plain(let text)): throw Self.noMapping(text)
+    case (_, .plain(let text)): return try parse(text)
+    default: throw ValueProblem("there is a mapping or a list where \(explanation) is to be")
+    }
+  }
+
+  private static func noMapping(_ text: String) -> ValueProblem {
+    ValueProblem("`\(text)` is not a mapping", suggestion: "write names and values, one a line")
+  }
+
+  /// What is wrong with a table without entries: it could not be told from none at all.
+  public static let emptyTable = ValueProblem("a mapping without entries says nothing", suggestion: "leave it out")
 
   /// The kind in words, with its article: `a size such as 2 GiB`.
   public var explanation: String {
@@ -104,6 +160,8 @@ extension ValueType {
     case .path: "a path"
     case .reference(let collection): "the name of one of the stack's `\(collection)`"
     case .list(let element): "a list; each is \(element.explanation)"
+    case .table(let key, let element): "a mapping from \(key.explanation) to \(element.explanation)"
+    case .record(let members): "a mapping with the keys \(members.map(\.name).joined(separator: ", "))"
     case .xml(let element): "libvirt's XML of <\(element)>, or elements within it"
     case .map: "a mapping from names to plain values"
     }
