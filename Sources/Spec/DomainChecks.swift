@@ -25,6 +25,7 @@ enum DomainChecks {
       }
     }
     checkGraphics(domain.members("graphics"), into: &diagnostics)
+    checkIdentities(domain, into: &diagnostics)
   }
 
   // MARK: Memory and processors
@@ -218,22 +219,30 @@ enum DomainChecks {
   }
 
   private static func checkGraphics(_ graphics: [ObjectSpec], into diagnostics: inout [Diagnostic]) {
-    var seen: [Value: SourceRange] = [:]
-    for display in graphics {
-      guard let type = display.settings["type"] else {
-        if !display.says("type"), !display.says(Field.xmlName) {
-          diagnostics.append(
-            Diagnostic(
-              "missing-key", "\(display.title) has no `type`", at: display.range,
-              suggestion: "add `type: vnc` or `type: spice`, or call it by one of these"))
+    for display in graphics where !display.says("type") && !display.says(Field.xmlName) {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "\(display.title) has no `type`", at: display.range,
+          suggestion: "add `type: vnc` or `type: spice`, or call it by one of these"))
+    }
+  }
+
+  /// Devices to which libvirt gives no name are known by what they are: there is one of each.
+  private static func checkIdentities(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    for collection in domain.type.collections {
+      guard let rule = collection.type.device, rule.identity != .alias else { continue }
+      var seen: [String: SourceRange] = [:]
+      for device in domain.members(collection.key) {
+        var what = device.type.name
+        if case .attribute(let field) = rule.identity {
+          // What is wrong or missing has been told.
+          guard !device.malformed.contains(field) else { continue }
+          what += " of \(field) \(device[field]?.description ?? device.name)"
         }
-        continue
-      }
-      if let other = seen.updateValue(display.range, forKey: type.value) {
+        guard let other = seen.updateValue(device.range, forKey: what) else { continue }
         diagnostics.append(
           Diagnostic(
-            "conflict", "a domain has one display of type \(type.value)", at: display.range,
-            notes: [.init("the other one", at: other)]))
+            "conflict", "a domain has one \(what)", at: device.range, notes: [.init("the other one", at: other)]))
       }
     }
   }

@@ -78,7 +78,7 @@ extension Vocabulary {
         "database", .path, "The folder of the host's certificates.", at: "database",
         reference: "formatdomain.html#smartcard-devices"),
     ] + CharacterSource.fields() + [DeviceFields.address],
-    groups: [CharacterSource.group], device: DeviceRule("smartcard", identity: .alias), keyRule: .deviceKey)
+    groups: [CharacterSource.group], device: DeviceRule("smartcard", identity: .attribute("mode")), keyRule: .deviceKey)
 
   private static let characterReference = "formatdomain.html#consoles-serial-parallel-channel-devices"
   private static let targetGroup = FieldGroup("target", "How the guest sees the device.")
