@@ -63,7 +63,9 @@ struct DeviceReading {
   /// - Returns: false for a disk that cannot be an entry.
   private func readFile(of disk: XMLElement, into object: inout ImportedObject, _ start: inout XMLElement) -> Bool {
     guard let path = DiskSource.path(of: disk) else {
-      return DiskSource.isTray(disk)
+      // Networks, volumes and the like have fields of their own.
+      if let type = disk[attribute: "type"], !["file", "block"].contains(type) { start[attribute: "type"] = type }
+      return disk[attribute: "type"] != "block" && (disk.first("source") != nil || DiskSource.isTray(disk))
     }
     guard path.hasPrefix("/"), let format = disk.value(at: "driver/@type") else { return false }
     DiskSource.put(path, into: &start)

@@ -9,6 +9,11 @@ import Vocabulary
 struct DiskLayout {
   let spec: StackSpec
 
+  /// Whether a disk's file is Vireo's to make: an overlay or a blank one.
+  func isMade(_ disk: ObjectSpec) -> Bool {
+    disk["source"] == nil && (disk["image"] != nil || disk["size"] != nil) && disk["device"] != .string("cdrom")
+  }
+
   /// The pool that a new disk's file is made in.
   func pool(of disk: ObjectSpec) -> ObjectSpec? {
     if let name = disk["pool"]?.string { return spec.pool(name) }

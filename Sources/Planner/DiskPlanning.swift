@@ -10,11 +10,10 @@ import XMLTree
 extension DomainPlanning {
   private var layout: DiskLayout { DiskLayout(spec: builder.spec) }
 
-  /// The file that a disk is to have; nil for an empty tray.
+  /// The file or block device that a disk is to have; nil for an empty tray and for what is neither.
   func desiredPath(of disk: ObjectSpec) -> String? {
     if let source = disk["source"]?.string { return source }
-    guard disk["device"] == .string("cdrom") else { return layout.path(of: disk, domain: spec.name) }
-    return base(of: disk)?.path
+    return isMadeByVireo(disk) ? layout.path(of: disk, domain: spec.name) : base(of: disk)?.path
   }
 
   private func base(of disk: ObjectSpec) -> BaseImage? {
@@ -22,7 +21,7 @@ extension DomainPlanning {
   }
 
   private func isMadeByVireo(_ disk: ObjectSpec) -> Bool {
-    disk["source"] == nil && disk["device"] != .string("cdrom")
+    layout.isMade(disk)
   }
 
   /// Plans a disk's file and puts it into the disk's element.

@@ -30,7 +30,7 @@ extension InventoryRequest {
         if let source = disk["source"]?.string {
           files.updateValue(layout.format(of: disk), forKey: source)
           folders.insert(folder(of: source))
-        } else if disk["device"] != .string("cdrom"), let path = layout.path(of: disk, domain: domain.name) {
+        } else if layout.isMade(disk), let path = layout.path(of: disk, domain: domain.name) {
           files.updateValue(layout.format(of: disk), forKey: path)
         }
       }

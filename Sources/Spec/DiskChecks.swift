@@ -32,7 +32,7 @@ enum DiskChecks {
       checkExisting(disk, into: &diagnostics)
     } else if disk.says("image") || disk.says("size") {
       checkNew(disk, of: domain, in: stack, into: &diagnostics)
-    } else {
+    } else if !disk.says(Field.xmlName), disk["device"] != .string("floppy"), !otherSources.contains(where: disk.says) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(disk.title) does not say what it is", at: disk.range,
@@ -40,30 +40,19 @@ enum DiskChecks {
     }
   }
 
-  /// Keys of what is no file, and the words for it.
-  private static let otherSources = [
-    ("dir", "a folder"), ("volume.pool", "a volume of libvirt's"), ("network.protocol", "network storage"),
-    ("nvme.namespace", "an NVMe namespace"), ("vhost-user.path", "another process's disk"),
-  ]
+  /// Keys of what is neither a file nor a block device.
+  private static let otherSources = ["dir", "volume.pool", "network.protocol", "nvme.namespace", "vhost-user.path"]
 
-  /// Whether the disk says one kind of source at most, and one that can be planned.
+  /// Whether the disk says one kind of source at most.
   private static func checkSources(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) -> Bool {
-    let others = otherSources.filter { disk.says($0.0) }
-    guard let other = others.first, let setting = disk.settings[other.0] else { return true }
+    let others = otherSources.filter(disk.says)
+    guard let other = others.first, let setting = disk.settings[other] else { return true }
     let files = ["image", "source", "size"].filter(disk.says)
-    if let second = files.first ?? others.dropFirst().first?.0 {
+    if let second = files.first ?? others.dropFirst().first {
       diagnostics.append(
         Diagnostic(
-          "conflict", "\(disk.title) has both `\(second)` and `\(other.0)`", at: setting.range,
+          "conflict", "\(disk.title) has both `\(second)` and `\(other)`", at: setting.range,
           suggestion: "a disk is made of one thing: leave out one of them"))
-      return false
-    }
-    // A disk without a file would be given one of its own in the stack's pool.
-    if disk["device"] != .string("cdrom") {
-      diagnostics.append(
-        Diagnostic(
-          "not-planned", "\(disk.title) is \(other.1), which only a cdrom can be so far", at: setting.range,
-          suggestion: "declare the disk in the domain's `xml:`"))
       return false
     }
     return true
