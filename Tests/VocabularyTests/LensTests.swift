@@ -99,7 +99,7 @@ struct LensTests {
     case .enumeration(let names): names.map(Value.string)
     case .path: [.string("/srv/other")]
     case .list(let element): [.list(values(of: element)), .list(Array(values(of: element).prefix(1)))]
-    case .duration, .reference, .map: []
+    case .duration, .reference, .map, .table, .record: []
     }
   }
 
