@@ -117,7 +117,8 @@ struct ObjectDecoder {
     }
   }
 
-  private mutating func table(from node: YAMLNode, key rule: TextRule, of element: ValueType, at name: String) -> Value? {
+  private mutating func table(from node: YAMLNode, key rule: TextRule, of element: ValueType, at name: String) -> Value?
+  {
     guard let entries = node.entries else {
       report(
         "wrong-kind", "`\(name)` is a mapping, not \(node.kindName)", at: node.range,
@@ -132,14 +133,14 @@ struct ObjectDecoder {
     var values: [String: Value] = [:]
     var isWhole = true
     for entry in entries {
-      let value = finished(entry.value).flatMap { value(of: element, from: $0, at: "\(name).\(entry.name)") }
+      let found = finished(entry.value).flatMap { value(of: element, from: $0, at: "\(name).\(entry.name)") }
       do {
         let key = try rule.normalised(entry.name)
         if values[key] != nil {
           report("duplicate-key", "`\(name)` has `\(key)` twice, in two notations", at: entry.key.range)
         }
-        isWhole = isWhole && value != nil && values[key] == nil
-        values[key] = value
+        isWhole = isWhole && found != nil && values[key] == nil
+        values[key] = found
       } catch {
         let match = rule.words.flatMap { closestMatch(to: entry.name, among: $0) }
         report(
@@ -174,9 +175,9 @@ struct ObjectDecoder {
         continue
       }
       named.insert(member.name)
-      let value = finished(entry.value).flatMap { value(of: member.type, from: $0, at: "\(name).\(member.name)") }
-      values[member.name] = value
-      isWhole = isWhole && value != nil
+      let found = finished(entry.value).flatMap { value(of: member.type, from: $0, at: "\(name).\(member.name)") }
+      values[member.name] = found
+      isWhole = isWhole && found != nil
     }
     for member in members where member.isRequired && !named.contains(member.name) {
       report(
