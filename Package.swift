@@ -51,6 +51,10 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: settings),
     .target(
+      name: "Importer",
+      dependencies: ["Diagnostics", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
+      swiftSettings: settings),
+    .target(
       name: "Applier",
       dependencies: [
         "BlockingWork", "DiskImage", "Libvirt", "Planner", "Vocabulary", "XMLTree",
@@ -63,8 +67,16 @@ let package = Package(
     .executableTarget(
       name: "vireo",
       dependencies: [
-        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Report", "Spec",
-        "Vocabulary", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Importer", "Inventory", "Libvirt", "Planner", "Report",
+        "Spec", "Vocabulary", "XMLTree", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
+
+    // Runs import, plan and definition over a folder of libvirt's documents, and counts what holds.
+    .executableTarget(
+      name: "document-check",
+      dependencies: [
+        "Applier", "Diagnostics", "DiskImage", "Importer", "Inventory", "Libvirt", "Planner", "Spec", "Vocabulary",
+        "XMLTree", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // One process that does many small operations on images, for Benchmarks/images.
@@ -95,6 +107,10 @@ let package = Package(
         "Diagnostics", "DiskImage", "Inventory", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
       ],
       exclude: ["Golden"], swiftSettings: settings),
+    .testTarget(
+      name: "ImporterTests",
+      dependencies: ["Diagnostics", "Importer", "Inventory", "Planner", "Spec", "XMLTree", "YAMLTree"],
+      swiftSettings: settings),
     .testTarget(
       name: "ApplierTests",
       dependencies: ["Applier", "DiskImage", "Libvirt", "Planner", "TestSupport", "Vocabulary", "XMLTree"],

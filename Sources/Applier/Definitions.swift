@@ -16,16 +16,17 @@ extension ApplyRun {
       throw ActionFailure("domain \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
     }
 
-    let domain: LibvirtDomain
+    let (domain, stored): (LibvirtDomain, XMLElement)
     do {
-      domain = try await connection.defineDomain(definition.xml.serialised(), named: name)
+      (domain, stored) = try await connection.store(definition)
+    } catch let dropped as DroppedDefinition {
+      var failure = definitionFailure(dropped.refusal)
+      failure.message += "; it does not know \(dropped.place), or not with that value"
+      throw failure
     } catch let error as LibvirtError where !error.isConnectionLost {
       throw definitionFailure(error)
     }
-
-    let stored: XMLElement
     do {
-      stored = try await storedDefinition(of: domain)
       try definition.check(stored)
     } catch {
       throw await undo(definition, on: domain, because: ActionFailure(error))
@@ -148,6 +149,9 @@ extension Expectation {
   /// What is wrong with a field of an element.
   fileprivate func problem(with entry: Field?, in element: XMLElement) -> String? {
     guard let entry else { return "`\(field)` is no field that can be read back" }
+    if case .xml(let fragment)? = value {
+      return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
+    }
     guard let value, let lens = entry.lens else { return nil }
     let stored = lens.get(element)
     if entry.matches(desired: value, stored: stored) { return nil }

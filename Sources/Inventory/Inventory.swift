@@ -35,6 +35,21 @@ public struct Inventory: Sendable {
     self.failures = failures
   }
 
+  /// A host with nothing but some files and the base images that a question asks about: to see what a spec makes without
+  /// a host.
+  public static func supposed(for request: InventoryRequest, with files: Set<String>) -> Inventory {
+    var inventory = Inventory(host: Host(uri: "no host"))
+    for (path, format) in request.files where files.contains(path) {
+      inventory.files[path] = .image(.supposed(path: path, format: format ?? .raw))
+    }
+    for image in request.baseImages {
+      let chain = BackingChain.supposed(path: image.source, format: image.format ?? .qcow2)
+      inventory.baseImages[image] = ObservedBaseImage(
+        source: .image(chain), sha256: image.sha256 ?? String(repeating: "0", count: 64))
+    }
+    return inventory
+  }
+
   /// What the connection is and can do.
   public struct Host: Sendable, Hashable {
     public var uri: String

@@ -133,7 +133,7 @@ private struct FileQuestion: Sendable {
     for (path, format) in request.files {
       questions[path] = FileQuestion(path: path, format: format, references: gated)
     }
-    for name in request.domains {
+    for name in request.readsEveryDomain ? Set(domains.keys) : request.domains {
       guard let domain = domains[name] else { continue }
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
         for disk in definition.first("devices")?.all("disk") ?? [] {

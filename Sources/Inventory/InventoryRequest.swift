@@ -7,6 +7,8 @@ public struct InventoryRequest: Sendable {
   /// The domains whose disks' image headers are read; all domains' definitions are. Where one of them does not exist the
   /// host's capabilities are read too, for it is to be made.
   public var domains: Set<String>
+  /// Whether every domain of the host is one of ``domains``.
+  public var readsEveryDomain = false
   /// Files to look at, with the format that they are declared to have; nil for folders.
   public var files: [String: ImageFormat?]
   public var baseImages: [BaseImage]

@@ -19,11 +19,14 @@ extension LibvirtConnection {
   /// - Parameters:
   ///   - xml: without a `<uuid>` this fails with code 9 if the name exists.
   ///   - name: for error messages.
+  ///   - checksSchema: false only for documents of others, which are to be taken as libvirt itself takes them.
   /// - Throws: ``LibvirtError``: 9 if name and UUID belong to different domains, 92 if the schema does not allow the
   ///   XML, 27 if libvirt cannot make sense of it, 67 if the hypervisor cannot do it.
   @discardableResult
-  public func defineDomain(_ xml: String, named name: String? = nil) async throws -> LibvirtDomain {
-    let flags = UInt32(VIR_DOMAIN_DEFINE_VALIDATE.rawValue)
+  public func defineDomain(
+    _ xml: String, named name: String? = nil, checksSchema: Bool = true
+  ) async throws -> LibvirtDomain {
+    let flags = checksSchema ? UInt32(VIR_DOMAIN_DEFINE_VALIDATE.rawValue) : 0
     return try await domain("define domain\(name.map { " " + $0 } ?? "")") { virDomainDefineXMLFlags($0, xml, flags) }
   }
 

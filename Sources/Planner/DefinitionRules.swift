@@ -11,6 +11,7 @@ extension DomainPlanning {
   mutating func settleDefinition() {
     settleBootOrder()
     settleAudio()
+    settleConsoles()
     checkBoard()
     checkTargets()
   }
@@ -29,6 +30,22 @@ extension DomainPlanning {
       !devices.all("graphics").contains(where: { $0[attribute: "type"] == "spice" })
     else { return }
     xml.update("devices") { $0.removeAll("audio") { $0[attribute: "type"] == "spice" } }
+  }
+
+  /// The first console mirrors the first serial port. libvirt adds it where there is no console at all, and where there
+  /// are others gives one of them its place.
+  private mutating func settleConsoles() {
+    guard let devices = xml.first("devices"), let serial = devices.first("serial"),
+      let console = devices.first("console"),
+      console.value(at: "target/@type") ?? "serial" != "serial",
+      !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: "target/@type")),
+      let type = serial[attribute: "type"]
+    else { return }
+    xml.update("devices") { devices in
+      let mirror = XMLElement(
+        "console", ["type": type], children: [XMLElement("target", ["type": "serial", "port": "0"])])
+      devices.insert(mirror, at: devices.indexOfChild("console") ?? 0)
+    }
   }
 
   /// Another board has other buses, so that no address that the devices have would mean anything.

@@ -43,11 +43,12 @@ struct DeviceMatcher {
     switch kind {
     case "disk":
       if let file, let index = claimForeign({ DiskSource.path(of: $0) == file }) { return index }
-      guard let target = device["target"]?.string else { return nil }
+      guard let target = device["target"]?.string else { return claimEqual(to: device) }
       return claimForeign { $0.value(at: "target/@dev") == target }
     case "interface":
       if let mac = device["mac"]?.string { return claimForeign { $0.value(at: "mac/@address")?.lowercased() == mac } }
-      guard !ownedByVireo, let source = Self.source(of: device) else { return nil }
+      guard !ownedByVireo else { return nil }
+      guard let source = Self.source(of: device) else { return claimEqual(to: device) }
       return claimForeign { element in
         element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
       }
@@ -84,6 +85,7 @@ struct DeviceMatcher {
     claimForeign { element in
       device.type.fields.allSatisfy { field in
         guard let setting = device.settings[field.name] else { return true }
+        if case .xml(let fragment) = setting.value { return fragment.isMet(by: element) }
         guard let lens = field.lens else { return true }
         return field.matches(desired: setting.value, stored: lens.get(element))
       }

@@ -4,6 +4,15 @@ import Spec
 import Vocabulary
 import XMLTree
 
+extension XMLElement {
+  /// The device without the name that it is known by.
+  fileprivate var withoutAlias: XMLElement {
+    var result = self
+    result.removeAll("alias")
+    return result
+  }
+}
+
 extension DomainPlanning {
   /// Plans the devices of every kind.
   mutating func planDevices() {
@@ -45,7 +54,7 @@ extension DomainPlanning {
       element.children = planned.enumerated().filter { !removed.contains($0.offset) }.map(\.element)
       for device in added { element.insertBesideSiblings(device) }
       // libvirt writes the first serial port down as a console too, and makes that element anew when it is missing.
-      if rule.element == "serial", element.all("serial") != serials {
+      if rule.element == "serial", element.all("serial").map(\.withoutAlias) != serials?.map(\.withoutAlias) {
         element.removeAll("console") { $0.first("target")?[attribute: "type"] ?? "serial" == "serial" }
       }
     }
@@ -61,9 +70,11 @@ extension DomainPlanning {
     let identity = DeviceIdentity(of: device, rule)
     var fieldChanges: [FieldChange] = []
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
-    for field in device.type.fields {
+    for field in device.type.fields where field.name != Field.xmlName {
       guard let setting = device.settings[field.name] else {
-        if isNew, let lens = field.lens, let initial = field.initial { lens.put(initial, into: &element) }
+        if isNew, isCompletedByVireo, let lens = field.lens, let initial = field.initial {
+          lens.put(initial, into: &element)
+        }
         if !isNew { takeBack(field, of: key, in: &element, into: &fieldChanges) }
         continue
       }
@@ -87,10 +98,12 @@ extension DomainPlanning {
         notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
       }
     }
+    plan(
+      fragmentOf: device, key: key, device: identity, into: &element, isNew: isNew, changes: &fieldChanges)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
     if !owned.hasDevice(key) { owned.fields[key] = device.type.name }
     if isNew {
-      complete(device, &element)
+      if isCompletedByVireo { complete(device, &element) }
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
     }
     if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }

@@ -142,7 +142,15 @@ extension DomainPlanning {
   private mutating func planFoundFile(of disk: ObjectSpec, key: String, at path: String, current: XMLElement?) {
     if disk["device"] == .string("cdrom"), disk["source"] == nil { return }
     let range = disk.settings["source"]?.range ?? disk.range
-    switch builder.inventory.files[path] ?? .missing {
+    let observedFile = builder.inventory.files[path] ?? .missing
+    // A disk that has the file already is taken as it is: whether the guest can start with it is another matter.
+    if current != nil, disk["source"] != nil, disk["size"] == nil, let problem = observedFile.problem {
+      builder.note(
+        "unusable-file", "the file \(path) of \(key) \(problem)", at: range, subject: object,
+        suggestion: "the guest cannot start with it", severity: .warning)
+      return
+    }
+    switch observedFile {
     case .missing:
       builder.fail(
         "missing-file", "the file \(path) of \(key) is gone", at: range, subject: object,
@@ -298,5 +306,17 @@ extension DomainPlanning {
     let letters = (0...25).map { String(UnicodeScalar(UInt8(ascii: "a") + $0)) }
     let names = letters + letters.flatMap { first in letters.map { first + $0 } }
     return names.lazy.map { prefix + $0 }.first { !taken.contains($0) } ?? prefix + "a"
+  }
+}
+
+extension ObservedFile {
+  /// Why no disk can be made of it, in words behind its name; nil for an image.
+  fileprivate var problem: String? {
+    switch self {
+    case .missing: "is missing"
+    case .folder: "is a folder"
+    case .unusable(let error): "cannot be used: \(error)"
+    case .image: nil
+    }
   }
 }

@@ -2,7 +2,7 @@
 // write to a base image.
 
 import Inventory
-import XMLTree
+public import XMLTree
 
 /// The files that the host's domains have as disks.
 struct DiskUses {
@@ -31,8 +31,8 @@ struct DiskUses {
 }
 
 /// The file or device that a disk element names.
-enum DiskSource {
-  static func path(of disk: XMLElement) -> String? {
+public enum DiskSource {
+  public static func path(of disk: XMLElement) -> String? {
     switch disk[attribute: "type"] {
     case "file", nil: disk.value(at: "source/@file")
     case "block": disk.value(at: "source/@dev")
@@ -40,8 +40,13 @@ enum DiskSource {
     }
   }
 
+  /// Whether a disk is an empty tray.
+  public static func isTray(_ disk: XMLElement) -> Bool {
+    disk.first("source") == nil && ["cdrom", "floppy"].contains(disk[attribute: "device"])
+  }
+
   /// Puts a path; one below `/dev` is a block device to libvirt.
-  static func put(_ path: String?, into disk: inout XMLElement) {
+  public static func put(_ path: String?, into disk: inout XMLElement) {
     guard self.path(of: disk) != path || path == nil else { return }
     let isDevice = path?.hasPrefix("/dev/") ?? false
     disk.removeAll("source")

@@ -48,17 +48,21 @@ struct DomainPlanning {
 
   var stack: String { builder.spec.name }
 
+  /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
+  var isCompletedByVireo: Bool { spec["defaults"] != .string("libvirt") }
+
   mutating func plan() {
     guard mayBePlanned() else { return }
     if observed == nil { xml = NewDomain.skeleton(for: spec, identity, on: builder.inventory.host) }
     planFields()
     planDevices()
+    planFragment()
     settleDefinition()
     checkHostLimits()
     checkNetworks()
     if observed == nil {
-      NewDomain.complete(&xml, for: spec)
-    } else {
+      if isCompletedByVireo { NewDomain.complete(&xml, for: spec) }
+    } else if isCompletedByVireo {
       NewDomain.completeControllers(&xml)
     }
     let definition = planDefinition()
@@ -112,7 +116,7 @@ struct DomainPlanning {
   private mutating func planFields() {
     for field in Vocabulary.domain.fields {
       guard let lens = field.lens else {
-        own(field)
+        if field.name != Field.xmlName { own(field) }
         continue
       }
       let name = Vocabulary.domain.displayName(of: field)
@@ -153,7 +157,7 @@ struct DomainPlanning {
           name, old: old, new: field.initial, effect: effect(of: field), reason: .dropped, range: spec.range))
       return
     }
-    if let initial = field.initial { lens.put(initial, into: &xml) }
+    if let initial = field.initial, isCompletedByVireo { lens.put(initial, into: &xml) }
     if field.name == "type" {
       changes.append(
         FieldChange(
@@ -220,10 +224,10 @@ struct DomainPlanning {
   private mutating func addDefinition(replacing: XMLElement?) -> Int {
     let pools = builder.spec.pools.map { ObjectReference(.pool, $0.name) }
     let images = spec.members("disks").compactMap { $0["image"]?.string.map { ObjectReference(.image, $0) } }
+    var definition = DomainDefinition(identity: identity, xml: xml, replacing: replacing, expectations: expectations)
+    definition.isOfAnotherHost = !isCompletedByVireo
     let step = builder.add(
-      .defineDomain(
-        DomainDefinition(identity: identity, xml: xml, replacing: replacing, expectations: expectations)),
-      for: object, after: fileSteps, waitingFor: fileSteps.isEmpty ? images : pools + images,
+      .defineDomain(definition), for: object, after: fileSteps, waitingFor: fileSteps.isEmpty ? images : pools + images,
       effect: changes.map(\.effect).filter { $0 != .live }.max() ?? .define)
     builder.setReady(object, after: step)
     return step

@@ -40,8 +40,16 @@ extension DomainPlanning {
   /// The host's own processor is KVM's to give.
   private func checkProcessor() {
     guard let mode = spec.settings["cpu.mode"], mode.value == .string("host-passthrough"),
-      xml.value(at: "@type") == "qemu"
+      xml.value(at: "@type") == "qemu",
+      // What is so already is the host's own business.
+      observed?.inactive.value(at: "cpu/@mode") != mode.value.string || observed?.inactive.value(at: "@type") != "qemu"
     else { return }
+    guard isCompletedByVireo else {
+      builder.note(
+        "cannot-run", "cpu host-passthrough needs a guest of type kvm, and this one is of type qemu", at: mode.range,
+        subject: object, suggestion: "the guest cannot start like this", severity: .warning)
+      return
+    }
     builder.fail(
       "cannot-run", "cpu host-passthrough needs a guest of type kvm, and this one is of type qemu", at: mode.range,
       subject: object, suggestion: "write `maximum`, all that emulation can do")

@@ -3,10 +3,10 @@
 import Inventory
 import Spec
 import Vocabulary
-import XMLTree
+public import XMLTree
 
 /// The parts of a new domain that the spec does not name.
-enum NewDomain {
+public enum NewDomain {
   /// PCI Express root ports left free, so that devices can be plugged in later: each takes a port of its own, and ports
   /// themselves cannot be plugged in.
   private static let spareRootPorts = 8
@@ -17,6 +17,7 @@ enum NewDomain {
   static func skeleton(for spec: ObjectSpec, _ identity: DomainIdentity, on host: Inventory.Host) -> XMLElement {
     let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
     let type = spec["type"]?.string ?? defaultType(arch: arch, on: host)
+    if spec["defaults"] == .string("libvirt") { return bare(type: type, identity) }
     var domain = XMLElement("domain", ["type": type])
     domain.append(XMLElement("name", text: identity.name))
     domain.append(XMLElement("uuid", text: identity.uuid))
@@ -30,6 +31,16 @@ enum NewDomain {
     }
     domain.append(XMLElement("devices"))
     return domain
+  }
+
+  /// What the spec's fields are put into where libvirt completes what they leave out.
+  public static func bare(type: String, _ identity: DomainIdentity) -> XMLElement {
+    XMLElement(
+      "domain", ["type": type],
+      children: [
+        XMLElement("name", text: identity.name), XMLElement("uuid", text: identity.uuid),
+        XMLElement("os", children: [XMLElement("type", text: "hvm")]), XMLElement("devices"),
+      ])
   }
 
   /// Why a new domain has its type, for the reader of a plan.

@@ -78,6 +78,8 @@ public struct DomainDefinition: Sendable {
   /// The inactive definition that the plan saw; nil for a new domain. When the host's is another one by now, the
   /// step leaves it alone: libvirt has no compare-and-swap.
   public var replacing: XMLElement?
+  /// Whether it was read off another host, whose libvirt held it: see `defaults: libvirt`.
+  public var isOfAnotherHost = false
   /// What must be found when the definition is read back.
   public var expectations: [Expectation]
 

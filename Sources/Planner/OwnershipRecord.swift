@@ -1,16 +1,16 @@
 // What the last apply owned, as the domain itself carries it: the third side of every comparison.
 
 import Vocabulary
-import XMLTree
+public import XMLTree
 
 /// The record in a domain's `<metadata>`: the stack that owns it, and the fields that were applied with their values.
 ///
 /// It tells apart what the spec changed, what the host changed, and what was never Vireo's. libvirt keeps one element
 /// of each namespace as it is (formatdomain.html#general-metadata).
-struct OwnershipRecord: Hashable {
+public struct OwnershipRecord: Hashable {
   static let namespace = "urn:vireo:stack:1"
 
-  var stack: String
+  public var stack: String
   /// Values as the spec language writes them, by the field's full name: `disks.root.size`.
   var fields: [String: String]
 
@@ -25,7 +25,7 @@ struct OwnershipRecord: Hashable {
   }
 
   /// Reads the record of a domain; nil for a domain that is no stack's.
-  init?(in domain: XMLElement) {
+  public init?(in domain: XMLElement) {
     guard let element = domain.first("metadata")?.elements.first(where: Self.isRecord),
       let stack = element[attribute: "name"]
     else { return nil }
@@ -52,6 +52,15 @@ struct OwnershipRecord: Hashable {
         metadata.append(element)
       }
     }
+  }
+
+  /// Takes the record out of a domain; other metadata stays as it is.
+  public static func remove(from domain: inout XMLElement) {
+    guard domain.first("metadata")?.elements.contains(where: isRecord) ?? false else { return }
+    domain.update("metadata") { metadata in
+      metadata.children.removeAll { $0.element.map(isRecord) ?? false }
+    }
+    if domain.first("metadata")?.children.isEmpty ?? false { domain.removeAll("metadata") }
   }
 
   private var element: XMLElement {

@@ -1,6 +1,7 @@
 // What came of an apply, for people: what was done, what failed and why, what was not tried, and what to do.
 
 public import Applier
+import Diagnostics
 public import Planner
 
 extension ApplyResult {
@@ -56,8 +57,9 @@ extension ApplyResult {
     var subject = group.steps.first.map(plan.title) ?? ""
     if group.steps.count > 1 { subject = "\(group.steps.count) steps: \(objects(group.steps, plan))" }
     let field = group.failure.field.map { " (\($0))" } ?? ""
+    let place = group.steps.first.flatMap { plan.place(of: $0, group.failure.field) }.map { " [\($0.short)]" } ?? ""
     var output = paragraph(
-      "failed:", .alarm, subject + field + ": " + group.failure.message, style)
+      "failed:", .alarm, subject + field + place + ": " + group.failure.message, style)
     if let remedy = group.failure.remedy {
       for line in SafeText.wrap(SafeText.clean(remedy), to: style.width - 4) {
         output += "    " + style.paint(line, .green) + "\n"
@@ -111,5 +113,19 @@ extension ApplyResult {
       output += "\n"
     }
     return output
+  }
+}
+
+extension Plan {
+  /// Where the spec says what a step is about: the field that is known to be at fault, or the object.
+  fileprivate func place(of step: Int, _ field: String?) -> SourceRange? {
+    guard actions.indices.contains(step), let object = objects.first(where: { $0.object == actions[step].object })
+    else {
+      return nil
+    }
+    let change = field.flatMap { field in
+      object.changes.first { $0.field == field } ?? object.changes.first { field.hasPrefix($0.field + ".") }
+    }
+    return change?.range ?? object.range
   }
 }

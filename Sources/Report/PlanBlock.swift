@@ -134,6 +134,11 @@ struct PlanBlock {
   // MARK: Fields of an object that is new
 
   private func newFields() -> String {
+    // An object that is taken over has everything already: what is recorded is what the spec says.
+    if plan.verb == .adopt {
+      return paragraph(
+        "", [["whose", "it", "is", "gets", "recorded,", "and", "nothing", "else", "changes"]], separator: "")
+    }
     let said = plan.changes.filter { $0.reason != .default }
     let defaults = plan.changes.filter { $0.reason == .default }
     var output = ""
@@ -236,15 +241,35 @@ extension FieldChange {
 
   /// `1 GiB → 2 GiB`, or the new value alone.
   func valueWords(both: Bool) -> [String] {
+    // Of two tables only the entries that differ are news.
+    if both, let old, let new, let pair = old.differences(from: new) {
+      return FieldChange.words(pair.old) + ["→"] + FieldChange.words(pair.new)
+    }
     let new = self.new.map { $0.shown.split(separator: " ").map(String.init) }
     guard both else { return new ?? [] }
     let old = self.old.map { $0.shown.split(separator: " ").map(String.init) } ?? ["not", "set"]
     if self.old == nil, self.new == nil { return [] }
     return old + ["→"] + (new ?? ["not", "set"])
   }
+
+  private static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
 }
 
 extension Value {
+  /// Two tables without the entries in which they agree, at any depth; nil for other values, and for equal ones.
+  fileprivate func differences(from other: Value) -> (old: Value, new: Value)? {
+    guard case .table(var old) = self, case .table(var new) = other, old != new else { return nil }
+    for (key, value) in old {
+      guard let counterpart = new[key] else { continue }
+      if value == counterpart {
+        (old[key], new[key]) = (nil, nil)
+      } else if let inner = value.differences(from: counterpart) {
+        (old[key], new[key]) = (inner.old, inner.new)
+      }
+    }
+    return (.table(old), .table(new))
+  }
+
   /// The value as the spec writes it, made harmless; texts with blanks at an end, and empty ones, in quotes.
   var shown: String {
     let text = SafeText.clean(description)

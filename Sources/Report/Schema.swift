@@ -110,7 +110,9 @@ extension SpecLanguage {
         ("maximum", range.upperBound == .max ? nil : .integer(range.upperBound)),
       ])
     case .boolean: return .object([("type", .string("boolean"))])
-    case .enumeration(let names): return .object([("enum", .array(names.map(JSON.string)))])
+    case .enumeration(let names):
+      // YAML reads `3` as a number, which is the word all the same.
+      return .object([("enum", .array(names.map(JSON.string) + names.compactMap(Int.init).map(JSON.integer)))])
     case .size:
       return .object([
         ("type", .string("string")), ("pattern", .string(sizePattern)),
@@ -128,6 +130,7 @@ extension SpecLanguage {
         ("additionalProperties", .object([("anyOf", .array(alternatives(element)))])),
       ])
     case .record(let members): return record(members)
+    case .xml: return .object([("type", .string("string"))])
     case .list, .map: return .boolean(true)
     }
   }

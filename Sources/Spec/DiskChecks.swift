@@ -15,6 +15,7 @@ enum DiskChecks {
           suggestion: "`image` makes an overlay, `source` takes a file that exists"))
       return
     }
+    guard checkSources(disk, into: &diagnostics) else { return }
     if disk["device"] == .string("cdrom") {
       checkMedium(disk, into: &diagnostics)
       return
@@ -37,6 +38,35 @@ enum DiskChecks {
           "missing-key", "\(disk.title) does not say what it is", at: disk.range,
           suggestion: "add `image:` for an overlay, `size:` for a blank disk, or `source:` for a file that exists"))
     }
+  }
+
+  /// Keys of what is no file, and the words for it.
+  private static let otherSources = [
+    ("dir", "a folder"), ("volume.pool", "a volume of libvirt's"), ("network.protocol", "network storage"),
+    ("nvme.namespace", "an NVMe namespace"), ("vhost-user.path", "another process's disk"),
+  ]
+
+  /// Whether the disk says one kind of source at most, and one that can be planned.
+  private static func checkSources(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) -> Bool {
+    let others = otherSources.filter { disk.says($0.0) }
+    guard let other = others.first, let setting = disk.settings[other.0] else { return true }
+    let files = ["image", "source", "size"].filter(disk.says)
+    if let second = files.first ?? others.dropFirst().first?.0 {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(disk.title) has both `\(second)` and `\(other.0)`", at: setting.range,
+          suggestion: "a disk is made of one thing: leave out one of them"))
+      return false
+    }
+    // A disk without a file would be given one of its own in the stack's pool.
+    if disk["device"] != .string("cdrom") {
+      diagnostics.append(
+        Diagnostic(
+          "not-planned", "\(disk.title) is \(other.1), which only a cdrom can be so far", at: setting.range,
+          suggestion: "declare the disk in the domain's `xml:`"))
+      return false
+    }
+    return true
   }
 
   private static func checkMedium(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {

@@ -7,6 +7,8 @@ import Vocabulary
 enum DomainChecks {
   static func check(_ domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
     checkAmounts(domain, into: &diagnostics)
+    checkFirmware(domain, into: &diagnostics)
+    checkClock(domain, into: &diagnostics)
     checkBoot(domain, into: &diagnostics)
     checkTargets(domain, into: &diagnostics)
     for disk in domain.members("disks") {
@@ -36,6 +38,14 @@ enum DomainChecks {
           "conflict", "current-memory is more than memory, \(ByteCount.text(memory))", at: current.range,
           suggestion: "make it at most that"))
     }
+    if let size = domain.settings["max-memory.size"], let most = size.value.bytes, !domain.says("max-memory.slots"),
+      !domain.says(Field.xmlName)
+    {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "max-memory of \(ByteCount.text(most)) has no slots to plug memory into", at: size.range,
+          suggestion: "add `slots:`, such as 16"))
+    }
     let count = domain["vcpus.count"]?.integer ?? 1
     if let current = domain.settings["vcpus.current"], let number = current.value.integer, number > count {
       diagnostics.append(
@@ -54,11 +64,21 @@ enum DomainChecks {
           "conflict", "a CPU of mode \(mode.value) has no model", at: model.range,
           suggestion: "leave out `model`, or write `mode: custom`"))
     }
-    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model") {
+    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model"),
+      !domain.says(Field.xmlName)
+    {
       diagnostics.append(
         Diagnostic(
           "missing-key", "a CPU of mode custom needs a model", at: mode.range,
           suggestion: "add `model:`; `virsh cpu-models x86_64` lists them"))
+    }
+    if let features = domain.settings["cpu.features"], !domain.says("cpu.mode"), !domain.says("cpu.model"),
+      !domain.says(Field.xmlName)
+    {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "the CPU's features do not say what they are added to", at: features.range,
+          suggestion: "add `mode:` or `model:`"))
     }
     let names = ["sockets", "cores", "threads"].map { "cpu.topology.\($0)" }
     let given = names.filter(domain.says)
@@ -71,13 +91,53 @@ enum DomainChecks {
           suggestion: "give sockets, cores and threads"))
       return
     }
-    let values = names.compactMap { domain[$0]?.integer }
+    guard !domain.malformed.contains("cpu.topology.dies") else { return }
+    let dies = domain["cpu.topology.dies"]?.integer
+    let known = names.compactMap { domain[$0]?.integer }
+    guard known.count == names.count else { return }
+    let values = dies.map { [known[0], $0, known[1], known[2]] } ?? known
     // Each is at most 4096, so that the product fits.
-    guard values.count == names.count, values.reduce(1, *) != count else { return }
+    guard values.reduce(1, *) != count else { return }
     diagnostics.append(
       Diagnostic(
         "conflict", "\(values.map(String.init).joined(separator: " × ")) is not the number of vcpus, \(count)",
-        at: range, suggestion: "sockets × cores × threads must be \(count)"))
+        at: range,
+        suggestion: "sockets × \(dies == nil ? "" : "dies × ")cores × threads must be \(count)"))
+  }
+
+  // MARK: Firmware and clock
+
+  private static func checkFirmware(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    guard let firmware = domain.settings["firmware"], firmware.value != .string("uefi") else { return }
+    let isUEFI = firmware.value == .string("any-uefi")
+    for key in isUEFI ? ["secure-boot"] : ["secure-boot", "enrolled-keys"] {
+      guard let setting = domain.settings[key] else { continue }
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "firmware \(firmware.value) and `\(key)` exclude each other", at: setting.range,
+          suggestion: "write `firmware: uefi`, or leave out `\(key)`",
+          notes: [.init("the firmware", at: firmware.range)]))
+    }
+  }
+
+  /// What an offset cannot do without, and what only that offset has.
+  private static func checkClock(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    guard !domain.says(Field.xmlName) else { return }
+    let offset = domain.settings["clock.offset"]
+    for (name, key) in [("timezone", "timezone"), ("absolute", "start")] {
+      let part = domain.settings["clock.\(key)"]
+      if let offset, offset.value == .string(name), !domain.says("clock.\(key)") {
+        diagnostics.append(
+          Diagnostic(
+            "missing-key", "a clock of offset \(name) has no `\(key)`", at: offset.range,
+            suggestion: "add `\(key):`, \(domain.type.field("clock.\(key)")?.type.explanation ?? "")"))
+      } else if let part, offset?.value != .string(name), offset != nil || !domain.says("clock.offset") {
+        diagnostics.append(
+          Diagnostic(
+            "conflict", "`clock.\(key)` is for a clock of offset \(name)", at: part.range,
+            suggestion: "write `offset: \(name)` with it, or leave it out"))
+      }
+    }
   }
 
   // MARK: Boot order and targets
@@ -127,7 +187,7 @@ enum DomainChecks {
       return
     }
     guard let type = interface.settings["type"] else {
-      if sources.isEmpty, !interface.says("type") {
+      if sources.isEmpty, !interface.says("type"), !interface.says(Field.xmlName) {
         diagnostics.append(
           Diagnostic(
             "missing-key", "\(interface.title) does not say what it is connected to", at: interface.range,
@@ -141,7 +201,7 @@ enum DomainChecks {
         Diagnostic(
           "conflict", "an interface of type \(name) has no `\(source)`", at: interface.settings[source]?.range,
           suggestion: "leave out `type`: it follows"))
-    } else if sources.isEmpty, name != "user" {
+    } else if sources.isEmpty, ["network", "bridge", "direct"].contains(name), !interface.says(Field.xmlName) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(interface.title) of type \(name) has no `\(name)`", at: type.range,
@@ -161,7 +221,7 @@ enum DomainChecks {
     var seen: [Value: SourceRange] = [:]
     for display in graphics {
       guard let type = display.settings["type"] else {
-        if !display.says("type") {
+        if !display.says("type"), !display.says(Field.xmlName) {
           diagnostics.append(
             Diagnostic(
               "missing-key", "\(display.title) has no `type`", at: display.range,

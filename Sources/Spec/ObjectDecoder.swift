@@ -197,6 +197,7 @@ struct ObjectDecoder {
       report("wrong-kind", problem.message, at: node.range, suggestion: problem.suggestion)
       return nil
     }
+    if case .xml(let element) = type { return fragment(element, from: node, scalar, at: name) }
     do {
       let value = try type.parse(scalar.text)
       guard case .path = type, let path = value.string else { return value }
@@ -216,6 +217,26 @@ struct ObjectDecoder {
       report(
         "bad-value", "\(name): \(error.message)", at: node.range,
         suggestion: error.suggestion ?? suggestion(for: scalar.text, type))
+      return nil
+    }
+  }
+
+  /// libvirt's XML. What is wrong with it is told at its own line and column where the text is a block of lines.
+  private mutating func fragment(
+    _ element: String, from node: YAMLNode, _ scalar: YAMLScalar, at name: String
+  ) -> Value? {
+    do {
+      return .xml(try XMLFragment.parse(scalar.text, element: element))
+    } catch {
+      var range = node.range
+      if scalar.style == .literal, error.line > 0 {
+        let indentation = range.file.line(range.start.line + 1).prefix { $0 == " " }.count
+        let start = SourcePosition(line: range.start.line + error.line, column: indentation + error.column)
+        range = SourceRange(file: range.file, start: start, end: start)
+      }
+      report(
+        "bad-xml", "\(name): \(error.message)", at: range,
+        suggestion: "write elements as libvirt's documentation shows them, each closed")
       return nil
     }
   }

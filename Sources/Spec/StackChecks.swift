@@ -30,8 +30,9 @@ enum StackChecks {
         guard let mac = interface.settings["mac"], let text = mac.value.string else { continue }
         if let other = addresses.updateValue(mac.range, forKey: text) {
           diagnostics.append(
+            // libvirt takes it, and a host may have it: two guests that never run side by side.
             Diagnostic(
-              "duplicate-mac", "the MAC address \(text) is another interface's already", at: mac.range,
+              .warning, "duplicate-mac", "the MAC address \(text) is another interface's already", at: mac.range,
               subject: domain.title,
               suggestion: "leave it out: each interface gets its own", notes: [.init("used here", at: other)]))
         }

@@ -76,7 +76,10 @@ extension ObjectSpec {
   /// This object's values over another's: its own win, objects within are merged by name.
   func merged(over base: ObjectSpec) -> ObjectSpec {
     var result = self
-    result.settings = base.settings.merging(settings) { _, own in own }
+    result.settings = base.settings.merging(settings) { inherited, own in
+      guard case .xml(let lower) = inherited.value, case .xml(let upper) = own.value else { return own }
+      return Setting(.xml(upper.merged(over: lower)), at: own.range)
+    }
     result.malformed.formUnion(base.malformed)
     for (key, inherited) in base.members {
       result.members[key] = Self.merge(members[key] ?? [], over: inherited)

@@ -57,9 +57,13 @@ public struct DeviceIdentity: Sendable, Hashable {
 
   /// The key of the spec in a device's alias; nil for a device that has none.
   public static func key(of device: XMLElement, kind: String) -> String? {
-    let prefix = alias(kind: kind, key: "")
-    guard let alias = device.first("alias")?[attribute: "name"], alias.hasPrefix(prefix) else { return nil }
-    return String(alias.dropFirst(prefix.count))
+    device.first("alias")?[attribute: "name"].flatMap { key(alias: $0, kind: kind) }
+  }
+
+  /// The key of the spec in an alias; nil in one that is not Vireo's.
+  public static func key(alias: String, kind: String) -> String? {
+    let prefix = self.alias(kind: kind, key: "")
+    return alias.hasPrefix(prefix) ? String(alias.dropFirst(prefix.count)) : nil
   }
 
   /// Gives a new element what it is found by.

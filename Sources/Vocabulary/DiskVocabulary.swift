@@ -33,19 +33,20 @@ extension Vocabulary {
         """
         The format of the file, always written down. A new disk is `qcow2`; for a `source` the format must be said, \
         because a guest can write anything into its disk.
-        """, lens: .at("driver/@type"), effect: .replace, staysWhenDropped: true,
+        """, lens: .at("driver/@type", .enumeration(["qcow2", "raw"])), effect: .replace, staysWhenDropped: true,
         reference: "formatdomain.html#hard-drives-floppy-disks-cdroms"),
       Field(
-        "device", .enumeration(["disk", "cdrom"]), "What the guest sees; `disk` when not given.",
-        lens: .at("@device"), initial: .string("disk"), staysWhenDropped: true, reference: diskReference),
+        "device", .enumeration(["disk", "cdrom", "floppy", "lun"]), "What the guest sees; `disk` when not given.",
+        lens: .at("@device", .enumeration(["disk", "cdrom", "floppy", "lun"])), initial: .string("disk"),
+        staysWhenDropped: true, reference: diskReference),
       Field(
-        "bus", .enumeration(["virtio", "scsi", "sata", "ide", "usb"]),
+        "bus", .enumeration(["virtio", "scsi", "sata", "ide", "usb", "fdc", "xen", "sd"]),
         "How it is attached; a new disk gets `virtio`, a new cdrom `sata`.", lens: busLens, staysWhenDropped: true,
         reference: diskReference),
       Field(
         "target", .text(.diskTarget),
         "The name that orders the disks of a bus, such as `vda`; a new disk gets the next free one.",
-        lens: .at("target/@dev"), staysWhenDropped: true, reference: diskReference),
+        lens: .at("target/@dev", .text(.diskTarget)), staysWhenDropped: true, reference: diskReference),
       Field(
         "read-only", .boolean, "Whether the guest may only read it; a cdrom always is.", lens: .presence("readonly"),
         reference: diskReference),
@@ -54,32 +55,33 @@ extension Vocabulary {
         """
         The serial number, by which the guest finds the disk under `/dev/disk/by-id`. A new disk gets one that is \
         derived from the names of the stack, the domain and the disk.
-        """, lens: .at("serial"), staysWhenDropped: true, reference: diskReference),
+        """, lens: .at("serial", .text(.diskSerial)), staysWhenDropped: true, reference: diskReference),
       Field(
         "cache", .enumeration(["none", "writeback", "writethrough", "directsync", "unsafe"]),
-        "How the host caches writes; QEMU's default is `writeback`.", lens: .at("driver/@cache"),
+        "How the host caches writes; QEMU's default is `writeback`.",
+        lens: .at("driver/@cache", .enumeration(["none", "writeback", "writethrough", "directsync", "unsafe"])),
         reference: diskReference),
       Field(
         "io", .enumeration(["native", "threads", "io_uring"]), "How QEMU does its input and output.",
-        lens: .at("driver/@io"), reference: diskReference),
+        lens: .at("driver/@io", .enumeration(["native", "threads", "io_uring"])), reference: diskReference),
       Field(
         "discard", .enumeration(["unmap", "ignore"]),
         "Whether blocks that the guest discards are given back to the host; a new disk gets `unmap`.",
-        lens: .at("driver/@discard"), reference: diskReference),
-      Field(
-        "boot-order", .integer(1...10_000), "The disk's place in the boot order, instead of the domain's `boot`.",
-        lens: .at("boot/@order", .integer), reference: diskReference),
+        lens: .at("driver/@discard", .enumeration(["unmap", "ignore"])), reference: diskReference),
+    ] + diskSources + diskDriver + diskDetails + diskTuning + [
+      DeviceFields.bootOrder, DeviceFields.acpiIndex, DeviceFields.address,
     ],
+    groups: diskGroups,
     device: DeviceRule(
       "disk", identity: .alias,
       template: XMLElement("disk", ["type": "file"], children: [XMLElement("driver", ["name": "qemu"])])),
     keyRule: .deviceKey)
 
-  private static let diskReference = "formatdomain.html#hard-drives-floppy-disks-cdroms"
+  static let diskReference = "formatdomain.html#hard-drives-floppy-disks-cdroms"
 
   /// `target/@bus`. A disk that changes its bus cannot keep its address on the old one.
   private static let busLens: Lens = {
-    let bus = Lens.at("target/@bus")
+    let bus = Lens.at("target/@bus", .enumeration(["virtio", "scsi", "sata", "ide", "usb", "fdc", "xen", "sd"]))
     return Lens(places: bus.places, read: bus.get) { element, value in
       if let old = bus.get(element), old != value { element.removeAll("address") }
       bus.put(value, into: &element)

@@ -31,7 +31,8 @@ enum FlowText {
 
   /// Whether a piece needs no quotes, neither here nor in a YAML file.
   private static func isPlain(_ text: String) -> Bool {
-    guard let first = text.utf8.first, let last = text.utf8.last, !"-?&*!|>%@`' ~".utf8.contains(first) || text.isNumber,
+    guard let first = text.utf8.first, let last = text.utf8.last,
+      !"-?&*!|>%@`' ~".utf8.contains(first) || text.isNumber,
       last != UInt8(ascii: " "), last != UInt8(ascii: ":")
     else { return false }
     if text.contains(": ") || text.contains(" #") || first == UInt8(ascii: "#") { return false }

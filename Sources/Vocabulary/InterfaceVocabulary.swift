@@ -9,7 +9,11 @@ extension Vocabulary {
     "A network interface: on a libvirt `network`, a host `bridge`, `direct` on a host device, or `type: user`.",
     fields: [
       Field(
-        "type", .enumeration(["network", "bridge", "direct", "user"]),
+        "type",
+        .enumeration([
+          "network", "bridge", "direct", "user", "ethernet", "hostdev", "vdpa", "vhostuser", "internal", "server",
+          "client", "mcast", "udp",
+        ]),
         "How it is connected. `network`, `bridge` and `direct` follow from the key of that name.", lens: typeLens,
         staysWhenDropped: true,
         reference: interfaceReference),
@@ -28,7 +32,8 @@ extension Vocabulary {
         reference: interfaceReference),
       Field(
         "model", .text(.word("the name of a network card's model")), "The network card; a new one is `virtio`.",
-        lens: .at("model/@type"), initial: .string("virtio"), reference: interfaceReference),
+        lens: .at("model/@type", .text(.word("the name of a network card's model"))), initial: .string("virtio"),
+        reference: interfaceReference),
       Field(
         "mac", .text(.macAddress),
         """
@@ -39,15 +44,16 @@ extension Vocabulary {
         "mtu", .integer(68...65535), "The largest packet in bytes.", lens: .at("mtu/@size", .integer),
         reference: interfaceReference),
       Field(
-        "link", .enumeration(["up", "down"]), "Whether the cable is plugged in.", lens: .at("link/@state"),
+        "link", .enumeration(["up", "down"]), "Whether the cable is plugged in.",
+        lens: .at("link/@state", .enumeration(["up", "down"])),
         reference: interfaceReference),
-      Field(
-        "boot-order", .integer(1...10_000), "The interface's place in the boot order, instead of the domain's `boot`.",
-        lens: .at("boot/@order", .integer), reference: interfaceReference),
-    ],
+    ] + interfaceSources + interfaceDriver + interfaceTraffic + [
+      DeviceFields.bootOrder, DeviceFields.acpiIndex,
+    ] + DeviceFields.rom + [DeviceFields.address],
+    groups: interfaceGroups,
     device: DeviceRule("interface", identity: .alias), keyRule: .deviceKey)
 
-  private static let interfaceReference = "formatdomain.html#network-interfaces"
+  static let interfaceReference = "formatdomain.html#network-interfaces"
 
   /// `@type`. Another kind of connection has another source.
   private static let typeLens: Lens = {

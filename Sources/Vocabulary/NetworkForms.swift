@@ -108,8 +108,8 @@ enum NetworkForms {
   }
 
   /// A part that is an element of its own.
-  static func part(_ name: String, _ form: ElementForm, _ summary: String) -> ElementPart {
-    ElementPart(name, form.type, summary, lens: .record(XMLPath(stringLiteral: name), form))
+  static func part(_ name: String, at element: String? = nil, _ form: ElementForm, _ summary: String) -> ElementPart {
+    ElementPart(name, form.type, summary, lens: .record(XMLPath(stringLiteral: element ?? name), form))
   }
 }
 

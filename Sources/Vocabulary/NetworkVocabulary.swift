@@ -83,7 +83,7 @@ extension Vocabulary {
       reference: networkReference + "#connectivity"),
     Field(
       "host-devices", .list(of: .text(.pciAddress)), "The PCI devices that guests are given in the mode `hostdev`.",
-      lens: forward(.rows("forward", "address", hostDevice, order: forwardOrder), "address"),
+      lens: forward(.rows("forward", "address", forwardedDevice, order: forwardOrder), "address"),
       reference: networkReference + "#connectivity"),
     Field(
       "managed", .boolean,
@@ -110,7 +110,7 @@ extension Vocabulary {
 
   private static let forwardOrder = ["driver", "pf", "nat", "interface", "address"]
 
-  private static let hostDevice = ElementForm(.text(.pciAddress)) { element in
+  private static let forwardedDevice = ElementForm(.text(.pciAddress)) { element in
     PCIAddress(element).map { .string($0.description) }
   } encode: { value in
     var element = XMLElement("address", ["type": "pci"])
@@ -250,7 +250,7 @@ extension Vocabulary {
       "port-isolated", "port/@isolated", "Whether guests are kept from each other and see only the way out.",
       reference: "#isolating-ports-from-one-another"),
     Field(
-      "virtualport", NetworkForms.virtualPort.type, "What guests' ports on a virtual switch are.",
+      "virtual-port", NetworkForms.virtualPort.type, "What guests' ports on a virtual switch are.",
       lens: placed(record: "virtualport", NetworkForms.virtualPort), reference: networkReference + "#connectivity",
       covering: true),
     Field(
@@ -277,7 +277,7 @@ extension Vocabulary {
         "trust-guest-rx-filters", .boolean, "As for the network.",
         lens: .checked("@trustGuestRxFilters", .boolean, .yesNo)),
       NetworkForms.part("vlan", NetworkForms.vlan, "The VLAN tags of the guests' packets."),
-      NetworkForms.part("virtualport", NetworkForms.virtualPort, "What guests' ports on a virtual switch are."),
+      NetworkForms.part("virtual-port", at: "virtualport", NetworkForms.virtualPort, "What guests' ports on a virtual switch are."),
       NetworkForms.part("bandwidth", NetworkForms.bandwidth, "Limits for each port."),
     ])
 

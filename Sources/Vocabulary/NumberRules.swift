@@ -21,7 +21,8 @@ extension TextRule {
     TextRule(
       explanation, pattern: "^[0-9]{1,10}$",
       normalise: { text in
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number) else {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number)
+        else {
           return nil
         }
         return String(number)
@@ -35,16 +36,20 @@ extension TextRule {
       words: words, normalise: { words.contains($0) ? $0 : nil })
   }
 
-  /// A number of a device or a register, in hexadecimal notation; compared in lower case, with as many digits as given.
-  static func hexadecimal(_ explanation: String, digits: Int) -> TextRule {
+  /// A number of a device or a register, in hexadecimal notation; compared in lower case.
+  ///
+  /// - Parameters:
+  ///   - digits: how many digits are written at least.
+  ///   - most: how many there may be; the same when nil.
+  static func hexadecimal(_ explanation: String, digits: Int, most: Int? = nil) -> TextRule {
     TextRule(
-      explanation, pattern: "^0x[0-9A-Fa-f]{1,\(digits)}$", remedy: "write 0x and hexadecimal digits",
+      explanation, pattern: "^0x[0-9A-Fa-f]{1,\(most ?? digits)}$", remedy: "write 0x and hexadecimal digits",
       normalise: { text in
-        guard text.hasPrefix("0x"), (3...digits + 2).contains(text.utf8.count),
+        guard text.hasPrefix("0x"), text.utf8.count <= (most ?? digits) + 2,
           let number = UInt64(text.dropFirst(2), radix: 16)
         else { return nil }
         let plain = String(number, radix: 16)
-        return "0x" + String(repeating: "0", count: digits - plain.utf8.count) + plain
+        return "0x" + String(repeating: "0", count: max(0, digits - plain.utf8.count)) + plain
       })
   }
 }
@@ -70,7 +75,9 @@ enum NumberSet {
   }
 
   private static func number(_ text: String) -> Int? {
-    guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text) else { return nil }
+    guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text) else {
+      return nil
+    }
     return number < limit ? number : nil
   }
 

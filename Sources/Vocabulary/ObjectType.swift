@@ -22,12 +22,13 @@ public final class ObjectType: Sendable {
   ) {
     self.name = name
     self.summary = summary
-    self.fields = fields
+    // Whatever its fields do not name is within reach.
+    self.fields = device.map { fields + [.xml(of: $0.element, reference: "formatdomain.html#devices")] } ?? fields
     self.groups = groups
     self.collections = collections
     self.device = device
     self.keyRule = keyRule
-    fieldIndex = Dictionary(uniqueKeysWithValues: fields.enumerated().map { ($1.name, $0) })
+    fieldIndex = Dictionary(uniqueKeysWithValues: self.fields.enumerated().map { ($1.name, $0) })
   }
 
   public func field(_ name: String) -> Field? { fieldIndex[name].map { fields[$0] } }

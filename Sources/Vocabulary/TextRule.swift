@@ -62,6 +62,14 @@ public struct TextRule: Sendable {
       return bytes.allSatisfy { isAlphanumeric($0) || "_.+-".utf8.contains($0) } ? text : nil
     })
 
+  /// Names of domains, as libvirt and the file system take them: whatever has no slash and no line break.
+  public static let domainName = TextRule(
+    "a domain's name", pattern: #"^[^/\x00-\x1F]{1,200}$"#, remedy: "use up to 200 bytes, none of them a `/`",
+    normalise: { text in
+      let bytes = text.utf8
+      return (1...200).contains(bytes.count) && bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "/") } ? text : nil
+    })
+
   /// Keys of devices: they become user aliases, for which libvirt allows letters, digits, `_` and `-`.
   public static let deviceKey = TextRule(
     "a device's name", pattern: #"^[A-Za-z0-9_-]{1,64}$"#, remedy: "use up to 64 letters, digits, `_`, `-`",
@@ -141,11 +149,14 @@ public struct TextRule: Sendable {
     normalise: { $0.contains(":") && !$0.hasPrefix(":") && !$0.hasSuffix(":") ? $0 : nil })
 
   /// Machine types, CPU models and the like: a word of libvirt's or QEMU's.
-  static func word(_ explanation: String) -> TextRule {
+  ///
+  /// - Parameter besides: what it may hold besides letters, digits, `_`, `.`, `+` and `-`.
+  static func word(_ explanation: String, besides: String = "") -> TextRule {
     TextRule(
-      explanation, pattern: #"^[A-Za-z0-9_.+-]+$"#,
+      explanation, pattern: "^[A-Za-z0-9_.+\(besides)-]+$",
       normalise: { text in
-        !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || "_.+-".utf8.contains($0) } ? text : nil
+        let others = "_.+-" + besides
+        return !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || others.utf8.contains($0) } ? text : nil
       })
   }
 }

@@ -12,6 +12,8 @@ public enum Value: Sendable, Hashable {
   case list([Value])
   /// Values by name, whose order means nothing: the entries of a table, or the members of a record.
   case table([String: Value])
+  /// A piece of libvirt's own XML.
+  case xml(XMLFragment)
 }
 
 extension Value {
@@ -41,6 +43,7 @@ extension Value: CustomStringConvertible {
     case .boolean(let value): value ? "true" : "false"
     case .bytes(let value): ByteCount.text(value)
     case .seconds(let value): "\(value) s"
+    case .xml(let fragment): fragment.description
     case .list(let values): "[" + values.map(\.inner).joined(separator: ", ") + "]"
     case .table(let entries) where entries.isEmpty: "{}"
     case .table:

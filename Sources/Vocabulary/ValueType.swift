@@ -32,6 +32,8 @@ public indirect enum ValueType: Sendable {
   case table(key: TextRule, of: ValueType)
   /// Values of several kinds that belong together, each under a name of its own: `{ scheduler: fifo, priority: 1 }`.
   case record([Member])
+  /// A piece of libvirt's own XML: an object's element of that name, or what stands within it.
+  case xml(element: String)
   /// Plain values by name; read where they are used, never stored.
   case map
 
@@ -95,6 +97,12 @@ extension ValueType {
     case .table, .record:
       guard text.hasPrefix("{") else { throw Self.noMapping(text) }
       return try value(of: FlowText(parsing: text))
+    case .xml(let element):
+      do {
+        return .xml(try XMLFragment.parse(text, element: element))
+      } catch {
+        throw ValueProblem("this is not XML: \(error.message)")
+      }
     case .map: throw Self.noMapping(text)
     }
   }
@@ -154,6 +162,7 @@ extension ValueType {
     case .list(let element): "a list; each is \(element.explanation)"
     case .table(let key, let element): "a mapping from \(key.explanation) to \(element.explanation)"
     case .record(let members): "a mapping with the keys \(members.map(\.name).joined(separator: ", "))"
+    case .xml(let element): "libvirt's XML of <\(element)>, or elements within it"
     case .map: "a mapping from names to plain values"
     }
   }

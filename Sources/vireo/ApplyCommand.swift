@@ -8,6 +8,7 @@ import Libvirt
 import Planner
 import Report
 import Spec
+import XMLTree
 
 struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -75,7 +76,22 @@ struct ApplyCommand: AsyncParsableCommand {
     let result = await InterruptibleApply(connection: connection, jobs: jobs).apply(plan, showing: progress)
     // What was done is done, whether or not anybody still reads about it.
     Output.write(format == .json ? result.json(of: plan) : "\n" + result.text(of: plan, style), to: .output)
+    if format == .text { explainRefusals(result, of: plan, stack) }
     if !result.isComplete { throw ExitCode(1) }
+  }
+
+  /// libvirt's own words for what its schema refuses name little more than the domain: the field is found here.
+  private func explainRefusals(_ result: ApplyResult, of plan: Plan, _ stack: StackSpec) {
+    var refused: Set<String> = []
+    for (action, outcome) in zip(plan.actions, result.outcomes) {
+      if case .failed = outcome, case .defineDomain = action.operation { refused.insert(action.object.description) }
+    }
+    guard !refused.isEmpty, let schema = try? XMLSchema(path: SchemaCheck.installedFolder + "/domain.rng"),
+      let problems = try? SchemaCheck(schema).problems(of: stack)
+    else { return }
+    let style = Output.error.style(color.color)
+    let told = problems.filter { $0.subject.map(refused.contains) ?? false }
+    Output.write(DiagnosticFormat.render(told, as: .text(color: style.color, width: style.width)), to: .error)
   }
 
   /// Asks for consent, unless it was given on the command line.

@@ -59,7 +59,8 @@ struct VireoCommand: AsyncParsableCommand {
       """,
     version: "vireo \(Version.text)",
     subcommands: [
-      ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ExplainCommand.self, SchemaCommand.self,
+      ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
+      SchemaCommand.self,
       ImageCommand.self,
     ]
   )

@@ -3,7 +3,9 @@
 import ArgumentParser
 import Diagnostics
 import Report
+import Planner
 import Spec
+import XMLTree
 
 struct ValidateCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -14,9 +16,21 @@ struct ValidateCommand: ParsableCommand {
     commandName: "validate",
     abstract: "Checks a spec without looking at any host.",
     usage: "vireo validate [options] <file> ...",
-    discussion: "Exit codes: 0 when the spec is valid, 1 when it is not or cannot be read.")
+    discussion: """
+      With --validate the definitions that the spec makes are checked against libvirt's own schemas too, which come with \
+      libvirt's packages.
+
+      Exit codes: 0 when the spec is valid, 1 when it is not or cannot be read.
+      """)
 
   @OptionGroup var spec: SpecOptions
+
+  @Flag(name: .customLong("validate"), help: "Checks against libvirt's Relax NG schemas as well.")
+  var checksSchemas = false
+
+  @Option(
+    help: ArgumentHelp("The folder of libvirt's schemas.", valueName: "dir"), completion: .directory)
+  var schemas = SchemaCheck.installedFolder
 
   @Option(help: "The form of the messages; github makes annotations of a pull request.")
   var format: Format = .text
@@ -24,7 +38,10 @@ struct ValidateCommand: ParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func run() throws {
-    let loaded = SpecInput.load(spec)
+    var loaded = SpecInput.load(spec)
+    if checksSchemas, let stack = loaded.stack, !loaded.diagnostics.hasErrors {
+      loaded.diagnostics += schemaProblems(of: stack)
+    }
     switch format {
     case .json: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .json))
     case .github: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .github))
@@ -36,6 +53,21 @@ struct ValidateCommand: ParsableCommand {
       if let stack = loaded.stack, !loaded.diagnostics.hasErrors { try Output.result(valid(stack)) }
     }
     if loaded.stack == nil || loaded.diagnostics.hasErrors { throw ExitCode(1) }
+  }
+
+  /// What libvirt's schemas have against the spec.
+  private func schemaProblems(of stack: StackSpec) -> [Diagnostic] {
+    do {
+      return try SchemaCheck(XMLSchema(path: schemas + "/domain.rng")).problems(of: stack)
+    } catch let error as DiagnosticsError {
+      return error.diagnostics
+    } catch {
+      return [
+        Diagnostic(
+          "no-schema", "libvirt's schemas cannot be read: \(error)",
+          suggestion: "install libvirt, or name their folder with --schemas")
+      ]
+    }
   }
 
   /// `stack lab is valid: 1 pool, 1 image, 3 domains`

@@ -71,7 +71,7 @@ struct SchemaTests {
 
   static let refused = [
     "stak: lab", "stack: [lab]", "domains: []", "domains: { web: { memory: 2048 } }",
-    "domains: { web: { memory: 2 gib } }", "domains: { web: { memmory: 2 GiB } }", "domains: { 'a b': {} }",
+    "domains: { web: { memory: 2 gib } }", "domains: { web: { memmory: 2 GiB } }", "domains: { a/b: {} }",
     "domains: { web: { state: on-fire } }", "domains: { web: { disks: [] } }", "domains: { web: { vcpus: 0 } }",
     "domains: { web: { vcpus: two } }", "domains: { web: { cpu: { topology: 3 } } }",
     "domains: { web: { disks: { root: { size: } } } }", "domains: { web: { cpu: } }",

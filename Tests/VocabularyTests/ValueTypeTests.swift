@@ -15,7 +15,46 @@ struct ValueTypeTests {
     (.text(.uuid), "2B1D3C64-6f0e-5a3b-9f1e-0a6c1c7e9d42", .string("2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d42")),
     (.list(of: .enumeration(["hd", "network"])), "[network, hd]", .list([.string("network"), .string("hd")])),
     (.list(of: .enumeration(["hd", "network"])), "hd", .list([.string("hd")])),
+    (.list(of: .text(.argument)), #"[-device, "foo,bar", ""]"#, .list(["-device", "foo,bar", ""].map(Value.string))),
+    (pins, #"{ 1: 4-6, 0: "0-3,^1" }"#, .table(["0": .string("0,2-3"), "1": .string("4-6")])),
+    (pins, "{00: 3}", .table(["0": .string("3")])),
+    (
+      .table(key: .word("a name"), of: scheduler), "{ a: { scheduler: fifo, priority: 1 }, b: { scheduler: idle } }",
+      .table([
+        "a": .table(["scheduler": .string("fifo"), "priority": .integer(1)]),
+        "b": .table(["scheduler": .string("idle")]),
+      ])
+    ),
+    (.record([.init("size", .size(granularity: 1024), "A size.")]), "{}", .table([:])),
+    (
+      .record([.init("size", .size(granularity: 1024), "A size.")]), "{ size: 2 MiB }",
+      .table(["size": .bytes(2 << 20)])
+    ),
+    (.text(.hexadecimal("a policy", digits: 4, most: 16)), "0x1F", .string("0x001f")),
+    (.text(.cpuset), "3,1-2,8", .string("1-3,8")),
   ]
+
+  static let pins = ValueType.table(key: .number("the number of a vcpu"), of: .text(.cpuset))
+  static let scheduler = ValueType.record([
+    .init("scheduler", .enumeration(["fifo", "idle"]), "The scheduler.", isRequired: true),
+    .init("priority", .integer(0...99), "The priority."),
+  ])
+
+  @Test(
+    "a text within brackets reads back whatever is in it",
+    arguments: [
+      "", " ", "a b", "a, b", "[a]", "{ a: b }", "a: b", "a:", ":", "\"", "\\", "\\\"", "line\nfeed", "tab\t", "- a",
+      "-",
+      "-1", "# a", "a #b", "'a'", "true", "12", "ü", "opt/com.example/name", "52:54:00:00:00:01", "}", "]",
+    ])
+  func quotes(text: String) throws {
+    let list = ValueType.list(of: .text(.argument))
+    let value = Value.list([.string(text), .string("b")])
+    #expect(try list.parse(value.description) == value)
+    let key = TextRule("any", normalise: { $0 })
+    let table = Value.table([text: .string(text)])
+    #expect(try ValueType.table(key: key, of: .text(.argument)).parse(table.description) == table)
+  }
 
   @Test("a text becomes a value, and the value's text the value again", arguments: cases)
   func parses(type: ValueType, text: String, value: Value) throws {
@@ -40,6 +79,22 @@ struct ValueTypeTests {
     (.text(.name), "-x", "`-x` is not a name"),
     (.text(.diskTarget), "vda1", "`vda1` is not a disk target such as vda"),
     (.text(.sha256), "abc", "`abc` is not a SHA-256 checksum"),
+    (.text(.cpuset), "3-1", "`3-1` is not a set of the host's processors such as 0-3,8"),
+    (.text(.cpuset), "0,^0", "`0,^0` is not a set of the host's processors such as 0-3,8"),
+    (.text(.cpuset), "0-99999999", "`0-99999999` is not a set of the host's processors such as 0-3,8"),
+    (pins, "0-3", "`0-3` is not a mapping"),
+    (pins, "{}", "a mapping without entries says nothing"),
+    (pins, "{ 0: 0-3", "`{ 0: 0-3` is not well-formed"),
+    (pins, "{ 0: 0-3 } 1", "`{ 0: 0-3 } 1` is not well-formed"),
+    (pins, "{ 0: \"0-3 }", "`{ 0: \"0-3 }` is not well-formed"),
+    (pins, "{ one: 0-3 }", "`one` is not the number of a vcpu"),
+    (pins, String(repeating: "[", count: 99), "`\(String(repeating: "[", count: 99))` is not a mapping"),
+    (
+      .list(of: .boolean), String(repeating: "[", count: 99) + "]",
+      "`\(String(repeating: "[", count: 99))]` is not well-formed"
+    ),
+    (scheduler, "{ priority: 1 }", "`scheduler` is missing"),
+    (scheduler, "{ scheduler: fifo, nice: 1 }", "there is no key `nice`"),
   ]
 
   @Test("what is no value of its kind is refused with the reason", arguments: mistakes)

@@ -15,6 +15,12 @@ public struct BackingChain: Sendable, Equatable {
   /// The last image, which has no backing file.
   public var base: ImageInfo { images[images.count - 1] }
 
+  /// An image that is supposed to exist where nobody can look: of the format that is declared, one sector long, on its
+  /// own.
+  public static func supposed(path: String, format: ImageFormat) -> BackingChain {
+    BackingChain(images: [ImageInfo(path: path, format: format, virtualSize: 512, fileLength: 512)])
+  }
+
   /// Reads the headers of an image and of everything it stands on. Takes no locks, and opens no data file.
   ///
   /// - Parameters:

@@ -1,0 +1,115 @@
+// A domain's devices as entries of the spec's collections.
+
+import Planner
+import Vocabulary
+import XMLTree
+
+/// Reads devices, and takes those that it could read out of the definition.
+struct DeviceReading {
+  /// How many devices have had a name.
+  var names: [String: Int]
+  private(set) var objects: [String: [ImportedObject]] = [:]
+
+  init(names: [String: Int]) {
+    self.names = names
+  }
+
+  mutating func read(_ domain: inout XMLElement) {
+    guard var devices = domain.first("devices") else { return }
+    var rest: [XMLNode] = []
+    for node in devices.children {
+      guard let element = node.element, let collection = Self.collection(of: element),
+        let object = object(for: element, in: collection)
+      else {
+        rest.append(node)
+        continue
+      }
+      objects[collection.key, default: []].append(object)
+    }
+    devices.children = rest
+    domain.update("devices") { $0 = devices }
+  }
+
+  private static func collection(of element: XMLElement) -> ObjectType.Collection? {
+    Vocabulary.domain.collections.first { $0.type.device?.matches(element) ?? false }
+  }
+
+  /// The entry that makes the device; nil where none can.
+  private mutating func object(for element: XMLElement, in collection: ObjectType.Collection) -> ImportedObject? {
+    let type = collection.type
+    guard let rule = type.device else { return nil }
+    var element = element
+    let alias = element.value(at: "alias/@name")
+    element.removeAll("alias")
+    var start = rule.template
+    var object = ImportedObject(type, "")
+    if type.name == "disk", !readFile(of: element, into: &object, &start) { return nil }
+    guard XMLFragment(start).isMet(within: element) else { return nil }
+    let reading = FieldReading(element, as: type, from: start)
+    object.values.merge(reading.values) { _, read in read }
+    if let rest = XMLFragment.rest(of: element, beyond: reading.made) {
+      // Merging must give the device again, whatever it is made of.
+      var again = reading.made
+      rest.merge(into: &again)
+      guard difference(again, element, options: .siblings).isEmpty else { return nil }
+      object.values[Field.xmlName] = .xml(rest)
+    }
+    object.name = name(for: element, alias: alias, kind: type.name, in: collection.key)
+    return object
+  }
+
+  /// The file or block device of a disk, which Vireo itself puts.
+  ///
+  /// - Returns: false for a disk that cannot be an entry.
+  private func readFile(of disk: XMLElement, into object: inout ImportedObject, _ start: inout XMLElement) -> Bool {
+    guard let path = DiskSource.path(of: disk) else {
+      return DiskSource.isTray(disk)
+    }
+    guard path.hasPrefix("/"), let format = disk.value(at: "driver/@type") else { return false }
+    DiskSource.put(path, into: &start)
+    guard start[attribute: "type"] == disk[attribute: "type"] else { return false }
+    object.values["source"] = .string(path)
+    object.values["format"] = .string(format)
+    return object.type.field("format")?.canSay(.string(format)) ?? false
+  }
+
+  // MARK: Names
+
+  /// A name for a device: the one that its alias carries, or what people would call it.
+  private mutating func name(for element: XMLElement, alias: String?, kind: String, in collection: String) -> String {
+    if let alias, let key = DeviceIdentity.key(alias: alias, kind: kind), claim(key, in: collection) { return key }
+    let base = Self.sanitised(Self.commonName(of: element, kind: kind))
+    if claim(base, in: collection) { return base }
+    return (1...).lazy.map { "\(base)-\($0)" }.first { claim($0, in: collection) } ?? base
+  }
+
+  private mutating func claim(_ name: String, in collection: String) -> Bool {
+    guard (try? TextRule.deviceKey.normalised(name)) != nil else { return false }
+    return names.updateValue(1, forKey: "\(collection).\(name)") == nil
+  }
+
+  private static func commonName(of element: XMLElement, kind: String) -> String {
+    switch kind {
+    case "disk": element.value(at: "target/@dev") ?? kind
+    case "interface": "net0"
+    case "controller":
+      [element[attribute: "type"], element[attribute: "index"]].compactMap(\.self).joined(separator: "-")
+    case "graphics": element[attribute: "type"] ?? kind
+    case "channel":
+      element.value(at: "target/@name") == "org.qemu.guest_agent.0" ? "agent" : element[attribute: "type"] ?? kind
+    case "input", "hostdev", "sound": element[attribute: "type"] ?? element[attribute: "model"] ?? kind
+    default: kind
+    }
+  }
+
+  private static func sanitised(_ name: String) -> String {
+    let text = String(
+      name.unicodeScalars.prefix(48).map { scalar in
+        scalar.isASCII
+          && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+            || "_-".unicodeScalars.contains(scalar))
+          ? Character(scalar) : "-"
+      })
+    return text.isEmpty ? "device" : text
+  }
+}

@@ -1,0 +1,97 @@
+// A domain's definition as an object of the spec: typed where a field exists, `xml` for the rest.
+
+import Inventory
+import Planner
+import Spec
+import Vocabulary
+import XMLTree
+
+/// How much of a domain is said with fields.
+enum Detail: Int, CaseIterable {
+  /// All that can be.
+  case fields
+  /// The domain's own; devices are libvirt's XML.
+  case domainFields
+  /// As little as there must be.
+  case xml
+
+  var lower: Detail? { Detail(rawValue: rawValue + 1) }
+}
+
+/// Reads domains.
+struct DomainReading {
+  /// Whether passwords are written too.
+  var includesSecrets = false
+
+  /// The domain as the spec would have it, so that an empty host would get the same.
+  func object(for domain: ObservedDomain, _ detail: Detail) -> ImportedObject {
+    var source = domain.inactive
+    OwnershipRecord.remove(from: &source)
+    if !includesSecrets { source = XMLFragment(source).withoutSecrets.root }
+    ImpliedDevices.remove(from: &source)
+    source.removeVirtioConsolePorts()
+    var object = ImportedObject(Vocabulary.domain, domain.name)
+    var devices = DeviceReading(names: [:])
+    if detail == .fields { devices.read(&source) }
+    object.members = devices.objects
+
+    // What a new domain is before its fields: see the planner's skeleton for `defaults: libvirt`.
+    let start = NewDomain.bare(
+      type: source[attribute: "type"] ?? "kvm", DomainIdentity(name: domain.name, uuid: domain.uuid))
+    let fields = Set(Vocabulary.domain.fields.map(\.name)).subtracting(["memory", "uuid", "type"])
+    let reading = FieldReading(source, as: Vocabulary.domain, from: start, skipping: detail == .xml ? fields : [])
+    object.values = reading.values
+    if object.values["current-memory"] == object.values["memory"] { object.values["current-memory"] = nil }
+    object.values["defaults"] = .string("libvirt")
+    object.values["type"] = source[attribute: "type"].map(Value.string)
+    object.values["uuid"] = .string(domain.uuid)
+    if domain.autostart { object.values["autostart"] = .boolean(true) }
+    if let rest = XMLFragment.rest(of: source, beyond: reading.made) { object.values[Field.xmlName] = .xml(rest) }
+    return object
+  }
+}
+
+/// Devices that libvirt adds to every definition by itself, and that no spec needs to say.
+enum ImpliedDevices {
+  static func remove(from domain: inout XMLElement) {
+    guard let devices = domain.first("devices") else { return }
+    let hasSPICE = devices.all("graphics").contains { $0[attribute: "type"] == "spice" }
+    let hasOneAudio = devices.all("audio").count == 1
+    let firstSerial = devices.first("serial")
+    domain.update("devices") { element in
+      element.children.removeAll { node in
+        guard let device = node.element else { return false }
+        switch device.name {
+        case "input": return isPS2(device)
+        case "audio":
+          return hasOneAudio && device.attributes.count == 2 && !device.elements.contains { $0.name != "alias" }
+            && device[attribute: "id"] == "1" && device[attribute: "type"] == (hasSPICE ? "spice" : "none")
+        case "console": return firstSerial.map { isMirror(device, of: $0) } ?? false
+        default: return false
+        }
+      }
+    }
+  }
+
+  private static func isPS2(_ device: XMLElement) -> Bool {
+    device[attribute: "bus"] == "ps2" && device.attributes.count == 2
+      && ["mouse", "keyboard"].contains(device[attribute: "type"])
+      && device.elements.allSatisfy { $0.name == "alias" }
+  }
+
+  /// The first serial port is written down as a console too.
+  static func isMirror(_ console: XMLElement, of serial: XMLElement) -> Bool {
+    // Those on PCI and USB are not.
+    guard !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: "target/@type")),
+      console.value(at: "target/@type") == "serial",
+      console.value(at: "target/@port") == serial.value(at: "target/@port")
+    else { return false }
+    func rest(_ element: XMLElement) -> XMLElement {
+      var result = element
+      result.name = "serial"
+      for name in ["target", "alias", "address"] { result.removeAll(name) }
+      return result
+    }
+    return rest(console) == rest(serial)
+  }
+}

@@ -1,0 +1,51 @@
+// Reading an element by the vocabulary's tables: which fields say what it says, and what is left for `xml`.
+
+import Vocabulary
+import XMLTree
+
+/// An element read as an object of a type.
+struct FieldReading {
+  private(set) var values: [String: Value] = [:]
+  /// The element that the values make, from the given start.
+  private(set) var made: XMLElement
+
+  /// Reads whatever fields hold of an element.
+  ///
+  /// A field is taken when putting its value into what the fields so far have made gives nothing that the element does
+  /// not have: a value is never bought with a change.
+  ///
+  /// - Parameters:
+  ///   - start: what a new object's element is before its fields are put.
+  ///   - known: values that are settled already.
+  ///   - skipped: fields that are not asked.
+  init(_ element: XMLElement, as type: ObjectType, from start: XMLElement, skipping skipped: Set<String> = []) {
+    made = start
+    for field in type.fields where !skipped.contains(field.name) {
+      guard let lens = field.lens, let value = lens.get(element), field.canSay(value) else { continue }
+      guard lens.get(made) != value else { continue }
+      var next = made
+      lens.put(value, into: &next)
+      guard next != made, lens.get(next) == value, XMLFragment(next).isMet(within: element) else { continue }
+      made = next
+      // What libvirt fills in by itself need not be said.
+      if value != field.libvirtDefault { values[field.name] = value }
+    }
+  }
+}
+
+extension Field {
+  /// Whether a spec can say the value: what was read must be what is decoded again.
+  func canSay(_ value: Value) -> Bool { type.canSay(value) }
+}
+
+extension ValueType {
+  fileprivate func canSay(_ value: Value) -> Bool {
+    switch (self, value) {
+    case (.list(let element), .list(let values)): values.allSatisfy(element.canSay)
+    case (.path, .string(let path)): path.hasPrefix("/") && !path.contains("\n")
+    case (.boolean, .boolean), (.xml, .xml): true
+    case (.integer(let range), .integer(let number)): range.contains(number)
+    default: (try? parse(value.description)) == value
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// The table of controllers: what buses devices are attached to.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A controller.
+  public static let controller = ObjectType(
+    "controller", "A controller, which gives the guest a bus. libvirt adds those that other devices need.",
+    fields: [
+      Field(
+        "type",
+        .enumeration(["pci", "usb", "scsi", "sata", "ide", "fdc", "virtio-serial", "ccid", "xenbus", "isa"]),
+        "The bus that it gives.", at: "@type", staysWhenDropped: true, reference: controllerReference),
+      Field(
+        "index", .integer(0...Int(Int32.max)), "The number by which addresses name the bus.", at: "@index",
+        staysWhenDropped: true, reference: controllerReference),
+      Field(
+        "model", .text(controllerModel), "The model, such as `pcie-root-port`.",
+        at: "@model", staysWhenDropped: true, reference: controllerReference),
+      Field(
+        "hardware", .text(.word("the name of a device of QEMU's")),
+        "The device of QEMU's that implements a PCI controller; libvirt picks one when not given.",
+        at: "model/@name", staysWhenDropped: true, reference: controllerReference),
+      Field("ports", .integer(0...255), "The number of ports.", at: "@ports", reference: controllerReference),
+      Field(
+        "vectors", .integer(0...Int(Int32.max)), "The number of interrupt vectors.", at: "@vectors",
+        reference: controllerReference),
+      Field(
+        "max-grant-frames", .integer(0...Int(Int32.max)), "Grant frames of a Xen bus.", at: "@maxGrantFrames",
+        reference: controllerReference),
+      Field(
+        "max-event-channels", .integer(0...Int(Int32.max)), "Event channels of a Xen bus.", at: "@maxEventChannels",
+        reference: controllerReference),
+      Field(
+        "pcihole64", .size(granularity: 1024, least: 0), "The size of the 64-bit PCI hole of a root bus.",
+        lens: .size("pcihole64", unit: "pcihole64/@unit"), reference: controllerReference),
+      Field(
+        "chassis", .integer(0...255), "The chassis number of a PCI Express port.", at: "target/@chassis",
+        staysWhenDropped: true, reference: controllerReference),
+      Field(
+        "chassis-nr", .integer(0...255), "The chassis number of a PCI bridge.", at: "target/@chassisNr",
+        staysWhenDropped: true, reference: controllerReference),
+      Field(
+        "port", .text(.hexadecimal("a port number such as 0x10", digits: 1, most: 2)),
+        "The port number of a PCI Express port.", at: "target/@port", staysWhenDropped: true,
+        reference: controllerReference),
+      Field(
+        "bus-number", .integer(0...254), "The number of an expander's bus.", at: "target/@busNr",
+        staysWhenDropped: true, reference: controllerReference),
+      Field(
+        "target-index", .integer(0...30), "The index of a POWER host bridge.", at: "target/@index",
+        staysWhenDropped: true, reference: controllerReference),
+      .onOff(
+        "hotplug", "Whether devices can be plugged into the port while the guest runs.", at: "target/@hotplug",
+        reference: controllerReference),
+      Field(
+        "node", .integer(0...Int(Int32.max)), "The NUMA node of the guest that an expander's bus belongs to.",
+        at: "target/node", reference: controllerReference),
+      Field(
+        "master-startport", .integer(0...255), "The first port of a USB companion controller.", at: "master/@startport",
+        staysWhenDropped: true, reference: controllerReference),
+      Field(
+        "driver.queues", .integer(1...1024), "The number of request queues.", at: "driver/@queues",
+        reference: controllerReference),
+      Field(
+        "driver.cmd-per-lun", .integer(0...Int(Int32.max)), "The number of commands that a unit may have waiting.",
+        at: "driver/@cmd_per_lun", reference: controllerReference),
+      Field(
+        "driver.max-sectors", .integer(0...Int(Int32.max)), "The largest transfer in sectors.",
+        at: "driver/@max_sectors", reference: controllerReference),
+      .onOff(
+        "driver.ioeventfd", "Whether requests are handled apart from the guest's processors.", at: "driver/@ioeventfd",
+        reference: controllerReference),
+      Field(
+        "driver.iothread", .integer(1...Int(Int32.max)), "The IO thread that serves the controller.",
+        at: "driver/@iothread", reference: controllerReference),
+    ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
+    groups: [DeviceFields.driverGroup],
+    device: DeviceRule("controller", identity: .alias, where: { $0[attribute: "model"] != "none" }), keyRule: .deviceKey
+  )
+
+  /// `none` is no controller but the wish for none; libvirt keeps no alias by which it could be found again.
+  private static let controllerModel = TextRule(
+    "the name of a controller's model", pattern: #"^(?!none$)[A-Za-z0-9_.+-]+$"#,
+    remedy: "for no controller at all write libvirt's element into the domain's `xml:`",
+    normalise: { $0 == "none" ? nil : try? TextRule.word("a word").normalised($0) })
+
+  private static let controllerReference = "formatdomain.html#controllers"
+}

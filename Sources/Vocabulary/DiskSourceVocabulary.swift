@@ -1,0 +1,122 @@
+// The fields of what a disk is made of where that is no file and no block device, which are the field `source`: volumes, network storage.
+
+import XMLTree
+
+extension Vocabulary {
+  static let diskSources: [Field] = [
+    deciding("dir", .path, "A folder of the host that the guest sees as a FAT disk.", type: "dir", at: "source/@dir"),
+    deciding("volume.pool", .text(.line), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
+    source("volume.name", .text(.line), "The name of the volume.", type: "volume", at: "source/@volume"),
+    source(
+      "volume.mode", .enumeration(["host", "direct"]), "Whether an iSCSI volume is opened by the host or by QEMU.",
+      type: "volume", at: "source/@mode"),
+    deciding(
+      "network.protocol",
+      .enumeration([
+        "nbd", "iscsi", "rbd", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "vxhs", "nfs", "ssh",
+      ]),
+      "How network storage is spoken to.", type: "network", at: "source/@protocol"),
+    source(
+      "network.name", .text(.line), "The name of the disk on the server.", type: "network", at: "source/@name"),
+    source("network.query", .text(.line), "The query part of a URL.", type: "network", at: "source/@query"),
+    source("network.tls", .boolean, "Whether the connection is encrypted.", type: "network", at: "source/@tls", .yesNo),
+    source(
+      "network.tls-hostname", .text(.line), "The name that the server's certificate must have.", type: "network",
+      at: "source/@tlsHostname"),
+    Field(
+      "network.hosts", "The servers.", list: "source", "host",
+      .record([
+        Part("name", .text(.line), "The name or address of the server.", at: "@name"),
+        Part("port", .integer(0...65535), "The port.", at: "@port"),
+        Part(
+          "transport", .enumeration(["tcp", "rdma", "unix"]), "The transport; `tcp` when not given.", at: "@transport"),
+        Part("socket", .path, "The path of a socket.", at: "@socket"),
+      ]), reference: diskReference),
+    source(
+      "network.snapshot", .text(.line), "A snapshot of RBD to show.", type: "network", at: "source/snapshot/@name"),
+    source("network.config", .path, "A configuration file of RBD.", type: "network", at: "source/config/@file"),
+    source(
+      "network.initiator", .text(.line), "The name by which the host presents itself to iSCSI.", type: "network",
+      at: "source/initiator/iqn/@name"),
+    source(
+      "network.ssl-verify", .boolean, "Whether the server's certificate is checked.", type: "network",
+      at: "source/ssl/@verify", .yesNo),
+    source(
+      "network.readahead", .integer(0...Int.max), "How many bytes are read ahead.", type: "network",
+      at: "source/readahead/@size"),
+    source(
+      "network.timeout", .integer(0...Int.max), "Seconds after which a request fails.", type: "network",
+      at: "source/timeout/@seconds"),
+    source("auth.username", .text(.line), "The name to log in with.", type: "network", at: "source/auth/@username"),
+    source(
+      "auth.type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", type: "network",
+      at: "source/auth/secret/@type"),
+    source(
+      "auth.usage", .text(.line), "The usage of libvirt's secret.", type: "network", at: "source/auth/secret/@usage"),
+    source("auth.uuid", .text(.uuid), "The UUID of libvirt's secret.", type: "network", at: "source/auth/secret/@uuid"),
+    deciding(
+      "nvme.namespace", .integer(1...Int(Int32.max)), "The namespace of an NVMe controller of the host.", type: "nvme",
+      at: "source/@namespace", with: ("type", "pci")),
+    source(
+      "nvme.managed", .boolean, "Whether libvirt takes the controller from the host and gives it back.", type: "nvme",
+      at: "source/@managed", .yesNo),
+    Field(
+      "nvme.address", .text(DeviceAddress.sourceRule), "The controller's PCI address on the host.",
+      lens: DeviceAddress.source.only(types: ["nvme"]), staysWhenDropped: true, reference: diskReference),
+    deciding(
+      "vhost-user.path", .path, "The socket of a vhost-user process.", type: "vhostuser", at: "source/@path",
+      with: ("type", "unix")),
+    source(
+      "vhost-user.reconnect", .boolean, "Whether a lost connection is made again.", type: "vhostuser",
+      at: "source/reconnect/@enabled", .yesNo),
+    source(
+      "vhost-user.reconnect-timeout", .integer(0...Int(Int32.max)), "Seconds between attempts to connect again.",
+      type: "vhostuser", at: "source/reconnect/@timeout"),
+    Field(
+      "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
+      "What happens at start where the source is missing.", at: "source/@startupPolicy", reference: diskReference),
+    Field(
+      "encryption.format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]),
+      "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"),
+    Field(
+      "encryption.engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", at: "source/encryption/@engine",
+      reference: "formatstorageencryption.html"),
+    Field(
+      "encryption.type", .enumeration(["passphrase"]), "The kind of the secret.", at: "source/encryption/secret/@type",
+      reference: "formatstorageencryption.html"),
+    Field(
+      "encryption.uuid", .text(.uuid), "The UUID of libvirt's secret with the passphrase.",
+      at: "source/encryption/secret/@uuid", reference: "formatstorageencryption.html"),
+    Field(
+      "encryption.usage", .text(.line), "The usage of libvirt's secret with the passphrase.",
+      at: "source/encryption/secret/@usage", reference: "formatstorageencryption.html"),
+  ]
+
+  /// What makes a disk one of a type.
+  private static func deciding(
+    _ name: String, _ kind: ValueType, _ summary: String, type: String, at path: String,
+    with extra: (String, String)? = nil
+  ) -> Field {
+    let place = Lens.at(path, kind)
+    let lens = Lens(places: [path]) { disk in
+      guard disk[attribute: "type"] == type else { return nil }
+      if let extra, disk.first("source")?[attribute: extra.0] != extra.1 { return nil }
+      return place.get(disk)
+    } write: { disk, value in
+      let isType = disk[attribute: "type"] == type
+      guard value != nil || isType else { return }
+      if value == nil || !isType { disk.removeAll("source") }
+      disk[attribute: "type"] = value == nil ? "file" : type
+      guard value != nil else { return }
+      if let extra { disk.update("source") { $0[attribute: extra.0] = extra.1 } }
+      place.put(value, into: &disk)
+    }
+    return Field(name, kind, summary, lens: lens, staysWhenDropped: true, reference: diskReference)
+  }
+
+  private static func source(
+    _ name: String, _ kind: ValueType, _ summary: String, type: String, at path: String, _ notation: Notation? = nil
+  ) -> Field {
+    Field(name, kind, summary, lens: .at(path, kind, notation).only(types: [type]), reference: diskReference)
+  }
+}

@@ -1,0 +1,241 @@
+// How a domain starts: board, firmware, boot order, or a kernel of its own.
+
+import XMLTree
+
+extension Vocabulary {
+  static let domainSystem: [Field] = [
+    Field(
+      "arch", .text(.word("the name of an architecture")), "The processor architecture; the host's when not given.",
+      lens: osTypeLens("arch"), effect: .replace, staysWhenDropped: true, reference: bootReference),
+    Field(
+      "machine", .text(.word("the name of a machine type")),
+      """
+      The machine type. A new x86_64 domain gets `q35`. An alias such as `q35` equals any version of it: libvirt writes \
+      down a version once, and the guest keeps that hardware.
+      """, lens: osTypeLens("machine"), staysWhenDropped: true, reference: bootReference,
+      equivalent: MachineType.isEquivalent),
+    Field(
+      "boot", .list(of: .enumeration(["hd", "cdrom", "network", "fd"])),
+      "The kinds of devices to boot from, in order.", lens: .list("os", "boot", attribute: "dev"),
+      reference: bootReference),
+    Field(
+      "boot-menu.enable", .boolean, "Whether the firmware shows a menu of what to boot from.",
+      at: "os/bootmenu/@enable", .yesNo, reference: bootReference),
+    Field(
+      "boot-menu.timeout", .integer(0...65535), "How long it is shown, in milliseconds.", at: "os/bootmenu/@timeout",
+      reference: bootReference),
+    Field(
+      "bios.use-serial", .boolean, "Whether the BIOS shows its messages on the first serial port too.",
+      at: "os/bios/@useserial", .yesNo, reference: bootReference),
+    Field(
+      "bios.reboot-timeout", .integer(-1...65535),
+      "After how many milliseconds without anything to boot from the guest tries again; -1 for never.",
+      at: "os/bios/@rebootTimeout", reference: bootReference),
+    Field(
+      "firmware", .enumeration(["bios", "uefi", "any-uefi"]),
+      """
+      The firmware. With `uefi` libvirt picks a firmware of the host's without Secure Boot, or with it where \
+      `secure-boot` says so; with `any-uefi` the first that fits, with or without.
+      """, lens: firmwareLens, initial: .string("bios"), staysWhenDropped: true, isComparableWhenRunning: false,
+      reference: bootReference,
+      // A definition that leaves the choice to libvirt is UEFI as well, and stays as it is.
+      equivalent: { desired, stored in desired == .string("uefi") && stored == .string("any-uefi") }),
+    Field(
+      "secure-boot", .boolean, "Whether the UEFI firmware that libvirt picks has Secure Boot; not when not given.",
+      lens: firmwareFeatureLens("secure-boot"), staysWhenDropped: true, isComparableWhenRunning: false,
+      reference: bootReference),
+    Field(
+      "enrolled-keys", .boolean,
+      "Whether it comes with the usual keys enrolled, so that Secure Boot is in force from the first start.",
+      lens: firmwareFeatureLens("enrolled-keys"), staysWhenDropped: true, isComparableWhenRunning: false,
+      reference: bootReference),
+    Field(
+      "loader.path", .path,
+      "A firmware image of the host's, in place of one that libvirt picks. `loader.type` says how it is mapped.",
+      lens: loaderPathLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+    loaderField("type", .enumeration(["rom", "pflash"]), "How it is mapped: as read-only memory, or as flash."),
+    loaderField("readonly", .boolean, "Whether the image is read-only; images that guests share are."),
+    loaderField("secure", .boolean, "Whether the firmware implements Secure Boot, which needs `features.smm`."),
+    loaderField("stateless", .boolean, "Whether the firmware keeps nothing, so that there is no `nvram`."),
+    loaderField("format", .enumeration(["raw", "qcow2"]), "The format of the image."),
+    Field(
+      "nvram.type", .enumeration(["file", "block", "network"]),
+      "What holds the firmware's variables, where it is not a plain file.", lens: nvramTypeLens,
+      staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+    Field(
+      "nvram.path", .path,
+      "The file, or block device, with the firmware's variables; a file in libvirt's folder when not given.",
+      lens: nvramPathLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+    Field(
+      "nvram.network", .record(networkParts.map(\.member)), "The network storage with the firmware's variables.",
+      lens: nvramNetworkLens, staysWhenDropped: true, reference: bootReference),
+    Field(
+      "nvram.template", .path, "The image that a new file of variables is copied from.", at: "os/nvram/@template",
+      staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+    Field(
+      "nvram.format", .enumeration(["raw", "qcow2"]), "The format of the variables' file.", at: "os/nvram/@format",
+      staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+    Field(
+      "kernel", .path, "A kernel of the host's to boot, in place of what the disks hold.", at: "os/kernel",
+      reference: kernelReference),
+    Field("initrd", .path, "The kernel's initial file system.", at: "os/initrd", reference: kernelReference),
+    Field("cmdline", .text(.any), "The kernel's arguments.", at: "os/cmdline", reference: kernelReference),
+    Field("dtb", .path, "The device tree that the kernel gets.", at: "os/dtb", reference: kernelReference),
+    Field(
+      "acpi-tables", "Files with ACPI tables that the guest gets besides, by their kind.", table: "os/acpi", "table",
+      key: "@type", .oneOf(["slic"], "the kind of an ACPI table"), .text(.path), reference: bootReference),
+  ]
+
+  static let systemGroups = [
+    FieldGroup("boot-menu", "The firmware's boot menu.", shorthand: "enable"),
+    FieldGroup("bios", "Settings of a BIOS."),
+    FieldGroup("loader", "The firmware's image.", shorthand: "path"),
+    FieldGroup("nvram", "The variables of UEFI firmware.", shorthand: "path"),
+  ]
+
+  private static let bootReference = "formatdomain.html#bios-bootloader"
+  private static let kernelReference = "formatdomain.html#direct-kernel-boot"
+
+  /// An attribute of `os/type`, whose text is `hvm` for every guest with a machine of its own.
+  private static func osTypeLens(_ attribute: String) -> Lens {
+    let lens = Lens.at(XMLPath(stringLiteral: "os/type/@\(attribute)"))
+    return Lens(places: lens.places, read: lens.get) { domain, value in
+      lens.put(value, into: &domain)
+      guard value != nil else { return }
+      domain.update(at: "os/type") { if $0.text.isEmpty { $0.text = "hvm" } }
+    }
+  }
+
+  // MARK: Firmware
+
+  /// `os/@firmware`, or a loader that is a flash device, is UEFI; anything else is BIOS.
+  private static let firmwareLens = Lens(places: ["os/@firmware"]) { domain in
+    guard let os = domain.first("os") else { return .string("bios") }
+    if os[attribute: "firmware"] == "efi" {
+      return .string(os.exists(at: "firmware/feature[@name='secure-boot']") ? "uefi" : "any-uefi")
+    }
+    return .string(os.value(at: "loader/@type") == "pflash" ? "uefi" : "bios")
+  } write: { domain, value in
+    domain.update("os", create: value == .string("uefi") || value == .string("any-uefi")) { os in
+      for name in ["firmware", "loader", "nvram"] { os.removeAll(name) }
+      guard value == .string("uefi") || value == .string("any-uefi") else {
+        os[attribute: "firmware"] = nil
+        return
+      }
+      os[attribute: "firmware"] = "efi"
+      // Without this libvirt takes the first firmware of the host's that fits, which may enforce Secure Boot.
+      if value == .string("uefi") { os.setFirmwareFeature("secure-boot", enabled: false) }
+    }
+  }
+
+  /// A feature that the firmware must have or lack. It is libvirt that picks the firmware by it.
+  private static func firmwareFeatureLens(_ name: String) -> Lens {
+    let feature = XMLPath("os/firmware/feature").matching("@name", name)
+    let enabled = feature.appending("@enabled")
+    return Lens(places: [enabled.description]) { domain in
+      domain.value(at: enabled).flatMap(Notation.yesNo.value)
+    } write: { domain, value in
+      guard let isEnabled = value?.boolean else { return domain.remove(at: feature) }
+      if domain.value(at: "os/@firmware") != "efi" { firmwareLens.put(.string("any-uefi"), into: &domain) }
+      domain.update("os") { $0.setFirmwareFeature(name, enabled: isEnabled) }
+    }
+  }
+
+  private static func loaderField(_ name: String, _ type: ValueType, _ summary: String) -> Field {
+    var notation: Notation?
+    if case .boolean = type { notation = .yesNo }
+    return Field(
+      "loader.\(name)", type, summary, at: "os/loader/@\(name)", notation, staysWhenDropped: true,
+      isComparableWhenRunning: false, reference: bootReference)
+  }
+
+  /// The loader's path, which takes the place of libvirt's choice. Beside such a choice it is what libvirt chose, and
+  /// nothing that anyone asked for.
+  private static let loaderPathLens: Lens = {
+    let path = Lens.at("os/loader", .path)
+    return Lens(places: path.places) { domain in
+      domain.exists(at: "os/@firmware") ? nil : path.get(domain)
+    } write: { domain, value in
+      if value != nil, domain.exists(at: "os/@firmware") {
+        let isUEFI = domain.value(at: "os/@firmware") == "efi"
+        domain.update("os") { os in
+          os[attribute: "firmware"] = nil
+          os.removeAll("firmware")
+        }
+        if isUEFI, !domain.exists(at: "os/loader/@type") { domain.set("pflash", at: "os/loader/@type") }
+      }
+      path.put(value, into: &domain)
+    }
+  }()
+
+  // MARK: Variables
+
+  /// `os/nvram/@type`. What holds the variables is named in another way for each.
+  private static let nvramTypeLens: Lens = {
+    let type = Lens.at("os/nvram/@type", .enumeration(["file", "block", "network"]))
+    return Lens(places: type.places, read: type.get) { domain, value in
+      guard value != nil || domain.exists(at: "os/nvram/@type") else { return }
+      domain.update(at: "os/nvram", create: value != nil) { nvram in
+        nvram.text = ""
+        nvram.removeAll("source")
+      }
+      type.put(value, into: &domain)
+    }
+  }()
+
+  /// The path in the text of `os/nvram`, or in a source of its own where the type is said.
+  private static let nvramPathLens = Lens(places: ["os/nvram"]) { domain in
+    nvramPath(in: domain)?.get(domain)
+  } write: { domain, value in
+    // A network's source has no path: the file takes its place.
+    if value != nil, nvramPath(in: domain) == nil { nvramTypeLens.put(nil, into: &domain) }
+    nvramPath(in: domain)?.put(value, into: &domain)
+  }
+
+  private static func nvramPath(in domain: XMLElement) -> Lens? {
+    switch domain.value(at: "os/nvram/@type") {
+    case nil: .at("os/nvram", .path)
+    case "file": .at("os/nvram/source/@file", .path)
+    case "block": .at("os/nvram/source/@dev", .path)
+    default: nil
+    }
+  }
+
+  private static let networkParts = [
+    Part(
+      "protocol",
+      .enumeration(["nbd", "iscsi", "rbd", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "ssh"]),
+      "How it is reached.", at: "@protocol", isRequired: true),
+    Part("name", .text(.line), "Its name there: an export, an image, a target.", at: "@name"),
+    Part("host", .text(.line), "The host that has it.", at: "host/@name"),
+    Part("port", .integer(1...65535), "The host's port.", at: "host/@port"),
+    Part("username", .text(.line), "Who logs in there.", at: "auth/@username"),
+    Part("secret-type", .enumeration(["ceph", "iscsi"]), "The kind of libvirt's secret.", at: "auth/secret/@type"),
+    Part("secret-usage", .text(.line), "The secret, by its usage.", at: "auth/secret/@usage"),
+    Part("secret-uuid", .text(.uuid), "The secret, by its UUID.", at: "auth/secret/@uuid"),
+  ]
+
+  private static let nvramNetworkLens: Lens = {
+    let source = Lens.record("os/nvram/source", .record(networkParts))
+    return Lens(places: source.places) { domain in
+      domain.value(at: "os/nvram/@type") == "network" ? source.get(domain) : nil
+    } write: { domain, value in
+      if value != nil { nvramTypeLens.put(.string("network"), into: &domain) }
+      if domain.value(at: "os/nvram/@type") == "network" { source.put(value, into: &domain) }
+    }
+  }()
+}
+
+extension XMLElement {
+  /// Says in `os` that the firmware must have a feature, or lack it.
+  fileprivate mutating func setFirmwareFeature(_ name: String, enabled: Bool) {
+    let feature = XMLElement("feature", ["enabled": enabled ? "yes" : "no", "name": name])
+    update("firmware") { firmware in
+      if let index = firmware.indexOfChild("feature", where: { $0[attribute: "name"] == name }) {
+        firmware.replaceChild(at: index, with: feature)
+      } else {
+        firmware.append(feature)
+      }
+    }
+  }
+}

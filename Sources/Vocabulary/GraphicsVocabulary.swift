@@ -1,0 +1,140 @@
+// The tables of what a person sees of a guest: graphics and video.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A display.
+  public static let graphics = ObjectType(
+    "graphics", "A display that a viewer connects to. The domain gets a virtio video card with it.",
+    fields: [
+      Field(
+        "type", .enumeration(["vnc", "spice", "sdl", "rdp", "dbus", "egl-headless", "desktop"]),
+        "The protocol; the entry's own name when that is one.",
+        lens: .at("@type", .enumeration(["vnc", "spice", "sdl", "rdp", "dbus", "egl-headless", "desktop"])),
+        staysWhenDropped: true, reference: graphicsReference),
+      Field(
+        "listen-type", .enumeration(["address", "network", "socket", "none"]),
+        "What it listens on: an address, the address of a libvirt network, a socket, or nothing.",
+        lens: listenTypeLens, isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "listen-network", .text(.networkName), "The libvirt network on whose address it listens.",
+        lens: .at("listen/@network", .text(.networkName)).only(types: ["network"], at: "listen/@type"),
+        isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "listen-socket", .path, "The socket that it listens on.",
+        lens: .at("listen/@socket", .path).only(types: ["socket"], at: "listen/@type"),
+        isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "auto-port", .boolean, "Whether a free port is picked at each start.", lens: autoPortLens,
+        isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "listen", .text(.any), "The address to listen on; the host's setting, usually 127.0.0.1, when not given.",
+        lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "port", .integer(1...65535), "The TCP port; a free one is picked at each start when not given.",
+        lens: portLens, isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "tls-port", .integer(1...65535), "The TCP port of encrypted SPICE connections.", at: "@tlsPort",
+        isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "websocket-port", .integer(1...65535), "The TCP port of VNC over WebSocket.", at: "@websocket",
+        isComparableWhenRunning: false, reference: graphicsReference),
+      Field("keymap", .text(.line), "The layout of the keyboard.", at: "@keymap", reference: graphicsReference),
+      Field(
+        "share-policy", .enumeration(["allow-exclusive", "force-shared", "ignore"]),
+        "What happens when several VNC viewers connect.", at: "@sharePolicy", reference: graphicsReference),
+      Field("display", .text(.line), "The X display of an SDL window.", at: "@display", reference: graphicsReference),
+      Field("xauth", .path, "The X authority file of an SDL window.", at: "@xauth", reference: graphicsReference),
+      .yesNo("p2p", "Whether viewers connect to QEMU directly over D-Bus.", at: "@p2p", reference: graphicsReference),
+      Field(
+        "dbus-address", .text(.line), "The address of the D-Bus to connect to.",
+        lens: .at("@address", .text(.line)).only(types: ["dbus"]), reference: graphicsReference),
+      Field(
+        "audio", .integer(1...Int(Int32.max)), "The number of the audio backend that viewers hear.", at: "audio/@id",
+        reference: graphicsReference),
+      .yesNo("gl.enable", "Whether the display renders with OpenGL.", at: "gl/@enable", reference: graphicsReference),
+      Field(
+        "gl.rendernode", .path, "The host's render node.", at: "gl/@rendernode", reference: graphicsReference),
+      Field(
+        "default-mode", .enumeration(["secure", "insecure", "any"]), "Whether SPICE channels are encrypted.",
+        at: "@defaultMode", reference: graphicsReference),
+      Field(
+        "channels", "Whether single SPICE channels are encrypted.", table: "", "channel", key: "@name",
+        .word("the name of a SPICE channel"), .at("@mode", .enumeration(["secure", "insecure", "any"])),
+        reference: graphicsReference),
+      Field(
+        "image-compression", .enumeration(["auto_glz", "auto_lz", "quic", "glz", "lz", "off"]),
+        "How SPICE compresses images.", at: "image/@compression", reference: graphicsReference),
+      Field(
+        "jpeg-compression", .enumeration(["auto", "never", "always"]), "Whether SPICE uses JPEG on slow lines.",
+        at: "jpeg/@compression", reference: graphicsReference),
+      Field(
+        "zlib-compression", .enumeration(["auto", "never", "always"]), "Whether SPICE uses zlib on slow lines.",
+        at: "zlib/@compression", reference: graphicsReference),
+      .onOff(
+        "playback-compression", "Whether SPICE compresses sound.", at: "playback/@compression",
+        reference: graphicsReference),
+      Field(
+        "streaming", .enumeration(["filter", "all", "off"]), "Which areas SPICE sends as video.",
+        at: "streaming/@mode", reference: graphicsReference),
+      .yesNo(
+        "clipboard", "Whether viewer and guest share the clipboard.", at: "clipboard/@copypaste",
+        reference: graphicsReference),
+      .yesNo(
+        "file-transfer", "Whether viewers may send files to the guest.", at: "filetransfer/@enable",
+        reference: graphicsReference),
+      Field(
+        "mouse", .enumeration(["server", "client"]), "Who draws the mouse.", at: "mouse/@mode",
+        reference: graphicsReference),
+    ],
+    groups: [FieldGroup("gl", "Rendering with the host's graphics card.")],
+    device: DeviceRule("graphics", identity: .attribute("type")), keyRule: .deviceKey)
+
+  private static let graphicsReference = "formatdomain.html#graphical-framebuffers"
+
+  /// The kind of the one thing that it listens on. An address is the field `listen`'s, which is its own kind.
+  private static let listenTypeLens = Lens(places: ["listen/@type"]) { element in
+    let all = element.all("listen")
+    guard all.count == 1, all[0][attribute: "address"] == nil else { return nil }
+    return all[0][attribute: "type"].map(Value.string)
+  } write: { element, value in
+    guard value != nil || (element.first("listen") != nil && element.value(at: "listen/@address") == nil) else {
+      return
+    }
+    element[attribute: "listen"] = nil
+    element.removeAll("listen")
+    if let type = value?.string { element.append(XMLElement("listen", ["type": type])) }
+  }
+
+  /// `autoport`, and with it the port that stands for none.
+  private static let autoPortLens: Lens = {
+    let flag = Lens.at("@autoport", .yesNo)
+    return Lens(places: flag.places, read: flag.get) { element, value in
+      if value?.boolean == true {
+        element[attribute: "port"] = element[attribute: "type"] == "vnc" ? "-1" : nil
+      }
+      flag.put(value, into: &element)
+    }
+  }()
+
+  /// The address, which libvirt writes twice: `@listen` mirrors the first `listen` element.
+  private static let listenLens = Lens(places: ["listen/@address"]) { element in
+    (element.value(at: "listen/@address") ?? element[attribute: "listen"]).map(Value.string)
+  } write: { element, value in
+    element[attribute: "listen"] = nil
+    element.removeAll("listen")
+    if let address = value?.string {
+      element[attribute: "listen"] = address
+      element.append(XMLElement("listen", ["type": "address", "address": address]))
+    }
+  }
+
+  /// `@port`, which counts only where `autoport` is off.
+  private static let portLens = Lens(places: ["@port"]) { element in
+    guard element[attribute: "autoport"] != "yes" else { return nil }
+    return element[attribute: "port"].flatMap(Int.init).flatMap { $0 > 0 ? .integer($0) : nil }
+  } write: { element, value in
+    element[attribute: "port"] = value?.integer.map(String.init)
+    element[attribute: "autoport"] = value == nil ? "yes" : "no"
+  }
+}

@@ -1,0 +1,53 @@
+// The table of memory devices.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A memory device.
+  public static let memoryDevice = ObjectType(
+    "memory-device", "A memory module, beside the memory that the domain starts with.",
+    fields: [
+      Field(
+        "model", .enumeration(["dimm", "nvdimm", "virtio-pmem", "virtio-mem", "sgx-epc"]), "The kind of module.",
+        at: "@model", staysWhenDropped: true, reference: memoryDeviceReference),
+      Field(
+        "access", .enumeration(["shared", "private"]), "Whether the memory is shared with other processes.",
+        at: "@access", reference: memoryDeviceReference),
+      .yesNo(
+        "discard", "Whether the memory is thrown away when the guest stops.", at: "@discard",
+        reference: memoryDeviceReference),
+      Field(
+        "uuid", .text(.uuid), "The module's UUID.", at: "uuid", staysWhenDropped: true, reference: memoryDeviceReference
+      ),
+      size("size", "The size.", "target/size"),
+      size("block", "The size of the blocks in which memory comes and goes.", "target/block"),
+      size("requested", "How much of a `virtio-mem` device the guest is to have.", "target/requested"),
+      size("label", "The size of the label of an NVDIMM.", "target/label/size"),
+      Field(
+        "node", .integer(0...Int(Int32.max)), "The guest's NUMA node that it belongs to.", at: "target/node",
+        reference: memoryDeviceReference),
+      Field(
+        "read-only", .boolean, "Whether the guest may only read it.", lens: .presence("target/readonly"),
+        reference: memoryDeviceReference),
+      Field(
+        "path", .path, "The file or device of the host that holds the memory.", at: "source/path",
+        staysWhenDropped: true, reference: memoryDeviceReference),
+      size("align", "The alignment of the file's mapping.", "source/alignsize"),
+      Field(
+        "persistent", .boolean, "Whether the file is on persistent memory.", lens: .presence("source/pmem"),
+        reference: memoryDeviceReference),
+      size("page-size", "The size of the host's pages.", "source/pagesize"),
+      Field(
+        "host-nodes", .text(.nodeset), "The host's NUMA nodes that the memory comes from.", at: "source/nodemask",
+        reference: memoryDeviceReference),
+      DeviceFields.acpiIndex, DeviceFields.address,
+    ], device: DeviceRule("memory", identity: .alias), keyRule: .deviceKey)
+
+  private static func size(_ name: String, _ summary: String, _ path: String) -> Field {
+    Field(
+      name, .size(granularity: 1024), summary, lens: .size(path, unit: path + "/@unit"),
+      reference: memoryDeviceReference)
+  }
+
+  private static let memoryDeviceReference = "formatdomain.html#memory-devices"
+}

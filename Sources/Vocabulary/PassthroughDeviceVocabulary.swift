@@ -1,0 +1,236 @@
+// The tables of devices of the host that the guest gets: assigned devices, redirected ones, folders, crypto, leases.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A device of the host that the guest gets.
+  public static let hostDevice = ObjectType(
+    "hostdev", "A device of the host that is assigned to the guest.",
+    fields: [
+      Field(
+        "mode", .enumeration(["subsystem", "capabilities"]), "Whether it is a device for a guest or for a container.",
+        at: "@mode", staysWhenDropped: true, reference: hostReference),
+      Field(
+        "type", .enumeration(["pci", "usb", "scsi", "scsi_host", "mdev", "storage", "misc", "net"]),
+        "The kind of device.",
+        lens: Lens.at("@type", .enumeration(["pci", "usb", "scsi", "scsi_host", "mdev", "storage", "misc", "net"]))
+          .replacing("source"), staysWhenDropped: true, reference: hostReference),
+      .yesNo(
+        "managed", "Whether libvirt takes the device from the host and gives it back.", at: "@managed",
+        reference: hostReference),
+      Field(
+        "model", .text(.word("the name of a device's model")), "How the guest sees the device.", at: "@model",
+        reference: hostReference),
+      .onOff("display", "Whether a mediated device has a display.", at: "@display", reference: hostReference),
+      .onOff("ramfb", "Whether a mediated device has a boot display.", at: "@ramfb", reference: hostReference),
+      .yesNo("raw-io", "Whether QEMU needs the right to raw I/O.", at: "@rawio", reference: hostReference),
+      Field(
+        "sgio", .enumeration(["filtered", "unfiltered"]), "Which SCSI commands of the guest are let through.",
+        at: "@sgio", reference: hostReference),
+      Field(
+        "driver.name", .enumeration(["vfio", "kvm", "xen"]), "The host's driver for assignment.", at: "driver/@name",
+        reference: hostReference),
+      Field(
+        "source.pci", .text(DeviceAddress.sourceRule), "The PCI address on the host.",
+        lens: DeviceAddress.source.only(types: ["pci"]), staysWhenDropped: true, reference: hostReference),
+      number("vendor", "The vendor's number of a USB device.", "source/vendor/@id", 4),
+      number("product", "The product's number of a USB device.", "source/product/@id", 4),
+      place("bus", .integer(0...Int.max), "The bus of the host.", ["usb", "scsi"], "source/address/@bus"),
+      place(
+        "device", .integer(0...Int.max), "The number of a USB device on its bus.", ["usb"], "source/address/@device"),
+      place("target", .integer(0...Int.max), "The target of a SCSI device.", ["scsi"], "source/address/@target"),
+      place("unit", .integer(0...Int.max), "The unit of a SCSI device.", ["scsi"], "source/address/@unit"),
+      place(
+        "adapter", .text(.line), "The SCSI adapter of the host, such as `scsi_host0`.", ["scsi"], "source/adapter/@name"
+      ),
+      place(
+        "protocol", .enumeration(["adapter", "iscsi", "vhost"]), "How the device is reached.", ["scsi", "scsi_host"],
+        "source/@protocol"),
+      place("name", .text(.line), "The name of an iSCSI unit.", ["scsi"], "source/@name"),
+      place(
+        "initiator", .text(.line), "The name by which the host presents itself to iSCSI.", ["scsi"],
+        "source/initiator/iqn/@name"),
+      place("wwpn", .text(.line), "The World Wide Port Name of a vhost adapter.", ["scsi_host"], "source/@wwpn"),
+      place("uuid", .text(.uuid), "The UUID of a mediated device.", ["mdev"], "source/address/@uuid"),
+      Field(
+        "source.hosts", "The iSCSI servers.", list: "source", "host",
+        .record([
+          Part("name", .text(.line), "The name or address of the server.", at: "@name", isRequired: true),
+          Part("port", .integer(0...65535), "The port.", at: "@port"),
+        ]), reference: hostReference),
+      place("auth-username", .text(.line), "The name to log in with.", ["scsi"], "source/auth/@username"),
+      place(
+        "auth-type", .enumeration(["iscsi", "ceph"]), "The kind of the secret.", ["scsi"], "source/auth/secret/@type"),
+      place("auth-usage", .text(.line), "The usage of libvirt's secret.", ["scsi"], "source/auth/secret/@usage"),
+      place("auth-uuid", .text(.uuid), "The UUID of libvirt's secret.", ["scsi"], "source/auth/secret/@uuid"),
+      place(
+        "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
+        "What happens at start where the device is missing.", ["usb"], "source/@startupPolicy"),
+      place(
+        "guest-reset", .enumeration(["off", "uninitialized", "on"]), "Whether the guest may reset a USB device.",
+        ["usb"], "source/@guestReset"),
+      .yesNo(
+        "write-filtering", "Whether writes to the device's PCI configuration are filtered.",
+        at: "source/@writeFiltering", reference: hostReference),
+      Field(
+        "read-only", .boolean, "Whether the guest may only read it.", lens: .presence("readonly"),
+        reference: hostReference),
+      Field(
+        "shareable", .boolean, "Whether several guests may have it.", lens: .presence("shareable"),
+        reference: hostReference),
+      Field(
+        "teaming.type", .enumeration(["persistent", "transient"]),
+        "Whether the interface stays when the guest is migrated.", at: "teaming/@type", reference: hostReference),
+      Field(
+        "teaming.persistent", .text(.line), "The alias of the interface that stays.", at: "teaming/@persistent",
+        reference: hostReference),
+      DeviceFields.bootOrder, DeviceFields.acpiIndex,
+    ] + DeviceFields.rom + [DeviceFields.address],
+    groups: [
+      DeviceFields.driverGroup, DeviceFields.romGroup, FieldGroup("source", "The device of the host."),
+      FieldGroup("teaming", "Teaming with another interface."),
+    ],
+    device: DeviceRule("hostdev", identity: .alias, template: XMLElement("hostdev", ["mode": "subsystem"])),
+    keyRule: .deviceKey)
+
+  /// A device of the viewer's.
+  public static let redirectedDevice = ObjectType(
+    "redirdev", "A USB device of the viewer's that the guest gets.",
+    fields: [
+      Field(
+        "bus", .enumeration(["usb"]), "The bus.", at: "@bus", staysWhenDropped: true,
+        reference: "formatdomain.html#redirected-devices")
+    ]
+      + CharacterSource.fields() + [DeviceFields.bootOrder, DeviceFields.address],
+    groups: [CharacterSource.group], device: DeviceRule("redirdev", identity: .alias), keyRule: .deviceKey)
+
+  /// A folder of the host.
+  public static let filesystem = ObjectType(
+    "filesystem", "A folder of the host that the guest can mount.",
+    fields: [
+      Field(
+        "type", .enumeration(["mount", "template", "file", "block", "ram", "bind", "volume"]), "What is shared.",
+        at: "@type", staysWhenDropped: true, reference: filesystemReference),
+      Field(
+        "access-mode", .enumeration(["passthrough", "mapped", "squash"]), "Whose rights the guest's accesses have.",
+        at: "@accessmode", libvirtDefault: .string("passthrough"), reference: filesystemReference),
+      Field(
+        "model", .enumeration(["virtio", "virtio-transitional", "virtio-non-transitional"]), "The model.", at: "@model",
+        reference: filesystemReference),
+      Field(
+        "file-mode", .text(.octal), "The mode of new files, in octal.", at: "@fmode", .octal,
+        reference: filesystemReference),
+      Field(
+        "folder-mode", .text(.octal), "The mode of new folders, in octal.", at: "@dmode", .octal,
+        reference: filesystemReference),
+      Field(
+        "multiple-devices", .enumeration(["default", "remap", "forbid", "warn"]),
+        "What happens where several devices are in the folder.", at: "@multidevs", reference: filesystemReference),
+      Field(
+        "driver.type", .enumeration(["path", "handle", "loop", "nbd", "ploop", "virtiofs", "mtp"]),
+        "How it is shared; `virtiofs` or 9p (`path`).", at: "driver/@type", staysWhenDropped: true,
+        reference: filesystemReference),
+      Field(
+        "driver.format", .text(.word("the name of a format")), "The format of a file.", at: "driver/@format",
+        reference: filesystemReference),
+      Field(
+        "driver.write-policy", .enumeration(["immediate"]), "When written data goes to the disk.",
+        at: "driver/@wrpolicy", reference: filesystemReference),
+      Field(
+        "driver.queue", .integer(1...Int(Int32.max)), "The length of a request queue.", at: "driver/@queue",
+        reference: filesystemReference),
+    ] + DeviceFields.virtio + [
+      Field(
+        "dir", .path, "The folder of the host.", at: "source/@dir", staysWhenDropped: true,
+        reference: filesystemReference),
+      Field(
+        "source.socket", .path, "The socket of a virtiofs process of its own.", at: "source/@socket",
+        reference: filesystemReference),
+      Field("source.file", .path, "A file with a file system.", at: "source/@file", reference: filesystemReference),
+      Field(
+        "source.dev", .path, "A block device with a file system.", at: "source/@dev", reference: filesystemReference),
+      Field("source.name", .text(.line), "The name of a template.", at: "source/@name", reference: filesystemReference),
+      Field("source.pool", .text(.line), "The pool of a volume.", at: "source/@pool", reference: filesystemReference),
+      Field(
+        "source.volume", .text(.line), "The name of the volume.", at: "source/@volume", reference: filesystemReference),
+      Field(
+        "target", .text(.line), "The tag that the guest mounts.", at: "target/@dir", staysWhenDropped: true,
+        reference: filesystemReference),
+      Field(
+        "read-only", .boolean, "Whether the guest may only read it.", lens: .presence("readonly"),
+        reference: filesystemReference),
+      Field("binary.path", .path, "The program of virtiofs.", at: "binary/@path", reference: filesystemReference),
+      .onOff(
+        "binary.xattr", "Whether extended attributes are kept.", at: "binary/@xattr", reference: filesystemReference),
+      Field(
+        "binary.cache", .enumeration(["none", "always"]), "What the guest may cache.", at: "binary/cache/@mode",
+        reference: filesystemReference),
+      Field(
+        "binary.sandbox", .enumeration(["namespace", "chroot"]), "How the program is confined.",
+        at: "binary/sandbox/@mode", reference: filesystemReference),
+      .onOff(
+        "binary.posix-lock", "Whether locks of POSIX reach the host.", at: "binary/lock/@posix",
+        reference: filesystemReference),
+      .onOff(
+        "binary.flock", "Whether locks of BSD reach the host.", at: "binary/lock/@flock", reference: filesystemReference
+      ),
+      Field(
+        "binary.threads", .integer(0...Int(Int32.max)), "The number of threads.", at: "binary/thread_pool/@size",
+        reference: filesystemReference),
+      DeviceFields.bootOrder, DeviceFields.acpiIndex, DeviceFields.address,
+    ],
+    groups: [
+      DeviceFields.driverGroup, FieldGroup("source", "What is shared, where it is no folder."),
+      FieldGroup("binary", "The program of virtiofs."),
+    ],
+    device: DeviceRule("filesystem", identity: .alias), keyRule: .deviceKey)
+
+  /// A cryptographic device.
+  public static let crypto = ObjectType(
+    "crypto", "A device that does cryptography for the guest.",
+    fields: [
+      Field(
+        "model", .enumeration(["virtio"]), "The model.", at: "@model", staysWhenDropped: true,
+        reference: "formatdomain.html#crypto"),
+      Field(
+        "type", .enumeration(["qemu"]), "The kind.", at: "@type", staysWhenDropped: true,
+        reference: "formatdomain.html#crypto"),
+      Field(
+        "backend", .enumeration(["builtin", "lkcf"]), "What does the work.", at: "backend/@model",
+        staysWhenDropped: true, reference: "formatdomain.html#crypto"),
+      Field(
+        "queues", .integer(1...Int(Int32.max)), "The number of queues.", at: "backend/@queues",
+        reference: "formatdomain.html#crypto"),
+      DeviceFields.address,
+    ], device: DeviceRule("crypto", identity: .alias), keyRule: .deviceKey)
+
+  private static func place(_ name: String, _ kind: ValueType, _ summary: String, _ types: [String], _ path: String)
+    -> Field
+  {
+    Field(
+      "source.\(name)", kind, summary, lens: .at(path, kind).only(types: types), staysWhenDropped: true,
+      reference: hostReference)
+  }
+
+  private static func number(_ name: String, _ summary: String, _ path: String, _ digits: Int) -> Field {
+    place(name, .text(.hexadecimal("a number such as 0x1234", digits: digits)), summary, ["usb"], path)
+  }
+
+  private static let hostReference = "formatdomain.html#usb-pci-scsi-devices"
+  private static let filesystemReference = "formatdomain.html#filesystems"
+}
+
+extension TextRule {
+  /// A file's mode.
+  static let octal = TextRule(
+    "a file's mode in octal such as 0755", pattern: "^[0-7]{1,4}$",
+    normalise: { text in
+      guard text.utf8.count <= 4, let mode = UInt(text, radix: 8) else { return nil }
+      let digits = String(mode, radix: 8)
+      return String(repeating: "0", count: 4 - digits.utf8.count) + digits
+    })
+}
+
+extension Notation {
+  fileprivate static let octal = Notation.of(.text(.octal))
+}

@@ -1,0 +1,185 @@
+// How one element of libvirt's XML holds a value, for what a definition repeats: pins, NUMA cells, timers, labels.
+
+import XMLTree
+
+/// A value that an element holds: in an attribute, in its text, or in several places that belong together.
+struct Shape: Sendable {
+  let type: ValueType
+  /// The value; nil for an element that says something else than this shape holds.
+  let get: @Sendable (XMLElement) -> Value?
+  let put: @Sendable (Value, inout XMLElement) -> Void
+
+  /// The element's text.
+  static func text(_ type: ValueType, _ notation: Notation? = nil) -> Shape { at(".", type, notation) }
+
+  /// One attribute, or the text of an element below.
+  static func at(_ path: String, _ type: ValueType, _ notation: Notation? = nil) -> Shape {
+    let lens = Lens.at(path, type, notation)
+    return Shape(type: type, get: lens.get) { value, element in lens.put(value, into: &element) }
+  }
+
+  /// Several values under names of their own.
+  static func record(_ parts: [Part]) -> Shape {
+    Shape(type: .record(parts.map(\.member))) { element in
+      var values: [String: Value] = [:]
+      for part in parts { values[part.member.name] = part.lens.get(element) }
+      for part in parts where part.member.isRequired && values[part.member.name] == nil { return nil }
+      return .table(values)
+    } put: { value, element in
+      for part in parts { part.lens.put(value.table?[part.member.name], into: &element) }
+    }
+  }
+
+  /// The value of an element that holds it and nothing else; nil for one that could not be made again from the value.
+  ///
+  /// - Parameter blank: the element without the value.
+  func wholeValue(of element: XMLElement, from blank: XMLElement) -> Value? {
+    guard let value = get(element) else { return nil }
+    return made(value, from: blank).outline == element.outline ? value : nil
+  }
+
+  func made(_ value: Value, from blank: XMLElement) -> XMLElement {
+    var element = blank
+    put(value, &element)
+    return element
+  }
+
+  /// Makes an element hold a value. One that holds more than the shape knows is made anew, or it could not be read back.
+  func settle(_ value: Value, in element: inout XMLElement, blank: XMLElement) {
+    guard let old = wholeValue(of: element, from: blank) else {
+      element = made(value, from: blank)
+      return
+    }
+    if old != value { put(value, &element) }
+  }
+}
+
+/// A member of a record and its place in the record's element.
+struct Part: Sendable {
+  let member: ValueType.Member
+  let lens: Lens
+
+  init(_ name: String, _ type: ValueType, _ summary: String, lens: Lens, isRequired: Bool = false) {
+    member = .init(name, type, summary, isRequired: isRequired)
+    self.lens = lens
+  }
+
+  /// A member in one attribute, or in the text of an element.
+  init(
+    _ name: String, _ type: ValueType, _ summary: String, at path: String, _ notation: Notation? = nil,
+    isRequired: Bool = false
+  ) {
+    self.init(name, type, summary, lens: .at(path, type, notation), isRequired: isRequired)
+  }
+}
+
+extension Lens {
+  /// Values by name: elements of one name below `parent`, told apart by an attribute or by what `key` names.
+  ///
+  /// Elements whose value stays are left as they are, in the notation and the place that libvirt gave them.
+  static func table(_ parent: String, _ name: String, key: XMLPath, _ rule: TextRule, _ shape: Shape) -> Lens {
+    @Sendable func blank(_ key: String, _ path: XMLPath) -> XMLElement {
+      var element = XMLElement(name)
+      element.set(key, at: path)
+      return element
+    }
+    @Sendable func entry(_ element: XMLElement) -> (key: String, value: Value)? {
+      guard let text = element.value(at: key), let normal = try? rule.normalised(text),
+        let value = shape.wholeValue(of: element, from: blank(text, key))
+      else { return nil }
+      return (normal, value)
+    }
+    return Lens(places: [[parent, name].filter { !$0.isEmpty }.joined(separator: "/")]) { element in
+      guard let items = element.items(parent, name) else { return nil }
+      var values: [String: Value] = [:]
+      for item in items {
+        guard let entry = entry(item), values.updateValue(entry.value, forKey: entry.key) == nil else { return nil }
+      }
+      return .table(values)
+    } write: { element, value in
+      guard value != nil || element.items(parent, name) != nil else { return }
+      var missing = value?.table ?? [:]
+      element.rewrite(parent, isWanted: !missing.isEmpty) { owner in
+        owner.rewriteItems(name) { item in
+          guard let text = item.value(at: key), let normal = try? rule.normalised(text),
+            let wanted = missing.removeValue(forKey: normal)
+          else { return false }
+          shape.settle(wanted, in: &item, blank: blank(text, key))
+          return true
+        }
+        for (text, value) in Value.table(missing).sortedEntries {
+          owner.insertBesideSiblings(shape.made(value, from: blank(text, key)))
+        }
+      }
+    }
+  }
+
+  /// Values in an order: all elements of one name below `parent`.
+  static func list(_ parent: String, _ name: String, _ shape: Shape) -> Lens {
+    Lens(places: [[parent, name].filter { !$0.isEmpty }.joined(separator: "/")]) { element in
+      guard let items = element.items(parent, name) else { return nil }
+      let values = items.compactMap { shape.wholeValue(of: $0, from: XMLElement(name)) }
+      return values.count == items.count ? .list(values) : nil
+    } write: { element, value in
+      guard value != nil || element.items(parent, name) != nil else { return }
+      var rest = (value?.list ?? [])[...]
+      element.rewrite(parent, isWanted: !rest.isEmpty) { owner in
+        owner.rewriteItems(name) { item in
+          guard let wanted = rest.popFirst() else { return false }
+          shape.settle(wanted, in: &item, blank: XMLElement(name))
+          return true
+        }
+        for value in rest { owner.insertBesideSiblings(shape.made(value, from: XMLElement(name))) }
+      }
+    }
+  }
+
+  /// A record in one element.
+  static func record(_ path: String, _ shape: Shape) -> Lens {
+    let place = XMLPath(stringLiteral: path)
+    return Lens(places: [path]) { element in
+      element.element(at: place).flatMap { shape.wholeValue(of: $0, from: XMLElement($0.qualifiedName)) }
+    } write: { element, value in
+      guard let value else { return element.remove(at: place) }
+      element.update(at: place) { shape.settle(value, in: &$0, blank: XMLElement($0.qualifiedName)) }
+    }
+  }
+}
+
+extension XMLElement {
+  /// Every element and attribute within, by name and place, without regard to their order or their values.
+  fileprivate var outline: [String] {
+    var lines: [String] = []
+    outline(at: "", into: &lines)
+    return lines.sorted()
+  }
+
+  private func outline(at path: String, into lines: inout [String]) {
+    lines.append(path + (text.isEmpty ? "" : "=") + namespaceDeclarations.map { "!\($0.prefix ?? "")" }.joined())
+    for attribute in attributes { lines.append("\(path)@\(attribute.name)") }
+    for child in elements { child.outline(at: "\(path)/\(child.qualifiedName)", into: &lines) }
+  }
+
+  /// The elements of a name below `parent`, an empty path for the element itself; nil without any.
+  fileprivate func items(_ parent: String, _ name: String) -> [XMLElement]? {
+    let owner = parent.isEmpty ? self : element(at: XMLPath(stringLiteral: parent))
+    let items = owner?.all(name) ?? []
+    return items.isEmpty ? nil : items
+  }
+
+  /// Changes the element at `parent`, and drops it where nothing is left in it.
+  fileprivate mutating func rewrite(_ parent: String, isWanted: Bool, _ body: (inout XMLElement) -> Void) {
+    guard !parent.isEmpty else { return body(&self) }
+    let path = XMLPath(stringLiteral: parent)
+    update(at: path, create: isWanted, body)
+    if !isWanted, let rest = element(at: path), rest.isBare { remove(at: path) }
+  }
+
+  /// Passes the elements of a name through `body` in their order; those for which it says no are dropped.
+  fileprivate mutating func rewriteItems(_ name: String, _ body: (inout XMLElement) -> Bool) {
+    children = children.compactMap { node in
+      guard case .element(var item) = node, item.isNamed(name) else { return node }
+      return body(&item) ? .element(item) : nil
+    }
+  }
+}

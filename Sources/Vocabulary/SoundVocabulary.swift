@@ -1,0 +1,79 @@
+// The tables of sound: cards of the guest and what they play on.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A sound card.
+  public static let sound = ObjectType(
+    "sound", "A sound card.",
+    fields: [
+      Field(
+        "model", .enumeration(["sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb", "ich7"]), "The model.",
+        at: "@model", staysWhenDropped: true, reference: "formatdomain.html#sound-devices"),
+      Field(
+        "codecs", "The codecs of the card.", list: "", "codec",
+        .at("@type", .enumeration(["duplex", "micro", "output"])), reference: "formatdomain.html#sound-devices"),
+      Field(
+        "audio", .integer(1...Int(Int32.max)), "The number of the audio backend that it plays on.", at: "audio/@id",
+        reference: "formatdomain.html#sound-devices"),
+      DeviceFields.acpiIndex, DeviceFields.address,
+    ], device: DeviceRule("sound", identity: .alias), keyRule: .deviceKey)
+
+  /// What sound cards play on.
+  public static let audio = ObjectType(
+    "audio", "What sound cards play on. libvirt adds one of type `none` or, with such a display, `spice`.",
+    fields: [
+      Field(
+        "id", .text(.number("the number of an audio backend")), "The number by which cards name it.", at: "@id",
+        staysWhenDropped: true, reference: audioReference),
+      Field(
+        "type",
+        .enumeration(["none", "alsa", "coreaudio", "dbus", "jack", "oss", "pulseaudio", "sdl", "spice", "file"]),
+        "The host's sound system.", at: "@type", staysWhenDropped: true, reference: audioReference),
+      Field(
+        "timer-period", .integer(0...Int(Int32.max)), "Microseconds between updates.", at: "@timerPeriod",
+        reference: audioReference),
+      Field("server", .text(.line), "The name of the sound server.", at: "@serverName", reference: audioReference),
+      Field("path", .path, "The file that sound goes to.", at: "@path", reference: audioReference),
+      Field("driver", .text(.line), "SDL's driver.", at: "@driver", reference: audioReference),
+      .yesNo("exclusive", "Whether OSS is used alone.", at: "@exclusive", reference: audioReference),
+      .yesNo("try-mmap", "Whether OSS memory is mapped.", at: "@tryMMap", reference: audioReference),
+      Field("dsp-policy", .integer(-1...10), "The timing policy of OSS.", at: "@dspPolicy", reference: audioReference),
+    ] + ["input", "output"].flatMap(way),
+    groups: [FieldGroup("input", "What is recorded."), FieldGroup("output", "What is played.")],
+    device: DeviceRule("audio", identity: .attribute("id")), keyRule: .deviceKey)
+
+  private static func way(_ way: String) -> [Field] {
+    func text(_ name: String, _ summary: String, _ attribute: String) -> Field {
+      Field("\(way).\(name)", .text(.line), summary, at: "\(way)/@\(attribute)", reference: audioReference)
+    }
+    func flag(_ name: String, _ summary: String, _ attribute: String) -> Field {
+      .yesNo("\(way).\(name)", summary, at: "\(way)/@\(attribute)", reference: audioReference)
+    }
+    return [
+      flag("mixing-engine", "Whether QEMU mixes the sound.", "mixingEngine"),
+      flag("fixed-settings", "Whether the settings are fixed.", "fixedSettings"),
+      .count("\(way).voices", "The number of voices.", at: "\(way)/@voices", reference: audioReference),
+      .count(
+        "\(way).buffer-length", "The length of the buffer in microseconds.", at: "\(way)/@bufferLength",
+        reference: audioReference),
+      .count("\(way).buffer-count", "The number of buffers.", at: "\(way)/@bufferCount", reference: audioReference),
+      .count("\(way).latency", "The latency in microseconds.", at: "\(way)/@latency", reference: audioReference),
+      flag("try-poll", "Whether polling is tried.", "tryPoll"),
+      text("device", "The device of the host.", "dev"), text("name", "The name of the device.", "name"),
+      text("stream", "The name of the stream.", "streamName"), text("server", "The name of the server.", "serverName"),
+      text("client", "The name of the client.", "clientName"),
+      text("connect-ports", "A pattern of the ports to connect to.", "connectPorts"),
+      flag("exact-name", "Whether the client's name must be exact.", "exactName"),
+      .count(
+        "\(way).frequency", "The rate of samples in hertz.", at: "\(way)/settings/@frequency", reference: audioReference
+      ),
+      .count("\(way).channels", "The number of channels.", at: "\(way)/settings/@channels", reference: audioReference),
+      Field(
+        "\(way).format", .enumeration(["s8", "u8", "s16", "u16", "s32", "u32", "f32"]), "The format of samples.",
+        at: "\(way)/settings/@format", reference: audioReference),
+    ]
+  }
+
+  private static let audioReference = "formatdomain.html#audio-backends"
+}

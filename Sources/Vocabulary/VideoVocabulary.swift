@@ -1,0 +1,72 @@
+// The table of video cards.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A video card.
+  public static let video = ObjectType(
+    "video", "A video card. A domain with `graphics` gets a virtio one unless the spec names its own.",
+    fields: [
+      Field(
+        "model",
+        .enumeration(["virtio", "qxl", "vga", "bochs", "cirrus", "ramfb", "none", "vmvga", "xen", "vbox", "gop"]),
+        "The model.",
+        lens: .at(
+          "model/@type",
+          .enumeration(["virtio", "qxl", "vga", "bochs", "cirrus", "ramfb", "none", "vmvga", "xen", "vbox", "gop"])),
+        initial: .string("virtio"), reference: videoReference),
+      memory("vram", "The memory of the card; for `qxl` that of its second bar."),
+      memory("ram", "The first memory bar of a `qxl` card."),
+      memory("vgamem", "The memory of the VGA framebuffer of a `qxl` card."),
+      memory("vram64", "The size of the second bar of a `qxl` card above 4 GiB."),
+      Field("heads", .integer(1...64), "The number of screens.", at: "model/@heads", reference: videoReference),
+      .yesNo("primary", "Whether it is the first card.", at: "model/@primary", reference: videoReference),
+      .onOff("blob", "Whether virtio resources can be blobs of memory.", at: "model/@blob", reference: videoReference),
+      .yesNo(
+        "acceleration.3d", "Whether the guest has 3D acceleration.", at: "model/acceleration/@accel3d",
+        reference: videoReference),
+      .yesNo(
+        "acceleration.2d", "Whether the guest has 2D acceleration.", at: "model/acceleration/@accel2d",
+        reference: videoReference),
+      Field(
+        "acceleration.rendernode", .path, "The host's render node.", at: "model/acceleration/@rendernode",
+        reference: videoReference),
+      Field(
+        "resolution.x", .integer(1...65535), "The width of the screen.", at: "model/resolution/@x",
+        reference: videoReference),
+      Field(
+        "resolution.y", .integer(1...65535), "The height of the screen.", at: "model/resolution/@y",
+        reference: videoReference),
+      Field(
+        "driver.name", .enumeration(["qemu", "vhostuser"]), "What draws: QEMU or a process of its own.",
+        at: "driver/@name", reference: videoReference),
+      Field(
+        "driver.vga-conf", .enumeration(["io", "on", "off"]), "How the VGA part of the device works.",
+        at: "driver/@vgaconf", reference: videoReference),
+    ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
+    groups: [
+      DeviceFields.driverGroup, FieldGroup("acceleration", "Acceleration by the host."),
+      FieldGroup("resolution", "The screen's size in pixels."),
+    ],
+    device: DeviceRule("video", identity: .alias), keyRule: .deviceKey)
+
+  private static func memory(_ name: String, _ summary: String) -> Field {
+    Field(
+      name, .size(granularity: 1024), summary + " libvirt rounds it up to a power of two.",
+      lens: .at("model/@\(name)", .size(granularity: 1024), .kibibytes), reference: videoReference)
+  }
+
+  private static let videoReference = "formatdomain.html#video-devices"
+}
+
+extension Notation {
+  /// A size as a number of KiB.
+  static let kibibytes = Notation(
+    value: { text in
+      UInt64(text).flatMap { count in
+        let (bytes, overflow) = count.multipliedReportingOverflow(by: 1024)
+        return overflow ? nil : .bytes(bytes)
+      }
+    },
+    text: { $0.bytes.map { String($0 / 1024) } })
+}

@@ -1,0 +1,86 @@
+// Over a folder of libvirt's documents: what import, plan and definition make of each, as figures.
+
+import ArgumentParser
+import Foundation
+import Libvirt
+import XMLTree
+
+@main
+struct DocumentCheck: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "document-check",
+    abstract: "Checks import, plan and definition over a folder of libvirt's XML documents.",
+    discussion: """
+      Each document, such as `virsh dumpxml` writes, is defined in an embedded libvirt of its own, imported into a spec, \
+      planned, taken over, undefined, made anew from the spec, and compared with what it was. Nothing is started, and no \
+      host is touched.
+
+      Exit codes: 0 when all that is promised holds for every document, 1 otherwise.
+      """)
+
+  @Argument(help: "Documents, or folders of them.", completion: .file())
+  var paths: [String]
+
+  @Option(help: "The folder of the embedded libvirt; a new one below the temporary folder when not given.")
+  var root: String?
+
+  @Option(help: "How many lines the table of what has no field has.")
+  var left = 40
+
+  @Option(help: "Writes each document's spec and what differs into this folder.")
+  var keep: String?
+
+  func run() async throws {
+    let documents = try Document.read(paths)
+    guard !documents.isEmpty else {
+      throw ValidationError("there is no XML document in \(paths.joined(separator: ", "))")
+    }
+    let folder = root ?? "\(NSTemporaryDirectory())vireo-document-check-\(getpid())"
+    defer { if root == nil { try? FileManager.default.removeItem(atPath: folder) } }
+    let connection = try await LibvirtConnection.open(uri: "qemu:///embed?root=\(folder)")
+    var figures = Figures()
+    let host = try await ScratchHost(connection, folder: folder)
+    for document in documents where document.root.name == "domain" {
+      let outcome = await DomainRoundTrip(document, on: host).run()
+      figures.add(outcome)
+      if let keep { try outcome.write(into: keep) }
+    }
+    await connection.close()
+    print(figures.text(left: left))
+    guard figures.holds else { throw ExitCode(1) }
+  }
+}
+
+/// A document of a folder.
+struct Document {
+  var path: String
+  var text: String
+  var root: XMLElement
+
+  /// The file's name without its folder.
+  var name: String { String(path.split(separator: "/").last ?? "") }
+
+  static func read(_ paths: [String]) throws -> [Document] {
+    var found: [Document] = []
+    for path in try paths.flatMap(files) {
+      let text = try String(contentsOfFile: path, encoding: .utf8)
+      do {
+        found.append(Document(path: path, text: text, root: try XMLElement.parse(text)))
+      } catch {
+        throw ValidationError("\(path):\(error)")
+      }
+    }
+    return found
+  }
+
+  /// The XML files below a path, in the order of their names.
+  private static func files(below path: String) throws -> [String] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw ValidationError("there is no \(path)")
+    }
+    guard isFolder.boolValue else { return [path] }
+    return try FileManager.default.subpathsOfDirectory(atPath: path).filter { $0.hasSuffix(".xml") }.sorted()
+      .map { "\(path)/\($0)" }
+  }
+}

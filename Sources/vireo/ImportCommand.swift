@@ -1,0 +1,99 @@
+// vireo import: writes specs for what a host has.
+
+import ArgumentParser
+import Diagnostics
+import Glibc
+import Importer
+import Inventory
+import Libvirt
+import Report
+import YAMLTree
+
+struct ImportCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import",
+    abstract: "Writes a spec for domains that exist, and proves it.",
+    usage: "vireo import [options] <domain> ...",
+    discussion: """
+      What is written is planned against the same host first, and must change nothing but who owns the domains. Fields say \
+      what they can; the rest is libvirt's own XML under `xml`. What libvirt fills in by itself is left out. Then take the \
+      domains over with
+
+        vireo apply DIR
+
+      which records whose they are and touches no running guest.
+
+      Exit codes: 0 when all that was asked for was written, 1 on any failure.
+      """)
+
+  @Argument(help: ArgumentHelp("The domains.", valueName: "domain"))
+  var domains: [String] = []
+
+  @Flag(help: "Takes every domain of the host.")
+  var all = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Writes a file for each domain, and one that names the stack, into this folder.", valueName: "dir"),
+    completion: .directory)
+  var output: String?
+
+  @Option(help: ArgumentHelp("The name of the stack.", valueName: "name"))
+  var stack = "imported"
+
+  @Flag(help: "Replaces files that exist.")
+  var force = false
+
+  @Flag(name: .customLong("include-passwords"), help: "Writes passwords of displays too, in plain text.")
+  var includesPasswords = false
+
+  @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var color: ColorOptions
+
+  func validate() throws {
+    guard all || !domains.isEmpty else { throw ValidationError("name the domains, or say --all") }
+    guard !all || domains.isEmpty else { throw ValidationError("--all takes every domain: leave out the names") }
+  }
+
+  func run() async throws {
+    let uri = ConnectionChoice.uri(
+      option: connection.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil,
+      isRoot: geteuid() == 0)
+    let connection: LibvirtConnection
+    do {
+      connection = try await LibvirtConnection.open(uri: uri)
+    } catch {
+      throw report([FailureMessage.diagnostic(for: error, uri: uri)])
+    }
+    let inventory: Inventory
+    do {
+      // All domains' definitions are read in any case; this is about their files.
+      var request = InventoryRequest(domains: Set(domains), needsPools: true, needsNetworks: true)
+      request.readsEveryDomain = all
+      inventory = try await Inventory.read(request, from: connection)
+      await connection.close()
+    } catch {
+      await connection.close()
+      throw report([FailureMessage.diagnostic(for: error, uri: uri)])
+    }
+    let importer = Importer(stack: stack, includesSecrets: includesPasswords)
+    var result = importer.read(all ? inventory.domains.keys.sorted() : domains, from: inventory)
+    result.messages += inventory.failures.map { Diagnostic("unreadable-object", "\($0.subject): \($0.message)") }
+    if let output {
+      let folder = SpecFolder(path: output, replaces: force, mode: includesPasswords ? 0o600 : 0o644)
+      result.messages += folder.write(
+        result.documents.map { ("domains", $0.name, $0.document) }, head: importer.head)
+    } else if !result.documents.isEmpty {
+      try Output.result(importer.head.serialised() + Importer.merged(result.documents).serialised())
+    }
+    let code = report(result.messages)
+    if result.messages.contains(where: { $0.severity == .error }) { throw code }
+  }
+
+  @discardableResult
+  private func report(_ messages: [Diagnostic]) -> ExitCode {
+    let style = Output.error.style(color.color)
+    Output.write(DiagnosticFormat.render(messages, as: .text(color: style.color, width: style.width)), to: .error)
+    return ExitCode(1)
+  }
+}
