@@ -63,7 +63,13 @@ struct ApplyRun: Sendable {
   private func perform(_ operation: Operation, _ index: Int) async throws {
     switch operation {
     case .createDirectory(let path): try await createDirectory(path)
-    case .definePool(let name, let xml): try await definePool(name, xml)
+    case .defineNetwork(let definition): try await defineNetwork(definition)
+    case .updateNetwork(let name, let fields): try await updateNetwork(name, fields)
+    case .setNetworkAutostart(let name, let value): try await setNetworkAutostart(name, value)
+    case .startNetwork(let name): try await startNetwork(name)
+    case .stopNetwork(let name): try await stopNetwork(name)
+    case .definePool(let pool): try await definePool(pool)
+    case .setPoolAutostart(let name, let value): try await setPoolAutostart(name, value)
     case .startPool(let name): try await startPool(name)
     case .importImage(let image): try await importImage(image, index)
     case .createImage(let path, let creation): try await createImage(path, creation)

@@ -108,12 +108,26 @@ extension DomainDefinition {
     let problems = expectations.compactMap { expectation in
       expectation.problem(in: stored).map { (field: expectation.field, text: $0) }
     }
-    guard let first = problems.first else { return }
-    throw ActionFailure(
-      problems.map(\.text).joined(separator: "; "),
-      remedy: "take the field out of the spec, or write the value as libvirt stores it",
-      field: first.field)
+    try throwProblems(problems)
   }
+}
+
+extension ObjectDefinition {
+  /// Throws unless a definition that was read back has all that is expected of it.
+  func check(_ stored: XMLElement, of type: ObjectType) throws(ActionFailure) {
+    let problems = expectations.compactMap { expectation in
+      expectation.problem(with: type.field(expectation.entry), in: stored).map { (expectation.field, $0) }
+    }
+    try throwProblems(problems)
+  }
+}
+
+private func throwProblems(_ problems: [(field: String, text: String)]) throws(ActionFailure) {
+  guard let first = problems.first else { return }
+  throw ActionFailure(
+    problems.map(\.text).joined(separator: "; "),
+    remedy: "take the field out of the spec, or write the value as libvirt stores it",
+    field: first.field)
 }
 
 extension Expectation {
@@ -129,7 +143,12 @@ extension Expectation {
       guard let kind else { return "`\(field)` belongs to no known kind of device" }
       (element, type) = (found, kind.type)
     }
-    guard let entry = type.field(entry) else { return "`\(field)` is no field that can be read back" }
+    return problem(with: type.field(entry), in: element)
+  }
+
+  /// What is wrong with a field of an element.
+  fileprivate func problem(with entry: Field?, in element: XMLElement) -> String? {
+    guard let entry else { return "`\(field)` is no field that can be read back" }
     if case .xml(let fragment)? = value {
       return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
     }
@@ -142,7 +161,11 @@ extension Expectation {
 }
 
 /// What libvirt has against a definition.
-private func definitionFailure(_ error: LibvirtError) -> ActionFailure {
+///
+/// - Parameter editor: what a person can look at the definition with.
+func definitionFailure(
+  _ error: LibvirtError, editor: String = "the same part of the domain with `virsh edit`"
+) -> ActionFailure {
   let text = plainMessage(error)
   switch error.code {
   case .xmlInvalidSchema:
@@ -150,7 +173,7 @@ private func definitionFailure(_ error: LibvirtError) -> ActionFailure {
     let reason = text.firstIndex(ofText: ".rng; ").map { String(text[$0...].dropFirst(6)) } ?? text
     return ActionFailure(
       "libvirt's schema does not allow the definition: \(reason)",
-      remedy: "change the field that it names, or the same part of the domain with `virsh edit`")
+      remedy: "change the field that it names, or \(editor)")
   case .operationFailed, .domainExists:
     return ActionFailure("cannot \(error.operation): \(text)", remedy: planAgain)
   case .configurationUnsupported:

@@ -33,7 +33,7 @@ extension ActionFailure {
       switch error.code {
       case .operationDenied, .accessDenied, .authenticationFailed:
         "libvirt does not let this user do it; connect as one who may"
-      case .noDomain, .noStoragePool: planAgain
+      case .noDomain, .noNetwork, .noStoragePool: planAgain
       case .operationTimeout: "another operation on the domain takes long; apply again when it is done"
       default: nil
       }

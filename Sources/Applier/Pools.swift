@@ -1,37 +1,63 @@
 // Storage pools: defining, starting, and finding one that is there already.
 
 import Libvirt
+import Planner
+import Vocabulary
 import XMLTree
 
 extension ApplyRun {
-  /// Defines, starts and marks for autostart a pool over a folder that exists. A pool of the name over the same folder
-  /// is taken as it is.
-  func definePool(_ name: String, _ xml: XMLElement) async throws {
-    let path = poolFolder(xml)
-    let pool: LibvirtStoragePool
+  /// Stores a pool's definition, new or changed, and starts the pool. A new one over a folder that exists; a pool of
+  /// the name over the same folder is taken as it is.
+  func definePool(_ pool: PoolDefinition) async throws {
+    let definition = pool.definition
+    let name = definition.name
     let found = try await poolRecord(name)
-    if let found {
-      try requireFolder(of: found, path)
-      pool = found.handle
+    let handle: LibvirtStoragePool
+    if let seen = definition.replacing {
+      guard let found else { throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain) }
+      let moved = difference(withoutSizes(seen), withoutSizes(try XMLElement.parse(found.inactiveXML)))
+      if let first = moved.first {
+        throw ActionFailure("pool \(name) changed since it was planned (\(first.path))", remedy: planAgain)
+      }
+      handle = try await define(definition)
+    } else if let found {
+      try requireSame(found, definition.xml)
+      handle = found.handle
     } else {
+      handle = try await define(definition)
+    }
+
+    if let stored = try await poolRecord(name), definition.replacing != nil || found == nil {
       do {
-        pool = try await connection.defineStoragePool(xml.serialised(), named: name)
-      } catch let error as LibvirtError where error.code == .operationFailed {
-        throw ActionFailure(
-          "cannot define pool \(name): \(plainMessage(error))",
-          remedy: "use the pool that has the folder already, or choose another folder")
+        try definition.check(try XMLElement.parse(stored.inactiveXML), of: Vocabulary.pool)
+      } catch {
+        throw await undo(definition, on: handle, because: ActionFailure(error))
       }
     }
-    if found?.isActive != true { try await start(pool) }
-    if found?.autostart != true { try await pool.setAutostart(true) }
+    if pool.isBuilt { try await handle.build() }
+    if found?.isActive != true { try await start(handle) }
+    if let autostart = pool.autostart, (found?.autostart ?? false) != autostart {
+      try await handle.setAutostart(autostart)
+    }
 
     guard let stored = try await poolRecord(name) else {
       throw ActionFailure("pool \(name) was defined and is gone again", remedy: planAgain)
     }
-    try requireFolder(of: stored, path)
-    guard stored.isActive, stored.autostart else {
-      throw ActionFailure(
-        "pool \(name) is \(stored.isActive ? "not marked for autostart" : "not active") after its start")
+    try requireSame(stored, definition.xml)
+    guard stored.isActive else { throw ActionFailure("pool \(name) is not active after its start") }
+    guard pool.autostart == nil || stored.autostart == pool.autostart else {
+      throw ActionFailure("libvirt did not keep the autostart setting of pool \(name)", field: "autostart")
+    }
+  }
+
+  func setPoolAutostart(_ name: String, _ value: Bool) async throws {
+    guard let record = try await poolRecord(name) else {
+      throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
+    }
+    if record.autostart == value { return }
+    try await record.handle.setAutostart(value)
+    guard try await poolRecord(name)?.autostart == value else {
+      throw ActionFailure("libvirt did not keep the autostart setting of pool \(name)", field: "autostart")
     }
   }
 
@@ -43,6 +69,18 @@ extension ApplyRun {
     try await start(record.handle)
     guard try await poolRecord(name)?.isActive == true else {
       throw ActionFailure("pool \(name) is not active after its start")
+    }
+  }
+
+  private func define(_ definition: ObjectDefinition) async throws -> LibvirtStoragePool {
+    do {
+      return try await connection.defineStoragePool(definition.xml.serialised(), named: definition.name)
+    } catch let error as LibvirtError where error.code == .operationFailed {
+      throw ActionFailure(
+        "cannot define pool \(definition.name): \(plainMessage(error))",
+        remedy: "use the pool that has the folder already, or choose another folder")
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      throw definitionFailure(error, editor: "the same part of the pool with `virsh pool-edit`")
     }
   }
 
@@ -62,14 +100,47 @@ extension ApplyRun {
     try await connection.storagePoolRecords().first { $0.name == name }
   }
 
-  private func requireFolder(of record: StoragePoolRecord, _ path: String?) throws {
-    let stored = poolFolder(try XMLElement.parse(record.inactiveXML))
-    guard stored == path else {
+  private func requireSame(_ record: StoragePoolRecord, _ wanted: XMLElement) throws {
+    let stored = try XMLElement.parse(record.inactiveXML)
+    guard stored[attribute: "type"] == wanted[attribute: "type"] else {
       throw ActionFailure(
-        "pool \(record.name) exists and has the folder \(stored ?? "none"), not \(path ?? "none")",
-        remedy: "choose another name for the pool, or give it that path", field: "path")
+        "pool \(record.name) exists and is of type \(stored[attribute: "type"] ?? "unknown")",
+        remedy: "choose another name for the pool", field: "type")
     }
+    // libvirt fills in a path where there is none, as for a volume group.
+    guard let path = poolFolder(wanted), poolFolder(stored) != path else { return }
+    throw ActionFailure(
+      "pool \(record.name) exists and has the folder \(poolFolder(stored) ?? "none"), not \(path)",
+      remedy: "choose another name for the pool, or give it that path", field: "path")
   }
+
+  /// Takes back a definition that did not become what it should: the old one again, or none.
+  private func undo(
+    _ definition: ObjectDefinition, on pool: LibvirtStoragePool, because failure: ActionFailure
+  ) async -> ActionFailure {
+    if failure == .connectionLost { return failure }
+    var failure = failure
+    do {
+      if let old = definition.replacing {
+        try await connection.defineStoragePool(old.serialised(), named: pool.name)
+        failure.message += "; the old definition was put back"
+      } else {
+        try await pool.undefine()
+        failure.message += "; the new pool was undefined again"
+      }
+    } catch {
+      failure.message += "; the stored definition could not be taken back: \(ActionFailure(error).message)"
+      failure.remedy = "look at it with `virsh pool-dumpxml --inactive \(pool.name)`, then plan again"
+    }
+    return failure
+  }
+}
+
+/// A pool's definition without what changes by itself.
+private func withoutSizes(_ xml: XMLElement) -> XMLElement {
+  var result = xml
+  for name in ["capacity", "allocation", "available"] { result.removeAll(name) }
+  return result
 }
 
 /// The folder of a pool's definition, without the doubled and last slashes that libvirt takes out.

@@ -12,8 +12,8 @@ public struct Inventory: Sendable {
   public var domains: [String: ObservedDomain]
   /// Every storage pool, by name; nil where the driver has no storage pools.
   public var pools: [String: ObservedPool]?
-  /// The virtual networks by name, and whether each is active; nil where the driver has none, or nobody asked.
-  public var networks: [String: Bool]?
+  /// The virtual networks by name; nil where the driver has none, or nobody asked.
+  public var networks: [String: ObservedNetwork]?
   /// The files that were asked for and the disks of the domains that were asked for, by absolute path.
   public var files: [String: ObservedFile]
   /// The base images that were asked for: one file may be used where it is and be copied into several pools too.
@@ -23,7 +23,7 @@ public struct Inventory: Sendable {
 
   public init(
     host: Host, domains: [String: ObservedDomain] = [:], pools: [String: ObservedPool]? = nil,
-    networks: [String: Bool]? = nil, files: [String: ObservedFile] = [:],
+    networks: [String: ObservedNetwork]? = nil, files: [String: ObservedFile] = [:],
     baseImages: [InventoryRequest.BaseImage: ObservedBaseImage] = [:], failures: [Failure] = []
   ) {
     self.host = host
@@ -120,14 +120,49 @@ public struct ObservedDomain: Sendable, Hashable {
 /// A storage pool as libvirt holds it.
 public struct ObservedPool: Sendable, Hashable {
   public var name: String
+  /// libvirt's word for the kind of storage: `dir`.
+  public var type: String
   /// The folder, for pools that have one.
   public var path: String?
   public var isActive: Bool
+  public var autostart: Bool
+  /// The stored definition.
+  public var inactive: XMLElement
 
-  public init(name: String, path: String?, isActive: Bool) {
+  public init(name: String, isActive: Bool, autostart: Bool = true, inactive: XMLElement) {
     self.name = name
-    self.path = path
+    type = inactive[attribute: "type"] ?? ""
+    path = inactive.value(at: "target/path")
     self.isActive = isActive
+    self.autostart = autostart
+    self.inactive = inactive
+  }
+}
+
+/// A virtual network as libvirt holds it.
+public struct ObservedNetwork: Sendable, Hashable {
+  public var name: String
+  public var uuid: String
+  public var isActive: Bool
+  /// Whether there is a stored definition; a transient network has none.
+  public var isPersistent: Bool
+  public var autostart: Bool
+  /// The stored definition; nil where nobody asked for it.
+  public var inactive: XMLElement?
+  /// What is in use, where the network is active and somebody asked.
+  public var running: XMLElement?
+
+  public init(
+    name: String, uuid: String = "", isActive: Bool, isPersistent: Bool = true, autostart: Bool = false,
+    inactive: XMLElement? = nil, running: XMLElement? = nil
+  ) {
+    self.name = name
+    self.uuid = uuid
+    self.isActive = isActive
+    self.isPersistent = isPersistent
+    self.autostart = autostart
+    self.inactive = inactive
+    self.running = running
   }
 }
 

@@ -16,7 +16,8 @@ extension Inventory {
     let pool = BlockingPool(name: "inventory", threads: 4)
     async let images = observe(request.baseImages, allowing: request, on: pool)
     async let pools = request.needsPools ? storagePools(of: connection) : nil
-    async let networks = request.needsNetworks ? ifSupported { try await connection.networks() } : nil
+    async let networks =
+      request.needsNetworks || request.needsNetworkDefinitions ? self.networks(request, of: connection) : nil
     let listing = try await connection.domainRecords { record in
       (name: record.name, domain: Result { try ObservedDomain(record: record) })
     }
@@ -56,9 +57,25 @@ extension Inventory {
   /// The storage pools; nil where the driver has none.
   private static func storagePools(of connection: LibvirtConnection) async throws -> [String: ObservedPool]? {
     guard let records = try await ifSupported({ try await connection.storagePoolRecords() }) else { return nil }
-    return records.reduce(into: [:]) { pools, record in
-      let path = (try? XMLElement.parse(record.inactiveXML))?.value(at: "target/path")
-      pools[record.name] = ObservedPool(name: record.name, path: path, isActive: record.isActive)
+    return try records.reduce(into: [:]) { pools, record in
+      pools[record.name] = ObservedPool(
+        name: record.name, isActive: record.isActive, autostart: record.autostart,
+        inactive: try XMLElement.parse(record.inactiveXML))
+    }
+  }
+
+  /// The networks; nil where the driver has none.
+  private static func networks(
+    _ request: InventoryRequest, of connection: LibvirtConnection
+  ) async throws -> [String: ObservedNetwork]? {
+    let records = try await ifSupported {
+      try await connection.networkRecords(readingDefinitions: request.needsNetworkDefinitions)
+    }
+    return try records?.reduce(into: [:]) { networks, record in
+      networks[record.name] = ObservedNetwork(
+        name: record.name, uuid: record.uuid, isActive: record.isActive, isPersistent: record.isPersistent,
+        autostart: record.autostart, inactive: try record.inactiveXML.map { try XMLElement.parse($0) },
+        running: try record.runningXML.map { try XMLElement.parse($0) })
     }
   }
 

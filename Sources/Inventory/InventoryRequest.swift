@@ -18,11 +18,13 @@ public struct InventoryRequest: Sendable {
   public var needsPools: Bool
   /// Whether virtual networks matter.
   public var needsNetworks: Bool
+  /// Whether the networks' definitions matter, and not only which there are.
+  public var needsNetworkDefinitions: Bool
 
   public init(
     domains: Set<String> = [], files: [String: ImageFormat?] = [:], baseImages: [BaseImage] = [],
     allowedFolders: [String]? = nil, needsPools: Bool = false,
-    needsNetworks: Bool = false
+    needsNetworks: Bool = false, needsNetworkDefinitions: Bool = false
   ) {
     self.domains = domains
     self.files = files
@@ -30,6 +32,7 @@ public struct InventoryRequest: Sendable {
     self.allowedFolders = allowedFolders
     self.needsPools = needsPools
     self.needsNetworks = needsNetworks
+    self.needsNetworkDefinitions = needsNetworkDefinitions
   }
 
   /// A base image, and where its copy is to be.

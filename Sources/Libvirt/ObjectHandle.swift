@@ -1,4 +1,4 @@
-// The one owner of a virDomainPtr or virStoragePoolPtr.
+// The one owner of a virDomainPtr, virStoragePoolPtr or virNetworkPtr.
 
 import CLibvirt
 
@@ -50,5 +50,9 @@ extension ObjectHandle {
 
   static func storagePool(_ pointer: OpaquePointer, of core: ConnectionCore) -> ObjectHandle {
     ObjectHandle(owning: pointer, of: core) { virStoragePoolFree($0) }
+  }
+
+  static func network(_ pointer: OpaquePointer, of core: ConnectionCore) -> ObjectHandle {
+    ObjectHandle(owning: pointer, of: core) { virNetworkFree($0) }
   }
 }

@@ -17,7 +17,8 @@ struct DiskLayout {
   /// The pool that a new disk's file is made in.
   func pool(of disk: ObjectSpec) -> ObjectSpec? {
     if let name = disk["pool"]?.string { return spec.pool(name) }
-    return spec.pools.count == 1 ? spec.pools[0] : nil
+    let pools = spec.pools.filter(\.holdsFiles)
+    return pools.count == 1 ? pools[0] : nil
   }
 
   /// The file of a disk that Vireo makes.

@@ -13,9 +13,10 @@ extension InventoryRequest {
       needsPools: !spec.pools.isEmpty,
       needsNetworks: spec.domains.contains { domain in
         domain.members("interfaces").contains { $0["type"] == .string("network") }
-      })
+      },
+      needsNetworkDefinitions: !spec.networks.isEmpty)
     var folders: Set<String> = []
-    for pool in spec.pools {
+    for pool in spec.pools where pool.holdsFiles {
       guard let path = pool["path"]?.string else { continue }
       files.updateValue(nil, forKey: path)
       folders.insert(path)

@@ -24,6 +24,17 @@ enum Identity {
     }.joined(separator: "-")
   }
 
+  /// A network's UUID. No domain's name has a slash, so that no domain's UUID is one of these.
+  static func uuid(stack: String, network: String) -> String { uuid(stack: stack, domain: "networks/\(network)") }
+
+  /// A pool's UUID.
+  static func uuid(stack: String, pool: String) -> String { uuid(stack: stack, domain: "pools/\(pool)") }
+
+  /// The MAC address of a network's bridge.
+  static func macAddress(stack: String, network: String) -> String {
+    macAddress(stack: stack, domain: "networks/\(network)", interface: "")
+  }
+
   /// An interface's MAC address, under the prefix that QEMU uses for its own.
   static func macAddress(stack: String, domain: String, interface: String) -> String {
     let digest = hash("mac", stack, domain, interface)

@@ -12,7 +12,7 @@ extension DomainPlanning {
       steps.append(
         builder.add(
           .attachDevice(domain: identity, device: attachment.identity, name: attachment.name), for: object,
-          after: definition.map { [$0] } ?? [], effect: .live))
+          after: definition.map { [$0] } ?? [], waitingFor: ownNetworks, effect: .live))
     }
     if let autostart = spec.settings["autostart"], let wanted = autostart.value.boolean,
       wanted != observed?.autostart ?? false
@@ -28,16 +28,29 @@ extension DomainPlanning {
     planState(after: steps)
   }
 
+  /// The networks of the stack that the guest is connected to, which must be there before it starts.
+  private var ownNetworks: [ObjectReference] {
+    let names = Set(spec.members("interfaces").compactMap { $0["network"]?.string })
+    return names.filter { builder.spec.network($0) != nil }.sorted().map { ObjectReference(.network, $0) }
+  }
+
   /// Guests do not start on networks that are not there.
   func checkNetworks() {
     guard let networks = builder.inventory.networks else { return }
     let starts = spec["state"] == .string("running") && !(observed?.isActive ?? false)
     for interface in spec.members("interfaces") {
       guard let setting = interface.settings["network"], let name = setting.value.string else { continue }
-      if networks[name] == nil {
+      if let planned = builder.spec.network(name) {
+        guard planned["state"] == .string("inactive"), starts else { continue }
+        builder.fail(
+          "inactive-network", "the network \(name) is not to be active", at: setting.range, subject: object,
+          suggestion: "take `state: inactive` from the network, or `state: running` from the domain")
+      } else if networks[name] == nil {
         let remedy =
-          closestMatch(to: name, among: networks.keys.sorted()).map { "did you mean `\($0)`?" }
-          ?? "define it with `virsh net-define`"
+          closestMatch(to: name, among: networks.keys.sorted() + builder.spec.networks.map(\.name)).map {
+            "did you mean `\($0)`?"
+          }
+          ?? "declare it under `networks`, or define it with `virsh net-define`"
         let message = "the host has no network \(name)"
         if starts {
           builder.fail("missing-network", message, at: setting.range, subject: object, suggestion: remedy)
@@ -45,7 +58,7 @@ extension DomainPlanning {
           builder.note(
             "missing-network", message, at: setting.range, subject: object, suggestion: remedy, severity: .warning)
         }
-      } else if networks[name] == false, starts {
+      } else if networks[name]?.isActive == false, starts {
         builder.fail(
           "inactive-network", "the network \(name) is not active", at: setting.range, subject: object,
           suggestion: "start it with `virsh net-start \(name)`")
@@ -74,7 +87,9 @@ extension DomainPlanning {
           effect: isActive && state != .paused ? .offline : .live,
           reason: reason("state", setting.value), range: setting.range))
     }
-    builder.add(operation, for: object, after: steps, effect: isActive && state != .paused ? .offline : .live)
+    builder.add(
+      operation, for: object, after: steps, waitingFor: isActive ? [] : ownNetworks,
+      effect: isActive && state != .paused ? .offline : .live)
     if observed?.hasManagedSave ?? false, !isActive {
       builder.note(
         "saved-state", "starting resumes a saved state, with the definition of the time when it was saved",

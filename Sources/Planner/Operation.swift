@@ -8,8 +8,16 @@ public import XMLTree
 public enum Operation: Sendable {
   /// Make a folder, with the folders above it.
   case createDirectory(path: String)
-  /// Define, start and mark for autostart a storage pool of type `dir` over a folder that exists.
-  case definePool(name: String, xml: XMLElement)
+  /// Define a network: a new one, or a changed definition of one that exists.
+  case defineNetwork(ObjectDefinition)
+  /// Change in a running network what can be changed there, as the stored definition has it by then.
+  case updateNetwork(name: String, fields: [String])
+  case setNetworkAutostart(name: String, Bool)
+  case startNetwork(name: String)
+  case stopNetwork(name: String)
+  /// Define a storage pool and start it: a new one, or a changed definition of one that exists.
+  case definePool(PoolDefinition)
+  case setPoolAutostart(name: String, Bool)
   /// Start a pool that is defined.
   case startPool(name: String)
   /// Copy a base image into a pool, read-only, under a name that carries its SHA-256.

@@ -11,7 +11,7 @@ public struct Plan: Sendable {
   public var stack: String
   /// The connection that it was planned against.
   public var uri: String
-  /// Every object of the spec, changed or not, in the order in which they are best read: pools, images, domains.
+  /// Every object of the spec, changed or not, in the order in which they are best read: networks, pools, images, domains.
   public var objects: [ObjectPlan]
   /// What is to be done; an action's place in the array is its identity.
   public var actions: [Action]
@@ -35,6 +35,7 @@ public struct Plan: Sendable {
 /// Which object a change or an action is about.
 public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
+    case network
     case pool
     case image
     case domain

@@ -13,6 +13,7 @@ extension Plan {
     for failure in inventory.failures {
       builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
+    for network in spec.networks { builder.plan(network: network) }
     for pool in spec.pools { builder.plan(pool: pool) }
     let uses = DiskUses(inventory)
     for image in spec.images { builder.plan(image: image, uses: uses) }
@@ -29,8 +30,13 @@ extension Plan {
 }
 
 extension PlanBuilder {
-  /// Says which domains of the stack the spec no longer has: leaving the spec is not deletion.
+  /// Says which domains and networks of the stack the spec no longer has: leaving the spec is not deletion.
   fileprivate func noteLeftovers() {
+    for network in (inventory.networks ?? [:]).values.sorted(by: { $0.name < $1.name })
+    where spec.network(network.name) == nil {
+      guard let definition = network.inactive, OwnershipRecord(in: definition)?.stack == spec.name else { continue }
+      note("left-the-spec", "no longer in the spec; left alone", subject: ObjectReference(.network, network.name))
+    }
     let names = Set(spec.domains.map(\.name))
     let others = inventory.domains.values.filter { !names.contains($0.name) }
     for domain in others.sorted(by: { $0.name < $1.name }) {

@@ -1,168 +1,157 @@
-// Planning pools and base images: folders, pool definitions, copies.
+// Planning one storage pool: its folder, and its definition where the driver has storage pools.
 
-import DiskImage
 import Inventory
 import Spec
 import Vocabulary
 import XMLTree
 
-extension PlanBuilder {
-  /// Plans a pool: its folder, and its definition where the driver has storage pools.
-  func plan(pool: ObjectSpec) {
-    let object = ObjectReference(.pool, pool.name)
-    guard let setting = pool.settings["path"], let path = setting.value.string else { return }
-    var changes: [FieldChange] = []
-    var last: [Int] = []
-    switch inventory.files[path] ?? .missing {
+/// Works out what becomes of one pool.
+struct PoolPlanning {
+  let spec: ObjectSpec
+  let object: ObjectReference
+  let builder: PlanBuilder
+  private var changes: [FieldChange] = []
+  /// The steps that the next one waits for.
+  private var last: [Int] = []
+
+  init(_ spec: ObjectSpec, in builder: PlanBuilder) {
+    self.spec = spec
+    self.builder = builder
+    object = ObjectReference(.pool, spec.name)
+  }
+
+  private var observed: ObservedPool? { builder.inventory.pools?[spec.name] }
+  private var isFolder: Bool { spec.poolType == "dir" }
+
+  mutating func plan() {
+    guard planFolder() else { return }
+    if let pools = builder.inventory.pools {
+      guard planDefinition(among: pools) else { return }
+    } else {
+      guard refuseWithoutPools() else { return }
+    }
+    if let step = last.last { builder.setReady(object, after: step) }
+    let verb: ObjectPlan.Verb = changes.isEmpty ? .none : observed != nil ? .update : .create
+    builder.add(ObjectPlan(object, verb, changes: changes, range: spec.range))
+  }
+
+  // MARK: The folder
+
+  /// Plans the folder of a pool of type `dir`. False when it cannot be.
+  private mutating func planFolder() -> Bool {
+    guard isFolder, let setting = spec.settings["path"], let path = setting.value.string else { return !isFolder }
+    switch builder.inventory.files[path] ?? .missing {
     case .folder: break
     case .missing:
       changes.append(
         FieldChange(
           "path", new: setting.value, effect: .define, reason: .spec, detail: "make the folder", range: setting.range))
-      last = [add(.createDirectory(path: path), for: object)]
+      last = [builder.add(.createDirectory(path: path), for: object)]
     case .image:
-      return fail("not-a-folder", "\(path) is a file, not a folder", at: setting.range, subject: object)
+      builder.fail("not-a-folder", "\(path) is a file, not a folder", at: setting.range, subject: object)
+      return false
     case .unusable(let error):
-      return fail("unusable-folder", "\(error)", at: setting.range, subject: object)
+      builder.fail("unusable-folder", "\(error)", at: setting.range, subject: object)
+      return false
     }
-    if let pools = inventory.pools {
-      guard let step = plan(definitionOf: pool, at: path, among: pools, after: last, changes: &changes) else { return }
-      last = step
-    }
-    if let step = last.last { setReady(object, after: step) }
-    let verb: ObjectPlan.Verb =
-      changes.isEmpty ? .none : inventory.pools?[pool.name] != nil ? .update : .create
-    add(ObjectPlan(object, verb, changes: changes, range: pool.range))
-  }
-
-  /// Whether a pool's folder cannot be looked into.
-  func isUnusable(_ pool: ObjectSpec) -> Bool {
-    guard let path = pool["path"]?.string, case .unusable? = inventory.files[path] else { return false }
     return true
   }
 
-  /// Plans a pool's definition in libvirt; nil when it cannot be.
-  private func plan(
-    definitionOf pool: ObjectSpec, at path: String, among pools: [String: ObservedPool], after steps: [Int],
-    changes: inout [FieldChange]
-  ) -> [Int]? {
-    let object = ObjectReference(.pool, pool.name)
-    let range = pool.settings["path"]?.range
-    if let observed = pools[pool.name] {
-      guard observed.path == path else {
-        fail(
-          "pool-elsewhere", "libvirt has a pool of this name at \(observed.path ?? "another kind of place")", at: range,
-          subject: object, suggestion: "write that path, or give the pool another name")
-        return nil
-      }
-      guard !observed.isActive else { return steps }
+  /// Without storage pools there are folders, and nothing that libvirt would have to do with them.
+  private func refuseWithoutPools() -> Bool {
+    let known: Set = ["type", "path", "uuid"]
+    let rest = spec.type.fields.first { !known.contains($0.name) && spec.settings[$0.name] != nil }
+    guard let name = isFolder ? rest?.name : "type", let setting = spec.settings[name] else { return true }
+    builder.fail(
+      "no-pools", "the connection \(builder.inventory.host.uri) has no storage pools: a pool is its folder alone",
+      at: setting.range, subject: object,
+      suggestion: isFolder ? "leave out `\(name)`, or connect to `qemu:///system`" : "connect to `qemu:///system`")
+    return false
+  }
+
+  // MARK: The definition
+
+  /// Plans the definition in libvirt. False when it cannot be.
+  private mutating func planDefinition(among pools: [String: ObservedPool]) -> Bool {
+    if let observed = pools[spec.name] {
+      guard isSame(observed) else { return false }
+    } else if isFolder, let path = spec["path"]?.string,
+      let other = pools.values.filter({ $0.path == path }).min(by: { $0.name < $1.name })
+    {
+      // libvirt refuses a second pool over one folder; the one that is there does as well.
+      builder.note(
+        "pool-exists", "the folder is libvirt's pool \(other.name) already, which is left as it is", subject: object)
+      return true
+    }
+    let uuid = Identity.uuid(stack: builder.spec.name, pool: spec.name)
+    var fresh = XMLElement("pool", ["type": spec.poolType], children: [XMLElement("name", text: spec.name)])
+    // libvirt's schema wants it even where it says nothing.
+    if spec.poolType == "mpath" { fresh.append(XMLElement("source")) }
+    if spec.poolType == "logical" { fresh.append(XMLElement("target")) }
+    var fields = DefinitionFields(
+      spec, object, in: builder, observed: observed?.inactive,
+      running: observed?.isActive ?? false ? observed?.inactive : nil, fresh: fresh)
+    fields.setDefault("uuid", .string(uuid))
+    // The path is looked after above; a pool that is found has it.
+    fields.plan(except: observed == nil ? [] : ["path", "type"])
+    if observed == nil {
       changes.append(
         FieldChange(
-          "active", old: .boolean(false), new: .boolean(true), effect: .define, reason: .drift, range: pool.range))
-      return [add(.startPool(name: pool.name), for: object, after: steps)]
+          "definition", new: .string("libvirt pool"), effect: .define, reason: .spec, detail: spec["path"]?.string,
+          range: spec.settings["path"]?.range ?? spec.range))
     }
-    // libvirt refuses a second pool over one folder; the one that is there does as well.
-    if let other = pools.values.filter({ $0.path == path }).min(by: { $0.name < $1.name }) {
-      note("pool-exists", "the folder is libvirt's pool \(other.name) already, which is left as it is", subject: object)
-      return steps
+    changes += fields.changes.filter { $0.field != "path" }
+    addSteps(fields)
+    return true
+  }
+
+  /// Whether the pool that libvirt has under the name is the one that is meant.
+  private func isSame(_ observed: ObservedPool) -> Bool {
+    let range = spec.settings["path"]?.range ?? spec.range
+    if observed.type != spec.poolType, !(isFolder && observed.path != spec["path"]?.string) {
+      builder.fail(
+        "cannot-change",
+        "libvirt has a pool of this name of type \(observed.type), which cannot become \(spec.poolType)",
+        at: spec.settings["type"]?.range ?? spec.range, subject: object, suggestion: "give the pool another name")
+      return false
     }
+    guard spec["path"] == nil || observed.path == spec["path"]?.string else {
+      builder.fail(
+        "pool-elsewhere", "libvirt has a pool of this name at \(observed.path ?? "another kind of place")", at: range,
+        subject: object, suggestion: "write that path, or give the pool another name")
+      return false
+    }
+    return true
+  }
+
+  private mutating func addSteps(_ fields: DefinitionFields) {
+    let definition = ObjectDefinition(
+      name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: fields.expectations)
+    let autostart = spec.settings["autostart"]
+    if fields.xml != observed?.inactive {
+      let isBuilt =
+        ["fs", "netfs"].contains(spec.poolType) && observed == nil
+        || isFolder && fields.changes.contains { $0.field.hasPrefix("permissions.") }
+      last = [
+        builder.add(
+          .definePool(
+            PoolDefinition(
+              definition, isBuilt: isBuilt, autostart: observed == nil ? autostart?.value.boolean ?? true : nil)),
+          for: object, after: last, effect: fields.changes.map(\.effect).max() ?? .define)
+      ]
+    }
+    guard let observed else { return }
+    if let autostart, let wanted = autostart.value.boolean, wanted != observed.autostart {
+      changes.append(
+        FieldChange(
+          "autostart", old: .boolean(observed.autostart), new: autostart.value, effect: .define, reason: .spec,
+          range: autostart.range))
+      builder.add(.setPoolAutostart(name: spec.name, wanted), for: object, after: last)
+    }
+    guard !observed.isActive else { return }
     changes.append(
       FieldChange(
-        "definition", new: .string("libvirt pool"), effect: .define, reason: .spec, detail: path, range: range))
-    let xml = XMLElement(
-      "pool", ["type": "dir"],
-      children: [
-        XMLElement("name", text: pool.name),
-        XMLElement("target", children: [XMLElement("path", text: path)]),
-      ])
-    return [add(.definePool(name: pool.name, xml: xml), for: object, after: steps)]
-  }
-
-  /// Plans a base image: checks it where it is, or copies it into its pool.
-  func plan(image: ObjectSpec, uses: DiskUses) {
-    let object = ObjectReference(.image, image.name)
-    guard let request = DiskLayout(spec: spec).request(for: image), let base = BaseImage(image, in: self) else {
-      explainMissing(image)
-      return
-    }
-    // A copy that is there already has nothing to do with its source any more.
-    let isRead = base.path == request.source || inventory.baseImages[request]?.copy != base.path
-    if isRead, let user = uses.user(of: request.source),
-      request.copy == nil || inventory.domains[user]?.isActive ?? false
-    {
-      return fail(
-        "written-image", "\(request.source) is a disk of the domain \(user), which writes to it",
-        at: image.settings["source"]?.range, subject: object,
-        suggestion: request.copy == nil
-          ? "give the image a `pool`, so that it is copied while that domain is stopped"
-          : "stop that domain while the image is copied")
-    }
-    basePaths[base.path] = image.name
-    var changes: [FieldChange] = []
-    if request.copy != nil, let observed = inventory.baseImages[request], observed.copy != base.path,
-      let sha256 = observed.sha256, case .image(let chain) = observed.source
-    {
-      let `import` = ImageImport(
-        source: request.source, destination: base.path, format: base.format, sha256: sha256,
-        length: chain.top.fileLength)
-      changes.append(
-        FieldChange(
-          "source", new: .string(request.source), effect: .define, reason: .spec,
-          detail: "copy \(ByteCount.approximate(`import`.length)) to \(base.path)",
-          range: image.settings["source"]?.range))
-      let step = add(
-        .importImage(`import`), for: object,
-        waitingFor: image["pool"]?.string.map { [ObjectReference(.pool, $0)] } ?? [])
-      setReady(object, after: step)
-    }
-    add(ObjectPlan(object, changes.isEmpty ? .none : .create, changes: changes, range: image.range))
-  }
-
-  /// Says why a base image cannot be used.
-  private func explainMissing(_ image: ObjectSpec) {
-    let object = ObjectReference(.image, image.name)
-    guard let request = DiskLayout(spec: spec).request(for: image) else { return }
-    let source = request.source
-    let range = image.settings["source"]?.range
-    switch inventory.baseImages[request]?.source ?? .missing {
-    case .missing:
-      fail(
-        "missing-image", "there is no file \(source)", at: range, subject: object,
-        suggestion: "put the base image there, or correct the path")
-    case .folder:
-      fail("not-an-image", "\(source) is a folder", at: range, subject: object, suggestion: "name the image file")
-    case .unusable(let error):
-      fail("unusable-image", "\(error)", at: image.settings["format"]?.range ?? range, subject: object)
-    case .image(let chain):
-      fail(
-        "not-standalone", "\(source) is an overlay on \(chain.images.dropFirst().first?.path ?? "another image")",
-        at: range,
-        subject: object,
-        suggestion: "a copy would lose its backing file: flatten it with `vireo image convert`, or leave out `pool`")
-    }
-  }
-}
-
-/// A base image as disks see it: where it is or will be, and what it is.
-struct BaseImage {
-  var path: String
-  var format: ImageFormat
-  var virtualSize: UInt64
-
-  /// Nil when the image cannot be used.
-  init?(_ image: ObjectSpec, in builder: PlanBuilder) {
-    guard let request = DiskLayout(spec: builder.spec).request(for: image),
-      let observed = builder.inventory.baseImages[request]
-    else { return nil }
-    if let copy = observed.copy, case .image(let chain)? = builder.inventory.files[copy] {
-      (path, format, virtualSize) = (copy, chain.top.format, chain.top.virtualSize)
-      return
-    }
-    guard case .image(let chain) = observed.source else { return nil }
-    (path, format, virtualSize) = (request.source, chain.top.format, chain.top.virtualSize)
-    if let copy = request.copy {
-      guard chain.images.count == 1, let sha256 = observed.sha256 else { return nil }
-      path = copy.path(sha256: sha256, format: chain.top.format)
-    }
+        "active", old: .boolean(false), new: .boolean(true), effect: .define, reason: .drift, range: spec.range))
+    last = [builder.add(.startPool(name: spec.name), for: object, after: last)]
   }
 }

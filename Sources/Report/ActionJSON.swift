@@ -23,7 +23,14 @@ extension Operation {
   fileprivate var details: [(String, JSON?)] {
     switch self {
     case .createDirectory(let path): [("path", .string(path))]
-    case .definePool(_, let xml): [("xml", .string(xml.serialised()))]
+    case .defineNetwork(let definition): definition.details
+    case .updateNetwork(_, let fields): [("fields", .array(fields.map(JSON.string)))]
+    case .setNetworkAutostart(_, let on), .setPoolAutostart(_, let on): [("autostart", .boolean(on))]
+    case .startNetwork, .stopNetwork: []
+    case .definePool(let pool):
+      pool.definition.details + [
+        ("build", .boolean(pool.isBuilt)), ("autostart", pool.autostart.map(JSON.boolean)),
+      ]
     case .startPool: []
     case .importImage(let work):
       [
@@ -50,6 +57,15 @@ extension Operation {
     case .stopDomain(let domain, let timeout, let forceOff):
       [("domain", domain.json), ("timeout", .integer(timeout)), ("force-off", .boolean(forceOff))]
     }
+  }
+}
+
+extension ObjectDefinition {
+  fileprivate var details: [(String, JSON?)] {
+    [
+      ("replacing", .boolean(replacing != nil)), ("xml", .string(xml.serialised())),
+      ("expectations", .array(expectations.map(\.json))),
+    ]
   }
 }
 

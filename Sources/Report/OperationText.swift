@@ -9,7 +9,13 @@ extension Operation {
   var name: String {
     switch self {
     case .createDirectory: "create-directory"
+    case .defineNetwork: "define-network"
+    case .updateNetwork: "update-network"
+    case .setNetworkAutostart: "set-network-autostart"
+    case .startNetwork: "start-network"
+    case .stopNetwork: "stop-network"
     case .definePool: "define-pool"
+    case .setPoolAutostart: "set-pool-autostart"
     case .startPool: "start-pool"
     case .importImage: "import-image"
     case .createImage: "create-image"
@@ -28,7 +34,14 @@ extension Operation {
   var words: [String] {
     switch self {
     case .createDirectory(let path): ["make", "the folder", path]
-    case .definePool: ["define", "the pool"]
+    case .defineNetwork(let definition):
+      definition.replacing == nil ? ["define", "the network"] : ["store", "the definition"]
+    case .updateNetwork(_, let fields): ["change", fields.joined(separator: ", "), "in the running network"]
+    case .setNetworkAutostart(_, let on), .setPoolAutostart(_, let on): on ? ["autostart on"] : ["autostart off"]
+    case .startNetwork: ["start", "the network"]
+    case .stopNetwork: ["stop", "the network"]
+    case .definePool(let pool):
+      pool.definition.replacing == nil ? ["define", "the pool"] : ["store", "the definition"]
     case .startPool: ["start", "the pool"]
     case .importImage(let work):
       ["copy", ByteCount.approximate(work.length), "to", work.destination.withShortChecksum]

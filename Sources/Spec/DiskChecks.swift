@@ -98,12 +98,14 @@ enum DiskChecks {
           "conflict", "an overlay is always qcow2: a raw file cannot have a backing file", at: format.range,
           suggestion: "leave out `format`"))
     }
-    guard !disk.says("pool"), stack.pools.count != 1 else { return }
+    PoolChecks.checkHoldsFiles(disk, in: stack, into: &diagnostics)
+    let pools = stack.pools.filter(\.holdsFiles)
+    guard !disk.says("pool"), pools.count != 1 else { return }
     diagnostics.append(
       Diagnostic(
         "missing-key", "\(disk.title) does not say its pool", at: disk.range, subject: domain.title,
-        suggestion: stack.pools.isEmpty
+        suggestion: pools.isEmpty
           ? "declare a pool: `pools: { NAME: { path: /srv/vms } }`"
-          : "add `pool:`, one of \(stack.pools.map(\.name).joined(separator: ", "))"))
+          : "add `pool:`, one of \(pools.map(\.name).joined(separator: ", "))"))
   }
 }

@@ -6,11 +6,15 @@ import Vocabulary
 /// Checks a stack as a whole.
 enum StackChecks {
   static func check(_ stack: StackSpec, profiles: [String], into diagnostics: inout [Diagnostic]) {
-    for object in stack.pools + stack.images {
+    for object in stack.networks + stack.pools + stack.images {
       checkRequired(object, into: &diagnostics)
       checkReferences(object, in: stack, into: &diagnostics)
     }
-    checkDistinct(stack.pools, "path", "two pools cannot be one folder", into: &diagnostics)
+    for network in stack.networks { NetworkChecks.check(network, into: &diagnostics) }
+    NetworkChecks.checkTogether(stack.networks, into: &diagnostics)
+    for pool in stack.pools { PoolChecks.check(pool, into: &diagnostics) }
+    for image in stack.images { PoolChecks.checkHoldsFiles(image, in: stack, into: &diagnostics) }
+    checkDistinct(stack.pools.filter(\.holdsFiles), "path", "two pools cannot be one folder", into: &diagnostics)
     var names: [String: SourceRange] = [:]
     var addresses: [String: SourceRange] = [:]
     for domain in stack.domains {

@@ -31,8 +31,9 @@ struct StackDecoder {
     }
     decodeProfiles(profiles)
     var stack = StackSpec(
-      name: object["stack"]?.string ?? "", connect: object["connect"]?.string, pools: object.members("pools"),
-      images: object.members("images"), domains: [])
+      name: object["stack"]?.string ?? "", connect: object["connect"]?.string, networks: object.members("networks"),
+      pools: object.members("pools"), images: object.members("images"), domains: [])
+    stack.networks = stack.networks.map { NetworkChecks.completed($0, into: &diagnostics) }
     for entry in collection(domains, "domains") { decodeDomain(entry, into: &stack) }
     stack.domains = stack.domains.map(DomainDefaults.completed)
     StackChecks.check(stack, profiles: decodedProfiles.keys.sorted(), into: &diagnostics)

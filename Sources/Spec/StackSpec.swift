@@ -8,16 +8,18 @@ public struct StackSpec: Sendable {
   public var name: String
   /// The connection that the spec asks for, where nothing else names one.
   public var connect: String?
+  public var networks: [ObjectSpec]
   public var pools: [ObjectSpec]
   public var images: [ObjectSpec]
   /// The domains with their profiles merged in and their counts expanded.
   public var domains: [ObjectSpec]
 
-  /// Whether the stack has files on the host: pools, images or disks.
+  /// Whether the stack has files on the host: folders, images or disks.
   public var usesFiles: Bool {
-    !pools.isEmpty || !images.isEmpty || domains.contains { !$0.members("disks").isEmpty }
+    pools.contains { $0.poolType == "dir" } || !images.isEmpty || domains.contains { !$0.members("disks").isEmpty }
   }
 
+  public func network(_ name: String) -> ObjectSpec? { networks.first { $0.name == name } }
   public func pool(_ name: String) -> ObjectSpec? { pools.first { $0.name == name } }
   public func image(_ name: String) -> ObjectSpec? { images.first { $0.name == name } }
 }
@@ -33,7 +35,7 @@ public struct Setting: Sendable {
   }
 }
 
-/// One object of the spec: a pool, an image, a domain, a disk.
+/// One object of the spec: a network, a pool, an image, a domain, a disk.
 public struct ObjectSpec: Sendable {
   public let type: ObjectType
   public var name: String
@@ -96,4 +98,12 @@ extension ObjectSpec {
     }
     return result
   }
+}
+
+extension ObjectSpec {
+  /// A pool's kind of storage.
+  public var poolType: String { self["type"]?.string ?? "dir" }
+
+  /// Whether a pool is a folder of files, in which disks and images can be made.
+  public var holdsFiles: Bool { ["dir", "fs", "netfs"].contains(poolType) }
 }

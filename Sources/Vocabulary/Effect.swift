@@ -28,7 +28,7 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
     switch self {
     case .define: "stored in the definition or on disk; no running guest is concerned"
     case .live: "takes hold at once in the running guest"
-    case .nextBoot: "stored now; a running guest gets it when it is next started"
+    case .nextBoot: "stored now; a running guest or network gets it when it is next started"
     case .restart: "the guest is stopped and started again"
     case .offline: "the guest is stopped while the change is made"
     case .replace: "the object is removed and made anew"

@@ -1,10 +1,11 @@
-// The table of the stack and of what stands beside its domains: pools, images, profiles, variables.
+// The table of the stack and of what stands beside its domains: images, profiles, variables. Networks and pools have files
+// of their own.
 
 /// The spec language: one table, every use.
 public enum Vocabulary {
   /// The root of the language: what a spec file may say.
   public static let stack = ObjectType(
-    "stack", "A stack: the pools, images and domains that belong together on one host.",
+    "stack", "A stack: the networks, pools, images and domains that belong together on one host.",
     fields: [
       Field(
         "stack", .text(.name),
@@ -26,16 +27,8 @@ public enum Vocabulary {
         """, effect: .define),
     ],
     collections: [
-      .init("pools", pool), .init("images", image), .init("profiles", profile), .init("domains", domain),
-    ])
-
-  /// A folder for images.
-  public static let pool = ObjectType(
-    "pool", "A folder on the host for images: a libvirt storage pool of type `dir` where the driver has storage pools.",
-    fields: [
-      Field(
-        "path", .path, "The folder. It is made when it is missing.", lens: .at("target/path"), effect: .replace,
-        isRequired: true, reference: "formatstorage.html#target-elements")
+      .init("networks", network), .init("pools", pool), .init("images", image), .init("profiles", profile),
+      .init("domains", domain),
     ])
 
   /// A base image.

@@ -121,13 +121,12 @@ struct RunTests {
 @Suite("Storage pools")
 struct PoolTests {
   private func pool(_ name: String, _ path: String) -> Operation {
-    .definePool(
-      name: name,
-      xml: XMLElement(
-        "pool", ["type": "dir"],
-        children: [
-          XMLElement("name", text: name), XMLElement("target", children: [XMLElement("path", text: path)]),
-        ]))
+    let xml = XMLElement(
+      "pool", ["type": "dir"],
+      children: [
+        XMLElement("name", text: name), XMLElement("target", children: [XMLElement("path", text: path)]),
+      ])
+    return .definePool(PoolDefinition(ObjectDefinition(name: name, xml: xml)))
   }
 
   @Test("are defined, started and marked for autostart, and taken as they are the next time")

@@ -62,7 +62,7 @@ struct SystemDaemonTests {
     let connection = try await LibvirtConnection.open(uri: "qemu+unix:///system?socket=\(systemSocket)")
     #expect(try await connection.domainRecords().failures.isEmpty)
     _ = try await connection.storagePoolRecords()
-    _ = try await connection.networks()
+    _ = try await connection.networkRecords()
     await connection.close()
   }
 }

@@ -70,7 +70,7 @@ struct LibvirtErrorTests {
     let calls: [() async throws -> Void] = [
       { _ = try await connection.storagePoolRecords() },
       { _ = try await connection.storagePool(named: "default") },
-      { _ = try await connection.networks() },
+      { _ = try await connection.networkRecords() },
     ]
     for call in calls {
       let error = try await libvirtError(call)

@@ -491,26 +491,33 @@ struct RefusalTests {
   @Test("a guest that is to start needs its network; one that is not is told")
   func networks() throws {
     var host = ImaginedHost()
-    host.inventory.networks = ["defaults": true]
+    host.inventory.networks = ["defaults": ObservedNetwork(name: "defaults", isActive: true)]
     let running = lab + "\n    state: running"
     #expect(rules { try host.plan(running) } == ["missing-network"])
     #expect(try host.plan(lab).notes.map(\.suggestion) == ["did you mean `defaults`?"])
-    host.inventory.networks = ["default": false]
+    host.inventory.networks = ["default": ObservedNetwork(name: "default", isActive: false)]
     #expect(rules { try host.plan(running) } == ["inactive-network"])
-    host.inventory.networks = ["default": true]
+    host.inventory.networks = ["default": ObservedNetwork(name: "default", isActive: true)]
     #expect(try host.plan(running).notes.isEmpty)
   }
 
   @Test("a pool of the same name elsewhere is refused; one over the same folder is used")
   func pools() throws {
     var host = ImaginedHost()
-    host.inventory.pools = ["vms": ObservedPool(name: "vms", path: "/elsewhere", isActive: true)]
+    host.inventory.pools = ["vms": pool("vms", at: "/elsewhere")]
     #expect(rules { try host.plan(lab) } == ["pool-elsewhere"])
-    host.inventory.pools = ["other": ObservedPool(name: "other", path: "/vms", isActive: true)]
+    host.inventory.pools = ["other": pool("other", at: "/vms")]
     let plan = try host.plan(lab)
     #expect(plan.notes.map(\.rule) == ["pool-exists"])
     #expect(!plan.actions.contains { if case .definePool = $0.operation { true } else { false } })
   }
+}
+
+/// A pool of libvirt's over a folder.
+private func pool(_ name: String, at path: String) -> ObservedPool {
+  let target = XMLElement("target", children: [XMLElement("path", text: path)])
+  let xml = XMLElement("pool", ["type": "dir"], children: [XMLElement("name", text: name), target])
+  return ObservedPool(name: name, isActive: true, inactive: xml)
 }
 
 /// The rules of what a plan is refused for.

@@ -28,7 +28,9 @@ enum SamplePlans {
         ], range: line(3)))
     plan.actions.append(Action(pool, .createDirectory(path: "/srv/vms"), after: [], effect: .define))
     plan.actions.append(
-      Action(pool, .definePool(name: "vms", xml: XMLElement("pool", ["type": "dir"])), after: [0], effect: .define))
+      Action(
+        pool, .definePool(PoolDefinition(ObjectDefinition(name: "vms", xml: XMLElement("pool", ["type": "dir"])))),
+        after: [0], effect: .define))
     let image = ObjectReference(.image, "debian-12")
     let copy = "/srv/vms/debian-12-" + String(repeating: "0a", count: 32) + ".qcow2"
     plan.objects.append(

@@ -1,0 +1,136 @@
+// Networks: definitions stored and read back, what can be changed while they run, and whether they run.
+
+import Libvirt
+import Planner
+import Vocabulary
+import XMLTree
+
+extension ApplyRun {
+  /// Stores a definition, new or changed. A running network goes on as it is.
+  func defineNetwork(_ definition: ObjectDefinition) async throws {
+    let name = definition.name
+    if let seen = definition.replacing {
+      let network = try await network(name)
+      let moved = difference(seen, try await storedDefinition(of: network))
+      if let first = moved.first {
+        throw ActionFailure("network \(name) changed since it was planned (\(first.path))", remedy: planAgain)
+      }
+    } else if let other = try await networkIfAny(named: name) {
+      throw ActionFailure("network \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+    }
+
+    let network: LibvirtNetwork
+    do {
+      network = try await connection.defineNetwork(definition.xml.serialised(), named: name)
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      throw definitionFailure(error, editor: "the same part of the network with `virsh net-edit`")
+    }
+    do {
+      try definition.check(try await storedDefinition(of: network), of: Vocabulary.network)
+    } catch {
+      throw await undo(definition, on: network, because: ActionFailure(error))
+    }
+  }
+
+  func setNetworkAutostart(_ name: String, _ value: Bool) async throws {
+    let network = try await network(name)
+    if try await network.autostart() == value { return }
+    try await network.setAutostart(value)
+    guard try await network.autostart() == value else {
+      throw ActionFailure("libvirt did not keep the autostart setting of network \(name)", field: "autostart")
+    }
+  }
+
+  func startNetwork(_ name: String) async throws {
+    let network = try await network(name)
+    if try await network.isActive() { return }
+    do {
+      try await network.start()
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      // Somebody else was faster.
+      if error.code == .operationInvalid, try await network.isActive() { return }
+      throw ActionFailure(
+        "cannot start network \(name): \(plainMessage(error))",
+        remedy: "see that no other network or device of the host has its addresses or its bridge")
+    }
+    guard try await network.isActive() else { throw ActionFailure("network \(name) is not active after its start") }
+  }
+
+  func stopNetwork(_ name: String) async throws {
+    let network = try await network(name)
+    guard try await network.isActive() else { return }
+    try await network.destroy()
+    guard try await !network.isActive() else { throw ActionFailure("network \(name) is still active") }
+  }
+
+  // MARK: What runs
+
+  /// Gives a running network fields of its stored definition.
+  func updateNetwork(_ name: String, _ fields: [String]) async throws {
+    let network = try await network(name)
+    let stored = try await storedDefinition(of: network)
+    // One that is not active by now has them when it starts.
+    guard try await network.isActive() else { return }
+    for update in NetworkUpdate.all(from: try await runningDefinition(of: network), to: stored, fields: Set(fields)) {
+      do {
+        try await network.update(update.command, update.section, parent: update.parent, xml: update.xml.serialised())
+      } catch let error as LibvirtError where !error.isConnectionLost {
+        throw ActionFailure(
+          "cannot change the running network \(name): \(plainMessage(error))",
+          remedy: "the change is stored, and the network gets it when it is next started", field: fields.first)
+      }
+    }
+    let running = try await runningDefinition(of: network)
+    for field in fields {
+      guard let lens = Vocabulary.network.field(field)?.lens, let wanted = lens.get(stored) else { continue }
+      guard lens.get(running) != wanted else { continue }
+      throw ActionFailure("the running network \(name) did not take `\(field)`", field: field)
+    }
+  }
+
+  private func runningDefinition(of network: LibvirtNetwork) async throws -> XMLElement {
+    try XMLElement.parse(try await network.xml())
+  }
+
+  // MARK: What is stored
+
+  private func network(_ name: String) async throws -> LibvirtNetwork {
+    guard let network = try await networkIfAny(named: name) else {
+      throw ActionFailure("network \(name) does not exist any more", remedy: planAgain)
+    }
+    return network
+  }
+
+  private func networkIfAny(named name: String) async throws -> LibvirtNetwork? {
+    do {
+      return try await connection.network(named: name)
+    } catch let error as LibvirtError where error.isNotFound {
+      return nil
+    }
+  }
+
+  private func storedDefinition(of network: LibvirtNetwork) async throws -> XMLElement {
+    try XMLElement.parse(try await network.xml(inactive: true))
+  }
+
+  /// Takes back a definition that did not become what it should: the old one again, or none.
+  private func undo(
+    _ definition: ObjectDefinition, on network: LibvirtNetwork, because failure: ActionFailure
+  ) async -> ActionFailure {
+    if failure == .connectionLost { return failure }
+    var failure = failure
+    do {
+      if let old = definition.replacing {
+        try await connection.defineNetwork(old.serialised(), named: network.name)
+        failure.message += "; the old definition was put back"
+      } else {
+        try await network.undefine()
+        failure.message += "; the new network was undefined again"
+      }
+    } catch {
+      failure.message += "; the stored definition could not be taken back: \(ActionFailure(error).message)"
+      failure.remedy = "look at it with `virsh net-dumpxml --inactive \(network.name)`, then plan again"
+    }
+    return failure
+  }
+}

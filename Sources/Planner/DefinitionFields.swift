@@ -1,0 +1,136 @@
+// The fields of an object that is one definition without devices, a network or a pool: what differs, and the definition on its
+// way from what is to what shall be.
+
+import Inventory
+import Spec
+import Vocabulary
+import XMLTree
+
+/// Works out what becomes of a definition.
+struct DefinitionFields {
+  let spec: ObjectSpec
+  let object: ObjectReference
+  let builder: PlanBuilder
+  /// The stored definition; nil for a new object.
+  let observed: XMLElement?
+  /// The definition in use, where there is one.
+  let running: XMLElement?
+  /// What an earlier apply owned; nil also for what carries no record.
+  let record: OwnershipRecord?
+  var xml: XMLElement
+  var changes: [FieldChange] = []
+  var pending: [PendingValue] = []
+  var owned: OwnershipRecord
+  var expectations: [Expectation] = []
+  /// Fields that the running object is to get at once.
+  var live: [String] = []
+
+  /// - Parameter fresh: what the definition of a new object starts from.
+  init(
+    _ spec: ObjectSpec, _ object: ObjectReference, in builder: PlanBuilder, observed: XMLElement?,
+    running: XMLElement?, fresh: XMLElement
+  ) {
+    self.spec = spec
+    self.object = object
+    self.builder = builder
+    self.observed = observed
+    self.running = running
+    record = observed.flatMap { OwnershipRecord(in: $0) }
+    owned = OwnershipRecord(stack: builder.spec.name)
+    xml = observed ?? fresh
+  }
+
+  var isNew: Bool { observed == nil }
+
+  /// Plans all fields but those that are looked after elsewhere.
+  ///
+  /// - Parameter liveFields: which of the fields with the effect `live` the running object can be given now.
+  mutating func plan(except others: Set<String> = [], canUpdate liveFields: (Field) -> Bool = { _ in false }) {
+    for field in spec.type.fields where !others.contains(field.name) {
+      if let setting = spec.settings[field.name] { owned.fields[field.name] = setting.value.description }
+      guard let lens = field.lens else { continue }
+      let name = spec.type.displayName(of: field)
+      guard let setting = spec.settings[field.name] else {
+        takeBack(field, lens, name: name)
+        continue
+      }
+      expectations.append(Expectation(field: name, value: setting.value, device: nil, entry: field.name))
+      let old = lens.get(xml)
+      let isStored = !isNew && field.matches(desired: setting.value, stored: old)
+      let isRunning = running.map { field.matches(desired: setting.value, stored: lens.get($0)) } ?? true
+      let isLive = field.effect.running == .live && !isRunning && liveFields(field)
+      if isLive { live.append(field.name) }
+      if !isStored {
+        let seen = observed.flatMap(lens.get)
+        change(field, name: name, old: seen, to: setting, isLive: isLive)
+        lens.put(setting.value, into: &xml)
+      } else if isLive {
+        changes.append(
+          FieldChange(
+            name, old: running.flatMap(lens.get), new: setting.value, effect: .live, reason: .drift,
+            detail: "stored already", range: setting.range))
+      } else {
+        noteOwnership(name, setting, key: field.name)
+        if !isRunning, field.isComparableWhenRunning, let old {
+          pending.append(PendingValue(name, running: running.flatMap(lens.get), stored: old))
+        }
+      }
+    }
+  }
+
+  /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
+  private mutating func takeBack(_ field: Field, _ lens: Lens, name: String) {
+    guard !isNew else {
+      if let initial = field.initial { lens.put(initial, into: &xml) }
+      return
+    }
+    let old = lens.get(xml)
+    guard !field.staysWhenDropped, record?.fields[field.name] != nil, old != field.initial else { return }
+    // What libvirt writes down by itself is no change.
+    if let standard = field.libvirtDefault, old == standard { return }
+    let before = xml
+    lens.put(field.initial, into: &xml)
+    guard xml != before else { return }
+    changes.append(
+      FieldChange(
+        name, old: old, new: field.initial, effect: effect(of: field, isLive: false), reason: .dropped,
+        range: spec.range))
+  }
+
+  private mutating func change(_ field: Field, name: String, old: Value?, to setting: Setting, isLive: Bool) {
+    let effect = effect(of: field, isLive: isLive)
+    if effect >= .replace {
+      builder.fail(
+        "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
+        at: setting.range, subject: object, suggestion: "only a new \(object.kind.rawValue) can have it")
+      return
+    }
+    let reason: FieldChange.Reason =
+      !isNew && record?.fields[field.name] == setting.value.description ? .drift : .spec
+    changes.append(
+      FieldChange(name, old: old, new: setting.value, effect: effect, reason: reason, range: setting.range))
+  }
+
+  private func effect(of field: Field, isLive: Bool) -> Effect {
+    guard !isNew else { return .define }
+    guard running != nil else { return field.effect.stopped }
+    // What is not given to the running object now waits for its next start.
+    return field.effect.running == .live && !isLive ? .nextBoot : field.effect.running
+  }
+
+  /// A field that is as the spec says and is recorded as the spec's from now on.
+  private mutating func noteOwnership(_ name: String, _ setting: Setting, key: String) {
+    guard let record, record.fields[key] == nil else { return }
+    changes.append(
+      FieldChange(
+        name, old: setting.value, new: setting.value, effect: .define, reason: .spec, detail: "is so already; recorded",
+        range: setting.range))
+  }
+
+  /// A value that a new object gets where the spec is silent.
+  mutating func setDefault(_ name: String, _ value: Value) {
+    guard isNew, spec.settings[name] == nil, let field = spec.type.field(name), let lens = field.lens else { return }
+    lens.put(value, into: &xml)
+    changes.append(FieldChange(name, new: value, effect: .define, reason: .default, range: spec.range))
+  }
+}

@@ -1,0 +1,167 @@
+// Planning one network: found or new, whose it is, what differs, and the steps in their order.
+
+import Diagnostics
+import Inventory
+import Spec
+import Vocabulary
+import XMLTree
+
+extension PlanBuilder {
+  /// Plans a network.
+  func plan(network: ObjectSpec) {
+    guard let networks = inventory.networks else {
+      return fail(
+        "no-networks", "the connection \(inventory.host.uri) has no virtual networks", at: network.range,
+        subject: ObjectReference(.network, network.name),
+        suggestion: "connect to `qemu:///system`, or give guests interfaces of `type: user`")
+    }
+    NetworkPlanning(network, among: networks, in: self).plan()
+  }
+}
+
+/// Works out what becomes of one network.
+private struct NetworkPlanning {
+  let spec: ObjectSpec
+  let object: ObjectReference
+  let builder: PlanBuilder
+  let networks: [String: ObservedNetwork]
+  let observed: ObservedNetwork?
+
+  init(_ spec: ObjectSpec, among networks: [String: ObservedNetwork], in builder: PlanBuilder) {
+    self.spec = spec
+    self.builder = builder
+    self.networks = networks
+    object = ObjectReference(.network, spec.name)
+    observed = networks[spec.name]
+  }
+
+  func plan() {
+    let uuid =
+      spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, network: spec.name)
+    guard mayBePlanned(uuid) else { return }
+    let fresh = XMLElement("network", children: [XMLElement("name", text: spec.name)])
+    var fields = DefinitionFields(
+      spec, object, in: builder, observed: observed?.inactive, running: observed?.running, fresh: fresh)
+    fields.setDefault("uuid", .string(uuid))
+    let canUpdate = canUpdate
+    fields.plan(canUpdate: { _ in canUpdate })
+    if ["nat", "route", "open", "isolated"].contains(spec["mode"]?.string ?? "isolated") {
+      fields.setDefault("mac", .string(Identity.macAddress(stack: builder.spec.name, network: spec.name)))
+    }
+    let definition = addDefinition(&fields)
+    addLifecycle(&fields, after: definition)
+    if definition != nil, fields.changes.isEmpty { noteRecord(&fields) }
+    builder.add(
+      ObjectPlan(
+        object, verb(fields, isDefined: definition != nil), changes: fields.changes, pending: fields.pending,
+        range: spec.range))
+  }
+
+  private func mayBePlanned(_ uuid: String) -> Bool {
+    if let observed, !observed.isPersistent {
+      builder.fail(
+        "transient-network", "the network has no stored definition", at: spec.range, subject: object,
+        suggestion: "store one with `virsh net-dumpxml \(spec.name) > x.xml; virsh net-define x.xml`, or stop it")
+      return false
+    }
+    if let owner = observed?.inactive.flatMap({ OwnershipRecord(in: $0) })?.stack, owner != builder.spec.name {
+      builder.fail(
+        "owned-by-another-stack", "the host has a network of this name that belongs to the stack \(owner)",
+        at: spec.range, subject: object, suggestion: "rename the network here, or there")
+      return false
+    }
+    if observed == nil, let other = networks.values.first(where: { $0.uuid == uuid }) {
+      builder.fail(
+        "renamed-network", "the host has this network's UUID, \(uuid), under the name \(other.name)",
+        at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
+      return false
+    }
+    return true
+  }
+
+  /// libvirt changes hosts and records in a running network. What else runs of its addresses must be as it is stored.
+  private var canUpdate: Bool {
+    guard let running = observed?.running, wantedState != "inactive" else { return false }
+    guard let addresses = Vocabulary.network.field("addresses"), let lens = addresses.lens else { return false }
+    guard let wanted = spec["addresses"] else { return true }
+    return addresses.matches(desired: wanted, stored: lens.get(running))
+  }
+
+  private var wantedState: String { spec["state"]?.string ?? "active" }
+
+  private func verb(_ fields: DefinitionFields, isDefined: Bool) -> ObjectPlan.Verb {
+    if observed == nil { return .create }
+    if isDefined, fields.record == nil, fields.changes.allSatisfy({ $0.old == $0.new }) { return .adopt }
+    return fields.changes.isEmpty ? .none : .update
+  }
+
+  // MARK: Steps
+
+  private func addDefinition(_ fields: inout DefinitionFields) -> Int? {
+    // A record that says the same keeps the notation that libvirt gave it.
+    if fields.owned != fields.record { fields.owned.put(into: &fields.xml) }
+    guard fields.xml != observed?.inactive else { return nil }
+    let step = builder.add(
+      .defineNetwork(
+        ObjectDefinition(
+          name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: fields.expectations)),
+      for: object, effect: fields.changes.map(\.effect).filter { $0 != .live }.max() ?? .define)
+    builder.setReady(object, after: step)
+    return step
+  }
+
+  private func addLifecycle(_ fields: inout DefinitionFields, after definition: Int?) {
+    let steps = definition.map { [$0] } ?? []
+    if !fields.live.isEmpty {
+      builder.add(.updateNetwork(name: spec.name, fields: fields.live), for: object, after: steps, effect: .live)
+    }
+    if let setting = spec.settings["autostart"], let wanted = setting.value.boolean,
+      wanted != observed?.autostart ?? false
+    {
+      change("autostart", old: observed.map { .boolean($0.autostart) }, to: setting, .define, in: &fields)
+      builder.add(.setNetworkAutostart(name: spec.name, wanted), for: object, after: steps)
+    }
+    let isActive = observed?.isActive ?? false
+    switch wantedState {
+    case "active" where !isActive:
+      if observed != nil { changeState("inactive", "active", .live, in: &fields) }
+      builder.setReady(
+        object, after: builder.add(.startNetwork(name: spec.name), for: object, after: steps, effect: .live))
+    case "inactive" where isActive:
+      changeState("active", "inactive", .offline, in: &fields)
+      builder.add(.stopNetwork(name: spec.name), for: object, after: steps, effect: .offline)
+    default: break
+    }
+  }
+
+  private func changeState(_ old: String, _ new: String, _ effect: Effect, in fields: inout DefinitionFields) {
+    let setting = spec.settings["state"] ?? Setting(.string(new), at: spec.range)
+    change("state", old: .string(old), to: setting, effect, in: &fields)
+  }
+
+  /// Something that is no part of the definition.
+  private func change(
+    _ name: String, old: Value?, to setting: Setting, _ effect: Effect, in fields: inout DefinitionFields
+  ) {
+    guard observed != nil else { return }
+    // Where the spec is silent an active network is what it means, so that one that is not was stopped by somebody.
+    let recorded = fields.record?.fields[name] == setting.value.description
+    let isDrift = recorded || (fields.record != nil && spec.settings[name] == nil)
+    fields.changes.append(
+      FieldChange(
+        name, old: old, new: setting.value, effect: effect, reason: isDrift ? .drift : .spec, range: setting.range))
+  }
+
+  /// The spec says something new that is no part of the definition but for the record of it.
+  private func noteRecord(_ fields: inout DefinitionFields) {
+    guard let record = fields.record else { return }
+    for key in Set(record.fields.keys).union(fields.owned.fields.keys).sorted() {
+      let (old, new) = (record.fields[key], fields.owned.fields[key])
+      guard old != new else { continue }
+      fields.changes.append(
+        FieldChange(
+          key, old: old.map(Value.string), new: new.map(Value.string), effect: .define,
+          reason: new == nil ? .dropped : .spec, detail: "recorded", range: spec.settings[key]?.range ?? spec.range))
+    }
+  }
+}

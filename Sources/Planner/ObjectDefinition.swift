@@ -1,0 +1,37 @@
+// Definitions of networks and pools, as steps carry them.
+
+public import XMLTree
+
+/// The definition of a network or a pool that is to be stored, and what must hold before and after.
+public struct ObjectDefinition: Sendable {
+  public var name: String
+  public var xml: XMLElement
+  /// The inactive definition that the plan saw; nil for a new object. When the host's is another one by now, the step
+  /// leaves it alone.
+  public var replacing: XMLElement?
+  /// What must be found when the definition is read back.
+  public var expectations: [Expectation]
+
+  public init(name: String, xml: XMLElement, replacing: XMLElement? = nil, expectations: [Expectation] = []) {
+    self.name = name
+    self.xml = xml
+    self.replacing = replacing
+    self.expectations = expectations
+  }
+}
+
+/// The definition of a storage pool, and what is done with it.
+public struct PoolDefinition: Sendable {
+  public var definition: ObjectDefinition
+  /// Whether libvirt makes the storage before the pool is started: the folder that a file system is mounted on, or the
+  /// owner and mode of a folder.
+  public var isBuilt: Bool
+  /// Whether the pool starts with the host from now on; nil to leave that as it is.
+  public var autostart: Bool?
+
+  public init(_ definition: ObjectDefinition, isBuilt: Bool = false, autostart: Bool? = true) {
+    self.definition = definition
+    self.isBuilt = isBuilt
+    self.autostart = autostart
+  }
+}

@@ -1,0 +1,352 @@
+// The table of storage pools.
+
+import XMLTree
+
+extension Vocabulary {
+  /// A storage pool.
+  public static let pool = ObjectType(
+    "pool",
+    """
+    A place for images: a folder on the host, or whatever else libvirt has storage pools for. Where the driver has none, \
+    as embedded, a pool is its folder alone.
+    """,
+    fields: poolGeneral + poolSource + poolTarget,
+    groups: [
+      FieldGroup("source", "Where the storage comes from."),
+      FieldGroup("source.adapter", "The host bus adapter of a pool of type `scsi`.", shorthand: "name"),
+      FieldGroup("source.auth", "How the host identifies itself to the storage."),
+      FieldGroup("permissions", "Whose the pool's folder is. libvirt gives a folder to them when it makes it."),
+    ])
+
+  private static let poolReference = "formatstorage.html"
+  private static let poolSourceReference = "formatstorage.html#source-elements"
+
+  /// libvirt's kinds of pools, and which of them have a path on the host.
+  private static let poolTypes = [
+    "dir", "fs", "netfs", "logical", "disk", "iscsi", "iscsi-direct", "scsi", "mpath", "rbd", "sheepdog", "gluster",
+    "zfs",
+    "vstorage",
+  ]
+
+  /// A value in the pool's XML whose first element stands where libvirt writes it.
+  private static func inPool(_ path: XMLPath, _ type: ValueType, _ notation: Notation = .text) -> Lens {
+    let lens = Lens.checked(path, type, notation)
+    return Lens(places: lens.places, read: lens.get) { pool, value in
+      if value != nil { pool.updatePart(String(path.description.prefix { $0 != "/" })) { _ in } }
+      lens.put(value, into: &pool)
+    }
+  }
+
+  private static let poolGeneral: [Field] = [
+    Field(
+      "type", .enumeration(poolTypes),
+      """
+      The kind of storage: `dir` a folder of the host, `fs` and `netfs` a file system that libvirt mounts, `logical` a \
+      volume group, and so on. `dir` when not given. Vireo makes disks in pools of files: `dir`, `fs` and `netfs`.
+      """, lens: .checked("@type", .enumeration(poolTypes)), effect: .replace, libvirtDefault: .string("dir"),
+      staysWhenDropped: true, reference: "storage.html"),
+    Field(
+      "path", .path,
+      """
+      The folder; for storage that is no folder, where its devices appear on the host. A folder of type `dir` is made when \
+      it is missing. Not for `rbd`, `sheepdog`, `gluster` and `iscsi-direct`.
+      """, lens: inPool("target/path", .path), effect: .replace, staysWhenDropped: true,
+      reference: "formatstorage.html#target-elements"),
+    Field(
+      "autostart", .boolean, "Whether libvirt starts the pool when the host starts. A new one does when not given.",
+      effect: .define, reference: "html/libvirt-libvirt-storage.html#virStoragePoolSetAutostart"),
+    Field(
+      "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the pool.",
+      lens: inPool("uuid", .text(.uuid)), effect: .replace, staysWhenDropped: true,
+      reference: "formatstorage.html#general-metadata"),
+    Field(
+      "copy-on-write", .boolean,
+      "Whether files share blocks until they are written to, on a file system that can: `false` turns it off (btrfs).",
+      lens: inPool("features/cow/@state", .boolean, .yesNo), effect: .nextBoot,
+      reference: "formatstorage.html#features"),
+  ]
+
+  // MARK: Where it comes from
+
+  private static let poolSource: [Field] = [
+    source(
+      "hosts", .list(of: .text(.storageHost)),
+      "The hosts that have the storage, each with a port perhaps: `nas.example.org`, `10.0.0.9:6789`.",
+      lens: rows(in: .rows("source", "host", host, order: sourceOrder))),
+    source(
+      "devices", .list(of: .text(.line)),
+      "The host's devices that the storage is made of, or the target's name on an iSCSI host.", lens: devices),
+    source(
+      "part-separator", .boolean,
+      "Whether the names of partitions have a `p` before their number, for a multipath device of a pool of type `disk`.",
+      lens: partSeparator),
+    source(
+      "dir", .text(.line), "The folder on the host that has the storage.",
+      lens: sourceText("dir/@path", .text(.line))),
+    source(
+      "adapter.type", .enumeration(["scsi_host", "fc_host"]), "A SCSI adapter of the host, or a Fibre Channel one.",
+      lens: sourceText("adapter/@type", .enumeration(["scsi_host", "fc_host"]))),
+    source("adapter.name", .text(.line), "The adapter's name, such as `scsi_host1`.", lens: adapter("name")),
+    source("adapter.parent", .text(.line), "The adapter that a virtual one is made on.", lens: adapter("parent")),
+    source("adapter.parent-wwnn", .text(.line), "That adapter's world wide node name.", lens: adapter("parent_wwnn")),
+    source("adapter.parent-wwpn", .text(.line), "That adapter's world wide port name.", lens: adapter("parent_wwpn")),
+    source(
+      "adapter.parent-fabric-wwn", .text(.line), "The fabric's world wide name, by which a parent is found.",
+      lens: adapter("parent_fabric_wwn")),
+    source(
+      "adapter.managed", .boolean, "Whether libvirt makes the virtual adapter, and removes it with the pool.",
+      lens: sourceText("adapter/@managed", .boolean, .yesNo)),
+    source("adapter.wwnn", .text(.line), "The virtual adapter's world wide node name.", lens: adapter("wwnn")),
+    source("adapter.wwpn", .text(.line), "The virtual adapter's world wide port name.", lens: adapter("wwpn")),
+    source(
+      "adapter.address", .text(.pciAddress), "The PCI address of a SCSI adapter whose number may change.",
+      lens: adapterAddress),
+    source(
+      "adapter.unique-id", .integer(0...Int(UInt32.max)),
+      "The number that tells adapters at one PCI address apart, from the host's `unique_id`.",
+      lens: sourceText(
+        "adapter/parentaddr/@unique_id", .integer(0...Int(UInt32.max)), .integer)),
+    source(
+      "initiator", .text(.line), "The name that the host has towards an iSCSI target.",
+      lens: sourceText("initiator/iqn/@name", .text(.line))),
+    source(
+      "name", .text(.line), "The name of the storage there: a volume group, an RBD pool, a gluster volume.",
+      lens: sourceText("name", .text(.line))),
+    source(
+      "format", .text(.word("the name of a format")),
+      """
+      The format: of a file system (`ext4`, `xfs`, `nfs`, `cifs`), of partitions (`gpt`, `dos`), `lvm2`; `auto` finds it \
+      out where it can be.
+      """, lens: sourceText("format/@type", .text(.word("the name of a format")))),
+    source(
+      "protocol-version", .text(.word("the version of a protocol")), "The version of NFS, such as `3` or `4.1`.",
+      lens: sourceText("protocol/@ver", .text(.word("the version of a protocol")))),
+    source(
+      "auth.type", .enumeration(["chap", "ceph"]), "`chap` for iSCSI, `ceph` for RBD.",
+      lens: sourceText("auth/@type", .enumeration(["chap", "ceph"]))),
+    source("auth.username", .text(.line), "The user's name.", lens: sourceText("auth/@username", .text(.line))),
+    source(
+      "auth.secret", .text(.uuid), "The UUID of the secret of libvirt's that has the password.",
+      lens: sourceText("auth/secret/@uuid", .text(.uuid))),
+    source(
+      "auth.secret-usage", .text(.line), "The usage that the secret is known by, instead of its UUID.",
+      lens: sourceText("auth/secret/@usage", .text(.line))),
+    source(
+      "vendor", .text(.line), "The maker of the device, for people.", lens: sourceText("vendor/@name", .text(.line))),
+    source(
+      "product", .text(.line), "The product's name, for people.", lens: sourceText("product/@name", .text(.line))),
+  ]
+
+  private static func source(_ name: String, _ type: ValueType, _ summary: String, lens: Lens) -> Field {
+    Field("source.\(name)", type, summary, lens: lens, reference: poolSourceReference)
+  }
+
+  /// `source` and what is in it, in libvirt's order.
+  private static let sourceOrder = [
+    "host", "device", "dir", "adapter", "initiator", "name", "format", "auth", "vendor", "product", "protocol",
+  ]
+
+  private static func sourceText(_ path: String, _ type: ValueType, _ notation: Notation = .text) -> Lens {
+    let lens = Lens.checked(XMLPath(stringLiteral: "source/\(path)"), type, notation)
+    let name = String(path.prefix { $0 != "/" })
+    return inSource(lens, name)
+  }
+
+  private static func adapter(_ attribute: String) -> Lens { sourceText("adapter/@\(attribute)", .text(.line)) }
+
+  /// Puts the element of a name where libvirt writes it.
+  private static func inSource(_ lens: Lens, _ name: String) -> Lens {
+    Lens(places: lens.places, read: lens.get) { pool, value in
+      if value != nil {
+        pool.updatePart("source") { source in
+          guard source.first(name) == nil else { return }
+          source.insert(XMLElement(name), at: source.place(of: name, in: sourceOrder))
+          source.removeBlankText()
+        }
+      }
+      lens.put(value, into: &pool)
+    }
+  }
+
+  private static func rows(in lens: Lens) -> Lens {
+    Lens.careful(places: lens.places, read: lens.get) { pool, value in
+      if value != nil { pool.updatePart("source") { _ in } }
+      lens.put(value, into: &pool)
+    }
+  }
+
+  private static let host = ElementForm(.text(.storageHost)) { element in
+    guard let name = element[attribute: "name"] else { return nil }
+    let shown = name.contains(":") ? "[\(name)]" : name
+    let text = element[attribute: "port"].map { "\(shown):\($0)" } ?? shown
+    return (try? TextRule.storageHost.normalised(text)) == text ? .string(text) : nil
+  } encode: { value in
+    guard let text = value.string, let host = StorageHost(text) else { return nil }
+    var element = XMLElement("host", ["name": host.name])
+    element[attribute: "port"] = host.port.map(String.init)
+    return element
+  }
+
+  /// Devices by their paths. What libvirt finds out about free space on one is not of the definition, and how its
+  /// partitions are named is a field of its own.
+  private static let devices = rows(
+    in: .elements(
+      "source", "device", order: sourceOrder,
+      read: { elements in
+        let values = elements.map { element -> Value? in
+          guard let path = element[attribute: "path"], (try? TextRule.line.normalised(path)) == path else { return nil }
+          return .string(path)
+        }
+        return values.isEmpty || values.contains(nil) ? nil : .list(values.compactMap(\.self))
+      },
+      write: { value, old in
+        (value.list ?? []).compactMap { value in
+          guard let path = value.string else { return nil }
+          return old.first { $0[attribute: "path"] == path } ?? XMLElement("device", ["path": path])
+        }
+      }))
+
+  /// How partitions are named, of the one device of a pool of type `disk`.
+  private static let partSeparator = sourceText("device/@part_separator", .boolean, .yesNo)
+
+  private static let adapterAddress: Lens = {
+    let path: XMLPath = "source/adapter/parentaddr/address"
+    let lens = Lens(places: [path.description]) { pool in
+      guard let element = pool.element(at: path), element.attributes.count == 4, element.children.isEmpty else {
+        return nil
+      }
+      return PCIAddress(element).map { .string($0.description) }
+    } write: { pool, value in
+      guard let address = value?.string.flatMap({ PCIAddress($0) }) else { return pool.remove(at: path) }
+      pool.update(at: path) { address.put(into: &$0) }
+    }
+    return inSource(lens, "adapter")
+  }()
+
+  // MARK: Where it is on the host
+
+  private static let poolTarget: [Field] = [
+    Field(
+      "permissions.mode", .text(.fileMode), "The permissions of the folder, in octal digits: `0711`.",
+      lens: inPool("target/permissions/mode", .text(.fileMode)), reference: "formatstorage.html#target-elements"),
+    Field(
+      "permissions.owner", .integer(0...Int(UInt32.max - 1)), "The number of the user whose it is.",
+      lens: inPool("target/permissions/owner", .integer(0...Int(UInt32.max - 1)), .integer),
+      reference: "formatstorage.html#target-elements"),
+    Field(
+      "permissions.group", .integer(0...Int(UInt32.max - 1)), "The number of the group whose it is.",
+      lens: inPool("target/permissions/group", .integer(0...Int(UInt32.max - 1)), .integer),
+      reference: "formatstorage.html#target-elements"),
+    Field(
+      "permissions.label", .text(.line), "The label that a security module such as SELinux gives it.",
+      lens: inPool("target/permissions/label", .text(.line)), reference: "formatstorage.html#target-elements"),
+    Field(
+      "mount-options", .list(of: .text(.line)),
+      "Options for mounting a pool of type `fs` or `netfs`, as they are: libvirt does not look into them.",
+      lens: options(
+        "mount_opts", namespace: "http://libvirt.org/schemas/storagepool/fs/1.0", prefix: "fs"),
+      reference: "formatstorage.html#storage-pool-namespaces"),
+    Field(
+      "rbd-options", .table(key: .word("the name of an option"), of: .text(.line)),
+      "Options for a pool of type `rbd`, in the words of Ceph's client.", lens: rbdOptions,
+      reference: "formatstorage.html#storage-pool-namespaces"),
+    Field(
+      "volume-allocation", .enumeration(["default", "capacity"]),
+      """
+      What libvirt takes for the space that a volume of a pool of type `rbd` has used: `capacity` its whole size, which \
+      spares it from asking for each.
+      """, lens: inPool("refresh/volume/@allocation", .enumeration(["default", "capacity"])),
+      reference: "formatstorage.html#refresh-overrides"),
+  ]
+
+  private static func options(_ name: String, namespace: String, prefix: String) -> Lens {
+    .foreign(name, namespace: namespace, prefix: prefix) { options in
+      let values = options.map { option -> Value? in
+        guard option.name == "option", option.attributes.map(\.name) == ["name"], option.children.isEmpty,
+          let text = option[attribute: "name"], (try? TextRule.line.normalised(text)) == text
+        else { return nil }
+        return .string(text)
+      }
+      return values.isEmpty || values.contains(nil) ? nil : .list(values.compactMap(\.self))
+    } write: { value in
+      (value.list ?? []).compactMap { $0.string.map { XMLElement("option", ["name": $0]) } }
+    }
+  }
+
+  private static let rbdOptions = Lens.foreign(
+    "config_opts", namespace: "http://libvirt.org/schemas/storagepool/rbd/1.0", prefix: "rbd"
+  ) { options in
+    let type = ValueType.table(key: .word("the name of an option"), of: .text(.line))
+    let entries = options.compactMap { option -> (String, Value)? in
+      guard option.name == "option", Set(option.attributes.map(\.name)) == ["name", "value"], option.children.isEmpty,
+        let name = option[attribute: "name"], let value = option[attribute: "value"]
+      else { return nil }
+      return (name, .string(value))
+    }
+    let table = Value.table(Dictionary(entries, uniquingKeysWith: { first, _ in first }))
+    return entries.count == options.count && table.table?.count == options.count && !options.isEmpty
+      && type.accepts(table) ? table : nil
+  } write: { value in
+    value.sortedEntries.compactMap { name, value in
+      value.string.map { XMLElement("option", ["name": name, "value": $0]) }
+    }
+  }
+}
+
+extension XMLElement {
+  /// The top of libvirt's pool XML, in the order in which libvirt writes it.
+  private static let poolOrder = [
+    "name", "uuid", "capacity", "allocation", "available", "features", "source", "target", "refresh",
+  ]
+
+  /// Changes a part of a pool, which is made where libvirt writes it.
+  fileprivate mutating func updatePart(_ name: String, _ body: (inout XMLElement) -> Void) {
+    if first(name) == nil { insert(XMLElement(name), at: place(of: name, in: Self.poolOrder)) }
+    update(name, body)
+  }
+}
+
+extension TextRule {
+  /// A host of network storage, with a port perhaps.
+  static let storageHost = TextRule(
+    "a host such as nas.example.org or 10.0.0.9:6789", pattern: #"^(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/]+)(:[0-9]{1,5})?$"#,
+    remedy: "write a name or an address, and a colon and the port behind it; an IPv6 address in brackets",
+    normalise: { text in StorageHost(text).map { _ in text } })
+
+  /// A file's permissions as chmod has them.
+  static let fileMode = TextRule(
+    "a file mode such as 0711", pattern: "^[0-7]{3,4}$", remedy: "write four octal digits in quotes, such as \"0711\"",
+    normalise: { text in
+      guard (3...4).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x37).contains($0) }) else { return nil }
+      return String(repeating: "0", count: 4 - text.utf8.count) + text
+    })
+}
+
+/// A host of network storage.
+struct StorageHost {
+  var name: String
+  var port: Int?
+
+  init?(_ text: String) {
+    var rest = text[...]
+    if rest.first == "[" {
+      guard let end = rest.firstIndex(of: "]"), let address = IPAddress(rest[rest.index(after: rest.startIndex)..<end]),
+        address.isIPv6
+      else { return nil }
+      name = String(rest[rest.index(after: rest.startIndex)..<end])
+      rest = rest[rest.index(after: end)...]
+      guard rest.isEmpty || rest.first == ":" else { return nil }
+    } else {
+      name = String(rest.prefix { $0 != ":" })
+      guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && !"[]/".utf8.contains($0) }) else {
+        return nil
+      }
+      rest = rest.dropFirst(name.count)
+    }
+    guard !rest.isEmpty else { return }
+    guard let number = Int(rest.dropFirst()), (1...65535).contains(number), rest.dropFirst() == String(number) else {
+      return nil
+    }
+    port = number
+  }
+}
