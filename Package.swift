@@ -109,7 +109,7 @@ let package = Package(
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
       name: "ImporterTests",
-      dependencies: ["Diagnostics", "Importer", "Inventory", "Planner", "Spec", "XMLTree", "YAMLTree"],
+      dependencies: ["Diagnostics", "Importer", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
       swiftSettings: settings),
     .testTarget(
       name: "ApplierTests",

@@ -35,7 +35,7 @@ extension ApplyRun {
       }
     }
     if pool.isBuilt { try await handle.build() }
-    if found?.isActive != true { try await start(handle) }
+    if pool.isStarted, found?.isActive != true { try await start(handle) }
     if let autostart = pool.autostart, (found?.autostart ?? false) != autostart {
       try await handle.setAutostart(autostart)
     }
@@ -44,7 +44,7 @@ extension ApplyRun {
       throw ActionFailure("pool \(name) was defined and is gone again", remedy: planAgain)
     }
     try requireSame(stored, definition.xml)
-    guard stored.isActive else { throw ActionFailure("pool \(name) is not active after its start") }
+    guard stored.isActive || !pool.isStarted else { throw ActionFailure("pool \(name) is not active after its start") }
     guard pool.autostart == nil || stored.autostart == pool.autostart else {
       throw ActionFailure("libvirt did not keep the autostart setting of pool \(name)", field: "autostart")
     }

@@ -40,7 +40,7 @@ public struct Inventory: Sendable {
   public static func supposed(for request: InventoryRequest, with files: Set<String>) -> Inventory {
     var inventory = Inventory(host: Host(uri: "no host"))
     for (path, format) in request.files where files.contains(path) {
-      inventory.files[path] = .image(.supposed(path: path, format: format ?? .raw))
+      inventory.files[path] = format.map { .image(.supposed(path: path, format: $0)) } ?? .folder
     }
     for image in request.baseImages {
       let chain = BackingChain.supposed(path: image.source, format: image.format ?? .qcow2)

@@ -46,7 +46,7 @@ struct DefinitionFields {
   ///
   /// - Parameter liveFields: which of the fields with the effect `live` the running object can be given now.
   mutating func plan(except others: Set<String> = [], canUpdate liveFields: (Field) -> Bool = { _ in false }) {
-    for field in spec.type.fields where !others.contains(field.name) {
+    for field in spec.type.fields where !others.contains(field.name) && field.name != Field.xmlName {
       if let setting = spec.settings[field.name] { owned.fields[field.name] = setting.value.description }
       guard let lens = field.lens else { continue }
       let name = spec.type.displayName(of: field)
@@ -76,6 +76,17 @@ struct DefinitionFields {
         }
       }
     }
+    planFragment()
+  }
+
+  /// Plans what the spec says in libvirt's own XML, once the fields are in place.
+  private mutating func planFragment() {
+    let effect: Effect = isNew || running == nil ? .define : .nextBoot
+    let plan = FragmentPlan(of: spec, in: &xml, record: record, isNew: isNew, effect: effect, subject: object)
+    owned.fields[Field.xmlName] = plan.owned
+    if let expectation = plan.expectation { expectations.append(expectation) }
+    plan.conflicts.forEach(builder.fail)
+    changes += plan.changes
   }
 
   /// A field that the spec does not name any more goes back to its default, if it was Vireo's.

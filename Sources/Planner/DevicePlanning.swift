@@ -98,8 +98,8 @@ extension DomainPlanning {
         notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
       }
     }
-    plan(
-      fragmentOf: device, key: key, device: identity, into: &element, isNew: isNew, changes: &fieldChanges)
+    fieldChanges += plan(
+      fragmentOf: device, prefix: key + ".", device: identity, in: &element, isNew: isNew, isShown: !isNew)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
     if !owned.hasDevice(key) { owned.fields[key] = device.type.name }
     if isNew {

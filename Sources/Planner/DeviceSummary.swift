@@ -28,6 +28,10 @@ enum DeviceSummary {
     }
     if let image = device["image"] { return "overlay on \(image)\(size)" }
     if let source = device["source"] { return "\(device["format"]?.description ?? "") file \(source)\(size)" }
+    if device["size"] == nil {
+      // Storage that is no file: its own fields say what it is.
+      return device["device"]?.description ?? "disk"
+    }
     return "blank \(device["format"]?.description ?? "disk")\(size)"
   }
 

@@ -86,6 +86,9 @@ public enum NewDomain {
 
   // MARK: After the spec's fields and devices
 
+  /// The channel of QEMU's guest agent.
+  private static let agentChannel = "org.qemu.guest_agent.0"
+
   /// Adds what a new domain is to have besides: boot order, console, agent channel, random numbers, controllers.
   static func complete(_ domain: inout XMLElement, for spec: ObjectSpec) {
     let devices = spec.members("disks") + spec.members("interfaces")
@@ -99,16 +102,24 @@ public enum NewDomain {
       if spec.members["serials"] == nil {
         devices.append(XMLElement("serial", ["type": "pty"], children: [XMLElement("target", ["port": "0"])]))
       }
-      devices.append(
-        XMLElement(
-          "channel", ["type": "unix"],
-          children: [XMLElement("target", ["type": "virtio", "name": "org.qemu.guest_agent.0"])]))
-      devices.append(
-        XMLElement(
-          "rng", ["model": "virtio"], children: [XMLElement("backend", ["model": "random"], text: "/dev/urandom")]))
-      devices.append(XMLElement("memballoon", ["model": "virtio"]))
-      if devices.first("graphics") != nil { devices.append(XMLElement("input", ["type": "tablet", "bus": "usb"])) }
-      devices.append(XMLElement("controller", ["type": "usb", "index": "0", "model": "qemu-xhci"]))
+      if !devices.all("channel").contains(where: { $0.value(at: "target/@name") == Self.agentChannel }) {
+        devices.append(
+          XMLElement(
+            "channel", ["type": "unix"],
+            children: [XMLElement("target", ["type": "virtio", "name": Self.agentChannel])]))
+      }
+      if spec.members["rngs"] == nil {
+        devices.append(
+          XMLElement(
+            "rng", ["model": "virtio"], children: [XMLElement("backend", ["model": "random"], text: "/dev/urandom")]))
+      }
+      if devices.first("memballoon") == nil { devices.append(XMLElement("memballoon", ["model": "virtio"])) }
+      if devices.first("graphics") != nil, spec.members["inputs"] == nil {
+        devices.append(XMLElement("input", ["type": "tablet", "bus": "usb"]))
+      }
+      if !devices.all("controller").contains(where: { $0[attribute: "type"] == "usb" }) {
+        devices.append(XMLElement("controller", ["type": "usb", "index": "0", "model": "qemu-xhci"]))
+      }
     }
     completeControllers(&domain)
     addRootPorts(&domain)
@@ -135,6 +146,8 @@ public enum NewDomain {
       return
     }
     domain.update("devices") { devices in
+      // A spec that lays out the buses itself has the last word.
+      guard !devices.all("controller").contains(where: { $0[attribute: "type"] == "pci" }) else { return }
       let count = devices.elements.count(where: takesRootPort) + spareRootPorts
       // The root complex comes first: a port without an index would take its place.
       var controllers = [XMLElement("controller", ["type": "pci", "index": "0", "model": "pcie-root"])]

@@ -26,12 +26,15 @@ public struct PoolDefinition: Sendable {
   /// Whether libvirt makes the storage before the pool is started: the folder that a file system is mounted on, or the
   /// owner and mode of a folder.
   public var isBuilt: Bool
+  /// Whether the pool is started where it does not run.
+  public var isStarted: Bool
   /// Whether the pool starts with the host from now on; nil to leave that as it is.
   public var autostart: Bool?
 
-  public init(_ definition: ObjectDefinition, isBuilt: Bool = false, autostart: Bool? = true) {
+  public init(_ definition: ObjectDefinition, isBuilt: Bool = false, isStarted: Bool = true, autostart: Bool? = true) {
     self.definition = definition
     self.isBuilt = isBuilt
+    self.isStarted = isStarted
     self.autostart = autostart
   }
 }

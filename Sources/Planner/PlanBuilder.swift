@@ -55,6 +55,8 @@ final class PlanBuilder {
       Diagnostic(severity, rule, message, at: range, subject: subject?.description, suggestion: suggestion))
   }
 
+  func fail(_ problem: Diagnostic) { errors.append(problem) }
+
   func fail(
     _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,
     suggestion: String? = nil

@@ -21,6 +21,7 @@ struct PoolPlanning {
   }
 
   private var observed: ObservedPool? { builder.inventory.pools?[spec.name] }
+  private var isToRun: Bool { spec["state"] != .string("any") }
   private var isFolder: Bool { spec.poolType == "dir" }
 
   mutating func plan() {
@@ -42,6 +43,8 @@ struct PoolPlanning {
     guard isFolder, let setting = spec.settings["path"], let path = setting.value.string else { return !isFolder }
     switch builder.inventory.files[path] ?? .missing {
     case .folder: break
+    // A pool that need not run needs no folder.
+    case .missing where !isToRun: break
     case .missing:
       changes.append(
         FieldChange(
@@ -59,7 +62,7 @@ struct PoolPlanning {
 
   /// Without storage pools there are folders, and nothing that libvirt would have to do with them.
   private func refuseWithoutPools() -> Bool {
-    let known: Set = ["type", "path", "uuid"]
+    let known: Set = ["type", "path", "uuid", "state"]
     let rest = spec.type.fields.first { !known.contains($0.name) && spec.settings[$0.name] != nil }
     guard let name = isFolder ? rest?.name : "type", let setting = spec.settings[name] else { return true }
     builder.fail(
@@ -136,7 +139,8 @@ struct PoolPlanning {
         builder.add(
           .definePool(
             PoolDefinition(
-              definition, isBuilt: isBuilt, autostart: observed == nil ? autostart?.value.boolean ?? true : nil)),
+              definition, isBuilt: isBuilt && isToRun, isStarted: isToRun,
+              autostart: observed == nil ? autostart?.value.boolean ?? true : nil)),
           for: object, after: last, effect: fields.changes.map(\.effect).max() ?? .define)
       ]
     }
@@ -148,7 +152,7 @@ struct PoolPlanning {
           range: autostart.range))
       builder.add(.setPoolAutostart(name: spec.name, wanted), for: object, after: last)
     }
-    guard !observed.isActive else { return }
+    guard !observed.isActive, isToRun else { return }
     changes.append(
       FieldChange(
         "active", old: .boolean(false), new: .boolean(true), effect: .define, reason: .drift, range: spec.range))

@@ -11,7 +11,7 @@ extension Vocabulary {
     devices.
     """,
     fields: networkLifecycle + networkGeneral + networkForward + networkBridge + networkAddresses + networkNames
-      + networkPorts,
+      + networkPorts + [.xml(of: "network", reference: networkReference)],
     groups: [
       FieldGroup("bridge", "The bridge that guests are connected to.", shorthand: "name"),
       FieldGroup("nat", "How addresses are translated in the mode `nat`."),
@@ -277,7 +277,8 @@ extension Vocabulary {
         "trust-guest-rx-filters", .boolean, "As for the network.",
         lens: .checked("@trustGuestRxFilters", .boolean, .yesNo)),
       NetworkForms.part("vlan", NetworkForms.vlan, "The VLAN tags of the guests' packets."),
-      NetworkForms.part("virtual-port", at: "virtualport", NetworkForms.virtualPort, "What guests' ports on a virtual switch are."),
+      NetworkForms.part(
+        "virtual-port", at: "virtualport", NetworkForms.virtualPort, "What guests' ports on a virtual switch are."),
       NetworkForms.part("bandwidth", NetworkForms.bandwidth, "Limits for each port."),
     ])
 

@@ -10,7 +10,7 @@ extension Vocabulary {
     A place for images: a folder on the host, or whatever else libvirt has storage pools for. Where the driver has none, \
     as embedded, a pool is its folder alone.
     """,
-    fields: poolGeneral + poolSource + poolTarget,
+    fields: poolGeneral + poolSource + poolTarget + [.xml(of: "pool", reference: poolReference)],
     groups: [
       FieldGroup("source", "Where the storage comes from."),
       FieldGroup("source.adapter", "The host bus adapter of a pool of type `scsi`.", shorthand: "name"),
@@ -52,6 +52,10 @@ extension Vocabulary {
       it is missing. Not for `rbd`, `sheepdog`, `gluster` and `iscsi-direct`.
       """, lens: inPool("target/path", .path), effect: .replace, staysWhenDropped: true,
       reference: "formatstorage.html#target-elements"),
+    Field(
+      "state", .enumeration(["active", "any"]),
+      "What the pool should be doing. `active`, the default, starts it; `any` leaves it as it is and does not start a new one.",
+      effect: .define),
     Field(
       "autostart", .boolean, "Whether libvirt starts the pool when the host starts. A new one does when not given.",
       effect: .define, reference: "html/libvirt-libvirt-storage.html#virStoragePoolSetAutostart"),

@@ -16,14 +16,14 @@ struct Coverage {
   init() {}
 
   /// Counts for a definition and the spec that says it.
-  init(of definition: XMLElement, said domains: [ObjectSpec]) {
+  init(of definition: XMLElement, said objects: [ObjectSpec]) {
     var all: [String: Int] = [:]
     Self.count(definition, at: "", into: &all)
     total = all.values.reduce(0, +)
-    for domain in domains {
-      add(domain, at: "")
-      for collection in domain.type.collections {
-        for device in domain.members(collection.key) {
+    for object in objects {
+      add(object, at: "")
+      for collection in object.type.collections {
+        for device in object.members(collection.key) {
           add(device, at: "/devices/\(device.type.device?.element ?? "")")
         }
       }

@@ -15,6 +15,9 @@ struct DocumentCheck: AsyncParsableCommand {
       planned, taken over, undefined, made anew from the spec, and compared with what it was. Nothing is started, and no \
       host is touched.
 
+      The embedded libvirt has neither networks nor storage pools. Documents of these are tried where --daemon says, under \
+      their own names: they are defined there, never started, and undefined again, one at a time.
+
       Exit codes: 0 when all that is promised holds for every document, 1 otherwise.
       """)
 
@@ -23,6 +26,9 @@ struct DocumentCheck: AsyncParsableCommand {
 
   @Option(help: "The folder of the embedded libvirt; a new one below the temporary folder when not given.")
   var root: String?
+
+  @Option(help: "A connection with a network and a storage driver, for documents of networks and pools.")
+  var daemon: String?
 
   @Option(help: "How many lines the table of what has no field has.")
   var left = 40
@@ -37,17 +43,25 @@ struct DocumentCheck: AsyncParsableCommand {
     }
     let folder = root ?? "\(NSTemporaryDirectory())vireo-document-check-\(getpid())"
     defer { if root == nil { try? FileManager.default.removeItem(atPath: folder) } }
-    let connection = try await LibvirtConnection.open(uri: "qemu:///embed?root=\(folder)")
-    var figures = Figures()
-    let host = try await ScratchHost(connection, folder: folder)
-    for document in documents where document.root.name == "domain" {
-      let outcome = await DomainRoundTrip(document, on: host).run()
-      figures.add(outcome)
-      if let keep { try outcome.write(into: keep) }
+    var all: [Figures] = []
+    // Once a process has the embedded driver, that driver answers for every QEMU connection.
+    for kind in ["network", "pool", "domain"] {
+      let own = documents.filter { $0.root.name == kind }
+      let uri = kind == "domain" ? "qemu:///embed?root=\(folder)" : daemon
+      guard !own.isEmpty, let uri else { continue }
+      let connection = try await LibvirtConnection.open(uri: uri)
+      let host = try await ScratchHost(connection)
+      var figures = Figures(kind: kind)
+      for document in own {
+        let outcome = await RoundTrip(document, on: host).run()
+        figures.add(outcome)
+        if let keep { try outcome.write(into: keep) }
+      }
+      await connection.close()
+      all.append(figures)
     }
-    await connection.close()
-    print(figures.text(left: left))
-    guard figures.holds else { throw ExitCode(1) }
+    print(all.map { $0.text(left: left) }.joined(separator: "\n"))
+    guard all.allSatisfy(\.holds) else { throw ExitCode(1) }
   }
 }
 

@@ -5,7 +5,13 @@ import XMLTree
 
 /// What came of all documents.
 struct Figures {
+  /// What the documents are: `domain`, `network`, `pool`.
+  let kind: String
   private var outcomes: [Outcome] = []
+
+  init(kind: String) {
+    self.kind = kind
+  }
 
   mutating func add(_ outcome: Outcome) { outcomes.append(outcome) }
 
@@ -26,7 +32,7 @@ struct Figures {
       return
         "\(label.padded(to: 44)) \(String(count).padded(to: 5, left: true)) of \(taken.count)  \(percent.oneDigit) %\n"
     }
-    var text = "domains: \(outcomes.count) documents, \(outcomes.count - taken.count) refused by this libvirt\n\n"
+    var text = "\(kind)s: \(outcomes.count) documents, \(outcomes.count - taken.count) refused by this libvirt\n\n"
     text += rate("imported") { !$0.spec.isEmpty }
     text += rate("planned and taken over without a change") { !$0.spec.isEmpty && $0.phantoms.isEmpty }
     text += rate("in full detail") { !$0.importProblems.contains { $0.hasPrefix("less-detail") } }

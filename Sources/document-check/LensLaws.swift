@@ -6,7 +6,15 @@ import XMLTree
 /// Tries every lens on the elements that it is for.
 enum LensLaws {
   /// Which lenses do not give back what they got, and how.
-  static func breaches(in domain: XMLElement) -> [String] {
+  static func breaches(in definition: XMLElement) -> [String] {
+    switch definition.name {
+    case "network": breaches(of: Vocabulary.network, in: definition)
+    case "pool": breaches(of: Vocabulary.pool, in: definition)
+    default: breaches(inDomain: definition)
+    }
+  }
+
+  private static func breaches(inDomain domain: XMLElement) -> [String] {
     var found = breaches(of: Vocabulary.domain, in: domain)
     for device in domain.first("devices")?.elements.map({ $0 }) ?? [] {
       for collection in Vocabulary.domain.collections where collection.type.device?.matches(device) ?? false {
@@ -16,7 +24,7 @@ enum LensLaws {
     return found
   }
 
-  static func breaches(of type: ObjectType, in element: XMLElement) -> [String] {
+  private static func breaches(of type: ObjectType, in element: XMLElement) -> [String] {
     type.fields.compactMap { field in
       guard let lens = field.lens, let value = lens.get(element) else { return nil }
       let name = "\(type.name).\(field.name)"

@@ -1,51 +1,100 @@
-// The embedded libvirt that documents are tried on: one domain at a time.
+// The libvirt that documents are tried on: one object at a time, defined and undefined, never started.
 
 import Applier
-import DiskImage
-import Foundation
+import Importer
 import Inventory
 import Libvirt
 import Planner
 import XMLTree
 
-/// An empty host.
+/// A host without objects of its own.
 struct ScratchHost {
   let connection: LibvirtConnection
   private let capabilities: Capabilities
-  /// What stands for disk images that the documents name and that are not here.
-  private let standIn: ObservedFile
 
-  init(_ connection: LibvirtConnection, folder: String) async throws {
+  init(_ connection: LibvirtConnection) async throws {
     self.connection = connection
     capabilities = Capabilities(try XMLElement.parse(try await connection.capabilities()))
-    let image = folder + "/stand-in.raw"
-    try Data(count: 1 << 20).write(to: URL(fileURLWithPath: image))
-    standIn = .image(try BackingChain.read(path: image, format: .raw))
+  }
+
+  /// An object that is defined here.
+  struct Object {
+    var reference: ObjectReference
+    var stored: XMLElement
+    fileprivate var handle: Handle
+  }
+
+  fileprivate enum Handle {
+    case domain(LibvirtDomain)
+    case network(LibvirtNetwork)
+    case pool(LibvirtStoragePool)
   }
 
   /// Defines a document as libvirt itself would take it.
-  func define(_ xml: String) async throws -> LibvirtDomain {
-    try await connection.defineDomain(xml, checksSchema: false)
+  func define(_ document: Document) async throws -> Object {
+    switch document.root.name {
+    case "network": try await object(try await connection.defineNetwork(document.text))
+    case "pool": try await object(try await connection.defineStoragePool(document.text))
+    default: try await object(try await connection.defineDomain(document.text, checksSchema: false))
+    }
   }
 
-  /// Stores a definition as an apply does.
-  func store(_ definition: DomainDefinition) async throws -> (domain: LibvirtDomain, stored: XMLElement) {
-    try await connection.store(definition)
+  /// Stores what a step of a plan says, as an apply does; nil for a step that stores nothing.
+  func store(_ operation: Operation) async throws -> Object? {
+    switch operation {
+    case .defineDomain(let definition): try await object(try await connection.store(definition).domain)
+    case .defineNetwork(let definition):
+      try await object(try await connection.defineNetwork(definition.xml.serialised(), named: definition.name))
+    case .definePool(let pool):
+      try await object(
+        try await connection.defineStoragePool(pool.definition.xml.serialised(), named: pool.definition.name))
+    default: nil
+    }
   }
 
-  func undefine(_ domain: LibvirtDomain) async {
-    try? await domain.undefine([.nvram, .snapshotsMetadata, .managedSave])
+  func undefine(_ object: Object) async {
+    switch object.handle {
+    case .domain(let domain): try? await domain.undefine([.nvram, .snapshotsMetadata, .managedSave])
+    case .network(let network): try? await network.undefine()
+    case .pool(let pool): try? await pool.undefine()
+    }
   }
 
-  func xml(of domain: LibvirtDomain) async throws -> XMLElement {
-    try XMLElement.parse(try await domain.xml([.inactive, .secure]))
+  private func object(_ domain: LibvirtDomain) async throws -> Object {
+    Object(
+      reference: ObjectReference(.domain, domain.name),
+      stored: try XMLElement.parse(try await domain.xml([.inactive, .secure])), handle: .domain(domain))
   }
 
-  /// The host as an inventory, with the domains given and every file that is asked for.
-  func inventory(_ domains: [ObservedDomain], for request: InventoryRequest) -> Inventory {
-    Inventory(
-      host: .init(uri: connection.uri, capabilities: capabilities),
-      domains: Dictionary(uniqueKeysWithValues: domains.map { ($0.name, $0) }),
-      files: request.files.mapValues { _ in standIn })
+  private func object(_ network: LibvirtNetwork) async throws -> Object {
+    Object(
+      reference: ObjectReference(.network, network.name),
+      stored: try XMLElement.parse(try await network.xml(inactive: true)), handle: .network(network))
+  }
+
+  private func object(_ pool: LibvirtStoragePool) async throws -> Object {
+    Object(
+      reference: ObjectReference(.pool, pool.name), stored: try XMLElement.parse(try await pool.xml(inactive: true)),
+      handle: .pool(pool))
+  }
+
+  /// The host as an inventory: with the object given, and every file that is asked for.
+  func inventory(_ object: Object?, for request: InventoryRequest) -> Inventory {
+    var inventory = Inventory.supposed(for: request, with: Set(request.files.keys))
+    inventory.host = .init(uri: connection.uri, capabilities: capabilities)
+    (inventory.networks, inventory.pools) = ([:], [:])
+    guard let object else { return inventory }
+    let (name, stored) = (object.reference.name, object.stored)
+    let uuid = stored.value(at: "uuid") ?? ""
+    switch object.handle {
+    case .domain:
+      inventory.domains[name] = ObservedDomain(
+        name: name, uuid: uuid, state: .stopped, isActive: false, inactive: stored)
+    case .network:
+      inventory.networks?[name] = ObservedNetwork(name: name, uuid: uuid, isActive: false, inactive: stored)
+    case .pool:
+      inventory.pools?[name] = ObservedPool(name: name, isActive: false, autostart: false, inactive: stored)
+    }
+    return inventory
   }
 }

@@ -6,14 +6,15 @@ import Glibc
 import Importer
 import Inventory
 import Libvirt
+import Planner
 import Report
 import YAMLTree
 
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Writes a spec for domains that exist, and proves it.",
-    usage: "vireo import [options] <domain> ...",
+    abstract: "Writes a spec for what exists, and proves it.",
+    usage: "vireo import [options] [<domain> ...]",
     discussion: """
       What is written is planned against the same host first, and must change nothing but who owns the domains. Fields say \
       what they can; the rest is libvirt's own XML under `xml`. What libvirt fills in by itself is left out. Then take the \
@@ -29,7 +30,17 @@ struct ImportCommand: AsyncParsableCommand {
   @Argument(help: ArgumentHelp("The domains.", valueName: "domain"))
   var domains: [String] = []
 
-  @Flag(help: "Takes every domain of the host.")
+  @Option(
+    name: .customLong("network"), parsing: .singleValue,
+    help: ArgumentHelp("Takes a network too; can be given several times.", valueName: "name"))
+  var networks: [String] = []
+
+  @Option(
+    name: .customLong("pool"), parsing: .singleValue,
+    help: ArgumentHelp("Takes a storage pool too; can be given several times.", valueName: "name"))
+  var pools: [String] = []
+
+  @Flag(help: "Takes every domain, network and storage pool of the host.")
   var all = false
 
   @Option(
@@ -51,8 +62,9 @@ struct ImportCommand: AsyncParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
-    guard all || !domains.isEmpty else { throw ValidationError("name the domains, or say --all") }
-    guard !all || domains.isEmpty else { throw ValidationError("--all takes every domain: leave out the names") }
+    let names = domains + networks + pools
+    guard all || !names.isEmpty else { throw ValidationError("name what to import, or say --all") }
+    guard !all || names.isEmpty else { throw ValidationError("--all takes everything: leave out the names") }
   }
 
   func run() async throws {
@@ -70,6 +82,7 @@ struct ImportCommand: AsyncParsableCommand {
       // All domains' definitions are read in any case; this is about their files.
       var request = InventoryRequest(domains: Set(domains), needsPools: true, needsNetworks: true)
       request.readsEveryDomain = all
+      request.needsNetworkDefinitions = true
       inventory = try await Inventory.read(request, from: connection)
       await connection.close()
     } catch {
@@ -77,17 +90,26 @@ struct ImportCommand: AsyncParsableCommand {
       throw report([FailureMessage.diagnostic(for: error, uri: uri)])
     }
     let importer = Importer(stack: stack, includesSecrets: includesPasswords)
-    var result = importer.read(all ? inventory.domains.keys.sorted() : domains, from: inventory)
+    var result = importer.read(objects(of: inventory), from: inventory)
     result.messages += inventory.failures.map { Diagnostic("unreadable-object", "\($0.subject): \($0.message)") }
     if let output {
       let folder = SpecFolder(path: output, replaces: force, mode: includesPasswords ? 0o600 : 0o644)
       result.messages += folder.write(
-        result.documents.map { ("domains", $0.name, $0.document) }, head: importer.head)
+        result.documents.map { ($0.object.kind.rawValue + "s", $0.object.name, $0.document) }, head: importer.head)
     } else if !result.documents.isEmpty {
       try Output.result(importer.head.serialised() + Importer.merged(result.documents).serialised())
     }
     let code = report(result.messages)
     if result.messages.contains(where: { $0.severity == .error }) { throw code }
+  }
+
+  private func objects(of inventory: Inventory) -> [ObjectReference] {
+    let named = [(ObjectReference.Kind.pool, pools), (.network, networks), (.domain, domains)]
+    let found = [
+      (ObjectReference.Kind.pool, (inventory.pools ?? [:]).keys.sorted()),
+      (.network, (inventory.networks ?? [:]).keys.sorted()), (.domain, inventory.domains.keys.sorted()),
+    ]
+    return (all ? found : named).flatMap { kind, names in names.map { ObjectReference(kind, $0) } }
   }
 
   @discardableResult

@@ -4,8 +4,11 @@ import Inventory
 import Planner
 import Spec
 import Testing
+import Vocabulary
 import XMLTree
 import YAMLTree
+
+private func domains(_ names: String...) -> [ObjectReference] { names.map { ObjectReference(.domain, $0) } }
 
 /// Specs of what is there: complete, minimal, proved.
 @Suite("importing domains")
@@ -63,7 +66,7 @@ struct ImporterTests {
   func adoption() throws {
     let inventory = try Self.inventory(Self.web, autostart: true)
     let importer = Importer(stack: "lab")
-    let result = importer.read(["web"], from: inventory)
+    let result = importer.read(domains("web"), from: inventory)
     let spec = try Self.spec(importer, result)
     let plan = try Plan(for: spec, on: inventory)
     #expect(plan.objects.map(\.verb) == [.adopt])
@@ -83,11 +86,11 @@ struct ImporterTests {
   @Test("a password is left out, and told; with consent it is written, and never planned or recorded")
   func passwords() throws {
     let inventory = try Self.inventory(Self.web)
-    let silent = Importer(stack: "lab").read(["web"], from: inventory)
+    let silent = Importer(stack: "lab").read(domains("web"), from: inventory)
     #expect(!Importer.merged(silent.documents).serialised().contains("secret"))
     #expect(silent.messages.contains { $0.rule == "password" })
     let importer = Importer(stack: "lab", includesSecrets: true)
-    let open = importer.read(["web"], from: inventory)
+    let open = importer.read(domains("web"), from: inventory)
     #expect(Importer.merged(open.documents).serialised().contains("secret"))
     #expect(open.messages.isEmpty)
     let plan = try Plan(for: Self.spec(importer, open), on: inventory)
@@ -101,7 +104,7 @@ struct ImporterTests {
   func anew() throws {
     let inventory = try Self.inventory(Self.web)
     let importer = Importer(stack: "lab", includesSecrets: true)
-    let spec = try Self.spec(importer, importer.read(["web"], from: inventory))
+    let spec = try Self.spec(importer, importer.read(domains("web"), from: inventory))
     let plan = try Plan(for: spec, on: .supposed(for: InventoryRequest(for: spec), with: ["/vms/$web.qcow2"]))
     guard case .defineDomain(let definition)? = plan.actions.first?.operation else {
       Issue.record("nothing is defined")
@@ -123,16 +126,16 @@ struct ImporterTests {
   func leftOut() throws {
     var inventory = try Self.inventory(Self.web, Self.web.replacing("<name>web</name>", with: "<name>other</name>"))
     let importer = Importer(stack: "lab")
-    let plan = try Plan(for: Self.spec(importer, importer.read(["web"], from: inventory)), on: inventory)
+    let plan = try Plan(for: Self.spec(importer, importer.read(domains("web"), from: inventory)), on: inventory)
     for case .defineDomain(let definition) in plan.actions.map(\.operation) {
       inventory.domains["web"]?.inactive = definition.xml
     }
     inventory.domains["other"]?.isPersistent = false
-    let again = Importer(stack: "new").read(["web", "other", "wbe"], from: inventory)
+    let again = Importer(stack: "new").read(domains("web", "other", "wbe"), from: inventory)
     #expect(again.documents.isEmpty)
     #expect(again.messages.map(\.rule) == ["owned-domain", "transient-domain", "unknown-domain"])
     // Its own stack's can be written again.
-    #expect(importer.read(["web"], from: inventory).documents.count == 1)
+    #expect(importer.read(domains("web"), from: inventory).documents.count == 1)
   }
 
   @Test("what rules of the spec refuse is said in libvirt's own XML, and why is told")
@@ -141,7 +144,7 @@ struct ImporterTests {
     let document = Self.web.replacing("<audio", with: "<graphics type='vnc' port='-1' autoport='yes'/><audio")
     let inventory = try Self.inventory(document)
     let importer = Importer(stack: "lab", includesSecrets: true)
-    let result = importer.read(["web"], from: inventory)
+    let result = importer.read(domains("web"), from: inventory)
     #expect(result.messages.map(\.rule) == ["less-detail"])
     #expect(try Plan(for: Self.spec(importer, result), on: inventory).objects.map(\.verb) == [.adopt])
   }

@@ -1,0 +1,81 @@
+// What can be imported: a domain, a network or a pool of a host.
+
+import Diagnostics
+import Inventory
+import Planner
+import Vocabulary
+import XMLTree
+
+/// An object of a host.
+enum HostObject {
+  case domain(ObservedDomain)
+  case network(ObservedNetwork)
+  case pool(ObservedPool)
+
+  /// Nil where the host has no such object, or nobody has read its definition.
+  init?(_ reference: ObjectReference, in inventory: Inventory) {
+    switch reference.kind {
+    case .domain:
+      guard let domain = inventory.domains[reference.name] else { return nil }
+      self = .domain(domain)
+    case .network:
+      guard let network = inventory.networks?[reference.name], network.inactive != nil else { return nil }
+      self = .network(network)
+    case .pool:
+      guard let pool = inventory.pools?[reference.name] else { return nil }
+      self = .pool(pool)
+    case .image: return nil
+    }
+  }
+
+  var reference: ObjectReference {
+    switch self {
+    case .domain(let domain): ObjectReference(.domain, domain.name)
+    case .network(let network): ObjectReference(.network, network.name)
+    case .pool(let pool): ObjectReference(.pool, pool.name)
+    }
+  }
+
+  /// The key of the spec under which such objects stand.
+  var collection: String { reference.kind.rawValue + "s" }
+
+  /// The stored definition.
+  var definition: XMLElement {
+    switch self {
+    case .domain(let domain): domain.inactive
+    case .network(let network): network.inactive ?? XMLElement("network")
+    case .pool(let pool): pool.inactive
+    }
+  }
+
+  var hasSecrets: Bool { XMLFragment(definition).hasSecrets }
+
+  /// Why the object is left out; nil for one that can be imported.
+  func obstacle(for stack: String) -> Diagnostic? {
+    let subject = reference.description
+    if let owner = OwnershipRecord(in: definition)?.stack, owner != stack {
+      return Diagnostic(
+        .warning, "owned-\(reference.kind.rawValue)", "it belongs to the stack \(owner) already and is left out",
+        subject: subject, suggestion: "its spec is that stack's")
+    }
+    let isPersistent =
+      switch self {
+      case .domain(let domain): domain.isPersistent
+      case .network(let network): network.isPersistent
+      case .pool: true
+      }
+    return isPersistent
+      ? nil
+      : Diagnostic(
+        .warning, "transient-\(reference.kind.rawValue)", "it has no stored definition and is left out",
+        subject: subject)
+  }
+
+  func imported(_ detail: Detail, includesSecrets: Bool) -> ImportedObject {
+    switch self {
+    case .domain(let domain): DomainReading(includesSecrets: includesSecrets).object(for: domain, detail)
+    case .network(let network): DefinitionReading.object(for: network, detail)
+    case .pool(let pool): DefinitionReading.object(for: pool, detail)
+    }
+  }
+}

@@ -1,0 +1,105 @@
+// The proof that specs say what is there: they are planned, and nothing may change.
+
+import Diagnostics
+import Inventory
+import Planner
+import Spec
+import Vocabulary
+public import XMLTree
+
+/// The proof that specs say what is there.
+struct Proof {
+  let importer: Importer
+  let inventory: Inventory
+
+  init(_ importer: Importer, _ inventory: Inventory) {
+    self.importer = importer
+    self.inventory = inventory
+  }
+
+  /// What keeps objects from being what their specs say, by the object's description; none for those that hold.
+  func failures(of drafts: [Draft]) -> [String: [Diagnostic]] {
+    let files =
+      [SourceFile(path: "the stack", text: importer.head.serialised())]
+      + drafts.map { SourceFile(path: $0.object.reference.description, text: $0.document.serialised()) }
+    var failures: [String: [Diagnostic]] = [:]
+    let loaded = SpecLoader().load(files)
+    for problem in loaded.diagnostics where problem.severity == .error {
+      failures[problem.range?.file.path ?? "", default: []].append(problem)
+    }
+    guard let stack = loaded.stack else { return failures }
+    let plan: Plan
+    do {
+      plan = try Plan(for: stack, on: inventory)
+    } catch {
+      for problem in error.diagnostics {
+        failures[problem.range?.file.path ?? problem.subject ?? "", default: []].append(problem)
+      }
+      return failures
+    }
+    func fail(_ object: ObjectReference, _ message: String) {
+      failures[object.description, default: []].append(
+        Diagnostic("not-the-same", message, subject: object.description))
+    }
+    for object in plan.objects {
+      for change in object.changes where change.old != change.new || change.old == nil {
+        fail(
+          object.object,
+          "\(change.field) would change from \(change.old?.description ?? "nothing") to \(change.new?.description ?? "nothing")"
+        )
+      }
+    }
+    let objects = Dictionary(drafts.map { ($0.object.reference, $0.object) }, uniquingKeysWith: { first, _ in first })
+    for action in plan.actions {
+      guard let planned = action.operation.definition, let observed = objects[action.object]?.definition else {
+        fail(action.object, "something would be done beside storing the definition")
+        continue
+      }
+      for change in difference(observed.withoutOwnership, planned.withoutOwnership, options: .siblings) {
+        fail(
+          action.object, "\(change.path) would change from \(change.old ?? "nothing") to \(change.new ?? "nothing")")
+      }
+    }
+    return failures
+  }
+}
+
+extension Operation {
+  /// The definition that a step stores, nil for one that does something else.
+  fileprivate var definition: XMLElement? {
+    switch self {
+    case .defineDomain(let definition): definition.xml
+    case .defineNetwork(let definition): definition.xml
+    default: nil
+    }
+  }
+}
+
+extension XMLElement {
+  /// The definition without what says that it is Vireo's, the record and the names that devices carry, and without what
+  /// another definition of the very same would have otherwise.
+  public var withoutOwnership: XMLElement {
+    var result = self
+    OwnershipRecord.remove(from: &result)
+    result.removeVirtioConsolePorts()
+    result.update("devices", create: false) { devices in
+      devices.children = devices.children.map { node in
+        guard var device = node.element else { return node }
+        device.removeAll("alias")
+        return .element(device)
+      }
+    }
+    return result
+  }
+
+  /// Takes the ports of virtio consoles out: they are counted anew with each definition and at times otherwise (measured
+  /// with libvirt 9.0); where such a console is, its address says.
+  mutating func removeVirtioConsolePorts() {
+    update("devices", create: false) { devices in
+      devices.updateAll("console") { console in
+        guard console.value(at: "target/@type") == "virtio" else { return }
+        console.update("target", create: false) { $0[attribute: "port"] = nil }
+      }
+    }
+  }
+}

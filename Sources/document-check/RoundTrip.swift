@@ -1,0 +1,136 @@
+// One document: defined, imported, taken over, made anew, and compared.
+
+import Diagnostics
+import Importer
+import Inventory
+import Planner
+import Spec
+import Vocabulary
+import XMLTree
+import YAMLTree
+
+/// What came of one document.
+struct Outcome {
+  var document: Document
+  /// What libvirt has against the document itself: nothing of Vireo's.
+  var refusal: String?
+  /// The definition as libvirt holds it.
+  var stored: XMLElement?
+  var spec = ""
+  /// Why there is no spec, or not in full detail.
+  var importProblems: [String] = []
+  /// What a plan would change, and an adoption did.
+  var phantoms: [String] = []
+  /// What the object on an empty host has otherwise.
+  var differences: [String] = []
+  /// Lenses that do not give back what they got.
+  var lawBreaches: [String] = []
+  var coverage = Coverage()
+}
+
+/// Runs one document.
+struct RoundTrip {
+  let document: Document
+  let host: ScratchHost
+
+  init(_ document: Document, on host: ScratchHost) {
+    self.document = document
+    self.host = host
+  }
+
+  func run() async -> Outcome {
+    var outcome = Outcome(document: document)
+    let object: ScratchHost.Object
+    do {
+      object = try await host.define(document)
+    } catch {
+      outcome.refusal = "\(error)"
+      return outcome
+    }
+    outcome.stored = object.stored
+    outcome.lawBreaches = LensLaws.breaches(in: object.stored)
+    if let stack = importSpec(of: object, &outcome) {
+      outcome.coverage = Coverage(
+        of: object.stored.withoutOwnership, said: stack.domains + stack.networks + stack.pools)
+      await adopt(stack, object, &outcome)
+      await host.undefine(object)
+      await recreate(stack, object.stored, &outcome)
+    } else {
+      await host.undefine(object)
+    }
+    return outcome
+  }
+
+  private func importSpec(of object: ScratchHost.Object, _ outcome: inout Outcome) -> StackSpec? {
+    let importer = Importer(stack: "round-trip", includesSecrets: true)
+    // Whatever the definition names is there.
+    var request = InventoryRequest()
+    for path in object.stored.first("devices")?.all("disk").compactMap(DiskSource.path) ?? [] {
+      request.files[path] = .raw
+    }
+    if object.reference.kind == .pool, let path = object.stored.value(at: "target/path") {
+      request.files.updateValue(nil, forKey: path)
+    }
+    let inventory = host.inventory(object, for: request)
+    let result = importer.read([object.reference], from: inventory)
+    outcome.importProblems = result.messages.map { "\($0.rule): \($0.message)" }
+    guard let document = result.documents.first?.document else { return nil }
+    let text = importer.head.serialised() + document.serialised()
+    let loaded = SpecLoader().load([SourceFile(path: self.document.name, text: text)])
+    guard let stack = loaded.stack else {
+      outcome.importProblems += loaded.diagnostics.map(\.message)
+      return nil
+    }
+    outcome.spec = text
+    return stack
+  }
+
+  /// Takes the object over, as an apply would, and plans again.
+  private func adopt(_ stack: StackSpec, _ object: ScratchHost.Object, _ outcome: inout Outcome) async {
+    do {
+      let request = InventoryRequest(for: stack)
+      let plan = try Plan(for: stack, on: host.inventory(object, for: request))
+      outcome.phantoms += plan.objects.flatMap(\.changes).filter { $0.old != $0.new }.map { "planned: \($0.field)" }
+      var adopted = object
+      for action in plan.actions {
+        if let stored = try await host.store(action.operation) { adopted = stored }
+      }
+      outcome.phantoms += Self.differences(object.stored, adopted.stored).map { "adopted: \($0)" }
+      let second = try Plan(for: stack, on: host.inventory(adopted, for: request))
+      outcome.phantoms += second.objects.flatMap(\.changes).map { "again: \($0.field)" }
+      if !second.isEmpty, outcome.phantoms.isEmpty { outcome.phantoms = ["again: something would be done"] }
+    } catch let error as DiagnosticsError {
+      outcome.phantoms += error.diagnostics.map { "\($0.rule): \($0.message)" }
+    } catch {
+      outcome.phantoms.append("\(error)")
+    }
+  }
+
+  /// Makes the object on the empty host.
+  private func recreate(_ stack: StackSpec, _ stored: XMLElement, _ outcome: inout Outcome) async {
+    do {
+      let plan = try Plan(for: stack, on: host.inventory(nil, for: InventoryRequest(for: stack)))
+      var isMade = false
+      for action in plan.actions {
+        guard let made = try await host.store(action.operation) else { continue }
+        isMade = true
+        outcome.differences += Self.differences(stored, made.stored)
+        await host.undefine(made)
+      }
+      if !isMade { outcome.differences.append("nothing would be defined") }
+    } catch let error as DiagnosticsError {
+      outcome.differences += error.diagnostics.map { "\($0.rule): \($0.message)" }
+    } catch {
+      outcome.differences.append("\(error)")
+    }
+  }
+
+  /// What two definitions differ in, but for whose they are and the order of siblings that has no meaning.
+  private static func differences(_ a: XMLElement, _ b: XMLElement) -> [String] {
+    var options = XMLDifferenceOptions.siblings
+    options.isUnordered = { element, _ in !["disk", "interface", "boot"].contains(element.name) }
+    return difference(a.withoutOwnership, b.withoutOwnership, options: options).map { change in
+      "\(change.path): \(change.old ?? "nothing") → \(change.new ?? "nothing")"
+    }
+  }
+}
