@@ -123,7 +123,8 @@ let package = Package(
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
       name: "CommandLineTests", dependencies: ["TestSupport", "vireo"], exclude: ["Golden"], swiftSettings: settings),
-    .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", "vireo"], swiftSettings: settings),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["TestSupport", "document-check", "vireo"], swiftSettings: settings),
   ]
 )
 

@@ -38,7 +38,7 @@ extension Vocabulary {
       Field(
         "device", .enumeration(["disk", "cdrom", "floppy", "lun"]), "What the guest sees; `disk` when not given.",
         lens: .at("@device", .enumeration(["disk", "cdrom", "floppy", "lun"])), initial: .string("disk"),
-        staysWhenDropped: true, reference: diskReference),
+        libvirtDefault: .string("disk"), staysWhenDropped: true, reference: diskReference),
       Field(
         "bus", .enumeration(["virtio", "scsi", "sata", "ide", "usb", "fdc", "xen", "sd"]),
         "How it is attached; a new disk gets `virtio`, a new cdrom `sata`.", lens: busLens, staysWhenDropped: true,

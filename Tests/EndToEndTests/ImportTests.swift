@@ -1,0 +1,145 @@
+// Taking over what others have made: written, proved, adopted, and no guest touched.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("import", .enabled(if: Machine.runsGuests, Machine.needsGuests))
+struct ImportTests {
+  /// A domain as somebody would have made it by hand.
+  private func document(_ host: ScratchHost, name: String = "by-hand") -> String {
+    """
+    <domain type='qemu'>
+      <name>\(name)</name>
+      <memory unit='MiB'>32</memory>
+      <vcpu current='1'>2</vcpu>
+      <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/><bootmenu enable='yes' timeout='1000'/></os>
+      <features><acpi/><apic/><hyperv><relaxed state='on'/></hyperv></features>
+      <devices>
+        <disk type='file' device='disk'>
+          <driver name='qemu' type='qcow2' cache='none'/>
+          <source file='\(host.folder.path("disk.qcow2"))'/>
+          <target dev='hda' bus='ide'/>
+        </disk>
+        <disk type='file' device='cdrom'><target dev='hdc' bus='ide'/></disk>
+        <interface type='user'><model type='e1000'/></interface>
+        <serial type='pty'/>
+        <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+        <graphics type='vnc' passwd='secret'/>
+        <video><model type='vga'/></video>
+        <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+      </devices>
+    </domain>
+    """
+  }
+
+  private func withHost(_ body: (ScratchHost) throws -> Void) throws {
+    try ScratchHost.with { host in
+      try host.makeBase("disk.qcow2")
+      // A host without domains has nothing to import; it gets its configuration here, under which virsh starts guests.
+      let nothing = try vireo(host, "import", "--all")
+      #expect(nothing.status == 0 && nothing.output.isEmpty, "\(nothing.errors)")
+      try host.folder.write(document(host), to: "by-hand.xml")
+      try host.virsh("define", host.folder.path("by-hand.xml"))
+      try body(host)
+    }
+  }
+
+  private func vireo(_ host: ScratchHost, _ arguments: String...) throws -> Run {
+    try TestSupport.vireo(arguments + ["--connect", host.uri])
+  }
+
+  @Test("a domain is written, planned to an adoption, adopted while it runs, and nothing is left to do")
+  func adoption() throws {
+    try withHost { host in
+      try host.virsh("start", "by-hand")
+      let processes = host.guestProcesses
+      #expect(processes.count == 1)
+      let before = try host.virsh("dumpxml", "by-hand")
+      let folder = host.folder.path("specs")
+
+      let written = try vireo(host, "import", "--all", "--output", folder)
+      #expect(written.status == 0, "\(written.errors)")
+      #expect(written.errors.contains("password"))
+      let spec = try String(contentsOfFile: folder + "/domains/by-hand.yaml", encoding: .utf8)
+      #expect(!spec.contains("secret") && spec.contains("cache: none") && spec.contains("bus: ide"))
+      // The same again is what is there; another one is not written over.
+      #expect(try vireo(host, "import", "--all", "--output", folder).status == 0)
+      let other = try vireo(host, "import", "--all", "--output", folder, "--stack", "other")
+      #expect(other.status == 1 && other.errors.contains("exists and says something else"))
+
+      let plan = try vireo(host, "plan", folder, "--detailed-exitcode")
+      #expect(plan.status == 2 && plan.output.contains("adopt"), "\(plan.output)")
+      #expect(plan.output.contains("0 to create, 0 to update, 1 to adopt"))
+      let apply = try vireo(host, "apply", "--yes", folder)
+      #expect(apply.status == 0, "\(apply.output)\(apply.errors)")
+      #expect(host.guestProcesses == processes)
+      #expect(try host.virsh("dumpxml", "by-hand") == before, "the running guest is as it was")
+      #expect(try vireo(host, "plan", folder, "--detailed-exitcode").status == 0)
+      #expect(try host.virsh("dumpxml", "--inactive", "--security-info", "by-hand").contains("passwd='secret'"))
+      // Now that it is a stack's it is that stack's alone.
+      let again = try vireo(host, "import", "--all", "--stack", "another")
+      #expect(again.status == 0 && again.errors.contains("belongs to the stack imported"))
+    }
+  }
+
+  @Test("made anew from its spec a domain is what it was")
+  func anew() throws {
+    try withHost { host in
+      let before = try host.virsh("dumpxml", "--inactive", "--security-info", "by-hand")
+      let spec = try vireo(host, "import", "by-hand", "--include-passwords")
+      #expect(spec.status == 0, "\(spec.errors)")
+      try host.virsh("undefine", "by-hand")
+      try host.apply(spec.output)
+      let after = try host.virsh("dumpxml", "--inactive", "--security-info", "by-hand")
+      // Without the names that devices carry, which make one tag of some a pair.
+      func lines(_ text: String) -> [String] {
+        text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
+          !$0.hasPrefix("<alias ") && !$0.contains("vireo:") && !$0.contains("metadata>") && !$0.hasPrefix("</")
+        }.map { $0.hasSuffix("/>") ? $0.dropLast(2) + ">" : $0 }.sorted()
+      }
+      #expect(lines(before) == lines(after))
+    }
+  }
+
+  @Test("what cannot be imported is said, and the exit code is 1")
+  func mistakes() throws {
+    try withHost { host in
+      let unknown = try vireo(host, "import", "by-hnad")
+      #expect(unknown.status == 1 && unknown.errors.contains("did you mean `by-hand`?"))
+      #expect(unknown.output.isEmpty)
+      #expect(try vireo(host, "import").status == 1)
+      #expect(try vireo(host, "import", "--all", "by-hand").status == 1)
+    }
+  }
+
+  @Test("the check over a folder of documents finds nothing, and prints figures")
+  func documentCheck() throws {
+    try ScratchHost.with { host in
+      try host.makeBase("disk.qcow2")
+      try FileManager.default.createDirectory(atPath: host.folder.path("documents"), withIntermediateDirectories: true)
+      try host.folder.write(document(host), to: "documents/a.xml")
+      try host.folder.write(
+        document(host, name: "ein anderer, mit ö").replacingOccurrences(of: "'pc'", with: "'q35'")
+          .replacingOccurrences(of: "bus='ide'", with: "bus='sata'").replacingOccurrences(of: "hda", with: "sda")
+          .replacingOccurrences(of: "hdc", with: "sdb"), to: "documents/b.xml")
+      try host.folder.write("<domain type='qemu'><name>x</name></domain>", to: "documents/c.xml")
+      let program = URL(fileURLWithPath: try programPath()).deletingLastPathComponent().path + "/document-check"
+      let run = try run([program, host.folder.path("documents"), "--root", host.root])
+      #expect(run.status == 0, "\(run.output)\(run.errors)")
+      #expect(run.output.contains("3 documents, 1 refused") && run.output.contains("2 of 2  100.0 %"), "\(run.output)")
+    }
+  }
+
+  /// Anyone's documents: `VIREO_CORPUS=FOLDER make test`.
+  static let corpus = ProcessInfo.processInfo.environment["VIREO_CORPUS"]
+
+  @Test("the documents of a folder of one's own", .enabled(if: corpus != nil, "VIREO_CORPUS names no folder"))
+  func corpusDocuments() throws {
+    try ScratchHost.with { host in
+      let program = URL(fileURLWithPath: try programPath()).deletingLastPathComponent().path + "/document-check"
+      let run = try run([program, try #require(Self.corpus), "--root", host.root])
+      #expect(run.status == 0, "\(run.output)\(run.errors)")
+    }
+  }
+}
