@@ -56,13 +56,18 @@ enum ImpliedDevices {
   static func remove(from domain: inout XMLElement) {
     guard let devices = domain.first("devices") else { return }
     let hasSPICE = devices.all("graphics").contains { $0[attribute: "type"] == "spice" }
-    let hasOneAudio = devices.all("audio").count == 1
+    // Other displays bring other sound, or none.
+    let hasOneAudio =
+      devices.all("audio").count == 1
+      && devices.all("graphics").allSatisfy { ["vnc", "spice"].contains($0[attribute: "type"]) }
     let firstSerial = devices.first("serial")
+    let ps2 = devices.all("input").filter { $0[attribute: "bus"] == "ps2" }
     domain.update("devices") { element in
       element.children.removeAll { node in
         guard let device = node.element else { return false }
         switch device.name {
-        case "input": return isPS2(device)
+        // libvirt adds one of each where there is none.
+        case "input": return isPS2(device) && ps2.count { $0[attribute: "type"] == device[attribute: "type"] } == 1
         case "audio":
           return hasOneAudio && device.attributes.count == 2 && !device.elements.contains { $0.name != "alias" }
             && device[attribute: "id"] == "1" && device[attribute: "type"] == (hasSPICE ? "spice" : "none")
