@@ -52,17 +52,17 @@ let package = Package(
       ], swiftSettings: settings),
     .target(
       name: "Importer",
-      dependencies: ["Diagnostics", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
+      dependencies: ["Diagnostics", "DiskImage", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
       swiftSettings: settings),
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "DiskImage", "Libvirt", "Planner", "Vocabulary", "XMLTree",
+        "BlockingWork", "DiskImage", "Inventory", "Libvirt", "Planner", "Vocabulary", "XMLTree",
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: settings),
     .target(
       name: "Report",
-      dependencies: ["Applier", "Diagnostics", "DiskImage", "Planner", "Vocabulary", "XMLTree"], swiftSettings: settings
+      dependencies: ["Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Vocabulary", "XMLTree"], swiftSettings: settings
     ),
     .executableTarget(
       name: "vireo",
@@ -109,7 +109,7 @@ let package = Package(
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
       name: "ImporterTests",
-      dependencies: ["Diagnostics", "Importer", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
+      dependencies: ["Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
       swiftSettings: settings),
     .testTarget(
       name: "ApplierTests",

@@ -14,27 +14,69 @@ extension LibvirtConnection {
   ///
   /// - Throws: ``LibvirtError``; ``DroppedDefinition`` with the place that libvirt does not know.
   public func store(_ definition: DomainDefinition) async throws -> (domain: LibvirtDomain, stored: XMLElement) {
-    let (xml, old, name) = (definition.xml, definition.replacing, definition.identity.name)
-    let text = xml.spellingOutNone.serialised()
-    let refusal: LibvirtError
-    do {
-      let domain = try await defineDomain(text, named: name)
-      return (domain, try await inactiveDefinition(of: domain))
-    } catch let error as LibvirtError where error.code == .xmlInvalidSchema {
-      refusal = error
+    let (text, name) = (definition.xml.spellingOutNone.serialised(), definition.identity.name)
+    switch try await checkedDefinition(text, named: name) {
+    case .success(let domain): return (domain, try await storedDefinition(of: domain))
+    case .failure(let refusal): return try await storeUnchecked(definition, text, refusal)
     }
-    if let old {
-      guard try await schemaRefuses(old, named: name) else { throw refusal }
-    } else {
-      guard definition.isOfAnotherHost else { throw refusal }
-    }
-    let domain: LibvirtDomain
-    do {
-      domain = try await defineDomain(text, named: name, checksSchema: false)
-    } catch let error as LibvirtError where !error.isConnectionLost {
+  }
+
+  /// Stores what the schema has refused, where libvirt holds such a thing, and keeps all of it.
+  private func storeUnchecked(
+    _ definition: DomainDefinition, _ text: String, _ refusal: LibvirtError
+  ) async throws -> (domain: LibvirtDomain, stored: XMLElement) {
+    let name = definition.identity.name
+    guard try await isHeld(definition), let domain = try await uncheckedDefinition(text, named: name) else {
       throw refusal
     }
-    let stored = try await inactiveDefinition(of: domain)
+    let stored = try await storedDefinition(of: domain)
+    guard let place = definition.firstDropped(from: stored) else { return (domain, stored) }
+    try await putBack(definition.replacing, in: domain, named: name)
+    throw DroppedDefinition(refusal: refusal, place: place)
+  }
+
+  /// Makes a domain what it was before a definition that libvirt did not keep.
+  private func putBack(_ old: XMLElement?, in domain: LibvirtDomain, named name: String) async throws {
+    guard let old else { return try await domain.undefine(.keepNVRAM) }
+    try await defineDomain(old.serialised(), named: name, checksSchema: false)
+  }
+
+  /// Whether a definition that the schema refuses is libvirt's own all the same: of another host, or here, where the schema
+  /// has something against what libvirt holds already. For that it is handed back to libvirt as it is.
+  private func isHeld(_ definition: DomainDefinition) async throws -> Bool {
+    guard let held = definition.replacing else { return definition.isOfAnotherHost }
+    switch try await checkedDefinition(held.spellingOutNone.serialised(), named: definition.identity.name) {
+    case .success: return false
+    case .failure: return true
+    }
+  }
+
+  /// The domain as it is defined now, or what libvirt's schema has against the definition.
+  private func checkedDefinition(
+    _ text: String, named name: String
+  ) async throws -> Result<LibvirtDomain, LibvirtError> {
+    do {
+      return .success(try await defineDomain(text, named: name))
+    } catch let error as LibvirtError {
+      guard error.code == .xmlInvalidSchema else { throw error }
+      return .failure(error)
+    }
+  }
+
+  /// The domain as libvirt takes it without its schema; nil where it does not take it.
+  private func uncheckedDefinition(_ text: String, named name: String) async throws -> LibvirtDomain? {
+    do {
+      return try await defineDomain(text, named: name, checksSchema: false)
+    } catch let error as LibvirtError {
+      guard !error.isConnectionLost else { throw error }
+      return nil
+    }
+  }
+}
+
+extension DomainDefinition {
+  /// The first place of the definition that libvirt stored otherwise; nil where it kept everything.
+  fileprivate func firstDropped(from stored: XMLElement) -> String? {
     var wanted = xml
     // An alias that libvirt has written down as the version that it stands for.
     if let machine = stored.value(at: "os/type/@machine"), let alias = xml.value(at: "os/type/@machine"),
@@ -42,27 +84,7 @@ extension LibvirtConnection {
     {
       wanted.set(machine, at: "os/type/@machine")
     }
-    guard let place = XMLFragment(wanted).firstDifference(in: stored) else { return (domain, stored) }
-    if let old {
-      try await defineDomain(old.serialised(), named: name, checksSchema: false)
-    } else {
-      try await domain.undefine(.keepNVRAM)
-    }
-    throw DroppedDefinition(refusal: refusal, place: place)
-  }
-
-  /// Whether the schema has something against a definition that libvirt holds: it is handed back to libvirt as it is.
-  private func schemaRefuses(_ held: XMLElement, named name: String) async throws -> Bool {
-    do {
-      try await defineDomain(held.spellingOutNone.serialised(), named: name)
-      return false
-    } catch let error as LibvirtError where error.code == .xmlInvalidSchema {
-      return true
-    }
-  }
-
-  private func inactiveDefinition(of domain: LibvirtDomain) async throws -> XMLElement {
-    try XMLElement.parse(try await domain.xml(isReadOnly ? [.inactive] : [.inactive, .secure]))
+    return XMLFragment(wanted).firstDifference(in: stored)
   }
 }
 

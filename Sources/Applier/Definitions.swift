@@ -49,14 +49,9 @@ extension ApplyRun {
     return domain
   }
 
-  /// The stored definition, read as an inventory reads it, so that the two can be compared.
-  func storedDefinition(of domain: LibvirtDomain) async throws -> XMLElement {
-    try XMLElement.parse(try await domain.xml(connection.isReadOnly ? [.inactive] : [.inactive, .secure]))
-  }
-
   /// Throws unless a domain's stored definition is still `seen`.
   func requireUnmoved(_ domain: LibvirtDomain, _ seen: XMLElement) async throws {
-    let moved = definitionDifference(seen, try await storedDefinition(of: domain))
+    let moved = definitionDifference(seen, try await connection.storedDefinition(of: domain))
     guard let first = moved.first else { return }
     let more = moved.count > 1 ? " and \(moved.count - 1) more" : ""
     throw ActionFailure(

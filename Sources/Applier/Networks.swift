@@ -11,7 +11,7 @@ extension ApplyRun {
     let name = definition.name
     if let seen = definition.replacing {
       let network = try await network(name)
-      let moved = difference(seen, try await storedDefinition(of: network))
+      let moved = difference(seen, try await connection.storedDefinition(of: network))
       if let first = moved.first {
         throw ActionFailure("network \(name) changed since it was planned (\(first.path))", remedy: planAgain)
       }
@@ -26,7 +26,7 @@ extension ApplyRun {
       throw definitionFailure(error, editor: "the same part of the network with `virsh net-edit`")
     }
     do {
-      try definition.check(try await storedDefinition(of: network), of: Vocabulary.network)
+      try definition.check(try await connection.storedDefinition(of: network), of: Vocabulary.network)
     } catch {
       throw await undo(definition, on: network, because: ActionFailure(error))
     }
@@ -68,10 +68,12 @@ extension ApplyRun {
   /// Gives a running network fields of its stored definition.
   func updateNetwork(_ name: String, _ fields: [String]) async throws {
     let network = try await network(name)
-    let stored = try await storedDefinition(of: network)
+    let stored = try await connection.storedDefinition(of: network)
     // One that is not active by now has them when it starts.
     guard try await network.isActive() else { return }
-    for update in NetworkUpdate.all(from: try await runningDefinition(of: network), to: stored, fields: Set(fields)) {
+    for update in NetworkUpdate.all(
+      from: try await connection.runningDefinition(of: network), to: stored, fields: Set(fields))
+    {
       do {
         try await network.update(update.command, update.section, parent: update.parent, xml: update.xml.serialised())
       } catch let error as LibvirtError where !error.isConnectionLost {
@@ -80,16 +82,12 @@ extension ApplyRun {
           remedy: "the change is stored, and the network gets it when it is next started", field: fields.first)
       }
     }
-    let running = try await runningDefinition(of: network)
+    let running = try await connection.runningDefinition(of: network)
     for field in fields {
       guard let lens = Vocabulary.network.field(field)?.lens, let wanted = lens.get(stored) else { continue }
       guard lens.get(running) != wanted else { continue }
       throw ActionFailure("the running network \(name) did not take `\(field)`", field: field)
     }
-  }
-
-  private func runningDefinition(of network: LibvirtNetwork) async throws -> XMLElement {
-    try XMLElement.parse(try await network.xml())
   }
 
   // MARK: What is stored
@@ -107,10 +105,6 @@ extension ApplyRun {
     } catch let error as LibvirtError where error.isNotFound {
       return nil
     }
-  }
-
-  private func storedDefinition(of network: LibvirtNetwork) async throws -> XMLElement {
-    try XMLElement.parse(try await network.xml(inactive: true))
   }
 
   /// Takes back a definition that did not become what it should: the old one again, or none.

@@ -23,7 +23,7 @@ extension ApplyRun {
 
   /// The first of a domain's disks that another process has open for writing.
   private func lockedDisk(of domain: LibvirtDomain) async throws -> ActionFailure? {
-    let disks = try await storedDefinition(of: domain).first("devices")?.all("disk") ?? []
+    let disks = try await connection.storedDefinition(of: domain).first("devices")?.all("disk") ?? []
     let paths = disks.filter { !$0.exists(at: "readonly") }.compactMap { $0.value(at: "source/@file") }
     return try await files.run {
       for path in paths {

@@ -1,6 +1,7 @@
-// What can be imported: a domain, a network or a pool of a host.
+// What can be imported: a domain, a network or a pool of a host, and the base images of a domain's disks.
 
 import Diagnostics
+import DiskImage
 import Inventory
 import Planner
 import Vocabulary
@@ -11,6 +12,7 @@ enum HostObject {
   case domain(ObservedDomain)
   case network(ObservedNetwork)
   case pool(ObservedPool)
+  case image(HostBaseImage)
 
   /// Nil where the host has no such object, or nobody has read its definition.
   init?(_ reference: ObjectReference, in inventory: Inventory) {
@@ -28,32 +30,36 @@ enum HostObject {
     }
   }
 
+  var isImage: Bool { reference.kind == .image }
+
   var reference: ObjectReference {
     switch self {
     case .domain(let domain): ObjectReference(.domain, domain.name)
     case .network(let network): ObjectReference(.network, network.name)
     case .pool(let pool): ObjectReference(.pool, pool.name)
+    case .image(let image): ObjectReference(.image, image.name)
     }
   }
 
   /// The key of the spec under which such objects stand.
   var collection: String { reference.kind.rawValue + "s" }
 
-  /// The stored definition.
-  var definition: XMLElement {
+  /// The stored definition; nil for an image.
+  var definition: XMLElement? {
     switch self {
     case .domain(let domain): domain.inactive
-    case .network(let network): network.inactive ?? XMLElement("network")
+    case .network(let network): network.inactive
     case .pool(let pool): pool.inactive
+    case .image: nil
     }
   }
 
-  var hasSecrets: Bool { XMLFragment(definition).hasSecrets }
+  var hasSecrets: Bool { definition.map { XMLFragment($0).hasSecrets } ?? false }
 
   /// Why the object is left out; nil for one that can be imported.
   func obstacle(for stack: String) -> Diagnostic? {
     let subject = reference.description
-    if let owner = OwnershipRecord(in: definition)?.stack, owner != stack {
+    if let owner = definition.flatMap(OwnershipRecord.init(in:))?.stack, owner != stack {
       return Diagnostic(
         .warning, "owned-\(reference.kind.rawValue)", "it belongs to the stack \(owner) already and is left out",
         subject: subject, suggestion: "its spec is that stack's")
@@ -62,7 +68,7 @@ enum HostObject {
       switch self {
       case .domain(let domain): domain.isPersistent
       case .network(let network): network.isPersistent
-      case .pool: true
+      case .pool, .image: true
       }
     return isPersistent
       ? nil
@@ -76,6 +82,7 @@ enum HostObject {
     case .domain(let domain): DomainReading(includesSecrets: includesSecrets).object(for: domain, detail)
     case .network(let network): DefinitionReading.object(for: network, detail)
     case .pool(let pool): DefinitionReading.object(for: pool, detail)
+    case .image(let image): image.object
     }
   }
 }

@@ -30,7 +30,7 @@ public struct Importer: Sendable {
     public var messages: [Diagnostic] = []
   }
 
-  /// Reads domains, networks and pools of a host.
+  /// Reads domains, networks and pools of a host, and with domains the base images that their disks stand on.
   ///
   /// - Parameters:
   ///   - objects: what to read; each must be in the inventory.
@@ -55,6 +55,8 @@ public struct Importer: Sendable {
       }
       drafts.append(Draft(found, .fields, self))
     }
+    drafts =
+      HostBaseImage.all(below: drafts.map(\.object), in: inventory).map { Draft(.image($0), .fields, self) } + drafts
     prove(&drafts, on: inventory, &result)
     for draft in drafts where draft.detail != .fields {
       let reasons = draft.reasons.map(\.message).joined(separator: "; ")
@@ -80,8 +82,9 @@ public struct Importer: Sendable {
       }
       for index in drafts.indices.reversed() {
         guard let reasons = failures[drafts[index].object.reference.description] else { continue }
-        guard let lower = drafts[index].detail.lower else {
-          result.messages += reasons
+        guard let lower = drafts[index].detail.lower, !drafts[index].object.isImage else {
+          // A base that somebody writes to, or that is no base at all, is none of the spec's.
+          if !drafts[index].object.isImage { result.messages += reasons }
           drafts.remove(at: index)
           continue
         }

@@ -30,7 +30,7 @@ struct Proof {
     guard let stack = loaded.stack else { return failures }
     let plan: Plan
     do {
-      plan = try Plan(for: stack, on: inventory)
+      plan = try Plan(for: stack, on: inventory.knowing(drafts.map(\.object)))
     } catch {
       for problem in error.diagnostics {
         failures[problem.range?.file.path ?? problem.subject ?? "", default: []].append(problem)
@@ -51,7 +51,8 @@ struct Proof {
     }
     let objects = Dictionary(drafts.map { ($0.object.reference, $0.object) }, uniquingKeysWith: { first, _ in first })
     for action in plan.actions {
-      guard let planned = action.operation.definition, let observed = objects[action.object]?.definition else {
+      guard let planned = action.operation.definition, let observed = objects[action.object]?.definition
+      else {
         fail(action.object, "something would be done beside storing the definition")
         continue
       }

@@ -179,4 +179,45 @@ struct DefinitionTests {
       }
     }
   }
+
+  // MARK: What the schema refuses although libvirt holds it
+
+  /// A tray for a medium of the network that has none: libvirt takes and keeps it, and its schema insists on a source.
+  private let tray = "<disk type='network' device='cdrom'><target dev='hda' bus='ide'/><readonly/></disk>"
+
+  @Test("changes a guest that libvirt holds against its own schema, and keeps all of it")
+  func unchecked() async throws {
+    let identity = identity("define-unchecked", 4)
+    let connection = try await Host.embedded
+    let domain = try await connection.defineDomain(
+      guestXML(identity.name, uuid: identity.uuid, devices: tray), named: identity.name, checksSchema: false)
+    let old = try await domain.stored
+    var xml = old
+    xml.insertBesideSiblings(XMLElement("title", text: "changed"))
+    var definition = DomainDefinition(identity: identity, xml: xml, replacing: old, expectations: [])
+    #expect(try await apply(.defineDomain(definition), on: connection).outcomes == [.done])
+    let changed = try await domain.stored
+    #expect(changed.value(at: "title") == "changed" && changed.value(at: "devices/disk/@type") == "network")
+
+    // What libvirt would drop is no part of the exception.
+    definition = DomainDefinition(identity: identity, xml: changed, replacing: changed, expectations: [])
+    definition.xml.update("devices") { $0.append(XMLElement("nonsense", ["a": "b"])) }
+    let failure = try #require(try await apply(.defineDomain(definition), on: connection).failure)
+    #expect(failure.message.contains("nonsense"), "\(failure.message)")
+    #expect(try await domain.stored == changed)
+    await Host.remove(identity.name)
+  }
+
+  @Test("makes such a guest anew only where the spec says that libvirt held it", arguments: [true, false])
+  func uncheckedNew(isOfAnotherHost: Bool) async throws {
+    let identity = identity("define-imported-\(isOfAnotherHost)", isOfAnotherHost ? 5 : 6)
+    let connection = try await Host.embedded
+    let xml = try XMLElement.parse(guestXML(identity.name, uuid: identity.uuid, devices: tray))
+    var definition = DomainDefinition(identity: identity, xml: xml, replacing: nil, expectations: [])
+    definition.isOfAnotherHost = isOfAnotherHost
+    let failure = try await apply(.defineDomain(definition), on: connection).failure
+    #expect((failure == nil) == isOfAnotherHost, "\(String(describing: failure))")
+    #expect((try await connection.domainRecord(named: identity.name) != nil) == isOfAnotherHost)
+    await Host.remove(identity.name)
+  }
 }

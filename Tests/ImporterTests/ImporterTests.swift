@@ -1,4 +1,5 @@
 import Diagnostics
+import DiskImage
 import Importer
 import Inventory
 import Planner
@@ -122,6 +123,31 @@ struct ImporterTests {
     // What libvirt fills in when a spec leaves it out.
     let filledIn = ["/domain/vcpu/@placement", "/domain/devices/disk/@device"]
     #expect(merged.allSatisfy { $0.kind == .added || filledIn.contains($0.path) }, "\(merged)")
+  }
+
+  @Test("the base images of disks are named, once each, unless somebody writes to them")
+  func baseImages() throws {
+    let base = ("/images/Debian 12.qcow2", ImageFormat.qcow2)
+    var inventory = try Self.inventory(
+      Self.web,
+      Self.web.replacing("<name>web</name>", with: "<name>db</name>").replacing("9d42", with: "9d43")
+        .replacing("/vms/$web", with: "/vms/db").replacing("33'", with: "34'"))
+    inventory.files["/vms/$web.qcow2"] = .image(.supposed(path: "/vms/$web.qcow2", format: .qcow2, on: base))
+    inventory.files["/vms/db.qcow2"] = .image(.supposed(path: "/vms/db.qcow2", format: .qcow2, on: base))
+    let importer = Importer(stack: "lab", includesSecrets: true)
+    let result = importer.read(domains("web", "db"), from: inventory)
+    #expect(result.messages.isEmpty)
+    let image = try #require(Self.spec(importer, result).image("Debian-12"))
+    #expect(image["source"] == .string("/images/Debian 12.qcow2") && image["format"] == .string("qcow2"))
+    #expect(result.documents.count == 3)
+
+    let writer = try Self.inventory(
+      Self.web.replacing("<name>web</name>", with: "<name>template</name>").replacing("9d42", with: "9d44")
+        .replacing("/vms/$web.qcow2", with: "/images/Debian 12.qcow2"))
+    inventory.domains.merge(writer.domains) { first, _ in first }
+    let again = importer.read(domains("web", "db", "template"), from: inventory)
+    #expect(again.documents.map(\.object.kind) == [.domain, .domain, .domain])
+    #expect(again.messages.isEmpty)
   }
 
   @Test("domains that are another stack's, transient or unknown are told and left out")

@@ -14,11 +14,18 @@ public struct BackingChain: Sendable, Equatable {
   public var top: ImageInfo { images[0] }
   /// The last image, which has no backing file.
   public var base: ImageInfo { images[images.count - 1] }
+  /// The last image as a chain of its own.
+  public var baseAlone: BackingChain { BackingChain(images: [base]) }
 
-  /// An image that is supposed to exist where nobody can look: of the format that is declared, one sector long, on its
-  /// own.
-  public static func supposed(path: String, format: ImageFormat) -> BackingChain {
-    BackingChain(images: [ImageInfo(path: path, format: format, virtualSize: 512, fileLength: 512)])
+  /// An image that is supposed to exist where nobody can look: of the format that is declared, one sector long, on
+  /// its own or on others like it.
+  public static func supposed(
+    path: String, format: ImageFormat, on backing: (path: String, format: ImageFormat)...
+  ) -> BackingChain {
+    BackingChain(
+      images: ([(path, format)] + backing).map {
+        ImageInfo(path: $0.0, format: $0.1, virtualSize: 512, fileLength: 512)
+      })
   }
 
   /// Reads the headers of an image and of everything it stands on. Takes no locks, and opens no data file.

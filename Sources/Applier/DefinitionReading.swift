@@ -1,0 +1,23 @@
+// Definitions read back from libvirt as values. Never inlined: where two of these end up in one asynchronous function,
+// Swift 6.3's optimiser crashes.
+
+import Libvirt
+import XMLTree
+
+extension LibvirtConnection {
+  /// The stored definition of a domain, read as an inventory reads it, so that the two can be compared.
+  @inline(never)
+  func storedDefinition(of domain: LibvirtDomain) async throws -> XMLElement {
+    try XMLElement.parse(try await domain.xml(isReadOnly ? [.inactive] : [.inactive, .secure]))
+  }
+
+  @inline(never)
+  func storedDefinition(of network: LibvirtNetwork) async throws -> XMLElement {
+    try XMLElement.parse(try await network.xml(inactive: true))
+  }
+
+  @inline(never)
+  func runningDefinition(of network: LibvirtNetwork) async throws -> XMLElement {
+    try XMLElement.parse(try await network.xml())
+  }
+}

@@ -1,0 +1,169 @@
+import Diagnostics
+import Planner
+import Spec
+import Testing
+import Vocabulary
+import XMLTree
+
+private let fragment = "<memtune><swap_hard_limit unit='GiB'>2</swap_hard_limit></memtune>"
+
+private func lab(domain: String = "", interface: String = "") -> String {
+  """
+  stack: lab
+  domains:
+    web:
+      memory: 1 GiB
+      \(domain)
+      interfaces: { lan: { network: default, model: virtio\(interface) } }
+  """
+}
+
+private let plain = lab()
+private let withFragment = lab(domain: "xml: \"\(fragment)\"")
+
+/// What a spec says in libvirt's own XML is planned as a field is.
+@Suite("planning libvirt's own XML")
+struct FragmentTests {
+  private func host(_ spec: String) throws -> ImaginedHost {
+    var host = ImaginedHost()
+    host.apply(try host.plan(spec))
+    return host
+  }
+
+  @Test("is merged and shown place by place, recorded, and then as it should be")
+  func merged() throws {
+    var host = try host(plain)
+    let plan = try host.plan(withFragment)
+    let change = try #require(plan.object("web")?.changes.first)
+    #expect(plan.object("web")?.changes.count == 1)
+    #expect(change.field == "xml/memtune" && change.old == nil && change.reason == .spec)
+    #expect(change.new?.description.contains("swap_hard_limit") == true)
+    #expect(change.range?.start.line == 5)
+    let xml = try #require(plan.definition(of: "web")).xml
+    #expect(xml.value(at: "memtune/swap_hard_limit") == "2" && xml.value(at: "memtune/swap_hard_limit/@unit") == "GiB")
+    host.apply(plan)
+    // libvirt writes the same amount down in another unit.
+    host.edit("web") { xml in
+      xml.set("2097152", at: "memtune/swap_hard_limit")
+      xml.set("KiB", at: "memtune/swap_hard_limit/@unit")
+    }
+    #expect(try host.plan(withFragment).isEmpty)
+  }
+
+  @Test("what was edited by hand is drift, and is put right")
+  func drift() throws {
+    var host = try host(withFragment)
+    host.edit("web") { $0.set("1", at: "memtune/swap_hard_limit") }
+    let plan = try host.plan(withFragment)
+    let change = try #require(plan.change("web", "xml/memtune/swap_hard_limit"))
+    #expect(change.reason == .drift && change.old == .string("1") && change.new == .string("2"))
+    host.apply(plan)
+    #expect(try host.plan(withFragment).isEmpty)
+  }
+
+  @Test("is taken back when the spec says it no more, and nothing else with it")
+  func dropped() throws {
+    var host = try host(withFragment)
+    host.edit("web") { $0.set("4096", at: "memtune/hard_limit") }
+    let plan = try host.plan(plain)
+    #expect(plan.object("web")?.changes.map(\.reason) == [.dropped])
+    let xml = try #require(plan.definition(of: "web")).xml
+    #expect(!xml.exists(at: "memtune/swap_hard_limit") && xml.value(at: "memtune/hard_limit") == "4096")
+    host.apply(plan)
+    #expect(try host.plan(plain).isEmpty)
+  }
+
+  @Test("what somebody else wrote is not taken back")
+  func notOurs() throws {
+    var host = try host(plain)
+    host.edit("web") { $0.set("2", at: "memtune/swap_hard_limit") }
+    #expect(try host.plan(plain).isEmpty)
+  }
+
+  @Test("a value that is so already is recorded, and taken back later")
+  func recorded() throws {
+    var host = try host(plain)
+    host.edit("web") { xml in
+      xml.set("2", at: "memtune/swap_hard_limit")
+      xml.set("GiB", at: "memtune/swap_hard_limit/@unit")
+    }
+    let plan = try host.plan(withFragment)
+    #expect(plan.change("web", "xml")?.detail == "is so already; recorded")
+    host.apply(plan)
+    #expect(try host.plan(withFragment).isEmpty)
+    #expect(try host.plan(plain).object("web")?.changes.map(\.reason) == [.dropped])
+  }
+
+  @Test("on a device it stays with the device, whatever its place")
+  func device() throws {
+    var host = try host(plain)
+    let spec = lab(interface: ", xml: \"<tune><sndbuf>1600</sndbuf></tune>\"")
+    let plan = try host.plan(spec)
+    #expect(plan.object("web")?.changes.map(\.field) == ["interfaces.lan.xml/tune"])
+    host.apply(plan)
+    #expect(host.inventory.domains["web"]?.inactive.value(at: "devices/interface/tune/sndbuf") == "1600")
+    #expect(try host.plan(spec).isEmpty)
+    host.apply(try host.plan(plain))
+    #expect(host.inventory.domains["web"]?.inactive.exists(at: "devices/interface/tune") == false)
+  }
+
+  @Test("a fragment that contradicts a field is refused at its line, with both values")
+  func conflict() throws {
+    let error = try #require(throws: DiagnosticsError.self) {
+      try ImaginedHost().plan(lab(domain: "xml: \"<memory unit='GiB'>3</memory>\""))
+    }
+    let problem = try #require(error.diagnostics.first)
+    #expect(error.diagnostics.count == 1 && problem.rule == "conflict" && problem.range?.start.line == 5)
+    #expect(problem.message == "`xml` makes memory 3 GiB, and it is to be 1 GiB")
+  }
+
+  @Test("a password is neither shown nor recorded")
+  func password() throws {
+    var host = try host(plain)
+    let spec = lab(domain: "xml: \"<devices><graphics type='vnc' port='-1' passwd='secret'/></devices>\"")
+    let plan = try host.plan(spec)
+    for change in plan.object("web")?.changes ?? [] {
+      #expect(change.new?.description.contains("secret") != true)
+    }
+    host.apply(plan)
+    let xml = try #require(host.inventory.domains["web"]?.inactive)
+    #expect(xml.value(at: "devices/graphics/@passwd") == "secret")
+    #expect(xml.first("metadata")?.serialised().contains("secret") == false)
+    #expect(try host.plan(spec).isEmpty)
+  }
+}
+
+/// What libvirt's own schema has against a spec is told at the line that says it.
+@Suite("libvirt's schema, without a host")
+struct SchemaCheckTests {
+  private func problems(_ text: String) throws -> [Diagnostic] {
+    let schema = try XMLSchema(path: SchemaCheck.installedFolder + "/domain.rng")
+    return try SchemaCheck(schema).problems(of: stack(text))
+  }
+
+  @Test("a spec that libvirt takes has no problems")
+  func fine() throws {
+    #expect(try problems(plain).isEmpty)
+    #expect(try problems(withFragment).isEmpty)
+  }
+
+  @Test(
+    "the field is named, and its line",
+    arguments: [
+      ("xml: \"<memtune><soft>2</soft></memtune>\"", "", "xml", 5),
+      ("", ", xml: \"<tune><sendbuf>16</sendbuf></tune>\"", "interfaces.lan.xml", 6),
+    ])
+  func culprit(domain: String, interface: String, field: String, line: Int) throws {
+    let problems = try problems(lab(domain: domain, interface: interface))
+    #expect(problems.map(\.rule) == ["libvirt-schema"])
+    #expect(problems.first?.message.contains("does not allow this `\(field)`") == true, "\(problems)")
+    #expect(problems.first?.range?.start.line == line)
+  }
+
+  @Test("several at once are all told")
+  func several() throws {
+    let text = lab(
+      domain: "xml: \"<memtune><soft>2</soft></memtune>\"", interface: ", xml: \"<tune><sendbuf>16</sendbuf></tune>\"")
+    #expect(try problems(text).count == 2)
+  }
+}
