@@ -57,12 +57,12 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "DiskImage", "Inventory", "Libvirt", "Planner", "Vocabulary", "XMLTree",
+        "BlockingWork", "DiskImage", "Libvirt", "Planner", "Vocabulary", "XMLTree",
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: settings),
     .target(
       name: "Report",
-      dependencies: ["Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Vocabulary", "XMLTree"], swiftSettings: settings
+      dependencies: ["Applier", "Diagnostics", "DiskImage", "Planner", "Vocabulary", "XMLTree"], swiftSettings: settings
     ),
     .executableTarget(
       name: "vireo",
@@ -109,7 +109,9 @@ let package = Package(
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
       name: "ImporterTests",
-      dependencies: ["Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
+      dependencies: [
+        "Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ApplierTests",
