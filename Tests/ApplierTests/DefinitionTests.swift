@@ -182,8 +182,9 @@ struct DefinitionTests {
 
   // MARK: What the schema refuses although libvirt holds it
 
-  /// A tray for a medium of the network that has none: libvirt takes and keeps it, and its schema insists on a source.
-  private let tray = "<disk type='network' device='cdrom'><target dev='hda' bus='ide'/><readonly/></disk>"
+  /// A medium with a relative path: libvirt takes and keeps it, and its schema wants absolute ones.
+  private let tray =
+    "<disk type='file' device='cdrom'><source file='media/tool.iso'/><target dev='hda' bus='ide'/><readonly/></disk>"
 
   @Test("changes a guest that libvirt holds against its own schema, and keeps all of it")
   func unchecked() async throws {
@@ -197,7 +198,8 @@ struct DefinitionTests {
     var definition = DomainDefinition(identity: identity, xml: xml, replacing: old, expectations: [])
     #expect(try await apply(.defineDomain(definition), on: connection).outcomes == [.done])
     let changed = try await domain.stored
-    #expect(changed.value(at: "title") == "changed" && changed.value(at: "devices/disk/@type") == "network")
+    #expect(
+      changed.value(at: "title") == "changed" && changed.value(at: "devices/disk/source/@file") == "media/tool.iso")
 
     // What libvirt would drop is no part of the exception.
     definition = DomainDefinition(identity: identity, xml: changed, replacing: changed, expectations: [])
