@@ -21,7 +21,6 @@ struct DefinitionFields {
   var changes: [FieldChange] = []
   var pending: [PendingValue] = []
   var owned: OwnershipRecord
-  var expectations: [Expectation] = []
   /// Fields that the running object is to get at once.
   var live: [String] = []
 
@@ -47,14 +46,15 @@ struct DefinitionFields {
   /// - Parameter liveFields: which of the fields with the effect `live` the running object can be given now.
   mutating func plan(except others: Set<String> = [], canUpdate liveFields: (Field) -> Bool = { _ in false }) {
     for field in spec.type.fields where !others.contains(field.name) && field.name != Field.xmlName {
-      if let setting = spec.settings[field.name] { owned.fields[field.name] = setting.value.description }
+      if let setting = spec.settings[field.name] {
+        owned[OwnershipRecord.itself, field.name] = setting.value.description
+      }
       guard let lens = field.lens else { continue }
       let name = spec.type.displayName(of: field)
       guard let setting = spec.settings[field.name] else {
         takeBack(field, lens, name: name)
         continue
       }
-      expectations.append(Expectation(field: name, value: setting.value, device: nil, entry: field.name))
       let old = lens.get(xml)
       let isStored = !isNew && field.matches(desired: setting.value, stored: old)
       let isRunning = running.map { field.matches(desired: setting.value, stored: lens.get($0)) } ?? true
@@ -83,8 +83,7 @@ struct DefinitionFields {
   private mutating func planFragment() {
     let effect: Effect = isNew || running == nil ? .define : .nextBoot
     let plan = FragmentPlan(of: spec, in: &xml, record: record, isNew: isNew, effect: effect, subject: object)
-    owned.fields[Field.xmlName] = plan.owned
-    if let expectation = plan.expectation { expectations.append(expectation) }
+    owned[OwnershipRecord.itself, Field.xmlName] = plan.owned
     plan.conflicts.forEach(builder.fail)
     changes += plan.changes
   }
@@ -96,7 +95,9 @@ struct DefinitionFields {
       return
     }
     let old = lens.get(xml)
-    guard !field.staysWhenDropped, record?.fields[field.name] != nil, old != field.initial else { return }
+    guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil, old != field.initial else {
+      return
+    }
     // What libvirt writes down by itself is no change.
     if let standard = field.libvirtDefault, old == standard { return }
     let before = xml
@@ -117,7 +118,7 @@ struct DefinitionFields {
       return
     }
     let reason: FieldChange.Reason =
-      !isNew && record?.fields[field.name] == setting.value.description ? .drift : .spec
+      !isNew && record?[OwnershipRecord.itself, field.name] == setting.value.description ? .drift : .spec
     changes.append(
       FieldChange(name, old: old, new: setting.value, effect: effect, reason: reason, range: setting.range))
   }
@@ -131,7 +132,7 @@ struct DefinitionFields {
 
   /// A field that is as the spec says and is recorded as the spec's from now on.
   private mutating func noteOwnership(_ name: String, _ setting: Setting, key: String) {
-    guard let record, record.fields[key] == nil else { return }
+    guard let record, record[OwnershipRecord.itself, key] == nil else { return }
     changes.append(
       FieldChange(
         name, old: setting.value, new: setting.value, effect: .define, reason: .spec, detail: "is so already; recorded",

@@ -68,15 +68,11 @@ struct DeviceMatcher {
     case .attribute(let name):
       guard let value = element[attribute: name], let record else { return nil }
       // What the entry's field said, or the entry's own name.
-      let said = record.fields.first {
-        $0.key.hasPrefix(collection + ".") && $0.key.hasSuffix("." + name) && $0.value == value
-      }
-      if let said { return String(said.key.dropFirst(collection.count + 1).dropLast(name.count + 1)) }
+      let said = record.devices(of: collection).first { record[$0, name] == value }
+      if let said { return String(said.dropFirst(collection.count + 1)) }
       return record.hasDevice("\(collection).\(value)") ? value : nil
     case .only:
-      return record?.fields.keys.first { $0.hasPrefix(collection + ".") }.map {
-        String($0.dropFirst(collection.count + 1).prefix { $0 != "." })
-      }
+      return record?.devices(of: collection).first.map { String($0.dropFirst(collection.count + 1)) }
     }
   }
 

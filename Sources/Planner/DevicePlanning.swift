@@ -70,20 +70,23 @@ extension DomainPlanning {
     let identity = DeviceIdentity(of: device, rule)
     var fieldChanges: [FieldChange] = []
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
-    for field in device.type.fields where field.name != Field.xmlName {
+    if isSnapshot { snapshotDisks.insert(device.name) }
+    var values: [String: String] = [:]
+    let recorded = record?.fields(of: key) ?? [:]
+    let fields = isNew ? device.type.fields : device.type.fields(Set(device.settings.keys).union(recorded.keys))
+    for field in fields where field.name != Field.xmlName {
       guard let setting = device.settings[field.name] else {
         if isNew, isCompletedByVireo, let lens = field.lens, let initial = field.initial {
           lens.put(initial, into: &element)
         }
-        if !isNew { takeBack(field, of: key, in: &element, into: &fieldChanges) }
+        if !isNew, recorded[field.name] != nil { takeBack(field, of: key, in: &element, into: &fieldChanges) }
         continue
       }
-      let name = "\(key).\(device.type.displayName(of: field))"
-      if field.isRecorded { owned.fields["\(key).\(field.name)"] = setting.value.description }
+      if field.isRecorded { values[field.name] = setting.value.description }
       // The format of a snapshot's overlay is the snapshot's.
       guard let lens = field.lens, !(isSnapshot && field.name == "format") else { continue }
       let old = lens.get(element)
-      expectations.append(Expectation(field: name, value: setting.value, device: identity, entry: field.name))
+      var name: String { "\(key).\(device.type.displayName(of: field))" }
       if isNew {
         lens.put(setting.value, into: &element)
       } else if !field.matches(desired: setting.value, stored: old) {
@@ -91,17 +94,17 @@ extension DomainPlanning {
         fieldChanges.append(
           FieldChange(
             name, old: old, new: setting.value, effect: effect,
-            reason: reason("\(key).\(field.name)", setting.value), range: setting.range))
+            reason: reason(key, field.name, setting.value), range: setting.range))
         lens.put(setting.value, into: &element)
       } else {
-        noteOwnership(name, setting, key: "\(key).\(field.name)")
+        noteOwnership(name, setting, of: key, field)
         notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
       }
     }
     fieldChanges += plan(
-      fragmentOf: device, prefix: key + ".", device: identity, in: &element, isNew: isNew, isShown: !isNew)
+      fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
-    if !owned.hasDevice(key) { owned.fields[key] = device.type.name }
+    owned.addDevice(key, values)
     if isNew {
       if isCompletedByVireo { complete(device, &element) }
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
@@ -125,7 +128,7 @@ extension DomainPlanning {
   private mutating func takeBack(
     _ field: Field, of key: String, in element: inout XMLElement, into changes: inout [FieldChange]
   ) {
-    guard let lens = field.lens, !field.staysWhenDropped, record?.fields["\(key).\(field.name)"] != nil else { return }
+    guard let lens = field.lens, !field.staysWhenDropped else { return }
     let old = lens.get(element)
     guard let old, old != field.initial, old != .boolean(false) else { return }
     changes.append(

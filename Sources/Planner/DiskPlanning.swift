@@ -37,7 +37,7 @@ extension DomainPlanning {
       }
       return false
     }
-    if isMadeByVireo(disk) { owned.fields["\(key).file"] = path }
+    if isMadeByVireo(disk) { owned[key, "file"] = path }
     let isWritable = disk["device"] != .string("cdrom") && disk["read-only"] != .boolean(true)
     if isWritable, let image = builder.basePaths[path] {
       builder.fail(
@@ -81,7 +81,7 @@ extension DomainPlanning {
       return true
     }
     let isFree = disk["source"] != nil || disk["device"] == .string("cdrom")
-    let wasDrift = record?.fields["\(key).file"] == path
+    let wasDrift = record?[key, "file"] == path
     guard isFree || wasDrift else {
       builder.fail(
         "other-file", "\(key) has the file \(old), and the spec would put a new one in its place", at: disk.range,
@@ -105,8 +105,8 @@ extension DomainPlanning {
     let setting = disk.settings["source"] ?? disk.settings["image"]
     let isDrift =
       new != nil
-      && (record?.fields["\(key).file"] == new || record?.fields["\(key).source"] == new
-        || (disk["image"] != nil && record?.fields["\(key).image"] == disk["image"]?.description))
+      && (record?[key, "file"] == new || record?[key, "source"] == new
+        || (disk["image"] != nil && record?[key, "image"] == disk["image"]?.description))
     changes.append(
       FieldChange(
         "\(key).source", old: old.map(Value.string), new: new.map(Value.string),

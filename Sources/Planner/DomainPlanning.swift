@@ -23,7 +23,8 @@ struct DomainPlanning {
   var pending: [PendingValue] = []
   /// What this apply owns.
   var owned: OwnershipRecord
-  var expectations: [Expectation] = []
+  /// Disks that stand on a snapshot's overlay, whose format is the snapshot's.
+  var snapshotDisks: Set<String> = []
   /// Steps that must be done before the definition is stored: files made and grown.
   var fileSteps: [Int] = []
   /// Devices to plug in once the definition is stored.
@@ -119,21 +120,20 @@ struct DomainPlanning {
         if field.name != Field.xmlName { own(field) }
         continue
       }
-      let name = Vocabulary.domain.displayName(of: field)
-      let old = lens.get(xml)
       guard let setting = spec.settings[field.name] else {
-        takeBack(field, lens, old: old, name: name)
+        takeBack(field, lens)
         continue
       }
       own(field)
-      expectations.append(Expectation(field: name, value: setting.value, device: nil, entry: field.name))
+      let name = Vocabulary.domain.displayName(of: field)
+      let old = lens.get(xml)
       if observed == nil || !field.matches(desired: setting.value, stored: old) {
         // Another field may have taken this one along; the host has what it had.
         let seen = observed.flatMap { lens.get($0.inactive) }
         if observed == nil || seen != setting.value { change(field, name: name, old: seen, to: setting) }
         lens.put(setting.value, into: &xml)
       } else {
-        noteOwnership(name, setting, key: field.name)
+        noteOwnership(name, setting, of: OwnershipRecord.itself, field)
         notePending(field, lens, stored: old, name: name, in: observed?.running)
       }
     }
@@ -142,13 +142,16 @@ struct DomainPlanning {
   /// Records that the spec names a field.
   private mutating func own(_ field: Field) {
     guard let setting = spec.settings[field.name] else { return }
-    owned.fields[field.name] = setting.value.description
+    owned[OwnershipRecord.itself, field.name] = setting.value.description
   }
 
   /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
-  private mutating func takeBack(_ field: Field, _ lens: Lens, old: Value?, name: String) {
+  private mutating func takeBack(_ field: Field, _ lens: Lens) {
+    let name = Vocabulary.domain.displayName(of: field)
     guard observed == nil else {
-      guard !field.staysWhenDropped, record?.fields[field.name] != nil, old != field.initial else { return }
+      guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil else { return }
+      let old = lens.get(xml)
+      guard old != field.initial else { return }
       let before = xml
       lens.put(field.initial, into: &xml)
       guard xml != before else { return }
@@ -176,7 +179,8 @@ struct DomainPlanning {
     }
     changes.append(
       FieldChange(
-        name, old: old, new: setting.value, effect: effect, reason: reason(field.name, setting.value),
+        name, old: old, new: setting.value, effect: effect,
+        reason: reason(OwnershipRecord.itself, field.name, setting.value),
         range: setting.range))
   }
 
@@ -187,25 +191,30 @@ struct DomainPlanning {
   }
 
   /// Drift, when the last apply stored what the spec still says; the spec's wish otherwise.
-  func reason(_ key: String, _ desired: Value) -> FieldChange.Reason {
-    observed != nil && record?.fields[key] == desired.description ? .drift : .spec
+  func reason(_ owner: String, _ field: String, _ desired: Value) -> FieldChange.Reason {
+    observed != nil && record?[owner, field] == desired.description ? .drift : .spec
   }
 
   /// A field that is as the spec says and is recorded as the spec's from now on.
-  mutating func noteOwnership(_ name: String, _ setting: Setting, key: String) {
-    guard let record, record.fields[key] == nil else { return }
+  mutating func noteOwnership(
+    _ name: @autoclosure () -> String, _ setting: Setting, of owner: String, _ field: Field
+  ) {
+    guard let record, record[owner, field.name] == nil else { return }
     changes.append(
       FieldChange(
-        name, old: setting.value, new: setting.value, effect: .define, reason: .spec, detail: "is so already; recorded",
+        name(), old: setting.value, new: setting.value, effect: .define, reason: .spec,
+        detail: "is so already; recorded",
         range: setting.range))
   }
 
   /// A value that is stored and that the running guest does not have.
-  mutating func notePending(_ field: Field, _ lens: Lens, stored: Value?, name: String, in running: XMLElement?) {
+  mutating func notePending(
+    _ field: Field, _ lens: Lens, stored: Value?, name: @autoclosure () -> String, in running: XMLElement?
+  ) {
     guard let running, field.isComparableWhenRunning, field.effect.running == .nextBoot, let stored else { return }
     let value = lens.get(running)
     guard !field.matches(desired: stored, stored: value) else { return }
-    pending.append(PendingValue(name, running: value, stored: stored))
+    pending.append(PendingValue(name(), running: value, stored: stored))
   }
 
   // MARK: Steps
@@ -224,7 +233,8 @@ struct DomainPlanning {
   private mutating func addDefinition(replacing: XMLElement?) -> Int {
     let pools = builder.spec.pools.map { ObjectReference(.pool, $0.name) }
     let images = spec.members("disks").compactMap { $0["image"]?.string.map { ObjectReference(.image, $0) } }
-    var definition = DomainDefinition(identity: identity, xml: xml, replacing: replacing, expectations: expectations)
+    var definition = DomainDefinition(
+      identity: identity, xml: xml, replacing: replacing, expectations: expectations())
     definition.isOfAnotherHost = !isCompletedByVireo
     let step = builder.add(
       .defineDomain(definition), for: object, after: fileSteps, waitingFor: fileSteps.isEmpty ? images : pools + images,
@@ -233,17 +243,23 @@ struct DomainPlanning {
     return step
   }
 
+  /// Everything that the spec says of the definition, to be found again when it is read back.
+  private func expectations() -> [Expectation] {
+    let devices = Vocabulary.domain.collections.flatMap { collection -> [Expectation] in
+      guard let rule = collection.type.device else { return [] }
+      return spec.members(collection.key).flatMap { device in
+        device.expectations(
+          of: "\(collection.key).\(device.name).", on: DeviceIdentity(of: device, rule),
+          except: snapshotDisks.contains(device.name) && collection.key == "disks" ? ["format"] : [])
+      }
+    }
+    return spec.expectations() + devices
+  }
+
   /// The spec says something new that is no part of the definition but for the record of it, such as how a guest is
   /// stopped.
   private mutating func noteRecord() {
     guard let record else { return }
-    for key in Set(record.fields.keys).union(owned.fields.keys).sorted() {
-      let (old, new) = (record.fields[key], owned.fields[key])
-      guard old != new else { continue }
-      changes.append(
-        FieldChange(
-          key, old: old.map(Value.string), new: new.map(Value.string), effect: .define,
-          reason: new == nil ? .dropped : .spec, detail: "recorded", range: spec.settings[key]?.range ?? spec.range))
-    }
+    changes += owned.changes(since: record, in: spec)
   }
 }

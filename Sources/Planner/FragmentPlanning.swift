@@ -10,32 +10,30 @@ struct FragmentPlan {
   private(set) var changes: [FieldChange] = []
   /// What this apply owns of it, for the record.
   private(set) var owned: String?
-  private(set) var expectation: Expectation?
   /// The fragment has the last word, and must not contradict the object's own fields: one of the two would never hold.
   private(set) var conflicts: [Diagnostic] = []
 
   /// Merges an object's fragment into its element, and takes out what an earlier one said and this one does not.
   ///
   /// - Parameters:
-  ///   - prefix: the object's name in what it belongs to, `disks.root.`; empty for a domain, a network or a pool.
-  ///   - device: how the element is found when it is read back.
+  ///   - owner: the object's name in what it belongs to, `disks.root`; ``OwnershipRecord/itself`` for a domain, a network
+  ///     or a pool.
   ///   - isNew: whether the object is new; nothing is taken out of it then.
   ///   - isShown: whether changes are told place by place. A new device is told as a whole.
   init(
-    of object: ObjectSpec, prefix: String = "", device: DeviceIdentity? = nil, in element: inout XMLElement,
+    of object: ObjectSpec, of owner: String = OwnershipRecord.itself, in element: inout XMLElement,
     record: OwnershipRecord?, isNew: Bool, isShown: Bool = true, effect: Effect, subject: ObjectReference
   ) {
-    let name = prefix + Field.xmlName
+    let name = owner == OwnershipRecord.itself ? Field.xmlName : "\(owner).\(Field.xmlName)"
     let setting = object.settings[Field.xmlName]
     var wanted: XMLFragment?
     if case .xml(let fragment)? = setting?.value { wanted = fragment }
-    let recorded = record?.fields[name].flatMap { try? XMLFragment.parse($0, element: element.name) }
+    let recorded = record?[owner, Field.xmlName].flatMap { try? XMLFragment.parse($0, element: element.name) }
     let before = element
     if !isNew, let dropped = recorded?.beyond(wanted?.withoutSecrets) { dropped.remove(from: &element) }
     if let wanted, let setting {
       wanted.merge(into: &element)
       owned = setting.value.description
-      expectation = Expectation(field: name, value: setting.value, device: device, entry: Field.xmlName)
       conflicts = Self.conflicts(of: object, setting, with: element, subject)
     }
     let range = setting?.range ?? object.range
@@ -83,20 +81,18 @@ extension DomainPlanning {
   /// Plans the fragment of the domain itself, once its fields and devices are in place.
   mutating func planFragment() {
     var domain = xml
-    changes += plan(fragmentOf: spec, prefix: "", device: nil, in: &domain, isNew: observed == nil, isShown: true)
+    changes += plan(fragmentOf: spec, of: OwnershipRecord.itself, in: &domain, isNew: observed == nil, isShown: true)
     xml = domain
   }
 
   /// Plans the fragment of the domain or of a device, and returns what changes.
   mutating func plan(
-    fragmentOf object: ObjectSpec, prefix: String, device: DeviceIdentity?, in element: inout XMLElement, isNew: Bool,
-    isShown: Bool
+    fragmentOf object: ObjectSpec, of owner: String, in element: inout XMLElement, isNew: Bool, isShown: Bool
   ) -> [FieldChange] {
     let plan = FragmentPlan(
-      of: object, prefix: prefix, device: device, in: &element, record: record, isNew: isNew, isShown: isShown,
+      of: object, of: owner, in: &element, record: record, isNew: isNew, isShown: isShown,
       effect: observed?.isActive ?? false ? .nextBoot : .define, subject: self.object)
-    owned.fields[prefix + Field.xmlName] = plan.owned
-    if let expectation = plan.expectation { expectations.append(expectation) }
+    owned[owner, Field.xmlName] = plan.owned
     plan.conflicts.forEach(builder.fail)
     return plan.changes
   }

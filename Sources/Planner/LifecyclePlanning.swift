@@ -21,7 +21,7 @@ extension DomainPlanning {
         changes.append(
           FieldChange(
             "autostart", old: observed.map { .boolean($0.autostart) }, new: autostart.value, effect: .define,
-            reason: reason("autostart", autostart.value), range: autostart.range))
+            reason: reason(OwnershipRecord.itself, "autostart", autostart.value), range: autostart.range))
       }
       builder.add(.setAutostart(domain: identity, wanted), for: object, after: definition.map { [$0] } ?? [])
     }
@@ -85,7 +85,7 @@ extension DomainPlanning {
         FieldChange(
           "state", old: .string(state.rawValue), new: setting.value,
           effect: isActive && state != .paused ? .offline : .live,
-          reason: reason("state", setting.value), range: setting.range))
+          reason: reason(OwnershipRecord.itself, "state", setting.value), range: setting.range))
     }
     builder.add(
       operation, for: object, after: steps, waitingFor: isActive ? [] : ownNetworks,

@@ -104,7 +104,7 @@ private struct NetworkPlanning {
     let step = builder.add(
       .defineNetwork(
         ObjectDefinition(
-          name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: fields.expectations)),
+          name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: spec.expectations())),
       for: object, effect: fields.changes.map(\.effect).filter { $0 != .live }.max() ?? .define)
     builder.setReady(object, after: step)
     return step
@@ -145,7 +145,7 @@ private struct NetworkPlanning {
   ) {
     guard observed != nil else { return }
     // Where the spec is silent an active network is what it means, so that one that is not was stopped by somebody.
-    let recorded = fields.record?.fields[name] == setting.value.description
+    let recorded = fields.record?[OwnershipRecord.itself, name] == setting.value.description
     let isDrift = recorded || (fields.record != nil && spec.settings[name] == nil)
     fields.changes.append(
       FieldChange(
@@ -155,13 +155,6 @@ private struct NetworkPlanning {
   /// The spec says something new that is no part of the definition but for the record of it.
   private func noteRecord(_ fields: inout DefinitionFields) {
     guard let record = fields.record else { return }
-    for key in Set(record.fields.keys).union(fields.owned.fields.keys).sorted() {
-      let (old, new) = (record.fields[key], fields.owned.fields[key])
-      guard old != new else { continue }
-      fields.changes.append(
-        FieldChange(
-          key, old: old.map(Value.string), new: new.map(Value.string), effect: .define,
-          reason: new == nil ? .dropped : .spec, detail: "recorded", range: spec.settings[key]?.range ?? spec.range))
-    }
+    fields.changes += fields.owned.changes(since: record, in: spec)
   }
 }

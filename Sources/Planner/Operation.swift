@@ -92,21 +92,3 @@ public struct DomainDefinition: Sendable {
     self.expectations = expectations
   }
 }
-
-/// A field that a stored definition must have with a value; libvirt drops silently what it does not know.
-public struct Expectation: Sendable, Hashable {
-  /// The field as the spec writes it: `disks.root.bus`.
-  public var field: String
-  public var value: Value?
-  /// Finds the device that the field belongs to; nil for the domain itself.
-  public var device: DeviceIdentity?
-  /// The entry of the vocabulary, by the name that it has in its object's table: `bus`.
-  public var entry: String
-
-  public init(field: String, value: Value?, device: DeviceIdentity?, entry: String) {
-    self.field = field
-    self.value = value
-    self.device = device
-    self.entry = entry
-  }
-}

@@ -1,5 +1,6 @@
 // What the last apply owned, as the domain itself carries it: the third side of every comparison.
 
+import Spec
 import Vocabulary
 public import XMLTree
 
@@ -11,18 +12,37 @@ public struct OwnershipRecord: Hashable {
   static let namespace = "urn:vireo:stack:1"
 
   public var stack: String
-  /// Values as the spec language writes them, by the field's full name: `disks.root.size`.
-  var fields: [String: String]
+  /// Values as the spec language writes them, by the object that they belong to and their field: `disks.root` and `size`.
+  /// The domain's or network's own stand under ``itself``. A device that the spec says nothing of has no fields.
+  private(set) var objects: [String: [String: String]] = [:]
 
-  init(stack: String, fields: [String: String] = [:]) {
+  /// The name of the object that the record is in.
+  static let itself = ""
+
+  init(stack: String) {
     self.stack = stack
-    self.fields = fields
   }
 
-  /// Whether the record has a device: by a field of it, or by its own name where the spec says nothing of it.
-  func hasDevice(_ key: String) -> Bool {
-    fields.keys.contains { $0.hasPrefix(key) && ($0.utf8.count == key.utf8.count || $0.hasPrefix(key + ".")) }
+  subscript(object: String, field: String) -> String? {
+    get { objects[object]?[field] }
+    set {
+      guard newValue != nil || objects[object] != nil else { return }
+      objects[object, default: [:]][field] = newValue
+    }
   }
+
+  /// What the record has of an object, by field.
+  func fields(of object: String) -> [String: String] { objects[object] ?? [:] }
+
+  func hasDevice(_ key: String) -> Bool { objects[key] != nil }
+
+  /// Records a device, whatever the spec says of it.
+  mutating func addDevice(_ key: String, _ fields: [String: String]) {
+    objects[key, default: [:]].merge(fields) { $1 }
+  }
+
+  /// The devices of a collection, by their whole names.
+  func devices(of collection: String) -> [String] { objects.keys.filter { $0.hasPrefix(collection + ".") }.sorted() }
 
   /// Reads the record of a domain; nil for a domain that is no stack's.
   public init?(in domain: XMLElement) {
@@ -30,9 +50,17 @@ public struct OwnershipRecord: Hashable {
       let stack = element[attribute: "name"]
     else { return nil }
     self.stack = stack
-    fields = [:]
-    for field in element.elements {
-      if let name = field[attribute: "name"] { fields[name] = field.text }
+    for owned in element.elements where owned.name == "owned" {
+      var fields: [String: String] = [:]
+      var object = Self.itself
+      for attribute in owned.attributes {
+        if attribute.name == Self.objectAttribute {
+          object = attribute.value
+        } else {
+          fields[attribute.name] = attribute.value
+        }
+      }
+      objects[object] = fields
     }
   }
 
@@ -67,15 +95,36 @@ public struct OwnershipRecord: Hashable {
     var result = XMLElement("vireo:stack", ["name": stack])
     result.namespaceDeclarations = [XMLNamespace(prefix: "vireo", uri: Self.namespace)]
     result.namespaceURI = Self.namespace
-    for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
-      var field = XMLElement("vireo:field", ["name": name], text: value)
-      field.namespaceURI = Self.namespace
-      result.append(field)
+    for (object, fields) in objects.sorted(by: { $0.key < $1.key }) {
+      var attributes = fields.sorted { $0.key < $1.key }.map { XMLAttribute($0.key, $0.value) }
+      if object != Self.itself { attributes.insert(XMLAttribute(Self.objectAttribute, object), at: 0) }
+      var owned = XMLElement("vireo:owned", attributes: attributes, children: [])
+      owned.namespaceURI = Self.namespace
+      result.append(owned)
     }
     return result
   }
 
+  /// Names the object that values belong to; no field of the vocabulary has this name.
+  private static let objectAttribute = "object"
+
   private static func isRecord(_ element: XMLElement) -> Bool {
     element.name == "stack" && element.namespaceURI == namespace
+  }
+}
+
+extension OwnershipRecord {
+  /// What the record says otherwise than the one before, told as changes: such as how a guest is stopped, which no
+  /// definition has.
+  func changes(since old: OwnershipRecord, in spec: ObjectSpec) -> [FieldChange] {
+    Set(objects.keys).union(old.objects.keys).sorted().flatMap { object -> [FieldChange] in
+      let (before, now) = (old.objects[object] ?? [:], objects[object] ?? [:])
+      return Set(before.keys).union(now.keys).sorted().filter { before[$0] != now[$0] }.map { name in
+        FieldChange(
+          object == Self.itself ? name : "\(object).\(name)", old: before[name].map(Value.string),
+          new: now[name].map(Value.string), effect: .define, reason: now[name] == nil ? .dropped : .spec,
+          detail: "recorded", range: object == Self.itself ? spec.settings[name]?.range ?? spec.range : spec.range)
+      }
+    }
   }
 }

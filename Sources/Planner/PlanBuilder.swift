@@ -15,6 +15,8 @@ final class PlanBuilder {
   private(set) var actions: [Action] = []
   private(set) var notes: [Diagnostic] = []
   private(set) var errors: [Diagnostic] = []
+  /// The number of steps that stand before the first of ``actions``, in the builder that this one continues.
+  private let firstStep: Int
   /// The stack's base images by the path that overlays stand on.
   var basePaths: [String: String] = [:]
   /// The last step that makes an object usable, by object: what others wait for.
@@ -23,6 +25,34 @@ final class PlanBuilder {
   init(_ spec: StackSpec, _ inventory: Inventory) {
     self.spec = spec
     self.inventory = inventory
+    firstStep = 0
+  }
+
+  /// Starts with what another builder knows and nothing of what it has collected, whose steps can be waited for.
+  init(continuing other: PlanBuilder) {
+    spec = other.spec
+    inventory = other.inventory
+    basePaths = other.basePaths
+    readiness = other.readiness
+    firstStep = other.actions.count
+  }
+
+  /// What this builder has collected.
+  var ownParts: PlanParts {
+    PlanParts(objects: objects, actions: actions, notes: notes, errors: errors, firstStep: firstStep)
+  }
+
+  /// Adds what a builder has collected that continued this one.
+  func append(_ parts: PlanParts) {
+    let shift = actions.count - parts.firstStep
+    objects += parts.objects
+    actions += parts.actions.map { action in
+      var action = action
+      action.after = action.after.map { $0 < parts.firstStep ? $0 : $0 + shift }
+      return action
+    }
+    notes += parts.notes
+    errors += parts.errors
   }
 
   func add(_ object: ObjectPlan) { objects.append(object) }
@@ -41,7 +71,7 @@ final class PlanBuilder {
   ) -> Int {
     let before = Set(steps + objects.compactMap { readiness[$0] }).sorted()
     actions.append(Action(object, operation, after: before, effect: effect))
-    return actions.count - 1
+    return firstStep + actions.count - 1
   }
 
   /// Says that an object is usable once a step is done.
@@ -63,4 +93,14 @@ final class PlanBuilder {
   ) {
     errors.append(Diagnostic(rule, message, at: range, subject: subject?.description, suggestion: suggestion))
   }
+}
+
+/// A part of a plan, made by a builder of its own.
+struct PlanParts: Sendable {
+  var objects: [ObjectPlan]
+  var actions: [Action]
+  var notes: [Diagnostic]
+  var errors: [Diagnostic]
+  /// Where the part's own steps begin; what they wait for before that are steps of the whole.
+  var firstStep: Int
 }

@@ -1,8 +1,10 @@
 // From what is wanted and what is there to what is to be done: a pure function, without clock, randomness or I/O.
 
 public import Diagnostics
+import Dispatch
 public import Inventory
 public import Spec
+import Synchronization
 
 extension Plan {
   /// The plan that makes a host look like a spec says.
@@ -17,10 +19,7 @@ extension Plan {
     for pool in spec.pools { builder.plan(pool: pool) }
     let uses = DiskUses(inventory)
     for image in spec.images { builder.plan(image: image, uses: uses) }
-    for domain in spec.domains {
-      var planning = DomainPlanning(domain, in: builder, uses: uses)
-      planning.plan()
-    }
+    builder.plan(domains: spec.domains, uses: uses)
     builder.noteLeftovers()
     guard builder.errors.isEmpty else { throw DiagnosticsError(builder.errors) }
     self.init(
@@ -30,6 +29,25 @@ extension Plan {
 }
 
 extension PlanBuilder {
+  /// Plans domains. None looks at another's plan, so batches of them are planned side by side.
+  fileprivate func plan(domains: [ObjectSpec], uses: DiskUses) {
+    let size = 32
+    let batches = stride(from: 0, to: domains.count, by: size).map { domains[$0..<min($0 + size, domains.count)] }
+    let parts = Mutex([PlanParts?](repeating: nil, count: batches.count))
+    // Only read until all batches are done.
+    nonisolated(unsafe) let common = self
+    DispatchQueue.concurrentPerform(iterations: batches.count) { index in
+      let builder = PlanBuilder(continuing: common)
+      for domain in batches[index] {
+        var planning = DomainPlanning(domain, in: builder, uses: uses)
+        planning.plan()
+      }
+      let part = builder.ownParts
+      parts.withLock { $0[index] = part }
+    }
+    for case let part? in parts.withLock({ $0 }) { append(part) }
+  }
+
   /// Says which domains and networks of the stack the spec no longer has: leaving the spec is not deletion.
   fileprivate func noteLeftovers() {
     for network in (inventory.networks ?? [:]).values.sorted(by: { $0.name < $1.name })

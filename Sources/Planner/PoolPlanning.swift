@@ -129,7 +129,7 @@ struct PoolPlanning {
 
   private mutating func addSteps(_ fields: DefinitionFields) {
     let definition = ObjectDefinition(
-      name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: fields.expectations)
+      name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: spec.expectations())
     let autostart = spec.settings["autostart"]
     if fields.xml != observed?.inactive {
       let isBuilt =

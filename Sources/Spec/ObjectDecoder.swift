@@ -206,7 +206,7 @@ struct ObjectDecoder {
           "bad-value", "`~` is not expanded in paths", at: node.range, suggestion: "write the whole path")
         return nil
       }
-      guard path.prefixMatch(of: /[A-Za-z][A-Za-z0-9+.-]*:\/\//) == nil else {
+      guard !path.hasScheme else {
         report(
           "bad-value", "`\(path)` is a URL, and \(name) is a file or folder of this host", at: node.range,
           suggestion: "fetch the file first, and write its path")
@@ -283,5 +283,22 @@ struct ObjectDecoder {
     _ rule: String, _ message: String, at range: SourceRange, suggestion: String? = nil
   ) {
     diagnostics.append(Diagnostic(rule, message, at: range, suggestion: suggestion))
+  }
+}
+
+extension String {
+  /// Whether the text starts as a URL does (RFC 3986, section 3.1): `https://`.
+  fileprivate var hasScheme: Bool {
+    guard let colon = utf8.firstIndex(of: UInt8(ascii: ":")), utf8[colon...].starts(with: "://".utf8),
+      let first = unicodeScalars.first, first.isASCII, first.properties.isAlphabetic
+    else { return false }
+    return utf8[..<colon].allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "-"):
+        true
+      default: false
+      }
+    }
   }
 }

@@ -35,7 +35,7 @@ enum DeviceAddress {
   static let rule = TextRule(
     "a guest address such as pci 0000:00:03.0 or drive 0:0:0:1",
     remedy: "write the kind of address and its numbers, such as usb 0:1.2 or virtio-serial 0:0:1",
-    normalise: { text in attributes(of: text).flatMap { Self.text(of: $0) } })
+    normalise: { text in isUsualPCI(text) ? text : attributes(of: text).flatMap { Self.text(of: $0) } })
 
   static let lens = Lens(places: ["address"]) { device in
     let all = device.all("address")
@@ -51,31 +51,34 @@ enum DeviceAddress {
 
   /// The text of an address; nil for one that says more than the notation holds.
   private static func text(of attributes: [XMLAttribute]) -> String? {
-    var rest = Dictionary(attributes.map { ($0.name, $0.value) }) { first, _ in first }
-    guard let type = rest.removeValue(forKey: "type") else { return nil }
+    var rest = attributes
+    func take(_ name: String) -> String? {
+      rest.firstIndex { $0.name == name }.map { rest.remove(at: $0).value }
+    }
+    guard let type = take("type") else { return nil }
     var text = type
     switch type {
     case "usb":
-      guard let bus = rest.removeValue(forKey: "bus").flatMap({ UInt($0) }) else { return nil }
+      guard let bus = take("bus").flatMap({ UInt($0) }) else { return nil }
       text += " \(bus)"
-      if let port = rest.removeValue(forKey: "port") { text += ":\(port)" }
+      if let port = take("port") { text += ":\(port)" }
     case "isa":
-      if let base = rest.removeValue(forKey: "iobase") { text += " \(base)" }
-      if let irq = rest.removeValue(forKey: "irq") { text += " irq \(irq)" }
+      if let base = take("iobase") { text += " \(base)" }
+      if let irq = take("irq") { text += " irq \(irq)" }
     case "spapr-vio":
-      if let register = rest.removeValue(forKey: "reg") { text += " \(register)" }
+      if let register = take("reg") { text += " \(register)" }
     case "dimm":
-      guard let slot = rest.removeValue(forKey: "slot") else { return nil }
+      guard let slot = take("slot") else { return nil }
       text += " \(slot)"
-      if let base = rest.removeValue(forKey: "base") { text += " \(base)" }
+      if let base = take("base") { text += " \(base)" }
     default:
       guard let parts = kinds[type] else { return nil }
       for part in parts {
-        guard let number = rest.removeValue(forKey: part.attribute).flatMap(number) else { return nil }
+        guard let number = take(part.attribute).flatMap(number) else { return nil }
         text += part.separator + (part.digits.map { padded(number, $0) } ?? String(number))
       }
     }
-    if type == "pci", let flag = rest.removeValue(forKey: "multifunction") { text += " multifunction=\(flag)" }
+    if type == "pci", let flag = take("multifunction") { text += " multifunction=\(flag)" }
     return rest.isEmpty ? text : nil
   }
 
@@ -132,6 +135,17 @@ enum DeviceAddress {
       rest = rest.dropFirst()
     }
     return rest.isEmpty ? result : nil
+  }
+
+  /// Whether a text is the address of a PCI device just as it is stored, `pci 0000:00:03.0`: nearly all addresses are.
+  private static func isUsualPCI(_ text: String) -> Bool {
+    let pattern = "pci hhhh:hh:hh.h".utf8
+    return text.utf8.count == pattern.count
+      && zip(text.utf8, pattern).allSatisfy { byte, expected in
+        guard expected == UInt8(ascii: "h") else { return byte == expected }
+        return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+          || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+      }
   }
 
   private static func number(_ text: String) -> UInt? {

@@ -3,8 +3,8 @@
 /// A field of the spec language, defined once for every use.
 ///
 /// From this come decoding and its messages, the JSON Schema, rendering to XML and reading back, the effect of a
-/// change, `vireo explain`, and the reference page.
-public struct Field: Sendable {
+/// change, `vireo explain`, and the reference page. A class, so that handing one on costs nothing.
+public final class Field: Sendable {
   /// The field's name in its object; a dot separates a group from its member: `cpu.mode`.
   public let name: String
   public let type: ValueType

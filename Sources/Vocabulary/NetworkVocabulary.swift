@@ -336,7 +336,7 @@ extension Vocabulary {
 
 extension Field {
   /// A field whose stored value may say more than the spec asked for.
-  fileprivate init(
+  fileprivate convenience init(
     _ name: String, _ type: ValueType, _ summary: String, lens: Lens, reference: String, covering: Bool
   ) {
     self.init(

@@ -92,7 +92,7 @@ extension Lens {
 
 extension Field {
   /// A field in one attribute, or in the text of one element.
-  init(
+  convenience init(
     _ name: String, _ type: ValueType, _ summary: String, at path: String, _ notation: Notation? = nil,
     effect: EffectRule = .nextBoot, initial: Value? = nil, libvirtDefault: Value? = nil, staysWhenDropped: Bool = false,
     isComparableWhenRunning: Bool = true, reference: String
@@ -104,7 +104,7 @@ extension Field {
   }
 
   /// A field whose values are found by name, in elements of one name below `parent`.
-  init(
+  convenience init(
     _ name: String, _ summary: String, table parent: String, _ element: String, key: XMLPath, _ rule: TextRule,
     _ shape: Shape, effect: EffectRule = .nextBoot, isComparableWhenRunning: Bool = true, reference: String
   ) {
@@ -114,7 +114,7 @@ extension Field {
   }
 
   /// A field whose values stand in an order, in elements of one name below `parent`.
-  init(
+  convenience init(
     _ name: String, _ summary: String, list parent: String, _ element: String, _ shape: Shape,
     effect: EffectRule = .nextBoot, isComparableWhenRunning: Bool = true, reference: String
   ) {

@@ -15,6 +15,8 @@ public final class ObjectType: Sendable {
   /// What the keys of such objects may be.
   public let keyRule: TextRule
   private let fieldIndex: [String: Int]
+  /// The names of groups, by the field that a plain value in place of the group means.
+  private let shorthands: [String: String]
 
   init(
     _ name: String, _ summary: String, fields: [Field], groups: [FieldGroup] = [], collections: [Collection] = [],
@@ -29,21 +31,25 @@ public final class ObjectType: Sendable {
     self.device = device
     self.keyRule = keyRule
     fieldIndex = Dictionary(uniqueKeysWithValues: self.fields.enumerated().map { ($1.name, $0) })
+    shorthands = Dictionary(
+      uniqueKeysWithValues: groups.compactMap { group in
+        group.shorthand.map { ("\(group.name).\($0)", group.name) }
+      })
   }
 
   public func field(_ name: String) -> Field? { fieldIndex[name].map { fields[$0] } }
+
+  /// The fields with these names, in the table's order. An object has few of the many that there are.
+  public func fields(_ names: some Sequence<String>) -> [Field] {
+    names.compactMap { fieldIndex[$0] }.sorted().map { fields[$0] }
+  }
 
   public func group(_ name: String) -> FieldGroup? { groups.first { $0.name == name } }
 
   public func collection(_ key: String) -> Collection? { collections.first { $0.key == key } }
 
   /// A field's name as a reader knows it: `cpu` for `cpu.mode`, where a plain value means just that.
-  public func displayName(of field: Field) -> String {
-    guard let group = field.group.flatMap(group), let shorthand = group.shorthand,
-      field.name == "\(group.name).\(shorthand)"
-    else { return field.name }
-    return group.name
-  }
+  public func displayName(of field: Field) -> String { shorthands[field.name] ?? field.name }
 
   /// The names that may stand under a group, or at the top for nil, each once, in the table's order.
   public func keys(in group: String? = nil) -> [String] {

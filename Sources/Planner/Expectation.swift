@@ -1,0 +1,42 @@
+// What must be found when a definition is read back.
+
+import Spec
+public import Vocabulary
+
+/// A field that a stored definition must have with a value; libvirt drops silently what it does not know.
+public struct Expectation: Sendable, Hashable {
+  /// The field as the spec writes it: `disks.root.bus`.
+  public var field: String
+  public var value: Value?
+  /// Finds the device that the field belongs to; nil for the domain itself.
+  public var device: DeviceIdentity?
+  /// The entry of the vocabulary, by the name that it has in its object's table: `bus`.
+  public var entry: String
+
+  public init(field: String, value: Value?, device: DeviceIdentity?, entry: String) {
+    self.field = field
+    self.value = value
+    self.device = device
+    self.entry = entry
+  }
+}
+
+extension ObjectSpec {
+  /// What the object says of its element.
+  ///
+  /// - Parameters:
+  ///   - prefix: what stands before the fields' names: `disks.root.`.
+  ///   - device: how the element is found when it is read back; nil for a definition's own.
+  ///   - others: fields that are what somebody else makes them.
+  func expectations(
+    of prefix: String = "", on device: DeviceIdentity? = nil, except others: Set<String> = []
+  ) -> [Expectation] {
+    type.fields.compactMap { field in
+      guard let setting = settings[field.name], field.lens != nil || field.name == Field.xmlName,
+        !others.contains(field.name)
+      else { return nil }
+      return Expectation(
+        field: prefix + type.displayName(of: field), value: setting.value, device: device, entry: field.name)
+    }
+  }
+}
