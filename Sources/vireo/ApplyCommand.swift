@@ -42,8 +42,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = Session(options: spec, format: format, color: color.color)
-    let (stack, messages) = try session.loadSpec()
-    let connection = try await session.connect(connection.connect, for: stack)
+    let (stack, messages, connection) = try await session.open(connection.connect)
     do {
       try await apply(stack, on: connection, messages: messages, in: session)
     } catch {

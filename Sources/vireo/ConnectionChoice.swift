@@ -10,10 +10,16 @@ enum ConnectionChoice {
   static func uri(
     option: String?, environment: (String) -> String?, spec: String?, isRoot: Bool
   ) -> String {
-    func given(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
-    return given(option) ?? given(environment("VIREO_CONNECT")) ?? given(environment("LIBVIRT_DEFAULT_URI"))
-      ?? given(spec) ?? (isRoot ? "qemu:///system" : "qemu:///session")
+    given(option: option, environment: environment)
+      ?? nonEmpty(spec) ?? (isRoot ? "qemu:///system" : "qemu:///session")
   }
+
+  /// What the option or the environment say, which come before what the spec says; nil where they say nothing.
+  static func given(option: String?, environment: (String) -> String?) -> String? {
+    nonEmpty(option) ?? nonEmpty(environment("VIREO_CONNECT")) ?? nonEmpty(environment("LIBVIRT_DEFAULT_URI"))
+  }
+
+  private static func nonEmpty(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
 
   /// Whether a URI names another host (libvirt, uri.html: one without a host is this host).
   static func isRemote(_ uri: String) -> Bool {

@@ -27,8 +27,7 @@ struct PlanCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = Session(options: spec, format: format, color: color.color)
-    let (stack, messages) = try session.loadSpec()
-    let connection = try await session.connect(connection.connect, for: stack)
+    let (stack, messages, connection) = try await session.open(connection.connect)
     let plan: Plan
     do {
       plan = try await session.plan(stack, on: connection, messages: messages)

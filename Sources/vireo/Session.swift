@@ -22,7 +22,7 @@ struct Session {
   ///
   /// - Returns: the stack, and messages that are no errors.
   /// - Throws: an exit code, after the messages were written.
-  func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
+  private func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
     let loaded = SpecInput.load(options)
     guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
     if format == .text { report(loaded.diagnostics) }
@@ -31,11 +31,31 @@ struct Session {
 
   // MARK: Connection and plan
 
-  /// Opens the connection that the options, the environment or the spec ask for.
-  func connect(_ option: String?, for stack: StackSpec) async throws(ExitCode) -> LibvirtConnection {
-    let uri = ConnectionChoice.uri(
-      option: option, environment: { getenv($0).map { String(cString: $0) } }, spec: stack.connect,
-      isRoot: geteuid() == 0)
+  /// Reads the spec, and opens the connection that the options, the environment or the spec ask for: at the same time
+  /// where it does not take the spec to know which.
+  ///
+  /// - Returns: the stack, messages that are no errors, and the connection.
+  func open(
+    _ option: String?
+  ) async throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic], connection: LibvirtConnection) {
+    let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
+    let early = ConnectionChoice.given(option: option, environment: environment)
+      .flatMap { uri in ConnectionChoice.isRemote(uri) ? nil : Task { try await LibvirtConnection.open(uri: uri) } }
+    do throws(ExitCode) {
+      let (stack, messages) = try loadSpec()
+      let uri = ConnectionChoice.uri(
+        option: option, environment: environment, spec: stack.connect, isRoot: geteuid() == 0)
+      return (stack, messages, try await connect(to: uri, early, for: stack))
+    } catch {
+      // A process must not end while libvirt is at work in it.
+      if case .success(let connection)? = await early?.result { await connection.close() }
+      throw error
+    }
+  }
+
+  private func connect(
+    to uri: String, _ early: Task<LibvirtConnection, any Error>?, for stack: StackSpec
+  ) async throws(ExitCode) -> LibvirtConnection {
     // Images are made and read as files of this machine: on another host's behalf they would be the wrong ones.
     guard !ConnectionChoice.isRemote(uri) || !stack.usesFiles else {
       throw fail([
@@ -45,6 +65,7 @@ struct Session {
       ])
     }
     do {
+      if let early { return try await early.value }
       return try await LibvirtConnection.open(uri: uri)
     } catch {
       throw fail([FailureMessage.diagnostic(for: error, uri: uri)])
