@@ -25,11 +25,28 @@ struct FieldReading {
       guard lens.get(made) != value else { continue }
       var next = made
       lens.put(value, into: &next)
-      guard next != made, lens.get(next) == value, XMLFragment(next).isMet(within: element) else { continue }
+      guard next != made, lens.get(next) == value else { continue }
+      // What was met before is so still: only the elements are compared that the field has changed.
+      let changed = next.namesOfChildren(unlike: made)
+      guard XMLFragment(next.holding(only: changed)).isMet(within: element.holding(only: changed)) else { continue }
       made = next
       // What libvirt fills in by itself need not be said.
       if value != field.libvirtDefault { values[field.name] = value }
     }
+  }
+}
+
+extension XMLElement {
+  /// The names of the child elements that are not the same in both elements.
+  fileprivate func namesOfChildren(unlike other: XMLElement) -> Set<String> {
+    Set(elements.map(\.name)).union(other.elements.map(\.name)).filter { all($0) != other.all($0) }
+  }
+
+  /// The element without the child elements of other names.
+  fileprivate func holding(only names: Set<String>) -> XMLElement {
+    var result = self
+    result.children.removeAll { node in node.element.map { !names.contains($0.name) } ?? false }
+    return result
   }
 }
 
