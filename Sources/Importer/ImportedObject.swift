@@ -66,7 +66,7 @@ extension Value {
   func document(of field: Field) -> YAMLDocument {
     switch self {
     case .string(let text): .text(text.escapingVariables)
-    case .integer, .boolean: .plain(description)
+    case .integer, .boolean, .secret: .plain(description)
     case .bytes, .seconds: .text(description)
     case .list(let values): .list(values.map { $0.document(of: field) })
     case .table: .mapping(sortedEntries.map { ($0.key, $0.value.document(of: field)) })

@@ -45,7 +45,7 @@ extension Operation {
     case .defineDomain(let definition):
       [
         ("domain", definition.identity.json), ("replacing", .boolean(definition.replacing != nil)),
-        ("xml", .string(definition.xml.serialised())),
+        ("xml", .string(XMLFragment(definition.xml).withoutSecrets.root.serialised())),
         ("expectations", .array(definition.expectations.map(\.json))),
       ]
     case .resizeBlockDevice(let domain, let target, let path, let size):

@@ -103,7 +103,7 @@ extension SpecLanguage {
     switch type {
     case .text(let rule): return text(type, pattern: rule.pattern)
     case .reference: return text(type, pattern: TextRule.name.pattern)
-    case .path: return text(type, pattern: #"^[^~\x00]"#)
+    case .path, .secretFile: return text(type, pattern: #"^[^~\x00]"#)
     case .integer(let range):
       return .object([
         ("type", .string("integer")), ("minimum", .integer(range.lowerBound)),

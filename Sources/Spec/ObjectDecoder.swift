@@ -200,7 +200,7 @@ struct ObjectDecoder {
     if case .xml(let element) = type { return fragment(element, from: node, scalar, at: name) }
     do {
       let value = try type.parse(scalar.text)
-      guard case .path = type, let path = value.string else { return value }
+      guard let path = value.string, type.isFile else { return value }
       guard !path.hasPrefix("~") else {
         report(
           "bad-value", "`~` is not expanded in paths", at: node.range, suggestion: "write the whole path")
@@ -212,7 +212,9 @@ struct ObjectDecoder {
           suggestion: "fetch the file first, and write its path")
         return nil
       }
-      return .string(SpecFiles.resolve(path, relativeTo: node.range.file))
+      let resolved = SpecFiles.resolve(path, relativeTo: node.range.file)
+      guard case .secretFile = type else { return .string(resolved) }
+      return .secret(try SpecFiles.password(in: resolved))
     } catch {
       report(
         "bad-value", "\(name): \(error.message)", at: node.range,
@@ -283,6 +285,16 @@ struct ObjectDecoder {
     _ rule: String, _ message: String, at range: SourceRange, suggestion: String? = nil
   ) {
     diagnostics.append(Diagnostic(rule, message, at: range, suggestion: suggestion))
+  }
+}
+
+extension ValueType {
+  /// Whether a value of the kind is the path of a file.
+  fileprivate var isFile: Bool {
+    switch self {
+    case .path, .secretFile: true
+    default: false
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 import Diagnostics
 import Glibc
+import Vocabulary
 
 /// Reads spec files from disk.
 enum SpecFiles {
@@ -53,6 +54,29 @@ enum SpecFiles {
     guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
     defer { free(folder) }
     return String(cString: folder) + "/" + path
+  }
+
+  /// The password that a file holds: its only line.
+  static func password(in path: String) throws(ValueProblem) -> String {
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw ValueProblem("\(path) cannot be read: \(String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = Glibc.read(descriptor, &buffer, buffer.count)
+    guard count >= 0 else {
+      throw ValueProblem("\(path) cannot be read: \(String(cString: strerror(errno)))")
+    }
+    guard let text = String(validating: buffer[..<count], as: UTF8.self), count < buffer.count else {
+      throw ValueProblem("\(path) is no file with a password: it is long, or not UTF-8")
+    }
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let password = lines.first, !password.isEmpty else { throw ValueProblem("\(path) holds no password") }
+    guard lines.dropFirst().allSatisfy(\.isEmpty), !password.utf8.contains(0) else {
+      throw ValueProblem("\(path) holds more than one line", suggestion: "write the password into it, and nothing else")
+    }
+    return String(password)
   }
 
   /// The spec files below a folder, in name order, hidden ones left out.

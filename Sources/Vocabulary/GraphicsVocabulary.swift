@@ -39,6 +39,11 @@ extension Vocabulary {
       Field(
         "websocket-port", .integer(1...65535), "The TCP port of VNC over WebSocket.", at: "@websocket",
         isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "password-file", .secretFile,
+        "The password that viewers must know, by reference: the only line of a file beside the spec, such as one that a "
+          + "tool for secrets has put there. VNC looks at its first 8 characters only.",
+        lens: passwordLens, isComparableWhenRunning: false, reference: graphicsReference),
       Field("keymap", .text(.line), "The layout of the keyboard.", at: "@keymap", reference: graphicsReference),
       Field(
         "share-policy", .enumeration(["allow-exclusive", "force-shared", "ignore"]),
@@ -116,6 +121,16 @@ extension Vocabulary {
       flag.put(value, into: &element)
     }
   }()
+
+  private static let passwordLens = Lens(places: ["@passwd"]) { element in
+    element[attribute: "passwd"].map(Value.secret)
+  } write: { element, value in
+    guard case .secret(let password)? = value else {
+      element[attribute: "passwd"] = nil
+      return
+    }
+    element[attribute: "passwd"] = password
+  }
 
   /// The address, which libvirt writes twice: `@listen` mirrors the first `listen` element.
   private static let listenLens = Lens(places: ["listen/@address"]) { element in

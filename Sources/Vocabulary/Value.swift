@@ -14,6 +14,8 @@ public enum Value: Sendable, Hashable {
   case table([String: Value])
   /// A piece of libvirt's own XML.
   case xml(XMLFragment)
+  /// A password, which is compared and stored, and never shown.
+  case secret(String)
 }
 
 extension Value {
@@ -44,6 +46,7 @@ extension Value: CustomStringConvertible {
     case .bytes(let value): ByteCount.text(value)
     case .seconds(let value): "\(value) s"
     case .xml(let fragment): fragment.description
+    case .secret: "(secret)"
     case .list(let values): "[" + values.map(\.inner).joined(separator: ", ") + "]"
     case .table(let entries) where entries.isEmpty: "{}"
     case .table:

@@ -24,6 +24,8 @@ public indirect enum ValueType: Sendable {
   case enumeration([String])
   /// A file or folder; relative paths are relative to the file that says so.
   case path
+  /// A file that holds a password, and nothing else but the end of its line.
+  case secretFile
   /// The name of another object of the stack, such as an image.
   case reference(collection: String)
   /// Several values in an order that means something; a single one may stand without brackets.
@@ -85,7 +87,7 @@ extension ValueType {
     case .enumeration(let names):
       guard names.contains(text) else { throw ValueProblem("`\(text)` is not one of \(names.listed)") }
       return .string(text)
-    case .path:
+    case .path, .secretFile:
       guard !text.isEmpty else { throw ValueProblem("a path cannot be empty") }
       guard !text.utf8.contains(0) else { throw ValueProblem("a path cannot hold a NUL byte") }
       return .string(text)
@@ -158,6 +160,7 @@ extension ValueType {
     case .duration: "a time such as 90 s or 5 min"
     case .enumeration(let names): "one of \(names.listed)"
     case .path: "a path"
+    case .secretFile: "the path of a file with a password"
     case .reference(let collection): "the name of one of the stack's `\(collection)`"
     case .list(let element): "a list; each is \(element.explanation)"
     case .table(let key, let element): "a mapping from \(key.explanation) to \(element.explanation)"

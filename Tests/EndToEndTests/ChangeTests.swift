@@ -46,6 +46,26 @@ struct ChangeTests {
     }
   }
 
+  @Test("a display's password is read from its file, stored, and never shown")
+  func password() throws {
+    try ScratchHost.with { host in
+      let file = host.folder.path("password")
+      let spec = Self.spec(host, "memory: 32 MiB\ngraphics: { vnc: { password-file: \(file) } }")
+      for password in ["hush-1", "hush-2"] {
+        try Data((password + "\n").utf8).write(to: URL(fileURLWithPath: file))
+        let plan = try host.vireo(["plan"], spec).output + host.vireo(["plan", "--format", "json"], spec).output
+        #expect(plan.contains("password-file") && !plan.contains("hush"))
+        try host.apply(spec)
+        let stored = try host.virsh("dumpxml", "--inactive", "--security-info", "web")
+        #expect(stored.contains("passwd='\(password)'"))
+        try host.expectNoChanges(spec)
+      }
+      let left = Self.spec(host, "memory: 32 MiB\ngraphics: { vnc: {} }")
+      try host.apply(left)
+      #expect(try !host.virsh("dumpxml", "--inactive", "--security-info", "web").contains("passwd"))
+    }
+  }
+
   @Test("displays come and go with what libvirt gave them")
   func displays() throws {
     try ScratchHost.with { host in

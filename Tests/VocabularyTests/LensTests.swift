@@ -106,6 +106,7 @@ struct LensTests {
       [members, members.filter(\.isRequired)].filter { !$0.isEmpty }.map { members in
         .table(Dictionary(uniqueKeysWithValues: members.map { ($0.name, values(of: $0.type)[0]) }))
       }
+    case .secretFile: [.secret("hush"), .secret("hush, too")]
     case .duration, .reference, .map, .xml: []
     }
   }

@@ -160,7 +160,7 @@ enum Samples {
               values(of: member.type).first.map { (member.name, $0) }
             }))
       ]
-    case .reference, .map, .xml: []
+    case .reference, .map, .xml, .secretFile: []
     }
   }
 
