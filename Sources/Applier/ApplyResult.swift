@@ -13,17 +13,29 @@ public struct ApplyResult: Sendable {
   }
 
   /// Whether everything was done.
-  public var isComplete: Bool { outcomes.allSatisfy { $0 == .done } }
+  public var isComplete: Bool { outcomes.allSatisfy(\.isDone) }
 }
 
 /// What came of one action.
 public enum ActionOutcome: Sendable, Hashable {
   case done
+  /// Stored, and the running guest has not all of it: why. It waits for the guest's next start.
+  case waits(String)
   case failed(ActionFailure)
   /// A step that it depends on failed: the index of the first such action in the plan.
   case blocked(by: Int)
   /// The run was asked to stop before the action was started.
   case notStarted
+}
+
+extension ActionOutcome {
+  /// Whether what depends on the action can go on.
+  public var isDone: Bool {
+    switch self {
+    case .done, .waits: true
+    case .failed, .blocked, .notStarted: false
+    }
+  }
 }
 
 /// Why an action failed, and what to do.

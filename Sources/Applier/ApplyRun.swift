@@ -53,14 +53,13 @@ struct ApplyRun: Sendable {
 
   private func carryOut(_ operation: Operation, _ index: Int) async -> ActionOutcome {
     do {
-      try await perform(operation, index)
-      return .done
+      return try await perform(operation, index)
     } catch {
       return .failed(ActionFailure(error))
     }
   }
 
-  private func perform(_ operation: Operation, _ index: Int) async throws {
+  private func perform(_ operation: Operation, _ index: Int) async throws -> ActionOutcome {
     switch operation {
     case .createDirectory(let path): try await createDirectory(path)
     case .defineNetwork(let definition): try await defineNetwork(definition)
@@ -78,11 +77,16 @@ struct ApplyRun: Sendable {
     case .resizeBlockDevice(let domain, let target, let path, let to):
       try await resizeBlockDevice(of: domain, target, path, to)
     case .attachDevice(let domain, let device, let name): try await attachDevice(to: domain, device, name)
+    case .detachDevice(let domain, let device, let name):
+      return try await detachDevice(from: domain, device, name).map(ActionOutcome.waits) ?? .done
+    case .changeRunning(let domain, let changes):
+      return try await changeRunning(domain, changes).map(ActionOutcome.waits) ?? .done
     case .setAutostart(let domain, let value): try await setAutostart(of: domain, value)
     case .startDomain(let domain): try await startDomain(domain)
     case .resumeDomain(let domain): try await resumeDomain(domain)
     case .stopDomain(let domain, let timeout, let forceOff):
       try await stopDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
     }
+    return .done
   }
 }

@@ -11,6 +11,12 @@ extension LibvirtConnection {
     try XMLElement.parse(try await domain.xml(isReadOnly ? [.inactive] : [.inactive, .secure]))
   }
 
+  /// What a domain is as it runs.
+  @inline(never)
+  func runningDefinition(of domain: LibvirtDomain) async throws -> XMLElement {
+    try XMLElement.parse(try await domain.xml(isReadOnly ? [] : [.secure]))
+  }
+
   @inline(never)
   func storedDefinition(of network: LibvirtNetwork) async throws -> XMLElement {
     try XMLElement.parse(try await network.xml(inactive: true))

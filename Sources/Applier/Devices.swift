@@ -50,6 +50,24 @@ extension ApplyRun {
     }
   }
 
+  /// Asks a running guest to let go of a device that left the stored definition.
+  ///
+  /// - Returns: why the guest has it still; nil when it is gone. It goes with the guest's next start at the latest.
+  func detachDevice(from identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws -> String? {
+    let domain = try await domain(identity)
+    guard try await domain.isActive() else { return nil }
+    let running = try await connection.runningDefinition(of: domain)
+    guard let alias = device.find(in: running)?.value(at: "alias/@name") else { return nil }
+    do {
+      try await domain.detachDevice(alias: alias, scope: .live)
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      return "`\(name)` cannot be unplugged as the guest runs (\(plainMessage(error)))"
+    }
+    // Success means that the guest was asked. One without a system never answers.
+    if try await domain.waitUntilDeviceRemoved(alias: alias, timeout: .seconds(10)) { return nil }
+    return "the guest has not let go of `\(name)`"
+  }
+
   private func runningXML(of domain: LibvirtDomain) async throws -> String {
     guard try await domain.isActive() else {
       throw ActionFailure("domain \(domain.name) does not run any more", remedy: planAgain)

@@ -72,7 +72,7 @@ struct Schedule {
       switch outcomes[other] {
       case .failed: other
       case .blocked(let cause): cause
-      case .done, .notStarted, nil: nil
+      case .done, .waits, .notStarted, nil: nil
       }
     }.min()
   }

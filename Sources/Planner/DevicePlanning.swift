@@ -79,7 +79,7 @@ extension DomainPlanning {
         if isNew, isCompletedByVireo, let lens = field.lens, let initial = field.initial {
           lens.put(initial, into: &element)
         }
-        if !isNew, recorded[field.name] != nil { takeBack(field, of: key, in: &element, into: &fieldChanges) }
+        if !isNew, recorded[field.name] != nil { takeBack(field, of: key, identity, in: &element, into: &fieldChanges) }
         continue
       }
       if field.isRecorded { values[field.name] = setting.value.description }
@@ -90,7 +90,8 @@ extension DomainPlanning {
       if isNew {
         lens.put(setting.value, into: &element)
       } else if !field.matches(desired: setting.value, stored: old) {
-        guard let effect = effect(of: field, name: name, of: device, old: old, to: setting) else { continue }
+        guard let effect = effect(of: field, name: name, of: device, identity, old: old, to: setting) else { continue }
+        if effect == .live { addLive(field, name: name, to: setting.value, on: identity) }
         fieldChanges.append(
           FieldChange(
             name, old: old, new: setting.value, effect: effect,
@@ -98,7 +99,8 @@ extension DomainPlanning {
         lens.put(setting.value, into: &element)
       } else {
         noteOwnership(name, setting, of: key, field)
-        notePending(field, lens, stored: old, name: name, in: observed?.running.flatMap(identity.find))
+        compareRunning(
+          field, lens, stored: old, name: name, setting, on: identity, in: observed?.running.flatMap(identity.find))
       }
     }
     fieldChanges += plan(
@@ -126,23 +128,26 @@ extension DomainPlanning {
 
   /// A device's field that the spec does not name any more goes back to its default, if it was Vireo's.
   private mutating func takeBack(
-    _ field: Field, of key: String, in element: inout XMLElement, into changes: inout [FieldChange]
+    _ field: Field, of key: String, _ identity: DeviceIdentity, in element: inout XMLElement,
+    into changes: inout [FieldChange]
   ) {
     guard let lens = field.lens, !field.staysWhenDropped else { return }
     let old = lens.get(element)
     guard let old, old != field.initial, old != .boolean(false) else { return }
+    let effect = effect(of: field, to: field.initial, on: identity)
+    if effect == .live { addLive(field, name: "\(key).\(field.name)", to: field.initial, on: identity) }
     changes.append(
       FieldChange(
-        "\(key).\(field.name)", old: old, new: field.initial, effect: effect(of: field), reason: .dropped,
+        "\(key).\(field.name)", old: old, new: field.initial, effect: effect, reason: .dropped,
         range: spec.range))
     lens.put(field.initial, into: &element)
   }
 
   /// What it takes to change a field of a device that exists; nil where that cannot be, which has been reported.
   private mutating func effect(
-    of field: Field, name: String, of device: ObjectSpec, old: Value?, to setting: Setting
+    of field: Field, name: String, of device: ObjectSpec, _ identity: DeviceIdentity, old: Value?, to setting: Setting
   ) -> Effect? {
-    let effect = effect(of: field)
+    let effect = effect(of: field, to: setting.value, on: identity)
     guard effect >= .replace else { return effect }
     // The definition is put right where the file is of the format that the spec says: the disk stays what it is.
     if field.name == "format", formatAgrees(device, setting) {
@@ -211,10 +216,15 @@ extension DomainPlanning {
     for (index, element) in matcher.unclaimed {
       if let key = matcher.key(of: element, among: collection.key, in: record) {
         removed.insert(index)
-        let effect: Effect = observed?.isActive ?? false ? .nextBoot : .define
+        let name = "\(collection.key).\(key)"
+        let identity = DeviceIdentity(
+          element: rule.element, identity: .alias, value: DeviceIdentity.alias(kind: collection.type.name, key: key))
+        let isLive = rule.identity == .alias && canUnplug(identity)
+        if isLive { detachments.append((name, identity)) }
+        let effect: Effect = isLive ? .live : observed?.isActive ?? false ? .nextBoot : .define
         changes.append(
           FieldChange(
-            "\(collection.key).\(key)", old: .string(DeviceSummary.text(element)), effect: effect, reason: .dropped,
+            name, old: .string(DeviceSummary.text(element)), effect: effect, reason: .dropped,
             detail: rule.element == "disk" ? "the file stays" : nil, range: spec.range))
       } else if ["disk", "interface"].contains(rule.element) {
         builder.note(

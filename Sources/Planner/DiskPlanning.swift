@@ -101,6 +101,19 @@ extension DomainPlanning {
     return false
   }
 
+  /// What another file takes: media are changed in the drive of a running guest, disks wait for its next start.
+  private mutating func effectOfMedium(_ path: String?, in disk: ObjectSpec, name: String) -> Effect {
+    guard let observed, observed.isActive else { return .define }
+    guard let rule = disk.type.device, ["cdrom", "floppy"].contains(disk["device"]?.string),
+      spec["state"] != .string("stopped")
+    else { return .nextBoot }
+    let drive = DeviceIdentity(of: disk, rule)
+    guard observed.running.flatMap(drive.find) != nil else { return .nextBoot }
+    liveChanges.append(
+      LiveChange(field: name, device: drive, entry: "source", value: path.map(Value.string), way: .medium))
+    return .live
+  }
+
   private mutating func changeSource(of disk: ObjectSpec, key: String, from old: String?, to new: String?) {
     let setting = disk.settings["source"] ?? disk.settings["image"]
     let isDrift =
@@ -110,7 +123,7 @@ extension DomainPlanning {
     changes.append(
       FieldChange(
         "\(key).source", old: old.map(Value.string), new: new.map(Value.string),
-        effect: observed?.isActive ?? false ? .nextBoot : .define, reason: isDrift ? .drift : .spec,
+        effect: effectOfMedium(new, in: disk, name: "\(key).source"), reason: isDrift ? .drift : .spec,
         range: setting?.range ?? disk.range))
   }
 

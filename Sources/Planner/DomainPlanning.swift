@@ -29,6 +29,10 @@ struct DomainPlanning {
   var fileSteps: [Int] = []
   /// Devices to plug in once the definition is stored.
   var attachments: [(name: String, identity: DeviceIdentity)] = []
+  /// Devices to unplug once the definition is stored.
+  var detachments: [(name: String, identity: DeviceIdentity)] = []
+  /// Values that the running guest is to get once the definition is stored.
+  var liveChanges: [LiveChange] = []
   /// Targets that new disks have been given and that are not in the definition yet.
   var newTargets: Set<String> = []
 
@@ -134,7 +138,7 @@ struct DomainPlanning {
         lens.put(setting.value, into: &xml)
       } else {
         noteOwnership(name, setting, of: OwnershipRecord.itself, field)
-        notePending(field, lens, stored: old, name: name, in: observed?.running)
+        compareRunning(field, lens, stored: old, name: name, setting, in: observed?.running)
       }
     }
   }
@@ -155,9 +159,11 @@ struct DomainPlanning {
       let before = xml
       lens.put(field.initial, into: &xml)
       guard xml != before else { return }
+      let effect = effect(of: field, to: field.initial)
+      if effect == .live { addLive(field, name: name, to: field.initial) }
       changes.append(
         FieldChange(
-          name, old: old, new: field.initial, effect: effect(of: field), reason: .dropped, range: spec.range))
+          name, old: old, new: field.initial, effect: effect, reason: .dropped, range: spec.range))
       return
     }
     if let initial = field.initial, isCompletedByVireo { lens.put(initial, into: &xml) }
@@ -170,13 +176,14 @@ struct DomainPlanning {
   }
 
   private mutating func change(_ field: Field, name: String, old: Value?, to setting: Setting) {
-    let effect = effect(of: field)
+    let effect = effect(of: field, to: setting.value)
     if effect >= .replace, observed != nil {
       builder.fail(
         "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
         at: setting.range, subject: object, suggestion: "only a new domain can have it")
       return
     }
+    if effect == .live { addLive(field, name: name, to: setting.value) }
     changes.append(
       FieldChange(
         name, old: old, new: setting.value, effect: effect,
@@ -184,15 +191,11 @@ struct DomainPlanning {
         range: setting.range))
   }
 
-  /// What changing a field takes, for this domain as it is now.
-  func effect(of field: Field) -> Effect {
-    guard let observed else { return .define }
-    return observed.isActive ? field.effect.running : field.effect.stopped
-  }
-
   /// Drift, when the last apply stored what the spec still says; the spec's wish otherwise.
   func reason(_ owner: String, _ field: String, _ desired: Value) -> FieldChange.Reason {
-    observed != nil && record?[owner, field] == desired.description ? .drift : .spec
+    // A secret is not recorded, so that nobody knows who changed it.
+    if case .secret = desired { return .spec }
+    return observed != nil && record?[owner, field] == desired.description ? .drift : .spec
   }
 
   /// A field that is as the spec says and is recorded as the spec's from now on.
@@ -207,14 +210,28 @@ struct DomainPlanning {
         range: setting.range))
   }
 
-  /// A value that is stored and that the running guest does not have.
-  mutating func notePending(
-    _ field: Field, _ lens: Lens, stored: Value?, name: @autoclosure () -> String, in running: XMLElement?
+  /// A value that is stored and that the running guest does not have: it gets it now, where it can be told to, or at
+  /// its next start.
+  ///
+  /// - Parameter device: the device that `running` is; nil for the domain itself.
+  mutating func compareRunning(
+    _ field: Field, _ lens: Lens, stored: Value?, name: @autoclosure () -> String, _ setting: Setting,
+    on device: DeviceIdentity? = nil, in running: XMLElement?
   ) {
-    guard let running, field.isComparableWhenRunning, field.effect.running == .nextBoot, let stored else { return }
+    guard let running, field.isComparableWhenRunning, let stored else { return }
+    guard field.effect.running == .nextBoot || field.effect.way != nil else { return }
     let value = lens.get(running)
     guard !field.matches(desired: stored, stored: value) else { return }
-    pending.append(PendingValue(name(), running: value, stored: stored))
+    // A guest that lets go of nothing would be asked again and again; libvirt may leave out what is as usual.
+    let isWorthAsking = !(field.effect.way?.needsGuest ?? true) && value != nil
+    guard isWorthAsking, effect(of: field, to: stored, on: device) == .live else {
+      pending.append(PendingValue(name(), running: value, stored: stored))
+      return
+    }
+    addLive(field, name: name(), to: stored, on: device)
+    changes.append(
+      FieldChange(
+        name(), old: value, new: stored, effect: .live, reason: .drift, detail: "stored already", range: setting.range))
   }
 
   // MARK: Steps

@@ -15,6 +15,14 @@ extension DomainPlanning {
     }
     return planned < free
   }
+
+  /// Whether a device can be unplugged from the running guest.
+  func canUnplug(_ device: DeviceIdentity) -> Bool {
+    guard spec["state"] != .string("stopped"), let element = observed?.running.flatMap(device.find) else {
+      return false
+    }
+    return Hotplug.isUnpluggable(element)
+  }
 }
 
 /// What can be plugged into a running guest (libvirt 9.0, measured per kind of device).
@@ -30,6 +38,17 @@ enum Hotplug {
         return address[attribute: "bus"].flatMap { Int($0.dropFirst(2), radix: 16) }
       })
     return ports.count { port in !(port[attribute: "index"].flatMap { Int($0) }.map(taken.contains) ?? true) }
+  }
+
+  /// Whether a guest can let go of a device while it runs: disks on buses that can, and interfaces.
+  static func isUnpluggable(_ element: XMLElement) -> Bool {
+    switch element.name {
+    case "disk":
+      element[attribute: "device"] ?? "disk" == "disk"
+        && ["virtio", "scsi", "usb"].contains(element.value(at: "target/@bus"))
+    case "interface": true
+    default: false
+    }
   }
 
   static func isPossible(_ element: XMLElement, into running: XMLElement) -> Bool {

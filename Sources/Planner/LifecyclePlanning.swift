@@ -14,6 +14,16 @@ extension DomainPlanning {
           .attachDevice(domain: identity, device: attachment.identity, name: attachment.name), for: object,
           after: definition.map { [$0] } ?? [], waitingFor: ownNetworks, effect: .live))
     }
+    for removal in detachments {
+      builder.add(
+        .detachDevice(domain: identity, device: removal.identity, name: removal.name), for: object,
+        after: definition.map { [$0] } ?? [], effect: .live)
+    }
+    if !liveChanges.isEmpty {
+      builder.add(
+        .changeRunning(domain: identity, liveChanges), for: object, after: definition.map { [$0] } ?? fileSteps,
+        effect: .live)
+    }
     if let autostart = spec.settings["autostart"], let wanted = autostart.value.boolean,
       wanted != observed?.autostart ?? false
     {

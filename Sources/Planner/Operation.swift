@@ -33,6 +33,12 @@ public enum Operation: Sendable {
   /// Plug a device into a running guest, as the stored definition has it by then: at the same address.
   /// `name` is the device as the spec writes it: `disks.data`.
   case attachDevice(domain: DomainIdentity, device: DeviceIdentity, name: String)
+  /// Ask a running guest to let go of a device that has left the stored definition by then. What it keeps goes with its
+  /// next start.
+  case detachDevice(domain: DomainIdentity, device: DeviceIdentity, name: String)
+  /// Give a running guest values that the stored definition has by then. What the guest or libvirt refuses waits for
+  /// its next start.
+  case changeRunning(domain: DomainIdentity, [LiveChange])
   case setAutostart(domain: DomainIdentity, Bool)
   case startDomain(DomainIdentity)
   case resumeDomain(DomainIdentity)

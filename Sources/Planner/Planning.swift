@@ -5,12 +5,16 @@ import Dispatch
 public import Inventory
 public import Spec
 import Synchronization
+public import Vocabulary
 
 extension Plan {
   /// The plan that makes a host look like a spec says.
   ///
+  /// - Parameter maxEffect: the most disruptive effect that a change may have; nil for no limit but the domains' own.
   /// - Throws: everything that keeps the host from being made so, at once. Nothing is to be done then.
-  public init(for spec: StackSpec, on inventory: Inventory) throws(DiagnosticsError) {
+  public init(
+    for spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil
+  ) throws(DiagnosticsError) {
     let builder = PlanBuilder(spec, inventory)
     for failure in inventory.failures {
       builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
@@ -21,6 +25,7 @@ extension Plan {
     for image in spec.images { builder.plan(image: image, uses: uses) }
     builder.plan(domains: spec.domains, uses: uses)
     builder.noteLeftovers()
+    builder.enforce(maxEffect)
     guard builder.errors.isEmpty else { throw DiagnosticsError(builder.errors) }
     self.init(
       stack: spec.name, uri: inventory.host.uri, objects: builder.objects, actions: builder.actions,

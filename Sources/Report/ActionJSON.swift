@@ -50,8 +50,19 @@ extension Operation {
       ]
     case .resizeBlockDevice(let domain, let target, let path, let size):
       [("domain", domain.json), ("target", .string(target)), ("path", .string(path)), ("to", .unsigned(size))]
-    case .attachDevice(let domain, let device, let name):
+    case .attachDevice(let domain, let device, let name), .detachDevice(let domain, let device, let name):
       [("domain", domain.json), ("device", .string(name)), ("alias", .string(device.value))]
+    case .changeRunning(let domain, let changes):
+      [
+        ("domain", domain.json),
+        (
+          "values",
+          .array(
+            changes.map { change in
+              .object([("field", .string(change.field)), ("value", change.value.map(JSON.init) ?? .null)])
+            })
+        ),
+      ]
     case .setAutostart(let domain, let on): [("domain", domain.json), ("autostart", .boolean(on))]
     case .startDomain(let domain), .resumeDomain(let domain): [("domain", domain.json)]
     case .stopDomain(let domain, let timeout, let forceOff):

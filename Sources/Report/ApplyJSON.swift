@@ -38,6 +38,7 @@ extension ActionOutcome {
   fileprivate var json: [(String, JSON?)] {
     switch self {
     case .done: [("outcome", .string("done"))]
+    case .waits(let reason): [("outcome", .string("waits-for-restart")), ("message", .string(reason))]
     case .failed(let failure):
       [
         ("outcome", .string("failed")), ("message", .string(failure.message)),

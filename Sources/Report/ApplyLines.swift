@@ -28,6 +28,7 @@ public struct ApplyLines: Sendable {
     let title = plan.title(of: index)
     switch outcome {
     case .done: return style.paint("done", .green) + "    " + title
+    case .waits(let reason): return style.paint("stored", .yellow) + "  " + title + ": " + SafeText.clean(reason)
     case .failed(let failure):
       return style.paint("failed", .alarm) + "  " + title + ": " + SafeText.clean(failure.message)
     case .blocked(let cause):

@@ -9,9 +9,13 @@ extension ApplyResult {
   public func text(of plan: Plan, _ style: TextStyle = TextStyle()) -> String {
     var output = ""
     for group in failures() { output += text(group, plan, style) }
-    let waiting = skipped(in: plan)
-    if !waiting.isEmpty {
-      output += paragraph("not tried:", .yellow, waiting, style)
+    for (index, outcome) in outcomes.enumerated() {
+      guard case .waits(let reason) = outcome, plan.actions.indices.contains(index) else { continue }
+      output += paragraph("waits for a restart:", .yellow, "\(plan.actions[index].object): \(reason)", style)
+    }
+    let left = skipped(in: plan)
+    if !left.isEmpty {
+      output += paragraph("not tried:", .yellow, left, style)
     }
     if wasInterrupted {
       output += paragraph(
@@ -33,7 +37,7 @@ extension ApplyResult {
     var (done, failed, skipped) = (0, 0, 0)
     for outcome in outcomes {
       switch outcome {
-      case .done: done += 1
+      case .done, .waits: done += 1
       case .failed: failed += 1
       case .blocked, .notStarted: skipped += 1
       }

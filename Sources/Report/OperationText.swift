@@ -23,6 +23,8 @@ extension Operation {
     case .defineDomain: "define-domain"
     case .resizeBlockDevice: "resize-block-device"
     case .attachDevice: "attach-device"
+    case .detachDevice: "detach-device"
+    case .changeRunning: "change-running"
     case .setAutostart: "set-autostart"
     case .startDomain: "start-domain"
     case .resumeDomain: "resume-domain"
@@ -51,6 +53,12 @@ extension Operation {
     case .defineDomain(let definition): definition.replacing == nil ? ["define"] : ["store", "the definition"]
     case .resizeBlockDevice(_, let target, _, let size): ["grow", "\(target) as it runs", "to \(ByteCount.text(size))"]
     case .attachDevice(_, _, let name): ["plug in", name]
+    case .detachDevice(_, _, let name): ["unplug", name]
+    case .changeRunning(_, let changes):
+      [
+        "change", changes.count > 2 ? "\(changes.count) values" : changes.map(\.field).joined(separator: " and "),
+        "as it runs",
+      ]
     case .setAutostart(_, let on): on ? ["autostart on"] : ["autostart off"]
     case .startDomain: ["start"]
     case .resumeDomain: ["resume"]

@@ -9,7 +9,7 @@ extension Vocabulary {
       lens: vcpuCountLens, initial: .integer(1), reference: vcpuReference),
     Field(
       "vcpus.current", .integer(1...4096), "How many of them are plugged in when the guest starts; all when not given.",
-      lens: currentVCPUsLens, reference: vcpuReference),
+      lens: currentVCPUsLens, effect: .live(.vcpus), reference: vcpuReference),
     Field(
       "vcpus.placement", .enumeration(["static", "auto"]),
       "Whether they run on the processors of `cpuset`, or on those that numad advises; `static` when not given.",

@@ -56,8 +56,10 @@ extension Field {
   }
 
   /// A number without an upper limit of its own.
-  static func count(_ name: String, _ summary: String, at path: String, reference: String) -> Field {
-    Field(name, .integer(0...Int.max), summary, at: path, reference: reference)
+  static func count(
+    _ name: String, _ summary: String, at path: String, effect: EffectRule = .nextBoot, reference: String
+  ) -> Field {
+    Field(name, .integer(0...Int.max), summary, at: path, effect: effect, reference: reference)
   }
 }
 

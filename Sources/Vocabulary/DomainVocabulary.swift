@@ -50,6 +50,12 @@ extension Vocabulary {
       "Profiles whose values the domain takes where it has none of its own; a later one wins over an earlier one.",
       effect: .define),
     Field(
+      "max-effect", .enumeration(Effect.allCases.map(\.rawValue)),
+      """
+      How disruptive a change of the domain may be. A plan with a change that costs more is refused, and names it. \
+      `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace` and `data-loss`.
+      """, effect: .define),
+    Field(
       "shutdown.timeout", .duration,
       "How long a guest that is asked to shut down may take; 2 min when not given.", effect: .define),
     Field(

@@ -41,16 +41,21 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
 public struct EffectRule: Sendable, Hashable {
   public var stopped: Effect
   public var running: Effect
+  /// How libvirt changes the running guest, where the field is one value that it has a call for.
+  public var way: LiveWay?
 
-  public init(stopped: Effect = .define, running: Effect) {
+  public init(stopped: Effect = .define, running: Effect, way: LiveWay? = nil) {
     self.stopped = stopped
     self.running = running
+    self.way = way
   }
 
   /// Stored only; nothing that a running guest could notice.
   public static let define = EffectRule(running: .define)
   /// Changed in the running guest and in the stored definition.
   public static let live = EffectRule(running: .live)
+  /// Changed in the stored definition, and in the running guest where libvirt and the guest can.
+  static func live(_ way: LiveWay) -> EffectRule { EffectRule(running: .live, way: way) }
   /// Stored; a running guest gets it at its next start.
   public static let nextBoot = EffectRule(running: .nextBoot)
   /// Cannot be changed on an object that exists.

@@ -23,10 +23,10 @@ extension Vocabulary {
       The generation ID, by which a guest notices that it was copied or taken back to an earlier state. It needs ACPI.
       """, at: "genid", isComparableWhenRunning: false, reference: metadataReference),
     Field(
-      "title", .text(.line), "A short description on one line.", lens: .at("title"), effect: .define,
+      "title", .text(.line), "A short description on one line.", lens: .at("title"), effect: .live(.title),
       reference: metadataReference),
     Field(
-      "description", .text(.any), "A description for people.", lens: .at("description"), effect: .define,
+      "description", .text(.any), "A description for people.", lens: .at("description"), effect: .live(.description),
       reference: metadataReference),
     Field(
       "os", .text(.osinfoID),

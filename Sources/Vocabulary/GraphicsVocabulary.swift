@@ -43,7 +43,7 @@ extension Vocabulary {
         "password-file", .secretFile,
         "The password that viewers must know, by reference: the only line of a file beside the spec, such as one that a "
           + "tool for secrets has put there. VNC looks at its first 8 characters only.",
-        lens: passwordLens, isComparableWhenRunning: false, reference: graphicsReference),
+        lens: passwordLens, effect: .live(.device), isComparableWhenRunning: false, reference: graphicsReference),
       Field("keymap", .text(.line), "The layout of the keyboard.", at: "@keymap", reference: graphicsReference),
       Field(
         "share-policy", .enumeration(["allow-exclusive", "force-shared", "ignore"]),

@@ -99,11 +99,12 @@ extension Vocabulary {
       ["average", "peak", "burst"].map { (part: String) in
         Field.count(
           "\(way).\(part)", part == "burst" ? "Kilobytes that may pass at the peak rate." : "The \(part) rate.",
-          at: "bandwidth/\(way)/@\(part)", reference: interfaceReference)
+          at: "bandwidth/\(way)/@\(part)", effect: .live(.device), reference: interfaceReference)
       }
     } + [
       .count(
         "inbound.floor", "The rate that the network guarantees.", at: "bandwidth/inbound/@floor",
+        effect: .live(.device),
         reference: interfaceReference),
       Field(
         "filter", .text(.line), "The network filter of libvirt's that watches over the traffic.",

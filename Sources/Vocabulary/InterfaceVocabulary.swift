@@ -45,7 +45,7 @@ extension Vocabulary {
         reference: interfaceReference),
       Field(
         "link", .enumeration(["up", "down"]), "Whether the cable is plugged in.",
-        lens: .at("link/@state", .enumeration(["up", "down"])),
+        lens: .at("link/@state", .enumeration(["up", "down"])), effect: .live(.device),
         reference: interfaceReference),
     ] + interfaceSources + interfaceDriver + interfaceTraffic + [
       DeviceFields.bootOrder, DeviceFields.acpiIndex,

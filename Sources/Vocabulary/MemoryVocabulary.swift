@@ -23,7 +23,7 @@ extension Vocabulary {
     Field(
       "current-memory", .size(granularity: 1024, least: 1 << 20),
       "The memory that the balloon leaves the guest, at most `memory`; all of it when not given.",
-      lens: .size("currentMemory"), reference: memoryReference),
+      lens: .size("currentMemory"), effect: .live(.memory), reference: memoryReference),
     Field(
       "memory-backing.hugepages.enabled", .boolean,
       "Whether the guest's memory is made of the host's huge pages; of its default size, unless `pages` says more.",
@@ -87,7 +87,8 @@ extension Vocabulary {
   private static func limitField(_ name: String, _ element: String, _ summary: String) -> Field {
     Field(
       "memtune.\(name)", .size(granularity: 1024), summary, lens: .size(XMLPath(stringLiteral: "memtune/\(element)")),
-      isComparableWhenRunning: false, reference: "formatdomain.html#memory-tuning")
+      effect: element == "min_guarantee" ? .nextBoot : .live(.memoryLimit(element)), isComparableWhenRunning: false,
+      reference: "formatdomain.html#memory-tuning")
   }
 
   /// `memory`, which takes `currentMemory` along where the two were equal: libvirt writes the second down when it is

@@ -87,7 +87,7 @@ extension Vocabulary {
       ]), isComparableWhenRunning: false, reference: tuneReference),
     Field(
       "blkiotune.weight", .integer(1...1000), "The guest's weight among others when disks are busy.",
-      at: "blkiotune/weight", isComparableWhenRunning: false, reference: blockReference),
+      at: "blkiotune/weight", effect: .live(.blockWeight), isComparableWhenRunning: false, reference: blockReference),
     Field(
       "blkiotune.devices", "Weight and limits for single block devices of the host, by path.", table: "blkiotune",
       "device", key: "path", .path(of: "the path of a block device such as /dev/sda"),
@@ -122,9 +122,13 @@ extension Vocabulary {
     _ name: String, _ element: String, _ range: ClosedRange<Int>, _ summary: String
   ) -> Field {
     Field(
-      "cputune.\(name)", .integer(range), summary, at: "cputune/\(element)", isComparableWhenRunning: false,
+      "cputune.\(name)", .integer(range), summary, at: "cputune/\(element)",
+      effect: .live(.scheduler(parameters[element] ?? element)), isComparableWhenRunning: false,
       reference: tuneReference)
   }
+
+  /// libvirt's names of parameters, where they are not those of its elements.
+  private static let parameters = ["shares": "cpu_shares", "period": "vcpu_period", "quota": "vcpu_quota"]
 
   private static func pinning(_ name: String, _ key: String, _ explanation: String, _ summary: String) -> Field {
     Field(

@@ -8,6 +8,7 @@ import Libvirt
 import Planner
 import Report
 import Spec
+import Vocabulary
 import XMLTree
 
 struct ApplyCommand: AsyncParsableCommand {
@@ -31,6 +32,13 @@ struct ApplyCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How many steps may run side by side.", valueName: "number"))
   var jobs: Int = 4
 
+  @Option(
+    name: .customLong("max-effect"),
+    help: ArgumentHelp(
+      "The most disruptive effect that a change may have; with one that goes further nothing is done at all.",
+      valueName: "effect"))
+  var maxEffect: Effect?
+
   @Option(help: "The form of the result.")
   var format: ReportFormat = .text
 
@@ -41,7 +49,7 @@ struct ApplyCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let session = Session(options: spec, format: format, color: color.color)
+    let session = Session(options: spec, format: format, color: color.color, maxEffect: maxEffect)
     let (stack, messages, connection) = try await session.open(connection.connect)
     do {
       try await apply(stack, on: connection, messages: messages, in: session)

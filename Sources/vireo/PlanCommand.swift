@@ -3,6 +3,7 @@
 import ArgumentParser
 import Planner
 import Report
+import Vocabulary
 
 struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,6 +18,13 @@ struct PlanCommand: AsyncParsableCommand {
   @OptionGroup var spec: SpecOptions
   @OptionGroup var connection: ConnectionOptions
 
+  @Option(
+    name: .customLong("max-effect"),
+    help: ArgumentHelp(
+      "The most disruptive effect that a change may have; with one that goes further nothing is done at all.",
+      valueName: "effect"))
+  var maxEffect: Effect?
+
   @Option(help: "The form of the plan.")
   var format: ReportFormat = .text
 
@@ -26,7 +34,7 @@ struct PlanCommand: AsyncParsableCommand {
   var detailedExitCode = false
 
   func run() async throws {
-    let session = Session(options: spec, format: format, color: color.color)
+    let session = Session(options: spec, format: format, color: color.color, maxEffect: maxEffect)
     let (stack, messages, connection) = try await session.open(connection.connect)
     let plan: Plan
     do {

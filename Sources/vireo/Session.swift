@@ -9,12 +9,14 @@ import Libvirt
 import Planner
 import Report
 import Spec
+import Vocabulary
 
 /// One run of a command that works on a spec.
 struct Session {
   let options: SpecOptions
   let format: ReportFormat
   let color: ColorOptions.Choice
+  var maxEffect: Effect?
 
   // MARK: Spec
 
@@ -80,7 +82,7 @@ struct Session {
   ) async throws(ExitCode) -> Plan {
     do {
       let inventory = try await Inventory.read(InventoryRequest(for: stack), from: connection)
-      var plan = try Plan(for: stack, on: inventory)
+      var plan = try Plan(for: stack, on: inventory, maxEffect: maxEffect)
       if format == .json { plan.notes = messages + plan.notes }
       return plan
     } catch let error as DiagnosticsError {

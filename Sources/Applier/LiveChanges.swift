@@ -1,0 +1,136 @@
+// Changing running guests: each value through the call that libvirt has for it, and read back from the running XML.
+
+import Libvirt
+import Planner
+import Vocabulary
+import XMLTree
+
+extension ApplyRun {
+  /// Gives a running guest values that its stored definition has.
+  ///
+  /// - Returns: why the guest has not all of them; nil when it has. What could not be done waits for a restart.
+  func changeRunning(_ identity: DomainIdentity, _ changes: [LiveChange]) async throws -> String? {
+    let domain = try await domain(identity)
+    guard try await domain.isActive() else { return nil }
+    var reasons: [String] = []
+    for group in Self.groups(changes) {
+      if let reason = try await change(group, of: domain) { reasons.append(reason) }
+    }
+    return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
+  }
+
+  /// Changes that one call makes together.
+  private static func groups(_ changes: [LiveChange]) -> [[LiveChange]] {
+    var order: [String] = []
+    var groups: [String: [LiveChange]] = [:]
+    for change in changes {
+      let key = "\(change.way.call) \(change.device?.value ?? "")"
+      if groups[key] == nil { order.append(key) }
+      groups[key, default: []].append(change)
+    }
+    return order.compactMap { groups[$0] }
+  }
+
+  private func change(_ changes: [LiveChange], of domain: LibvirtDomain) async throws -> String? {
+    let names = changes.map { "`\($0.field)`" }.joined(separator: ", ")
+    do {
+      try await ask(domain, for: changes)
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      return "\(names) cannot be changed as the guest runs (\(plainMessage(error)))"
+    }
+    var missing = try await changesMissing(changes, in: domain)
+    // The guest has its say in how much memory and how many processors it lets go.
+    for _ in 0..<20 where !missing.isEmpty && changes.contains(where: \.way.needsGuest) {
+      try await Task.sleep(for: .milliseconds(250))
+      missing = try await changesMissing(changes, in: domain)
+    }
+    guard !missing.isEmpty else { return nil }
+    return "the guest has not taken " + missing.map { "`\($0.field)`" }.joined(separator: ", ")
+  }
+
+  /// The changes that the running guest does not show.
+  private func changesMissing(_ changes: [LiveChange], in domain: LibvirtDomain) async throws -> [LiveChange] {
+    let running = try await connection.runningDefinition(of: domain)
+    return changes.filter { change in
+      guard let element = change.device.map({ $0.find(in: running) }) ?? running else { return true }
+      if change.way == .medium { return DiskSource.path(of: element) != change.value?.string }
+      guard let field = change.vocabularyField, let lens = field.lens else { return true }
+      let value = lens.get(element)
+      guard let wanted = change.value else { return false }
+      return !field.matches(desired: wanted, stored: value)
+    }
+  }
+
+  private func ask(_ domain: LibvirtDomain, for changes: [LiveChange]) async throws {
+    guard let first = changes.first else { return }
+    switch first.way {
+    case .title: try await domain.setMetadata(.title, first.value?.string, scope: .live)
+    case .description: try await domain.setMetadata(.description, first.value?.string, scope: .live)
+    case .memory: try await domain.setMemory(kibibytes: UInt((first.value?.bytes ?? 0) >> 10), scope: .live)
+    case .vcpus: try await domain.setVcpus(UInt32(first.value?.integer ?? 1), scope: .live)
+    case .scheduler: try await domain.setSchedulerParameters(changes.parameters, scope: .live)
+    case .memoryLimit: try await domain.setMemoryParameters(changes.parameters, scope: .live)
+    case .blockWeight: try await domain.setBlockParameters(changes.parameters, scope: .live)
+    case .blockIO:
+      let running = try await connection.runningDefinition(of: domain)
+      guard let target = first.device?.find(in: running)?.value(at: "target/@dev") else { return }
+      try await domain.setBlockIOTune(target, changes.parameters, scope: .live)
+    case .device:
+      let running = try await connection.runningDefinition(of: domain)
+      guard var element = first.device?.find(in: running) else { return }
+      for change in changes { change.vocabularyField?.lens?.put(change.value, into: &element) }
+      try await domain.updateDevice(element.serialised(), scope: .live)
+    case .medium:
+      let running = try await connection.runningDefinition(of: domain)
+      guard var element = first.device?.find(in: running) else { return }
+      DiskSource.put(first.value?.string, into: &element)
+      element.removeAll("backingStore")
+      try await domain.updateDevice(element.serialised(), scope: .live)
+    }
+  }
+}
+
+extension LiveWay {
+  /// Which call it is, so that values of one call go together.
+  fileprivate var call: String {
+    switch self {
+    case .device: "device"
+    case .medium: "medium"
+    case .memory: "memory"
+    case .vcpus: "vcpus"
+    case .title: "title"
+    case .description: "description"
+    case .scheduler: "scheduler"
+    case .memoryLimit: "memory limits"
+    case .blockWeight: "block weight"
+    case .blockIO: "block limits"
+    }
+  }
+
+}
+
+extension LiveChange {
+  fileprivate var vocabularyField: Field? {
+    guard let device else { return Vocabulary.domain.field(entry) }
+    return Vocabulary.domain.collections.first { $0.type.device?.element == device.element }?.type.field(entry)
+  }
+}
+
+extension [LiveChange] {
+  /// The values as libvirt's parameters.
+  fileprivate var parameters: [String: DomainParameter] {
+    var result: [String: DomainParameter] = [:]
+    for change in self {
+      let number = change.value?.integer ?? 0
+      switch change.way {
+      case .scheduler(let name):
+        result[name] = name.hasSuffix("quota") ? .signed(Int64(number)) : .unsigned(UInt64(number))
+      case .memoryLimit(let name): result[name] = .unsigned((change.value?.bytes ?? 0) >> 10)
+      case .blockWeight: result["weight"] = .unsigned32(UInt32(number))
+      case .blockIO(let name): result[name] = .unsigned(UInt64(number))
+      default: break
+      }
+    }
+    return result
+  }
+}

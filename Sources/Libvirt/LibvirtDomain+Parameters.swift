@@ -1,0 +1,69 @@
+// Limits and weights of a running guest, which libvirt takes as lists of named numbers.
+
+import CLibvirt
+
+/// A number with the type that libvirt wants it in (virTypedParameterType).
+public enum DomainParameter: Hashable, Sendable {
+  case unsigned(UInt64)
+  case signed(Int64)
+  case unsigned32(UInt32)
+}
+
+extension LibvirtDomain {
+  /// Changes how the host's processors serve the domain: `cpu_shares`, `vcpu_quota` and so on
+  /// (libvirt-domain.h, VIR_DOMAIN_SCHEDULER_*).
+  public func setSchedulerParameters(
+    _ parameters: [String: DomainParameter], scope: DomainChangeScope = []
+  ) async throws {
+    try await change("set the scheduler parameters of") { domain in
+      parameters.withParameters { virDomainSetSchedulerParametersFlags(domain, $0, $1, scope.rawValue) }
+    }
+  }
+
+  /// Changes limits of memory, in KiB: `hard_limit` and so on (libvirt-domain.h, VIR_DOMAIN_MEMORY_*).
+  public func setMemoryParameters(
+    _ parameters: [String: DomainParameter], scope: DomainChangeScope = []
+  ) async throws {
+    try await change("set the memory parameters of") { domain in
+      parameters.withParameters { virDomainSetMemoryParameters(domain, $0, $1, scope.rawValue) }
+    }
+  }
+
+  /// Changes the weight of the domain's disks on the host (libvirt-domain.h, VIR_DOMAIN_BLKIO_*).
+  public func setBlockParameters(
+    _ parameters: [String: DomainParameter], scope: DomainChangeScope = []
+  ) async throws {
+    try await change("set the block parameters of") { domain in
+      parameters.withParameters { virDomainSetBlkioParameters(domain, $0, $1, scope.rawValue) }
+    }
+  }
+
+  /// Changes the limits of a disk's speed: `total_bytes_sec` and so on; 0 is no limit
+  /// (libvirt-domain.h, VIR_DOMAIN_BLOCK_IOTUNE_*). What is not named stays.
+  public func setBlockIOTune(
+    _ target: String, _ parameters: [String: DomainParameter], scope: DomainChangeScope = []
+  ) async throws {
+    try await change("limit disk \(target) of") { domain in
+      parameters.withParameters { virDomainSetBlockIoTune(domain, target, $0, $1, scope.rawValue) }
+    }
+  }
+}
+
+extension [String: DomainParameter] {
+  /// Calls a function of libvirt's with the parameters in its own form.
+  fileprivate func withParameters(_ body: (virTypedParameterPtr?, Int32) -> Int32) -> Int32 {
+    var list: virTypedParameterPtr?
+    var (count, capacity) = (Int32(0), Int32(0))
+    defer { virTypedParamsFree(list, count) }
+    for (name, value) in sorted(by: { $0.key < $1.key }) {
+      let result =
+        switch value {
+        case .unsigned(let number): virTypedParamsAddULLong(&list, &count, &capacity, name, number)
+        case .signed(let number): virTypedParamsAddLLong(&list, &count, &capacity, name, number)
+        case .unsigned32(let number): virTypedParamsAddUInt(&list, &count, &capacity, name, number)
+        }
+      guard result == 0 else { return result }
+    }
+    return body(list, count)
+  }
+}

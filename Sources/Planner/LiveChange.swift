@@ -1,0 +1,69 @@
+// Changes of running guests: what libvirt can be asked to change without a restart.
+
+import Inventory
+import Spec
+public import Vocabulary
+import XMLTree
+
+/// A value that a running guest is to get, which the stored definition has by then.
+public struct LiveChange: Sendable, Hashable {
+  /// The field as the spec writes it: `interfaces.lan.link`.
+  public var field: String
+  /// The device that it belongs to; nil for the domain itself.
+  public var device: DeviceIdentity?
+  /// The entry of the vocabulary, by the name that it has in its object's table: `link`.
+  public var entry: String
+  /// The value; nil for libvirt's default.
+  public var value: Value?
+  public var way: LiveWay
+
+  public init(field: String, device: DeviceIdentity? = nil, entry: String, value: Value?, way: LiveWay) {
+    self.field = field
+    self.device = device
+    self.entry = entry
+    self.value = value
+    self.way = way
+  }
+}
+
+extension DomainPlanning {
+  /// What changing a field takes, for this domain as it is now.
+  ///
+  /// - Parameters:
+  ///   - value: what it becomes; nil for libvirt's default.
+  ///   - device: the device that the field belongs to; nil for the domain itself.
+  func effect(of field: Field, to value: Value?, on device: DeviceIdentity? = nil) -> Effect {
+    guard let observed else { return .define }
+    guard observed.isActive else { return field.effect.stopped }
+    guard field.effect.way != nil, !canChangeLive(field, to: value, on: device) else { return field.effect.running }
+    return .nextBoot
+  }
+
+  /// Whether libvirt may be asked to change the field of the running guest.
+  private func canChangeLive(_ field: Field, to value: Value?, on device: DeviceIdentity?) -> Bool {
+    // A guest that is to be stopped needs nothing.
+    guard let running = observed?.running, let way = field.effect.way, spec["state"] != .string("stopped") else {
+      return false
+    }
+    if let device, device.find(in: running) == nil { return false }
+    switch way {
+    case .device, .medium, .title, .description, .blockIO: return true
+    // Without a value there is nothing to ask for: libvirt has no word for "as you would".
+    case .scheduler, .memoryLimit, .blockWeight: return value != nil
+    case .memory:
+      guard let bytes = value?.bytes, let most = Vocabulary.domain.field("memory")?.lens?.get(running)?.bytes else {
+        return false
+      }
+      return bytes <= most && running.first("devices")?.first("memballoon")?[attribute: "model"] != "none"
+    case .vcpus:
+      guard let count = value?.integer, let most = running.value(at: "vcpu").flatMap({ Int($0) }) else { return false }
+      return count <= most
+    }
+  }
+
+  /// Takes note of a change that the running guest is to get.
+  mutating func addLive(_ field: Field, name: String, to value: Value?, on device: DeviceIdentity? = nil) {
+    guard let way = field.effect.way else { return }
+    liveChanges.append(LiveChange(field: name, device: device, entry: field.name, value: value, way: way))
+  }
+}
