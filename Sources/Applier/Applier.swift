@@ -8,11 +8,15 @@ public import Planner
 public struct Applier: Sendable {
   let connection: LibvirtConnection
   let jobs: Int
+  let disruptions: Int?
 
-  /// - Parameter jobs: how many actions may run side by side, at least 1.
-  public init(connection: LibvirtConnection, jobs: Int) {
+  /// - Parameters:
+  ///   - jobs: how many actions may run side by side, at least 1.
+  ///   - disruptions: how many guests may be stopped or restarted at once, at least 1; nil for no limit but `jobs`.
+  public init(connection: LibvirtConnection, jobs: Int, disruptions: Int? = nil) {
     self.connection = connection
     self.jobs = max(1, jobs)
+    self.disruptions = disruptions.map { max(1, $0) }
   }
 
   /// Carries out a plan, actions that do not depend on each other side by side.
@@ -31,7 +35,8 @@ public struct Applier: Sendable {
     let stop = StopRequest()
     let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
     let run = ApplyRun(
-      connection: connection, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs, stop: stop,
+      connection: connection, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs,
+      disruptions: disruptions, stop: stop,
       events: sender)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for
     // something that happens nevertheless. It is waited for like a child.

@@ -10,18 +10,21 @@ struct ApplyRun: Sendable {
   /// For work on files, which blocks.
   let files: BlockingPool
   let jobs: Int
+  /// How many guests may be stopped or restarted at once; nil for no limit.
+  let disruptions: Int?
   let stop: StopRequest
   let events: AsyncStream<ApplyEvent>.Continuation
   let folders: FolderFlush
   let replaced = ReplacedDefinitions()
 
   init(
-    connection: LibvirtConnection, files: BlockingPool, jobs: Int, stop: StopRequest,
+    connection: LibvirtConnection, files: BlockingPool, jobs: Int, disruptions: Int?, stop: StopRequest,
     events: AsyncStream<ApplyEvent>.Continuation
   ) {
     self.connection = connection
     self.files = files
     self.jobs = jobs
+    self.disruptions = disruptions
     self.stop = stop
     self.events = events
     folders = FolderFlush(files: files)
@@ -32,7 +35,7 @@ struct ApplyRun: Sendable {
     await withTaskGroup(of: (Int, ActionOutcome).self) { group in
       var running = 0
       while true {
-        while running < jobs, !stop.isMade, let index = schedule.next() {
+        while running < jobs, !stop.isMade, let index = schedule.next(atMost: disruptions) {
           events.yield(.started(index))
           running += 1
           group.addTask { (index, await carryOut(actions[index].operation, index)) }
@@ -86,6 +89,8 @@ struct ApplyRun: Sendable {
     case .resumeDomain(let domain): try await resumeDomain(domain)
     case .stopDomain(let domain, let timeout, let forceOff):
       try await stopDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
+    case .restartDomain(let domain, let timeout, let forceOff):
+      try await restartDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
     }
     return .done
   }

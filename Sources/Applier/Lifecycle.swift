@@ -108,6 +108,25 @@ extension ApplyRun {
     await replaced.noteStopped(domain.uuid)
   }
 
+  /// Stops a guest and starts it again. One that does not start with its new definition runs with the old one.
+  func restartDomain(_ identity: DomainIdentity, timeout: Duration, forceOff: Bool) async throws {
+    try await stopDomain(identity, timeout: timeout, forceOff: forceOff)
+    do {
+      try await startDomain(identity)
+    } catch {
+      var failure = ActionFailure(error)
+      if failure == .connectionLost { throw failure }
+      let domain = try await domain(identity)
+      do {
+        if try await !domain.isActive() { try await domain.start() }
+        failure.message += "; it runs again"
+      } catch {
+        failure.message += "; it is stopped"
+      }
+      throw failure
+    }
+  }
+
   /// - Returns: why the guest could not even be asked, if so; it may have ended meanwhile.
   private func askToShutDown(_ domain: LibvirtDomain) async throws -> ActionFailure? {
     do {

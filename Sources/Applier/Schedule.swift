@@ -12,6 +12,10 @@ struct Schedule {
   /// How many of an action's dependencies are not settled.
   private var unsettled: [Int]
   private var outcomes: [ActionOutcome?]
+  /// Whether an action takes a guest away from its users.
+  private let isDisruptive: [Bool]
+  /// How many such actions are under way.
+  private var disruptions = 0
   /// Actions that may start, in falling order, so that the next one is the last.
   private var ready: [Int]
 
@@ -22,19 +26,29 @@ struct Schedule {
       for other in before { dependents[other].append(index) }
     }
     self.dependents = dependents
+    isDisruptive = actions.map { $0.effect >= .restart }
     unsettled = dependencies.map(\.count)
     outcomes = Array(repeating: nil, count: actions.count)
     ready = actions.indices.reversed().filter { [unsettled] in unsettled[$0] == 0 }
   }
 
   /// Takes the next action that may start.
-  mutating func next() -> Int? { ready.popLast() }
+  ///
+  /// - Parameter limit: how many disruptive actions may be under way at once; nil for no limit.
+  mutating func next(atMost limit: Int? = nil) -> Int? {
+    let isFull = limit.map { disruptions >= $0 } ?? false
+    guard let place = ready.lastIndex(where: { !isFull || !isDisruptive[$0] }) else { return nil }
+    let index = ready.remove(at: place)
+    if isDisruptive[index] { disruptions += 1 }
+    return index
+  }
 
   /// Notes what came of an action.
   ///
   /// - Returns: the actions that are blocked by now because of it, with the cause, in the plan's order.
   mutating func settle(_ index: Int, _ outcome: ActionOutcome) -> [(index: Int, cause: Int)] {
     outcomes[index] = outcome
+    if isDisruptive[index] { disruptions -= 1 }
     var blocked: [(index: Int, cause: Int)] = []
     var settled = [index]
     while let one = settled.popLast() {

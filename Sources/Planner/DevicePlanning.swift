@@ -121,6 +121,7 @@ extension DomainPlanning {
         current.map({ identity.isMet(by: $0) }) ?? false
       {
         pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
+        needsRestart = true
       }
     }
     return element
@@ -205,6 +206,7 @@ extension DomainPlanning {
     let known = Set(keys(observed.inactive) + spec.members(collection.key).map(\.name))
     for key in keys(running) where !known.contains(key) {
       pending.append(PendingValue("\(collection.key).\(key)", running: .string(kind), stored: nil))
+      needsRestart = true
     }
   }
 

@@ -29,6 +29,8 @@ struct DomainPlanning {
   var fileSteps: [Int] = []
   /// Devices to plug in once the definition is stored.
   var attachments: [(name: String, identity: DeviceIdentity)] = []
+  /// Whether the guest would have something after a restart that it does not have now.
+  var needsRestart = false
   /// Devices to unplug once the definition is stored.
   var detachments: [(name: String, identity: DeviceIdentity)] = []
   /// Values that the running guest is to get once the definition is stored.
@@ -226,6 +228,8 @@ struct DomainPlanning {
     let isWorthAsking = !(field.effect.way?.needsGuest ?? true) && value != nil
     guard isWorthAsking, effect(of: field, to: stored, on: device) == .live else {
       pending.append(PendingValue(name(), running: value, stored: stored))
+      // What a guest does not let go of, it might not let go of after a restart either.
+      if !(field.effect.way?.needsGuest ?? false) { needsRestart = true }
       return
     }
     addLive(field, name: name(), to: stored, on: device)

@@ -35,8 +35,33 @@ extension DomainPlanning {
       }
       builder.add(.setAutostart(domain: identity, wanted), for: object, after: definition.map { [$0] } ?? [])
     }
-    planState(after: steps)
+    if !planRestart(after: steps) { planState(after: steps) }
   }
+
+  /// Restarts the guest for what it cannot get as it runs, where the spec allows it.
+  ///
+  /// - Returns: whether it is restarted, which leaves nothing else to be done about its state.
+  private mutating func planRestart(after steps: [Int]) -> Bool {
+    guard let observed, observed.isActive, spec["restart-policy"] == .string("when-needed"),
+      spec["state"] != .string("stopped")
+    else { return false }
+    guard needsRestart || changes.contains(where: { $0.effect == .nextBoot }) else { return false }
+    for index in changes.indices where changes[index].effect == .nextBoot { changes[index].effect = .restart }
+    let range = spec.settings["restart-policy"]?.range
+    changes += pending.map { value in
+      FieldChange(
+        value.field, old: value.running, new: value.stored, effect: .restart, reason: .spec, detail: "stored already",
+        range: range)
+    }
+    pending = []
+    builder.add(
+      .restartDomain(identity, timeout: shutdownTimeout, forceOff: forcesOff), for: object, after: steps,
+      waitingFor: ownNetworks, effect: .restart)
+    return true
+  }
+
+  private var shutdownTimeout: Int { spec["shutdown.timeout"]?.seconds ?? 120 }
+  private var forcesOff: Bool { spec["shutdown.force-off"]?.boolean ?? false }
 
   /// The networks of the stack that the guest is connected to, which must be there before it starts.
   private var ownNetworks: [ObjectReference] {
@@ -85,9 +110,7 @@ extension DomainPlanning {
     case ("running", .paused) where isActive: operation = .resumeDomain(identity)
     case ("running", _) where !isActive: operation = .startDomain(identity)
     case ("stopped", _) where isActive:
-      operation = .stopDomain(
-        identity, timeout: spec["shutdown.timeout"]?.seconds ?? 120,
-        forceOff: spec["shutdown.force-off"]?.boolean ?? false)
+      operation = .stopDomain(identity, timeout: shutdownTimeout, forceOff: forcesOff)
     default: return
     }
     if observed != nil {

@@ -44,6 +44,8 @@ public enum Operation: Sendable {
   case resumeDomain(DomainIdentity)
   /// Ask the guest to shut down, wait, and only where the spec consents force it off.
   case stopDomain(DomainIdentity, timeout: Int, forceOff: Bool)
+  /// Stop a guest as `stopDomain` does, and start it again.
+  case restartDomain(DomainIdentity, timeout: Int, forceOff: Bool)
 }
 
 /// A domain by name and UUID: both must still agree when a step is carried out.

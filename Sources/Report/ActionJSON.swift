@@ -65,7 +65,7 @@ extension Operation {
       ]
     case .setAutostart(let domain, let on): [("domain", domain.json), ("autostart", .boolean(on))]
     case .startDomain(let domain), .resumeDomain(let domain): [("domain", domain.json)]
-    case .stopDomain(let domain, let timeout, let forceOff):
+    case .stopDomain(let domain, let timeout, let forceOff), .restartDomain(let domain, let timeout, let forceOff):
       [("domain", domain.json), ("timeout", .integer(timeout)), ("force-off", .boolean(forceOff))]
     }
   }

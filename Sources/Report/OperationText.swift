@@ -25,6 +25,7 @@ extension Operation {
     case .attachDevice: "attach-device"
     case .detachDevice: "detach-device"
     case .changeRunning: "change-running"
+    case .restartDomain: "restart-domain"
     case .setAutostart: "set-autostart"
     case .startDomain: "start-domain"
     case .resumeDomain: "resume-domain"
@@ -54,6 +55,7 @@ extension Operation {
     case .resizeBlockDevice(_, let target, _, let size): ["grow", "\(target) as it runs", "to \(ByteCount.text(size))"]
     case .attachDevice(_, _, let name): ["plug in", name]
     case .detachDevice(_, _, let name): ["unplug", name]
+    case .restartDomain: ["restart"]
     case .changeRunning(_, let changes):
       [
         "change", changes.count > 2 ? "\(changes.count) values" : changes.map(\.field).joined(separator: " and "),

@@ -56,6 +56,13 @@ extension Vocabulary {
       `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace` and `data-loss`.
       """, effect: .define),
     Field(
+      "restart-policy", .enumeration(["never", "when-needed"]),
+      """
+      Whether an apply may restart the running guest for what cannot be changed as it runs. `never`, the default, leaves \
+      that waiting for the next start. With `when-needed` the guest is asked to shut down, as `shutdown` says, and started \
+      again; one that does not start with its new definition gets the old one back.
+      """, effect: .define),
+    Field(
       "shutdown.timeout", .duration,
       "How long a guest that is asked to shut down may take; 2 min when not given.", effect: .define),
     Field(

@@ -33,6 +33,11 @@ struct ApplyCommand: AsyncParsableCommand {
   var jobs: Int = 4
 
   @Option(
+    name: .customLong("max-disruption"),
+    help: ArgumentHelp("How many guests may be stopped or restarted at once.", valueName: "number"))
+  var maxDisruption: Int?
+
+  @Option(
     name: .customLong("max-effect"),
     help: ArgumentHelp(
       "The most disruptive effect that a change may have; with one that goes further nothing is done at all.",
@@ -46,6 +51,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+    guard maxDisruption ?? 1 >= 1 else { throw ValidationError("--max-disruption takes a number from 1.") }
   }
 
   func run() async throws {
@@ -80,7 +86,8 @@ struct ApplyCommand: AsyncParsableCommand {
     }
     try confirm(plan, in: session)
     let progress = ApplyProgress(plan, color: color.color)
-    let result = await InterruptibleApply(connection: connection, jobs: jobs).apply(plan, showing: progress)
+    let result = await InterruptibleApply(connection: connection, jobs: jobs, disruptions: maxDisruption).apply(
+      plan, showing: progress)
     // What was done is done, whether or not anybody still reads about it.
     Output.write(format == .json ? result.json(of: plan) : "\n" + result.text(of: plan, style), to: .output)
     if format == .text { explainRefusals(result, of: plan, stack) }

@@ -12,10 +12,11 @@ import Synchronization
 struct InterruptibleApply {
   let connection: LibvirtConnection
   let jobs: Int
+  let disruptions: Int?
 
   func apply(_ plan: Plan, showing progress: ApplyProgress) async -> ApplyResult {
     let signals = SignalWatch(restoringTerminal: progress.isLive)
-    let applier = Applier(connection: connection, jobs: jobs)
+    let applier = Applier(connection: connection, jobs: jobs, disruptions: disruptions)
     return await withTaskGroup(of: Void.self) { drawing in
       drawing.addTask { await progress.draw() }
       let result = await withTaskGroup(of: ApplyResult?.self) { group in

@@ -2,6 +2,7 @@
 
 import Planner
 import Testing
+import Vocabulary
 
 @testable import Applier
 
@@ -34,6 +35,20 @@ struct ScheduleTests {
     #expect(schedule.next() == 0)
     _ = schedule.settle(0, .done)
     #expect([schedule.next(), schedule.next(), schedule.next()] == [1, 2, 3])
+  }
+
+  @Test("takes no more guests away at once than is allowed, and goes on with the rest")
+  func disruptions() {
+    var schedule = Schedule(
+      [Effect.restart, .offline, .define, .live].enumerated().map { index, effect in
+        Action(ObjectReference(.domain, "\(index)"), .startPool(name: ""), after: [], effect: effect)
+      })
+    #expect([schedule.next(atMost: 1), schedule.next(atMost: 1), schedule.next(atMost: 1)] == [0, 2, 3])
+    #expect(schedule.next(atMost: 1) == nil)
+    _ = schedule.settle(2, .done)
+    #expect(schedule.next(atMost: 1) == nil)
+    _ = schedule.settle(0, .done)
+    #expect(schedule.next(atMost: 1) == 1)
   }
 
   @Test("blocks what stands on a failure, through any number of steps, and nothing else")

@@ -238,7 +238,7 @@ struct PatchTests {
     host.start("web")
     let without = lab.replacing("      data: { size: 5 GiB, format: raw }\n", with: "")
     let removal = try host.plan(without)
-    #expect(removal.change("web", "disks.data")?.effect == .nextBoot)
+    #expect(removal.change("web", "disks.data")?.effect == .live)
     #expect(try #require(removal.object("web")).pending.isEmpty, "the change itself says it")
     host.apply(removal)
     let waiting = try host.plan(without)

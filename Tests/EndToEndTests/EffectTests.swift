@@ -1,0 +1,187 @@
+// What changes cost: done as the guest runs, stored for later, or refused beforehand; looked at in the running guest.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("effects", .enabled(if: Machine.runsGuests, Machine.needsGuests), .serialized)
+struct EffectTests {
+  private static func spec(_ host: ScratchHost, _ fields: String, policy: String = "never") -> String {
+    """
+    stack: effects
+    pools: { vms: { path: "\(host.pool)" } }
+    domains:
+      web:
+        type: qemu
+        state: running
+        restart-policy: \(policy)
+        shutdown: { timeout: 1 s, force-off: true }
+    \(fields.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
+
+    """
+  }
+
+  /// A field of a running guest, how its values are written, and where libvirt and QEMU have them.
+  struct Row: Sendable, CustomTestStringConvertible {
+    let field: String
+    /// The spec's lines, with `@` for the value.
+    let fields: String
+    let values: (old: String, new: String)
+    /// Where the running XML has the value.
+    let path: String
+    let running: String
+    /// A question to QEMU itself, and what its answer holds.
+    var monitor: (command: String, answer: String)?
+
+    var testDescription: String { field }
+  }
+
+  static let rows = [
+    Row(field: "title", fields: "title: @", values: ("one", "two"), path: "/domain/title", running: "two"),
+    Row(
+      field: "description", fields: "description: @", values: ("one", "two"), path: "/domain/description",
+      running: "two"),
+    Row(
+      field: "vcpus.current", fields: "vcpus: { count: 4, current: @ }", values: ("1", "3"),
+      path: "/domain/vcpu/@current", running: "3", monitor: ("query-cpus-fast", "\"cpu-index\":2")),
+    Row(
+      field: "disks.root.iotune.total-iops", fields: "disks: { root: { size: 1 MiB, iotune: { total-iops: @ } } }",
+      values: ("100", "200"), path: "//disk/iotune/total_iops_sec", running: "200",
+      monitor: ("query-block", "\"iops\":200")),
+    Row(
+      field: "disks.cd.source", fields: "disks: { cd: { device: cdrom, bus: sata, source: \"@\" } }",
+      values: ("POOL/a.iso", "POOL/b.iso"), path: "//disk/source/@file", running: "POOL/b.iso",
+      monitor: ("query-block", "/b.iso")),
+    Row(
+      field: "interfaces.lan.link", fields: "interfaces: { lan: { type: user, link: @ } }", values: ("up", "down"),
+      path: "//interface/link/@state", running: "down"),
+    Row(
+      field: "interfaces.lan.inbound.average", fields: "interfaces: { lan: { type: user, inbound: { average: @ } } }",
+      values: ("1000", "2000"), path: "//interface/bandwidth/inbound/@average", running: "2000"),
+  ]
+
+  @Test("a value that libvirt can change is changed as the guest runs, and in the definition", arguments: rows)
+  func live(_ row: Row) throws {
+    try ScratchHost.with { host in
+      try FileManager.default.createDirectory(atPath: host.pool, withIntermediateDirectories: true)
+      for name in ["a.iso", "b.iso"] { try Data(count: 4096).write(to: URL(fileURLWithPath: host.pool + "/" + name)) }
+      func spec(_ value: String) -> String {
+        Self.spec(host, "memory: 32 MiB\n" + row.fields.replacing("@", with: value)).replacing("POOL", with: host.pool)
+      }
+      try host.apply(spec(row.values.old))
+      let guests = host.guestProcesses
+      let change = spec(row.values.new)
+      let plan = try host.vireo(["plan", "--max-effect", "live"], change)
+      #expect(plan.status == 0 && plan.output.contains("update, live"), "\(plan.output)\(plan.errors)")
+      let applied = try host.apply(change)
+      guard !applied.output.contains("waits for a restart") else {
+        // Traffic shaping takes a network of the host's; whoever cannot have it is told.
+        #expect(row.field.contains("inbound"), "\(applied.output)")
+        return
+      }
+      let wanted = row.running.replacing("POOL", with: host.pool)
+      #expect(try host.running("web")(row.path) == wanted)
+      #expect(try host.definition("web")(row.path) == wanted)
+      if let (command, answer) = row.monitor {
+        let said = try host.virsh("qemu-monitor-command", "web", "{\"execute\":\"\(command)\"}")
+        #expect(said.contains(answer), "\(said)")
+      }
+      #expect(host.guestProcesses == guests, "the guest was restarted")
+      try host.expectNoChanges(change)
+    }
+  }
+
+  @Test("what a guest does not let go of is stored, told as waiting for a restart, and no error")
+  func waiting() throws {
+    try ScratchHost.with { host in
+      // Without a system in it, a guest hears of no balloon and no ejected card.
+      let old = Self.spec(
+        host, "memory: 64 MiB\ndisks: { root: { size: 1 MiB }, data: { size: 1 MiB } }")
+      let new = Self.spec(host, "memory: 64 MiB\ncurrent-memory: 48 MiB\ndisks: { root: { size: 1 MiB } }")
+      try host.apply(old)
+      let applied = try host.apply(new)
+      #expect(applied.output.contains("waits for a restart"), "\(applied.output)")
+      #expect(applied.output.contains("disks.data") && applied.output.contains("current-memory"), "\(applied.output)")
+      #expect(try host.definition("web")("/domain/currentMemory") == String(48 << 10))
+      #expect(try host.definition("web").all("//disk").count == 1)
+      #expect(try host.running("web").all("//disk").count == 2)
+      let plan = try host.plan(new)
+      #expect(plan.status == 0 && plan.output.contains("waits for a restart"), "\(plan.output)")
+      #expect(FileManager.default.fileExists(atPath: host.pool + "/web.data.qcow2"))
+    }
+  }
+
+  @Test("a disk on a bus whose devices need no guest is unplugged at once")
+  func unplugged() throws {
+    try ScratchHost.with { host in
+      func spec(_ more: String) -> String {
+        Self.spec(host, "memory: 32 MiB\ndisks: { root: { size: 1 MiB, bus: scsi }\(more) }")
+      }
+      try host.apply(spec(", data: { size: 1 MiB, bus: scsi }"))
+      let guests = host.guestProcesses
+      try host.apply(spec(""))
+      #expect(try host.running("web").all("//disk").count == 1)
+      #expect(host.guestProcesses == guests)
+      try host.expectNoChanges(spec(""))
+    }
+  }
+
+  @Test("a plan beyond the limit is refused before anything is touched, and names each change", arguments: [true, false])
+  func limit(isOfTheRun: Bool) throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host, "memory: 32 MiB"))
+      let limit = isOfTheRun ? "" : "\nmax-effect: live"
+      let spec = Self.spec(
+        host, "memory: 40 MiB\ntitle: new\nvcpus: 2\ndisks: { root: { size: 1 MiB } }" + limit, policy: "when-needed")
+      let before = host.footprint()
+      for command in ["plan", "apply"] {
+        let options = (isOfTheRun ? ["--max-effect", "live"] : []) + (command == "apply" ? ["--yes"] : [])
+        let run = try host.vireo([command] + options, spec)
+        #expect(run.status == 1)
+        #expect(run.errors.contains("memory from 32 MiB to 40 MiB takes `restart`"), "\(run.errors)")
+        #expect(run.errors.contains("vcpus") && !run.errors.contains("title from"), "\(run.errors)")
+        #expect(run.errors.contains(isOfTheRun ? "--max-effect live" : "max-effect: live"), "\(run.errors)")
+      }
+      #expect(host.footprint().differences(from: before).isEmpty)
+    }
+  }
+
+  @Test("a guest is restarted only where the spec allows it, and then has everything")
+  func restart() throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host, "memory: 32 MiB\nvcpus: 1"))
+      let guests = host.guestProcesses
+      let change = "memory: 40 MiB\nvcpus: 2"
+      try host.apply(Self.spec(host, change))
+      #expect(host.guestProcesses == guests)
+      // Nothing is left to be stored: what waits is the reason.
+      let allowed = Self.spec(host, change, policy: "when-needed")
+      let plan = try host.plan(allowed)
+      #expect(plan.output.contains("update, restart"), "\(plan.output)")
+      try host.apply(allowed)
+      #expect(host.guestProcesses != guests && host.guestProcesses.count == 1)
+      #expect(try host.running("web")("/domain/memory") == "40960")
+      #expect(try host.running("web")("/domain/vcpu") == "2")
+      try host.expectNoChanges(allowed)
+      let output = try host.plan(allowed).output
+      #expect(!output.contains("waits"), "\(output)")
+    }
+  }
+
+  @Test("a guest that does not start with its new definition runs again with the old one")
+  func refused() throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host, "memory: 32 MiB\ntitle: good", policy: "when-needed"))
+      let old = try host.definition("web")("/domain/memory")
+      let broken = Self.spec(
+        host, "memory: 40 MiB\ntitle: bad\nserials: { log: { type: file, path: /nowhere/at/all/log } }",
+        policy: "when-needed")
+      let run = try host.vireo(["apply", "--yes"], broken)
+      #expect(run.status == 1)
+      #expect(run.output.contains("it runs again"), "\(run.output)\(run.errors)")
+      #expect(try host.state("web") == "running")
+      #expect(try host.definition("web")("/domain/memory") == old)
+      #expect(try host.running("web")("/domain/memory") == old)
+    }
+  }
+}
