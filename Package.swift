@@ -57,12 +57,13 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "DiskImage", "Libvirt", "Planner", "Vocabulary", "XMLTree",
+        "BlockingWork", "DiskImage", "Inventory", "Libvirt", "Planner", "Vocabulary", "XMLTree",
         .product(name: "Crypto", package: "swift-crypto"),
       ], swiftSettings: settings),
     .target(
       name: "Report",
-      dependencies: ["Applier", "Diagnostics", "DiskImage", "Planner", "Vocabulary", "XMLTree"], swiftSettings: settings
+      dependencies: ["Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Vocabulary", "XMLTree"],
+      swiftSettings: settings
     ),
     .executableTarget(
       name: "vireo",

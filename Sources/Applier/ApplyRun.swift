@@ -84,6 +84,7 @@ struct ApplyRun: Sendable {
       return try await detachDevice(from: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .changeRunning(let domain, let changes):
       return try await changeRunning(domain, changes).map(ActionOutcome.waits) ?? .done
+    case .takeSnapshot(let domain, let creation): try await takeSnapshot(of: domain, creation)
     case .setAutostart(let domain, let value): try await setAutostart(of: domain, value)
     case .startDomain(let domain): try await startDomain(domain)
     case .resumeDomain(let domain): try await resumeDomain(domain)

@@ -100,6 +100,8 @@ public struct ObservedDomain: Sendable, Hashable {
   public var inactive: XMLElement
   /// What runs now, where something does.
   public var running: XMLElement?
+  /// The snapshots, parents before their children; nil where nobody asked.
+  public var snapshots: [ObservedSnapshot]?
 
   public init(
     name: String, uuid: String, state: State, isActive: Bool, isPersistent: Bool = true, autostart: Bool = false,

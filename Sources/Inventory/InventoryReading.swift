@@ -19,7 +19,7 @@ extension Inventory {
     async let networks =
       request.needsNetworks || request.needsNetworkDefinitions ? self.networks(request, of: connection) : nil
     let listing = try await connection.domainRecords { record in
-      (name: record.name, domain: Result { try ObservedDomain(record: record) })
+      (name: record.name, handle: record.handle, domain: Result { try ObservedDomain(record: record) })
     }
     var inventory = Inventory(host: Host(uri: connection.uri))
     inventory.failures = listing.failures.map { Failure(subject: "domain \($0.name)", message: "\($0.error)") }
@@ -27,9 +27,13 @@ extension Inventory {
       inventory.failures.append(
         Failure(subject: "domain \(name)", message: "QEMU does not answer: the state shown is the last one known"))
     }
-    for (name, domain) in listing.records {
+    for (name, handle, domain) in listing.records {
       switch domain {
-      case .success(let domain): inventory.domains[name] = domain
+      case .success(var domain):
+        if request.snapshotsOf.contains(name) {
+          domain.snapshots = try await handle.snapshots().map(ObservedSnapshot.init)
+        }
+        inventory.domains[name] = domain
       case .failure(let error):
         inventory.failures.append(Failure(subject: "domain \(name)", message: "\(error)"))
       }

@@ -2,7 +2,7 @@
 
 import Diagnostics
 import Spec
-public import Vocabulary
+import Vocabulary
 
 extension PlanBuilder {
   /// Refuses every change that goes beyond what the run or its own domain allows.

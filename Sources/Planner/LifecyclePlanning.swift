@@ -35,6 +35,7 @@ extension DomainPlanning {
       }
       builder.add(.setAutostart(domain: identity, wanted), for: object, after: definition.map { [$0] } ?? [])
     }
+    steps += planSnapshots(after: steps)
     if !planRestart(after: steps) { planState(after: steps) }
   }
 

@@ -39,6 +39,8 @@ public enum Operation: Sendable {
   /// Give a running guest values that the stored definition has by then. What the guest or libvirt refuses waits for
   /// its next start.
   case changeRunning(domain: DomainIdentity, [LiveChange])
+  /// Take a snapshot of a domain as it is by then.
+  case takeSnapshot(domain: DomainIdentity, SnapshotCreation)
   case setAutostart(domain: DomainIdentity, Bool)
   case startDomain(DomainIdentity)
   case resumeDomain(DomainIdentity)

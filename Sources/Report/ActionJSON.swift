@@ -52,6 +52,11 @@ extension Operation {
       [("domain", domain.json), ("target", .string(target)), ("path", .string(path)), ("to", .unsigned(size))]
     case .attachDevice(let domain, let device, let name), .detachDevice(let domain, let device, let name):
       [("domain", domain.json), ("device", .string(name)), ("alias", .string(device.value))]
+    case .takeSnapshot(let domain, let snapshot):
+      [
+        ("domain", domain.json), ("name", .string(snapshot.name)), ("kind", JSON(snapshot.kind?.rawValue)),
+        ("memory", snapshot.memory.map(JSON.boolean)), ("quiesce", .boolean(snapshot.quiesce)),
+      ]
     case .changeRunning(let domain, let changes):
       [
         ("domain", domain.json),

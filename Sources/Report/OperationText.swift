@@ -26,6 +26,7 @@ extension Operation {
     case .detachDevice: "detach-device"
     case .changeRunning: "change-running"
     case .restartDomain: "restart-domain"
+    case .takeSnapshot: "take-snapshot"
     case .setAutostart: "set-autostart"
     case .startDomain: "start-domain"
     case .resumeDomain: "resume-domain"
@@ -56,6 +57,7 @@ extension Operation {
     case .attachDevice(_, _, let name): ["plug in", name]
     case .detachDevice(_, _, let name): ["unplug", name]
     case .restartDomain: ["restart"]
+    case .takeSnapshot(_, let snapshot): ["take", "the snapshot", snapshot.name]
     case .changeRunning(_, let changes):
       [
         "change", changes.count > 2 ? "\(changes.count) values" : changes.map(\.field).joined(separator: " and "),

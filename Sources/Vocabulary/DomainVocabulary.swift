@@ -23,6 +23,7 @@ extension Vocabulary {
       .init("iommus", iommu), .init("filesystems", filesystem), .init("hostdevs", hostDevice),
       .init("redirdevs", redirectedDevice), .init("sounds", sound), .init("audios", audio),
       .init("cryptos", crypto), .init("memory-devices", memoryDevice),
+      .init("snapshots", snapshot),
     ], keyRule: .domainName)
 
   private static let domainLifecycle: [Field] = [

@@ -3,7 +3,6 @@
 import Applier
 import ArgumentParser
 import Diagnostics
-import Glibc
 import Libvirt
 import Planner
 import Report
@@ -111,19 +110,8 @@ struct ApplyCommand: AsyncParsableCommand {
   /// Asks for consent, unless it was given on the command line.
   private func confirm(_ plan: Plan, in session: Session) throws(ExitCode) {
     guard !isConfirmed else { return }
-    let needsOutput = format == .text
-    guard isatty(0) == 1, Output.error.isTerminal, !needsOutput || Output.output.isTerminal else {
-      throw session.fail([
-        Diagnostic(
-          "no-consent", "nothing was changed: there is no terminal to ask on",
-          suggestion: "say --yes to apply without being asked")
-      ])
-    }
+    if let obstacle = Consent.obstacle(needsOutput: format == .text) { throw session.fail([obstacle]) }
     if format == .json { Output.write(plan.text(Output.error.style(color.color)), to: .error) }
-    Output.write("\nApply these changes? [y/N] ", to: .error)
-    let answer = readLine()?.lowercased() ?? ""
-    if answer == "y" || answer == "yes" { return }
-    Output.write("Nothing was changed.\n", to: .error)
-    throw ExitCode(1)
+    guard Consent.ask("Apply these changes?") else { throw ExitCode(1) }
   }
 }

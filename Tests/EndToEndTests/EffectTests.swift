@@ -126,7 +126,8 @@ struct EffectTests {
     }
   }
 
-  @Test("a plan beyond the limit is refused before anything is touched, and names each change", arguments: [true, false])
+  @Test(
+    "a plan beyond the limit is refused before anything is touched, and names each change", arguments: [true, false])
   func limit(isOfTheRun: Bool) throws {
     try ScratchHost.with { host in
       try host.apply(Self.spec(host, "memory: 32 MiB"))

@@ -150,6 +150,8 @@ struct TwiceTests {
       "disk-network",
       "disks: { root: { network: { protocol: nbd, name: export, hosts: [{ name: example.org, port: 10809 }] }, format: raw } }"
     ),
+    ("limits", "max-effect: live, restart-policy: when-needed"),
+    ("snapshots", "disks: { root: { size: 1 MiB } }, snapshots: { pristine: { description: \"as made\" }, later: {} }"),
     (
       "interface-details",
       "interfaces: { lan: { network: nowhere, inbound: { average: 1000 }, vlans: [{ id: 42 }], rom: { bar: false } } }"

@@ -1,0 +1,178 @@
+// How a snapshot can be taken of a domain as it is: inside the images or beside them, with or without memory.
+
+public import Inventory
+import Vocabulary
+public import XMLTree
+
+/// A snapshot to be taken.
+public struct SnapshotCreation: Sendable, Hashable {
+  public var name: String
+  public var description: String?
+  /// Nil: inside the images where that is possible, overlays on them otherwise.
+  public var kind: SnapshotKind?
+  /// Whether the memory of a running guest is taken too. Nil: only where it must be, which is inside the images.
+  public var memory: Bool?
+  /// Whether the guest's agent freezes its file systems meanwhile.
+  public var quiesce: Bool
+
+  public init(
+    name: String, description: String? = nil, kind: SnapshotKind? = nil, memory: Bool? = nil, quiesce: Bool = false
+  ) {
+    self.name = name
+    self.description = description
+    self.kind = kind
+    self.memory = memory
+    self.quiesce = quiesce
+  }
+}
+
+/// Why a snapshot cannot be taken as it is asked for.
+public struct SnapshotRefusal: Error, Sendable, Hashable {
+  public var message: String
+  public var remedy: String
+
+  public init(message: String, remedy: String) {
+    self.message = message
+    self.remedy = remedy
+  }
+}
+
+/// What a snapshot of a domain is made of.
+public struct SnapshotChoice: Sendable, Hashable {
+  public var kind: SnapshotKind
+  public var hasMemory: Bool
+  /// The disks that the guest writes to, by target, with the overlay that an external snapshot makes.
+  public var overlays: [String: String]
+  /// Disks that have no part in it: media, and those that nobody may write to.
+  public var others: [String]
+  /// Where the memory of an external snapshot goes.
+  public var memoryFile: String?
+
+  /// Decides.
+  ///
+  /// - Parameters:
+  ///   - definition: the domain as it is: what runs, or what is stored of a stopped one.
+  ///   - snapshots: those that there are. Kinds are not mixed: libvirt can neither revert nor merge a chain whose images
+  ///     have snapshots inside of them.
+  public init(
+    _ creation: SnapshotCreation, of definition: XMLElement, isActive: Bool, with snapshots: [ObservedSnapshot]
+  ) throws(SnapshotRefusal) {
+    let disks = definition.first("devices")?.all("disk") ?? []
+    let written = disks.filter(Self.isWritten)
+    others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: "target/@dev") }
+    guard !written.isEmpty else {
+      throw SnapshotRefusal(message: "the domain has no disk that it writes to", remedy: "there is nothing to keep")
+    }
+    let existing = Set(snapshots.compactMap(\.kind))
+    let obstacle = Self.obstacleInside(written, definition, creation)
+    let wish =
+      creation.kind ?? (existing.count == 1 ? existing.first : nil) ?? (obstacle == nil ? .internal : .external)
+    if wish == .internal, let obstacle {
+      throw SnapshotRefusal(message: "no internal snapshot can be taken: \(obstacle)", remedy: "take an external one")
+    }
+    if let other = snapshots.first(where: { $0.kind != nil && $0.kind != wish }) {
+      throw SnapshotRefusal(
+        message:
+          "the domain has \(other.kind == .internal ? "internal" : "external") snapshots, such as \(other.name), "
+          + "and libvirt can neither revert nor merge a mixture",
+        remedy: "take \(other.kind == .internal ? "an internal" : "an external") one, or delete those first")
+    }
+    kind = wish
+    switch (isActive, creation.memory, wish) {
+    case (false, true, _):
+      throw SnapshotRefusal(
+        message: "a stopped guest has no memory to keep", remedy: "start it, or leave out the memory")
+    case (true, false, .internal):
+      throw SnapshotRefusal(
+        message: "QEMU takes internal snapshots of a running guest with its memory only",
+        remedy: "keep the memory, stop the guest, or take an external snapshot")
+    case (true, _, .internal): hasMemory = true
+    case (true, let memory, .external): hasMemory = memory ?? false
+    case (false, _, _): hasMemory = false
+    }
+    if creation.quiesce {
+      guard isActive, wish == .external, !hasMemory else {
+        throw SnapshotRefusal(
+          message: "file systems are frozen for external snapshots of a running guest's disks only",
+          remedy:
+            "leave out `quiesce`: \(isActive ? "memory and disks belong together" : "a stopped guest writes nothing")")
+      }
+      guard Self.hasAgent(definition) else {
+        throw SnapshotRefusal(
+          message: "the guest has no channel to an agent that could freeze its file systems",
+          remedy: "add a channel `org.qemu.guest_agent.0` and run the agent in the guest, or leave out `quiesce`")
+      }
+    }
+    overlays = [:]
+    for disk in written {
+      guard let target = disk.value(at: "target/@dev") else { continue }
+      guard let path = DiskSource.path(of: disk), disk[attribute: "type"] == "file" || wish == .internal else {
+        throw SnapshotRefusal(
+          message: "disk \(target) is no image file, and its overlay would have no place",
+          remedy: "take the snapshot with the means of its storage")
+      }
+      overlays[target] = Self.overlay(of: path, named: creation.name)
+    }
+    if hasMemory, wish == .external, let path = written.first.flatMap(DiskSource.path) {
+      memoryFile = Self.stem(of: path) + ".\(creation.name).memory"
+    }
+  }
+
+  /// What libvirt is asked for (formatsnapshot.html).
+  public func xml(for creation: SnapshotCreation) -> XMLElement {
+    var snapshot = XMLElement("domainsnapshot", children: [XMLElement("name", text: creation.name)])
+    if let description = creation.description {
+      snapshot.append(XMLElement("description", text: description))
+    }
+    var memory = XMLElement("memory", ["snapshot": hasMemory ? kind.rawValue : "no"])
+    memory[attribute: "file"] = memoryFile
+    snapshot.append(memory)
+    var disks = XMLElement("disks")
+    for (target, overlay) in overlays.sorted(by: { $0.key < $1.key }) {
+      var disk = XMLElement("disk", ["name": target, "snapshot": kind.rawValue])
+      if kind == .external {
+        disk.append(XMLElement("driver", ["type": "qcow2"]))
+        disk.append(XMLElement("source", ["file": overlay]))
+      }
+      disks.append(disk)
+    }
+    for target in others { disks.append(XMLElement("disk", ["name": target, "snapshot": "no"])) }
+    snapshot.append(disks)
+    return snapshot
+  }
+
+  // MARK: Rules
+
+  private static func isWritten(_ disk: XMLElement) -> Bool {
+    (disk[attribute: "device"] ?? "disk") == "disk" && !disk.exists(at: "readonly")
+  }
+
+  /// What keeps a snapshot from going into the images; nil for nothing.
+  private static func obstacleInside(
+    _ disks: [XMLElement], _ definition: XMLElement, _ creation: SnapshotCreation
+  ) -> String? {
+    for disk in disks where disk.value(at: "driver/@type") != "qcow2" {
+      return
+        "disk \(disk.value(at: "target/@dev") ?? "") is \(disk.value(at: "driver/@type") ?? "raw"), and only qcow2 holds snapshots"
+    }
+    // libvirt refuses it whatever the guest does (qemuSnapshotPrepare).
+    if definition.value(at: "os/loader/@type") == "pflash" || definition.value(at: "os/@firmware") == "efi" {
+      return "the UEFI variables are in a file that cannot hold one"
+    }
+    return nil
+  }
+
+  private static func hasAgent(_ definition: XMLElement) -> Bool {
+    (definition.first("devices")?.all("channel") ?? []).contains {
+      $0.value(at: "target/@name") == "org.qemu.guest_agent.0"
+    }
+  }
+
+  private static func overlay(of path: String, named name: String) -> String { stem(of: path) + ".\(name).qcow2" }
+
+  /// A path without the ending of its file's name.
+  private static func stem(of path: String) -> String {
+    guard let dot = path.lastIndex(of: "."), !path[dot...].contains("/"), path[..<dot].last != "/" else { return path }
+    return String(path[..<dot])
+  }
+}

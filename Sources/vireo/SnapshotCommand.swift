@@ -1,0 +1,180 @@
+// vireo snapshot: the snapshots of a domain.
+
+import Applier
+import ArgumentParser
+import Diagnostics
+import Glibc
+import Inventory
+import Libvirt
+import Planner
+import Report
+
+struct SnapshotCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "Lists, takes, reverts to and deletes snapshots of a domain.",
+    discussion: """
+      An internal snapshot is kept inside the domain's qcow2 images, with the memory of a guest that runs. An external one \
+      leaves the disks' files as they are and puts overlays on them. The two are not mixed: libvirt can neither revert nor \
+      merge such a chain.
+
+        vireo snapshot take web before-upgrade
+        vireo snapshot revert web before-upgrade
+
+      Snapshots that a domain is to have in any case stand in its spec, under `snapshots`. Those of an image that no domain \
+      uses: vireo image snapshot.
+
+      Exit codes: 0 when it was done, 1 otherwise.
+      """,
+    subcommands: [List.self, Take.self, Revert.self, Delete.self])
+
+  func run() throws { throw subcommandMissing(Self.self, "vireo snapshot") }
+
+  /// The domain that a subcommand is about.
+  struct Target: ParsableArguments {
+    @Argument(help: ArgumentHelp("The domain.", valueName: "domain"))
+    var domain: String
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var color: ColorOptions
+
+    /// Does something with the domain's snapshots; what fails is told.
+    func perform<Result>(_ work: (DomainSnapshots) async throws -> Result) async throws(ExitCode) -> Result {
+      let uri = ConnectionChoice.uri(
+        option: connection.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil,
+        isRoot: geteuid() == 0)
+      let connection: LibvirtConnection
+      do {
+        connection = try await LibvirtConnection.open(uri: uri)
+      } catch {
+        throw fail(FailureMessage.diagnostic(for: error, uri: uri))
+      }
+      do {
+        let result = try await work(DomainSnapshots(of: try await connection.domain(named: domain)))
+        await connection.close()
+        return result
+      } catch {
+        await connection.close()
+        throw fail(diagnostic(for: error, uri))
+      }
+    }
+
+    private func diagnostic(for error: any Error, _ uri: String) -> Diagnostic {
+      let subject = ObjectReference(.domain, domain).description
+      switch error {
+      case let refusal as SnapshotRefusal:
+        return Diagnostic("snapshot", refusal.message, subject: subject, suggestion: refusal.remedy)
+      case let error as LibvirtError where error.isNotFound:
+        return Diagnostic("unknown-domain", "\(uri) has no domain \(domain)")
+      default: return FailureMessage.diagnostic(for: error, uri: uri)
+      }
+    }
+
+    func fail(_ message: Diagnostic) -> ExitCode {
+      let style = Output.error.style(color.color)
+      Output.write(
+        DiagnosticFormat.render([message], as: .text(color: style.color, width: style.width)), to: .error)
+      return ExitCode(1)
+    }
+  }
+
+  /// A snapshot, and consent to what is done with it.
+  struct Decision: ParsableArguments {
+    @Argument(help: ArgumentHelp("The snapshot's name.", valueName: "snapshot"))
+    var name: String
+
+    @Flag(name: [.customLong("yes"), .customShort("y")], help: "Goes on without asking.")
+    var isConfirmed = false
+
+    /// Asks, unless consent was given on the command line.
+    func confirm(_ question: String, for target: Target) throws(ExitCode) {
+      guard !isConfirmed else { return }
+      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.fail(obstacle) }
+      guard Consent.ask(question) else { throw ExitCode(1) }
+    }
+  }
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lists the snapshots of a domain, parents before their children.")
+
+    @OptionGroup var target: Target
+
+    @Option(help: "The form of the list.")
+    var format: ReportFormat = .text
+
+    func run() async throws {
+      let snapshots = try await target.perform { try await $0.list() }
+      try Output.result(format == .json ? ObservedSnapshot.json(snapshots) : ObservedSnapshot.table(snapshots))
+    }
+  }
+
+  struct Take: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Takes a snapshot.",
+      discussion: """
+        Without --internal or --external the domain's other snapshots decide; else it is internal where all disks are qcow2 \
+        and there is no UEFI, and external otherwise.
+        """)
+
+    @OptionGroup var target: Target
+
+    @Argument(help: ArgumentHelp("The snapshot's name.", valueName: "snapshot"))
+    var name: String
+
+    @Option(help: ArgumentHelp("What it is for.", valueName: "text"))
+    var description: String?
+
+    @Flag(help: "Where what the disks hold is kept.")
+    var kind: Kind?
+
+    @Flag(inversion: .prefixedNo, help: "Keeps the memory of a guest that runs, too.")
+    var memory: Bool?
+
+    @Flag(help: "Has the guest's agent freeze its file systems meanwhile.")
+    var quiesce = false
+
+    enum Kind: String, EnumerableFlag {
+      case `internal`, external
+    }
+
+    func run() async throws {
+      let creation = SnapshotCreation(
+        name: name, description: description, kind: kind.flatMap { SnapshotKind(rawValue: $0.rawValue) },
+        memory: memory,
+        quiesce: quiesce)
+      let choice = try await target.perform { try await $0.take(creation) }
+      try Output.result("took the \(choice.kind.rawValue) snapshot \(name)\(choice.hasMemory ? ", with memory" : "")\n")
+    }
+  }
+
+  struct Revert: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Makes a domain what it was: disks, memory where that was taken, and its definition.",
+      discussion: "What was written since is lost, unless another snapshot holds it.")
+
+    @OptionGroup var target: Target
+    @OptionGroup var decision: Decision
+
+    func run() async throws {
+      try decision.confirm(
+        "Revert domain \(target.domain) to \(decision.name), and lose what was written since?", for: target)
+      try await target.perform { try await $0.revert(to: decision.name) }
+      try Output.result("domain \(target.domain) is what it was at \(decision.name)\n")
+    }
+  }
+
+  struct Delete: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Deletes a snapshot; the domain stays as it is.")
+
+    @OptionGroup var target: Target
+    @OptionGroup var decision: Decision
+
+    func run() async throws {
+      try decision.confirm("Delete the snapshot \(decision.name) of domain \(target.domain)?", for: target)
+      try await target.perform { try await $0.delete(decision.name) }
+      try Output.result("deleted the snapshot \(decision.name)\n")
+    }
+  }
+}

@@ -1,0 +1,149 @@
+// Snapshots of domains: declared, taken, gone back to and deleted; what the disks hold is what tells.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("snapshots", .enabled(if: Machine.runsGuests, Machine.needsGuests), .serialized)
+struct SnapshotTests {
+  private static func spec(
+    _ host: ScratchHost, format: String = "qcow2", state: String = "stopped", snapshots: String = ""
+  ) -> String {
+    """
+    stack: snapshots
+    pools: { vms: { path: "\(host.pool)" } }
+    domains:
+      web:
+        type: qemu
+        memory: 32 MiB
+        state: \(state)
+        shutdown: { timeout: 1 s, force-off: true }
+        disks: { root: { size: 4 MiB, format: \(format) } }
+        snapshots: { \(snapshots) }
+
+    """
+  }
+
+  /// The byte that the guest's disk begins with.
+  private static func byte(_ host: ScratchHost) throws -> UInt8 {
+    let source = try #require(try host.definition("web")("//disk/source/@file"))
+    let target = host.folder.path("content.raw")
+    try output(of: "qemu-img", "convert", "-U", "-O", "raw", source, target)
+    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: target))
+    defer { try? file.close() }
+    return try #require(try file.read(upToCount: 1)?.first)
+  }
+
+  private static func write(_ byte: UInt8, _ host: ScratchHost) throws {
+    let source = try #require(try host.definition("web")("//disk/source/@file"))
+    let format = try #require(try host.definition("web")("//disk/driver/@type"))
+    try output(of: "qemu-io", "-f", format, "-c", "write -q -P \(byte) 0 64k", source)
+  }
+
+  @Test("a declared snapshot is taken once, of a stopped or a running guest", arguments: ["stopped", "running"])
+  func declared(state: String) throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host, state: state))
+      let spec = Self.spec(host, state: state, snapshots: "pristine: { description: as made }")
+      let plan = try host.plan(spec)
+      #expect(plan.status == 2 && plan.output.contains("snapshots.pristine"), "\(plan.output)")
+      try host.apply(spec)
+      try host.expectNoChanges(spec)
+      #expect(try host.virsh("snapshot-list", "--name", "web").contains("pristine"))
+      // One that leaves the spec is kept.
+      try host.apply(Self.spec(host, state: state))
+      #expect(try host.virsh("snapshot-list", "--name", "web").contains("pristine"))
+      #expect(try host.snapshot("list", "web").output.contains("* pristine"))
+    }
+  }
+
+  @Test(
+    "going back brings back what the disk held, and the domain is as its spec says",
+    arguments: [("qcow2", "internal"), ("qcow2", "external"), ("raw", "external")])
+  func revert(format: String, kind: String) throws {
+    try ScratchHost.with { host in
+      let spec = Self.spec(host, format: format, snapshots: "one: { kind: \(kind) }")
+      try host.apply(Self.spec(host, format: format))
+      try Self.write(0x11, host)
+      try host.apply(spec)
+      try Self.write(0x22, host)
+      #expect(try Self.byte(host) == 0x22)
+      #expect(try host.snapshot("revert", "web", "one").status == 1, "nobody was asked")
+      #expect(try Self.byte(host) == 0x22)
+      let reverted = try host.snapshot("revert", "web", "one", "--yes")
+      #expect(reverted.status == 0, "\(reverted.errors)")
+      #expect(try Self.byte(host) == 0x11)
+      try host.expectNoChanges(spec)
+      // And again: a snapshot is not used up.
+      try Self.write(0x33, host)
+      #expect(try host.snapshot("revert", "web", "one", "--yes").status == 0)
+      #expect(try Self.byte(host) == 0x11)
+    }
+  }
+
+  @Test(
+    "deleting one keeps what the disk holds, and removes nothing that is needed", arguments: ["stopped", "running"])
+  func delete(state: String) throws {
+    try ScratchHost.with { host in
+      let spec = Self.spec(host, format: "raw", state: state)
+      try host.apply(Self.spec(host, format: "raw"))
+      try Self.write(0x11, host)
+      try host.apply(spec)
+      for name in ["one", "two"] {
+        let taken = try host.snapshot("take", "web", name)
+        #expect(taken.status == 0 && taken.output.contains("external"), "\(taken.errors)")
+      }
+      if state == "stopped" { try Self.write(0x22, host) }
+      for name in ["two", "one"] {
+        let deleted = try host.snapshot("delete", "web", name, "--yes")
+        #expect(deleted.status == 0, "\(deleted.errors)")
+      }
+      #expect(try host.snapshot("list", "web").output.isEmpty)
+      #expect(try host.definition("web")("//disk/source/@file") == host.pool + "/web.root.raw")
+      try host.expectNoChanges(spec)
+      if state == "running" { try host.apply(Self.spec(host, format: "raw")) }
+      #expect(try Self.byte(host) == (state == "stopped" ? 0x22 : 0x11))
+      try host.expectSoundPool(["web.root.raw"])
+    }
+  }
+
+  @Test("the memory of a running guest is kept where asked for, and its file goes with the snapshot")
+  func memory() throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host, format: "raw", state: "running"))
+      #expect(try host.snapshot("take", "web", "hot", "--memory").output.contains("with memory"))
+      let file = host.pool + "/web.root.hot.memory"
+      #expect(FileManager.default.fileExists(atPath: file))
+      #expect(try host.snapshot("delete", "web", "hot", "--yes").status == 0)
+      #expect(!FileManager.default.fileExists(atPath: file))
+    }
+  }
+
+  @Test("what libvirt could neither revert nor merge is refused beforehand, with the reason")
+  func refusals() throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host, snapshots: "one: {}"))
+      for (arguments, words) in [
+        (["take", "web", "two", "--external"], "mixture"), (["take", "web", "one"], "already"),
+        (["take", "web", "two", "--memory"], "no memory"), (["take", "web", "two", "--quiesce"], "frozen"),
+        (["revert", "web", "none", "--yes"], "no snapshot none"),
+        (["delete", "web", "none", "--yes"], "no snapshot none"),
+        (["list", "other"], "no domain other"),
+      ] {
+        let run = try host.snapshot(arguments)
+        #expect(run.status == 1 && run.errors.contains(words), "\(arguments) \(run.errors)")
+      }
+      let mixed = try host.refused(Self.spec(host, snapshots: "one: {}, two: { kind: external }"))
+      #expect(mixed.errors.contains("snapshots.two") && mixed.errors.contains("mixture"), "\(mixed.errors)")
+      #expect(try host.virsh("snapshot-list", "--name", "web").split(separator: "\n").count == 1)
+    }
+  }
+}
+
+extension ScratchHost {
+  fileprivate func snapshot(_ arguments: String...) throws -> Run { try snapshot(arguments) }
+
+  fileprivate func snapshot(_ arguments: [String]) throws -> Run {
+    try TestSupport.vireo(["snapshot"] + arguments + ["--connect", uri])
+  }
+}
