@@ -88,8 +88,12 @@ struct ApplyRun: Sendable {
     case .setAutostart(let domain, let value): try await setAutostart(of: domain, value)
     case .startDomain(let domain): try await startDomain(domain)
     case .resumeDomain(let domain): try await resumeDomain(domain)
+    case .pauseDomain(let domain): try await pauseDomain(domain)
     case .stopDomain(let domain, let timeout, let forceOff):
       try await stopDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
+    case .undefineDomain(let domain, let undefinition): try await undefineDomain(domain, undefinition)
+    case .undefineNetwork(let name): try await undefineNetwork(name)
+    case .deleteFile(let path): try await deleteFile(path)
     case .restartDomain(let domain, let timeout, let forceOff):
       try await restartDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
     }

@@ -58,7 +58,7 @@ extension ApplyRun {
       "domain \(domain.name) changed since it was planned (\(first.path)\(more))", remedy: planAgain)
   }
 
-  private func domainIfAny(named name: String) async throws -> LibvirtDomain? {
+  func domainIfAny(named name: String) async throws -> LibvirtDomain? {
     do {
       return try await connection.domain(named: name)
     } catch let error as LibvirtError where error.isNotFound {

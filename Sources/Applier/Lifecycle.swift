@@ -40,6 +40,17 @@ extension ApplyRun {
     _ = await replaced.take(domain.uuid)
   }
 
+  /// Holds a guest where it is; one that does not run is started first.
+  func pauseDomain(_ identity: DomainIdentity) async throws {
+    let domain = try await domain(identity)
+    if try await !domain.isActive() { try await startDomain(identity) }
+    if try await domain.state() == .paused { return }
+    try await domain.suspend()
+    guard try await domain.waitUntil(.paused, timeout: .seconds(5)) else {
+      throw ActionFailure("domain \(domain.name) is not paused after it was asked to be")
+    }
+  }
+
   func resumeDomain(_ identity: DomainIdentity) async throws {
     let domain = try await domain(identity)
     switch try await domain.state() {

@@ -99,7 +99,7 @@ extension ApplyRun {
     return network
   }
 
-  private func networkIfAny(named name: String) async throws -> LibvirtNetwork? {
+  func networkIfAny(named name: String) async throws -> LibvirtNetwork? {
     do {
       return try await connection.network(named: name)
     } catch let error as LibvirtError where error.isNotFound {

@@ -30,7 +30,7 @@ extension Inventory {
     for (name, handle, domain) in listing.records {
       switch domain {
       case .success(var domain):
-        if request.snapshotsOf.contains(name) {
+        if request.readsEverySnapshot || request.snapshotsOf.contains(name) {
           domain.snapshots = try await handle.snapshots().map(ObservedSnapshot.init)
         }
         inventory.domains[name] = domain

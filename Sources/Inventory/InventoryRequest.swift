@@ -9,6 +9,8 @@ public struct InventoryRequest: Sendable {
   public var domains: Set<String>
   /// Whether every domain of the host is one of ``domains``.
   public var readsEveryDomain = false
+  /// Whether the snapshots of every domain are listed.
+  public var readsEverySnapshot = false
   /// The domains whose snapshots are listed.
   public var snapshotsOf: Set<String> = []
   /// Files to look at, with the format that they are declared to have; nil for folders.

@@ -60,6 +60,14 @@ struct DomainPlanning {
 
   mutating func plan() {
     guard mayBePlanned() else { return }
+    guard spec["state"] != .string("absent") else {
+      if let observed {
+        builder.planDeletion(of: observed, spec, DeletionOptions(), uses: uses)
+      } else {
+        builder.add(ObjectPlan(object, .none, range: spec.range))
+      }
+      return
+    }
     if observed == nil { xml = NewDomain.skeleton(for: spec, identity, on: builder.inventory.host) }
     planFields()
     planDevices()

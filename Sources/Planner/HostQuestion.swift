@@ -15,7 +15,8 @@ extension InventoryRequest {
         domain.members("interfaces").contains { $0["type"] == .string("network") }
       },
       needsNetworkDefinitions: !spec.networks.isEmpty)
-    snapshotsOf = Set(spec.domains.filter { !$0.members("snapshots").isEmpty }.map(\.name))
+    snapshotsOf = Set(
+      spec.domains.filter { !$0.members("snapshots").isEmpty || $0["state"] == .string("absent") }.map(\.name))
     var folders: Set<String> = []
     for pool in spec.pools where pool.holdsFiles {
       guard let path = pool["path"]?.string else { continue }

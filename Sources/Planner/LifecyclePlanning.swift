@@ -44,7 +44,7 @@ extension DomainPlanning {
   /// - Returns: whether it is restarted, which leaves nothing else to be done about its state.
   private mutating func planRestart(after steps: [Int]) -> Bool {
     guard let observed, observed.isActive, spec["restart-policy"] == .string("when-needed"),
-      spec["state"] != .string("stopped")
+      ![.string("stopped"), .string("paused")].contains(spec["state"])
     else { return false }
     guard needsRestart || changes.contains(where: { $0.effect == .nextBoot }) else { return false }
     for index in changes.indices where changes[index].effect == .nextBoot { changes[index].effect = .restart }
@@ -110,6 +110,7 @@ extension DomainPlanning {
     switch (setting.value.string, state) {
     case ("running", .paused) where isActive: operation = .resumeDomain(identity)
     case ("running", _) where !isActive: operation = .startDomain(identity)
+    case ("paused", _) where !isActive || state != .paused: operation = .pauseDomain(identity)
     case ("stopped", _) where isActive:
       operation = .stopDomain(identity, timeout: shutdownTimeout, forceOff: forcesOff)
     default: return

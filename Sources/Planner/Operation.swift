@@ -44,8 +44,15 @@ public enum Operation: Sendable {
   case setAutostart(domain: DomainIdentity, Bool)
   case startDomain(DomainIdentity)
   case resumeDomain(DomainIdentity)
+  /// Hold a guest where it is; one that does not run is started and held at once.
+  case pauseDomain(DomainIdentity)
   /// Ask the guest to shut down, wait, and only where the spec consents force it off.
   case stopDomain(DomainIdentity, timeout: Int, forceOff: Bool)
+  /// Remove a stopped domain's definition.
+  case undefineDomain(DomainIdentity, Undefinition)
+  case undefineNetwork(name: String)
+  /// Delete an image that nobody uses any more.
+  case deleteFile(path: String)
   /// Stop a guest as `stopDomain` does, and start it again.
   case restartDomain(DomainIdentity, timeout: Int, forceOff: Bool)
 }

@@ -60,6 +60,8 @@ public struct ObjectPlan: Sendable {
     case update
     /// It exists, was not Vireo's, and becomes so without a change of its own.
     case adopt
+    /// It leaves the host.
+    case delete
     /// Nothing to do.
     case none
   }

@@ -10,21 +10,27 @@ public import Vocabulary
 extension Plan {
   /// The plan that makes a host look like a spec says.
   ///
-  /// - Parameter maxEffect: the most disruptive effect that a change may have; nil for no limit but the domains' own.
+  /// - Parameters:
+  ///   - maxEffect: the most disruptive effect that a change may have; nil for no limit but the domains' own.
+  ///   - deletions: what may leave the host.
   /// - Throws: everything that keeps the host from being made so, at once. Nothing is to be done then.
   public init(
-    for spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil
+    for spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
+    deleting deletions: DeletionOptions = DeletionOptions()
   ) throws(DiagnosticsError) {
     let builder = PlanBuilder(spec, inventory)
     for failure in inventory.failures {
       builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
-    for network in spec.networks { builder.plan(network: network) }
-    for pool in spec.pools { builder.plan(pool: pool) }
     let uses = DiskUses(inventory)
-    for image in spec.images { builder.plan(image: image, uses: uses) }
-    builder.plan(domains: spec.domains, uses: uses)
-    builder.noteLeftovers()
+    if deletions.scope != .everything {
+      for network in spec.networks { builder.plan(network: network) }
+      for pool in spec.pools { builder.plan(pool: pool) }
+      for image in spec.images { builder.plan(image: image, uses: uses) }
+      builder.plan(domains: spec.domains, uses: uses)
+    }
+    builder.planDeletions(deletions, uses: uses)
+    builder.limitDeletions(deletions)
     builder.enforce(maxEffect)
     guard builder.errors.isEmpty else { throw DiagnosticsError(builder.errors) }
     self.init(
@@ -51,22 +57,5 @@ extension PlanBuilder {
       parts.withLock { $0[index] = part }
     }
     for case let part? in parts.withLock({ $0 }) { append(part) }
-  }
-
-  /// Says which domains and networks of the stack the spec no longer has: leaving the spec is not deletion.
-  fileprivate func noteLeftovers() {
-    for network in (inventory.networks ?? [:]).values.sorted(by: { $0.name < $1.name })
-    where spec.network(network.name) == nil {
-      guard let definition = network.inactive, OwnershipRecord(in: definition)?.stack == spec.name else { continue }
-      note("left-the-spec", "no longer in the spec; left alone", subject: ObjectReference(.network, network.name))
-    }
-    let names = Set(spec.domains.map(\.name))
-    let others = inventory.domains.values.filter { !names.contains($0.name) }
-    for domain in others.sorted(by: { $0.name < $1.name }) {
-      guard OwnershipRecord(in: domain.inactive)?.stack == spec.name else { continue }
-      note(
-        "left-the-spec", "no longer in the spec; left alone",
-        subject: ObjectReference(.domain, domain.name))
-    }
   }
 }

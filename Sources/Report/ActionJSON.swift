@@ -52,6 +52,14 @@ extension Operation {
       [("domain", domain.json), ("target", .string(target)), ("path", .string(path)), ("to", .unsigned(size))]
     case .attachDevice(let domain, let device, let name), .detachDevice(let domain, let device, let name):
       [("domain", domain.json), ("device", .string(name)), ("alias", .string(device.value))]
+    case .undefineDomain(let domain, let undefinition):
+      [
+        ("domain", domain.json), ("discards-saved-state", .boolean(undefinition.discardsSavedState)),
+        ("forgets-snapshots", .boolean(undefinition.forgetsSnapshots)),
+        ("keeps-nvram", .boolean(undefinition.keepsNVRAM)),
+      ]
+    case .undefineNetwork: []
+    case .deleteFile(let path): [("path", .string(path))]
     case .takeSnapshot(let domain, let snapshot):
       [
         ("domain", domain.json), ("name", .string(snapshot.name)), ("kind", JSON(snapshot.kind?.rawValue)),
@@ -69,7 +77,7 @@ extension Operation {
         ),
       ]
     case .setAutostart(let domain, let on): [("domain", domain.json), ("autostart", .boolean(on))]
-    case .startDomain(let domain), .resumeDomain(let domain): [("domain", domain.json)]
+    case .startDomain(let domain), .resumeDomain(let domain), .pauseDomain(let domain): [("domain", domain.json)]
     case .stopDomain(let domain, let timeout, let forceOff), .restartDomain(let domain, let timeout, let forceOff):
       [("domain", domain.json), ("timeout", .integer(timeout)), ("force-off", .boolean(forceOff))]
     }

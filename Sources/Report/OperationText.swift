@@ -25,11 +25,15 @@ extension Operation {
     case .attachDevice: "attach-device"
     case .detachDevice: "detach-device"
     case .changeRunning: "change-running"
+    case .undefineDomain: "undefine-domain"
+    case .undefineNetwork: "undefine-network"
+    case .deleteFile: "delete-file"
     case .restartDomain: "restart-domain"
     case .takeSnapshot: "take-snapshot"
     case .setAutostart: "set-autostart"
     case .startDomain: "start-domain"
     case .resumeDomain: "resume-domain"
+    case .pauseDomain: "pause-domain"
     case .stopDomain: "stop-domain"
     }
   }
@@ -56,6 +60,8 @@ extension Operation {
     case .resizeBlockDevice(_, let target, _, let size): ["grow", "\(target) as it runs", "to \(ByteCount.text(size))"]
     case .attachDevice(_, _, let name): ["plug in", name]
     case .detachDevice(_, _, let name): ["unplug", name]
+    case .undefineDomain, .undefineNetwork: ["undefine"]
+    case .deleteFile(let path): ["delete", path]
     case .restartDomain: ["restart"]
     case .takeSnapshot(_, let snapshot): ["take", "the snapshot", snapshot.name]
     case .changeRunning(_, let changes):
@@ -66,6 +72,7 @@ extension Operation {
     case .setAutostart(_, let on): on ? ["autostart on"] : ["autostart off"]
     case .startDomain: ["start"]
     case .resumeDomain: ["resume"]
+    case .pauseDomain: ["pause"]
     case .stopDomain(_, let timeout, let forceOff):
       ["shut down", "within \(timeout) s,", forceOff ? "else force off" : "else leave it running"]
     }

@@ -23,7 +23,7 @@ struct PlanBlock {
 
   var text: String {
     var output = heading()
-    if plan.verb == .update { output += changedFields() } else { output += newFields() }
+    if [.update, .delete].contains(plan.verb) { output += changedFields() } else { output += newFields() }
     output += pending()
     output += doing()
     return output + others()
@@ -78,7 +78,8 @@ struct PlanBlock {
     let column = min(names.map(SafeText.width).max() ?? 0, 28, style.width / 3)
     var output = ""
     for (change, name) in zip(plan.changes, names) {
-      var words = change.valueWords(both: true)
+      // Of what goes, that there is nothing instead need not be said each time.
+      var words = plan.verb == .delete ? change.oldWords : change.valueWords(both: true)
       if let detail = shownDetail(change) { words += ("(" + detail + ")").split(separator: " ").map(String.init) }
       let remark = remark(change)
       let indent = Self.margin.count + column + 2
@@ -251,6 +252,9 @@ extension FieldChange {
     if self.old == nil, self.new == nil { return [] }
     return old + ["→"] + (new ?? ["not", "set"])
   }
+
+  /// The old value, as words.
+  var oldWords: [String] { old.map(FieldChange.words) ?? [] }
 
   private static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
 }

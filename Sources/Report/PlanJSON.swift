@@ -25,7 +25,8 @@ extension Plan {
         "summary",
         .object([
           ("create", .integer(counts.create)), ("update", .integer(counts.update)),
-          ("adopt", .integer(counts.adopt)), ("unchanged", .integer(counts.unchanged)),
+          ("adopt", .integer(counts.adopt)), ("delete", .integer(counts.delete)),
+          ("unchanged", .integer(counts.unchanged)),
           ("actions", .integer(actions.count)),
           ("effect", actions.map(\.effect).max().map { .string($0.rawValue) }),
         ])

@@ -28,7 +28,8 @@ extension Plan {
     if isEmpty { return style.paint("No changes", .bold) + ": the host is as the spec says.\n" }
     let counts = PlanCounts(self)
     let numbers =
-      "\(counts.create) to create, \(counts.update) to update, \(counts.adopt) to adopt, \(counts.unchanged) unchanged."
+      "\(counts.create) to create, \(counts.update) to update, \(counts.adopt) to adopt, "
+      + (counts.delete > 0 ? "\(counts.delete) to delete, " : "") + "\(counts.unchanged) unchanged."
     let lines = SafeText.wrap("Plan: " + numbers, to: style.width).joined(separator: "\n") + "\n"
     var text = style.paint("Plan", .bold) + lines.dropFirst(4)
     // Up to `live` nothing happens that anyone would have to prepare for.
@@ -42,11 +43,12 @@ extension Plan {
   }
 }
 
-/// How many objects a plan creates, updates, adopts and leaves.
+/// How many objects a plan creates, updates, adopts, deletes and leaves.
 struct PlanCounts {
   var create = 0
   var update = 0
   var adopt = 0
+  var delete = 0
   var unchanged = 0
 
   init(_ plan: Plan) {
@@ -55,6 +57,7 @@ struct PlanCounts {
       case .create: create += 1
       case .update: update += 1
       case .adopt: adopt += 1
+      case .delete: delete += 1
       case .none: unchanged += 1
       }
     }
@@ -67,6 +70,7 @@ extension ObjectPlan.Verb {
     case .create: "+"
     case .update: "~"
     case .adopt: "="
+    case .delete: "-"
     case .none: " "
     }
   }
@@ -76,6 +80,7 @@ extension ObjectPlan.Verb {
     case .create: .green
     case .update: .yellow
     case .adopt: .cyan
+    case .delete: .alarm
     case .none: nil
     }
   }

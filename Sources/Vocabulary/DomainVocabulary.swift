@@ -28,8 +28,11 @@ extension Vocabulary {
 
   private static let domainLifecycle: [Field] = [
     Field(
-      "state", .enumeration(["running", "stopped", "any"]),
-      "What the guest should be doing. `any`, the default, leaves it as it is and does not start a new one.",
+      "state", .enumeration(["running", "stopped", "paused", "absent", "any"]),
+      """
+      What the guest should be doing. `any`, the default, leaves it as it is and does not start a new one. `absent` takes \
+      the domain away, and leaves its disks.
+      """,
       effect: .live),
     Field(
       "autostart", .boolean, "Whether libvirt starts the guest when the host starts. Left as it is when not given.",
@@ -55,6 +58,12 @@ extension Vocabulary {
       """
       How disruptive a change of the domain may be. A plan with a change that costs more is refused, and names it. \
       `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace` and `data-loss`.
+      """, effect: .define),
+    Field(
+      "protect", .boolean,
+      """
+      Whether the domain is never deleted, whatever a spec or a command says. It is kept with the domain itself: to take \
+      the protection away, apply `false`.
       """, effect: .define),
     Field(
       "restart-policy", .enumeration(["never", "when-needed"]),

@@ -25,6 +25,14 @@ struct PlanCommand: AsyncParsableCommand {
       valueName: "effect"))
   var maxEffect: Effect?
 
+  @Flag(help: "Also deletes domains and networks of the stack that the spec no longer has. Disks stay.")
+  var prune = false
+
+  @Option(
+    name: .customLong("max-deletes"),
+    help: ArgumentHelp("The most objects that --prune may delete in one run.", valueName: "number"))
+  var maxDeletes = 10
+
   @Option(help: "The form of the plan.")
   var format: ReportFormat = .text
 
@@ -34,7 +42,9 @@ struct PlanCommand: AsyncParsableCommand {
   var detailedExitCode = false
 
   func run() async throws {
-    let session = Session(options: spec, format: format, color: color.color, maxEffect: maxEffect)
+    let session = Session(
+      options: spec, format: format, color: color.color, maxEffect: maxEffect,
+      deletions: prune ? DeletionOptions(.leftovers, most: maxDeletes) : DeletionOptions())
     let (stack, messages, connection) = try await session.open(connection.connect)
     let plan: Plan
     do {

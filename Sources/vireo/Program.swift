@@ -60,7 +60,7 @@ struct VireoCommand: AsyncParsableCommand {
     version: "vireo \(Version.text)",
     subcommands: [
       ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
-      SchemaCommand.self, SnapshotCommand.self,
+      SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self,
       ImageCommand.self,
     ]
   )

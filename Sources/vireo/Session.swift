@@ -17,6 +17,8 @@ struct Session {
   let format: ReportFormat
   let color: ColorOptions.Choice
   var maxEffect: Effect?
+  /// What may leave the host.
+  var deletions = DeletionOptions()
 
   // MARK: Spec
 
@@ -81,8 +83,15 @@ struct Session {
     _ stack: StackSpec, on connection: LibvirtConnection, messages: [Diagnostic]
   ) async throws(ExitCode) -> Plan {
     do {
-      let inventory = try await Inventory.read(InventoryRequest(for: stack), from: connection)
-      var plan = try Plan(for: stack, on: inventory, maxEffect: maxEffect)
+      var request = InventoryRequest(for: stack)
+      if deletions.scope != .declared {
+        // Whatever stands on a file that would go, and whatever would be forgotten with a domain.
+        request.readsEveryDomain = true
+        request.readsEverySnapshot = true
+        request.needsNetworkDefinitions = true
+      }
+      let inventory = try await Inventory.read(request, from: connection)
+      var plan = try Plan(for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions)
       if format == .json { plan.notes = messages + plan.notes }
       return plan
     } catch let error as DiagnosticsError {

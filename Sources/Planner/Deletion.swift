@@ -1,0 +1,220 @@
+// Planning what leaves the host: a decision of its own, of which everything is shown before it is done.
+
+import DiskImage
+import Inventory
+import Spec
+import Vocabulary
+public import XMLTree
+
+/// What may leave the host, and how much.
+public struct DeletionOptions: Sendable, Hashable {
+  public enum Scope: String, Sendable, Hashable {
+    /// Only what the spec says to be absent.
+    case declared
+    /// Also domains and networks of the stack that the spec no longer has.
+    case leftovers
+    /// Everything of the stack.
+    case everything
+  }
+
+  public var scope: Scope
+  /// The most objects that may leave in one run; nil for no limit.
+  public var most: Int?
+  /// Whether disks that Vireo has made go too, with the UEFI variables and the TPM's state. They stay otherwise.
+  public var includesDisks: Bool
+
+  public init(_ scope: Scope = .declared, most: Int? = nil, includesDisks: Bool = false) {
+    self.scope = scope
+    self.most = most
+    self.includesDisks = includesDisks
+  }
+}
+
+extension PlanBuilder {
+  /// Plans what leaves because the spec no longer has it, or because the whole stack goes.
+  func planDeletions(_ options: DeletionOptions, uses: DiskUses) {
+    let wanted = options.scope == .everything ? [] : Set(spec.domains.map(\.name))
+    let leftovers = inventory.domains.values.filter { domain in
+      !wanted.contains(domain.name) && OwnershipRecord(in: domain.inactive)?.stack == spec.name
+    }.sorted { $0.name < $1.name }
+    let networks = (inventory.networks ?? [:]).values.filter { network in
+      (options.scope == .everything || spec.network(network.name) == nil)
+        && network.inactive.flatMap { OwnershipRecord(in: $0) }?.stack == spec.name
+    }.sorted { $0.name < $1.name }
+
+    guard options.scope != .declared else {
+      for network in networks {
+        note("left-the-spec", "no longer in the spec; left alone", subject: ObjectReference(.network, network.name))
+      }
+      for domain in leftovers {
+        note("left-the-spec", "no longer in the spec; left alone", subject: ObjectReference(.domain, domain.name))
+      }
+      return
+    }
+    if options.scope == .leftovers, spec.domains.isEmpty, !leftovers.isEmpty {
+      return fail(
+        "empty-stack", "pruning would leave nothing of the stack \(spec.name): its spec has no domain any more",
+        suggestion: "if that is what you want, say it: `vireo destroy`")
+    }
+    let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for domain in leftovers { planDeletion(of: domain, declared[domain.name], options, uses: uses) }
+    let domains = leftovers.map { ObjectReference(.domain, $0.name) }
+    for network in networks { planDeletion(of: network, after: domains) }
+  }
+
+  /// Refuses a plan that takes more away than is allowed.
+  func limitDeletions(_ options: DeletionOptions) {
+    let deleted = objects.filter { $0.verb == .delete }
+    guard let most = options.most, deleted.count > most else { return }
+    let names = deleted.prefix(5).map(\.object.description).joined(separator: ", ")
+    fail(
+      "too-many-deletes",
+      "\(deleted.count) objects would be deleted, and at most \(most) may be: \(names)"
+        + (deleted.count > 5 ? " and more" : ""),
+      suggestion: "allow them with `--max-deletes \(deleted.count)`, once you have looked at each")
+  }
+
+  /// Plans that a domain leaves the host.
+  ///
+  /// - Parameter declared: what the spec says of it, where it says anything.
+  func planDeletion(of domain: ObservedDomain, _ declared: ObjectSpec?, _ options: DeletionOptions, uses: DiskUses) {
+    let object = ObjectReference(.domain, domain.name)
+    let record = OwnershipRecord(in: domain.inactive)
+    let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
+    guard declared?["protect"] != .boolean(true), record?[OwnershipRecord.itself, "protect"] != "true" else {
+      return fail(
+        "protected", "the domain is protected, and would be deleted", at: declared?.settings["protect"]?.range,
+        subject: object, suggestion: "apply it with `protect: false` first")
+    }
+    var changes: [FieldChange] = []
+    func lose(_ field: String, _ old: String, _ effect: Effect, _ detail: String? = nil) {
+      changes.append(
+        FieldChange(
+          field, old: .string(old), effect: effect, reason: field == "definition" && declared == nil ? .dropped : .spec,
+          detail: detail,
+          range: declared?.range))
+    }
+    var steps: [Int] = []
+    if domain.isActive {
+      lose("state", domain.state.rawValue, .offline)
+      let duration = record?[OwnershipRecord.itself, "shutdown.timeout"].flatMap { try? ValueType.duration.parse($0) }
+      let timeout = declared?["shutdown.timeout"] ?? duration
+      let force = declared?["shutdown.force-off"]?.boolean
+      steps.append(
+        add(
+          .stopDomain(
+            identity, timeout: timeout?.seconds ?? 120,
+            forceOff: force ?? (record?[OwnershipRecord.itself, "shutdown.force-off"] == "true")),
+          for: object, effect: .offline))
+    }
+    lose("definition", "stored", .replace, "undefined")
+    var undefinition = Undefinition(seen: domain.inactive)
+    if domain.hasManagedSave {
+      lose("saved-state", "the memory of the guest", .dataLoss, "discarded")
+      undefinition.discardsSavedState = true
+    }
+    if let snapshots = domain.snapshots, !snapshots.isEmpty {
+      lose("snapshots", snapshots.map(\.name).joined(separator: ", "), .define, "libvirt forgets them")
+      undefinition.forgetsSnapshots = true
+    }
+    if let variables = domain.inactive.value(at: "os/nvram") {
+      lose("nvram", variables, options.includesDisks ? .dataLoss : .define, options.includesDisks ? nil : "stays")
+    }
+    undefinition.keepsNVRAM = !options.includesDisks
+    undefinition.hasTPM = domain.inactive.exists(at: "devices/tpm/backend")
+    if undefinition.hasTPM {
+      lose("tpm", "its state", options.includesDisks ? .dataLoss : .define, options.includesDisks ? nil : "stays")
+    }
+    let files = self.files(of: domain, record)
+    for disk in files.kept { lose(disk.field, disk.path, .define, "stays") }
+    var deleted: [String] = []
+    for disk in files.made {
+      guard options.includesDisks else {
+        lose(disk.field, disk.path, .define, "stays")
+        continue
+      }
+      if let other = user(of: disk.path, besides: domain.name, uses: uses) {
+        lose(disk.field, disk.path, .define, "stays: \(other) needs it")
+        continue
+      }
+      lose(disk.field, disk.path, .dataLoss, disk.bytes.map { "\(ByteCount.text($0)) deleted" } ?? "deleted")
+      deleted.append(disk.path)
+    }
+    let step = add(.undefineDomain(identity, undefinition), for: object, after: steps, effect: .replace)
+    for path in deleted { add(.deleteFile(path: path), for: object, after: [step], effect: .dataLoss) }
+    setReady(object, after: step)
+    add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
+  }
+
+  private func planDeletion(of network: ObservedNetwork, after domains: [ObjectReference]) {
+    let object = ObjectReference(.network, network.name)
+    var steps: [Int] = []
+    var changes: [FieldChange] = []
+    if network.isActive {
+      changes.append(FieldChange("state", old: .string("active"), effect: .offline, reason: .dropped))
+      steps.append(add(.stopNetwork(name: network.name), for: object, waitingFor: domains, effect: .offline))
+    }
+    changes.append(
+      FieldChange("definition", old: .string("stored"), effect: .replace, reason: .dropped, detail: "undefined"))
+    add(
+      .undefineNetwork(name: network.name), for: object, after: steps, waitingFor: domains, effect: .replace)
+    add(ObjectPlan(object, .delete, changes: changes))
+  }
+
+  // MARK: Files
+
+  private struct DiskFile {
+    var field: String
+    var path: String
+    var bytes: UInt64?
+  }
+
+  /// The images of a domain's disks: those that Vireo has made, with overlays that snapshots put on them, and others.
+  private func files(of domain: ObservedDomain, _ record: OwnershipRecord?) -> (made: [DiskFile], kept: [DiskFile]) {
+    var (made, kept) = ([DiskFile](), [DiskFile]())
+    for disk in domain.inactive.first("devices")?.all("disk") ?? [] {
+      guard let path = DiskSource.path(of: disk) else { continue }
+      let key = DeviceIdentity.key(of: disk, kind: "disk")
+      let field = "disks.\(key ?? disk.value(at: "target/@dev") ?? "?")"
+      let own = key.flatMap { record?["disks.\($0)", "file"] }
+      let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }
+      guard let own, let end = chain.firstIndex(where: { $0.path == own }) else {
+        kept.append(DiskFile(field: field, path: path))
+        continue
+      }
+      made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }
+    }
+    return (made, kept)
+  }
+
+  /// Who else needs a file: a domain that writes to it, or one with an image that stands on it.
+  private func user(of path: String, besides domain: String, uses: DiskUses) -> String? {
+    if let other = uses.other(than: domain, using: path) { return "domain \(other)" }
+    for other in inventory.domains.values where other.name != domain {
+      for definition in [other.inactive, other.running].compactMap(\.self) {
+        for disk in definition.first("devices")?.all("disk") ?? [] {
+          guard let top = DiskSource.path(of: disk) else { continue }
+          if top == path { return "domain \(other.name)" }
+          guard case .image(let chain)? = inventory.files[top] else { continue }
+          if chain.images.contains(where: { $0.path == path }) { return "domain \(other.name)" }
+        }
+      }
+    }
+    return nil
+  }
+}
+
+/// What undefining a domain takes with it. Everything that is not said to go stays.
+public struct Undefinition: Sendable, Hashable {
+  /// The definition that the plan saw. When the host's is another one by now, the domain is left alone.
+  public var seen: XMLElement
+  public var discardsSavedState = false
+  public var forgetsSnapshots = false
+  public var keepsNVRAM = true
+  /// Whether there is a TPM, whose state goes or stays with the UEFI variables.
+  public var hasTPM = false
+
+  public init(seen: XMLElement) {
+    self.seen = seen
+  }
+}

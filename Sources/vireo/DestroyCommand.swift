@@ -1,0 +1,59 @@
+// vireo destroy: takes a whole stack away.
+
+import ArgumentParser
+import Planner
+import Report
+import Vocabulary
+
+struct DestroyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "destroy",
+    abstract: "Stops and undefines everything that a stack has on the host.",
+    usage: "vireo destroy [options] <file> ...",
+    discussion: """
+      Every domain and network that an apply of the stack has made or adopted goes, whether the spec still has it or not. \
+      What goes and what stays is shown, and asked about, before anything is touched.
+
+      Disks stay, with UEFI variables and the state of TPMs. With --delete-disks those go that Vireo has made; files of \
+      others, base images, and whatever another domain of the host stands on stay in any case. A domain with \
+      `protect: true` refuses the whole.
+
+      Exit codes: 0 when all of it is gone, 1 on any failure, refusal or interruption.
+      """)
+
+  @OptionGroup var spec: SpecOptions
+  @OptionGroup var connection: ConnectionOptions
+
+  @Flag(name: [.customLong("yes"), .customShort("y")], help: "Goes on without asking.")
+  var isConfirmed = false
+
+  @Flag(name: .customLong("delete-disks"), help: "Deletes the disks that Vireo has made, too.")
+  var deletesDisks = false
+
+  @Option(
+    name: .customLong("max-deletes"),
+    help: ArgumentHelp("The most objects that may be deleted.", valueName: "number"))
+  var maxDeletes: Int?
+
+  @Option(help: ArgumentHelp("How many steps may run side by side.", valueName: "number"))
+  var jobs: Int = 4
+
+  @Option(help: "The form of the result.")
+  var format: ReportFormat = .text
+
+  @OptionGroup var color: ColorOptions
+
+  func validate() throws {
+    guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+  }
+
+  func run() async throws {
+    let session = Session(
+      options: spec, format: format, color: color.color,
+      deletions: DeletionOptions(.everything, most: maxDeletes, includesDisks: deletesDisks))
+    try await ApplySession(
+      session: session, isConfirmed: isConfirmed, jobs: jobs,
+      question: deletesDisks ? "Destroy all of this, and the disks?" : "Destroy all of this?"
+    ).run(connection.connect)
+  }
+}
