@@ -91,6 +91,7 @@ struct ApplyRun: Sendable {
     case .pauseDomain(let domain): try await pauseDomain(domain)
     case .stopDomain(let domain, let timeout, let forceOff):
       try await stopDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
+    case .renameDomain(let domain, let name): try await renameDomain(domain, to: name)
     case .undefineDomain(let domain, let undefinition): try await undefineDomain(domain, undefinition)
     case .undefineNetwork(let name): try await undefineNetwork(name)
     case .deleteFile(let path): try await deleteFile(path)

@@ -33,7 +33,8 @@ public struct DeletionOptions: Sendable, Hashable {
 extension PlanBuilder {
   /// Plans what leaves because the spec no longer has it, or because the whole stack goes.
   func planDeletions(_ options: DeletionOptions, uses: DiskUses) {
-    let wanted = options.scope == .everything ? [] : Set(spec.domains.map(\.name))
+    let names = spec.domains.flatMap { [$0.name] + [$0["renamed-from"]?.string].compactMap(\.self) }
+    let wanted = options.scope == .everything ? [] : Set(names)
     let leftovers = inventory.domains.values.filter { domain in
       !wanted.contains(domain.name) && OwnershipRecord(in: domain.inactive)?.stack == spec.name
     }.sorted { $0.name < $1.name }

@@ -13,7 +13,20 @@ extension DomainPlanning {
   /// The file or block device that a disk is to have; nil for an empty tray and for what is neither.
   func desiredPath(of disk: ObjectSpec) -> String? {
     if let source = disk["source"]?.string { return source }
-    return isMadeByVireo(disk) ? layout.path(of: disk, domain: spec.name) : base(of: disk)?.path
+    guard isMadeByVireo(disk) else { return base(of: disk)?.path }
+    let path = layout.path(of: disk, domain: spec.name)
+    return path.map { fileBeforeRenaming(of: disk, like: $0) ?? $0 }
+  }
+
+  /// The file of a disk whose domain had another name when it was made: a domain that is renamed keeps its files.
+  private func fileBeforeRenaming(of disk: ObjectSpec, like path: String) -> String? {
+    guard let file = record?["disks.\(disk.name)", "file"], file != path else { return nil }
+    let (folder, name) = (path.prefix(through: path.lastIndex(of: "/") ?? path.startIndex), spec.name)
+    let ending = path.dropFirst(folder.count + name.count)
+    guard file.hasPrefix(folder), file.hasSuffix(ending), !file.dropFirst(folder.count).contains("/") else {
+      return nil
+    }
+    return file
   }
 
   private func base(of disk: ObjectSpec) -> BaseImage? {
@@ -46,7 +59,7 @@ extension DomainPlanning {
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
     }
-    if isWritable, let other = uses.other(than: spec.name, using: path) {
+    if isWritable, let other = uses.other(than: nameOnHost, using: path) {
       builder.fail(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.settings["source"]?.range ?? disk.range,
         subject: object, suggestion: "two guests that write to one disk destroy it: give each its own")

@@ -14,6 +14,8 @@ struct DomainPlanning {
   let uses: DiskUses
   /// The domain as the host has it; nil for a new one.
   let observed: ObservedDomain?
+  /// The name that the domain has on the host until it is renamed; its own where nothing is to be renamed.
+  let nameOnHost: String
   /// What an earlier apply owned.
   let record: OwnershipRecord?
   let identity: DomainIdentity
@@ -43,8 +45,14 @@ struct DomainPlanning {
     self.builder = builder
     self.uses = uses
     object = ObjectReference(.domain, spec.name)
-    let found = builder.inventory.domains[spec.name]
+    var found = builder.inventory.domains[spec.name]
+    if found == nil, let old = spec["renamed-from"]?.string, let domain = builder.inventory.domains[old] {
+      found = domain
+      // What it is once it has its name, which is the first step.
+      found?.inactive.set(spec.name, at: "name")
+    }
     observed = found
+    nameOnHost = found?.name ?? spec.name
     record = found.flatMap { OwnershipRecord(in: $0.inactive) }
     owned = OwnershipRecord(stack: builder.spec.name)
     let uuid =
@@ -60,6 +68,7 @@ struct DomainPlanning {
 
   mutating func plan() {
     guard mayBePlanned() else { return }
+    guard planRenaming() else { return }
     guard spec["state"] != .string("absent") else {
       if let observed {
         builder.planDeletion(of: observed, spec, DeletionOptions(), uses: uses)
@@ -114,9 +123,34 @@ struct DomainPlanning {
       builder.fail(
         "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",
         at: spec.settings["uuid"]?.range ?? spec.range, subject: object,
-        suggestion: "if it was renamed, use its name here, or rename it back with `virsh domrename`")
+        suggestion: "to rename it, write `renamed-from: \(other.name)`; if it was renamed, use its name here")
       return false
     }
+    return true
+  }
+
+  /// Plans the step that gives the domain its name.
+  ///
+  /// - Returns: whether the domain can be planned at all.
+  private mutating func planRenaming() -> Bool {
+    guard let observed, nameOnHost != spec.name else { return true }
+    let range = spec.settings["renamed-from"]?.range ?? spec.range
+    let obstacle =
+      observed.isActive ? "runs" : observed.hasManagedSave ? "has a saved state" : nil
+    if let obstacle {
+      builder.fail(
+        "cannot-rename", "domain \(nameOnHost) \(obstacle), and libvirt renames stopped domains only", at: range,
+        subject: object,
+        suggestion: observed.isActive ? "shut it down first" : "start it and shut it down, or discard the state")
+      return false
+    }
+    changes.append(
+      FieldChange(
+        "name", old: .string(nameOnHost), new: .string(spec.name), effect: .define, reason: .spec,
+        detail: "files keep their names", range: range))
+    fileSteps.append(
+      builder.add(
+        .renameDomain(DomainIdentity(name: nameOnHost, uuid: observed.uuid), to: spec.name), for: object))
     return true
   }
 
@@ -155,7 +189,7 @@ struct DomainPlanning {
 
   /// Records that the spec names a field.
   private mutating func own(_ field: Field) {
-    guard let setting = spec.settings[field.name] else { return }
+    guard field.isRecorded, let setting = spec.settings[field.name] else { return }
     owned[OwnershipRecord.itself, field.name] = setting.value.description
   }
 

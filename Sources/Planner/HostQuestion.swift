@@ -9,7 +9,7 @@ extension InventoryRequest {
   public init(for spec: StackSpec) {
     let layout = DiskLayout(spec: spec)
     self.init(
-      domains: Set(spec.domains.map(\.name)),
+      domains: Set(spec.domains.map(\.name) + spec.domains.compactMap { $0["renamed-from"]?.string }),
       needsPools: !spec.pools.isEmpty,
       needsNetworks: spec.domains.contains { domain in
         domain.members("interfaces").contains { $0["type"] == .string("network") }

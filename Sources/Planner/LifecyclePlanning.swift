@@ -33,7 +33,7 @@ extension DomainPlanning {
             "autostart", old: observed.map { .boolean($0.autostart) }, new: autostart.value, effect: .define,
             reason: reason(OwnershipRecord.itself, "autostart", autostart.value), range: autostart.range))
       }
-      builder.add(.setAutostart(domain: identity, wanted), for: object, after: definition.map { [$0] } ?? [])
+      builder.add(.setAutostart(domain: identity, wanted), for: object, after: definition.map { [$0] } ?? fileSteps)
     }
     steps += planSnapshots(after: steps)
     if !planRestart(after: steps) { planState(after: steps) }

@@ -48,6 +48,8 @@ public enum Operation: Sendable {
   case pauseDomain(DomainIdentity)
   /// Ask the guest to shut down, wait, and only where the spec consents force it off.
   case stopDomain(DomainIdentity, timeout: Int, forceOff: Bool)
+  /// Give a stopped domain another name; it keeps UUID, snapshots, disks and UEFI variables.
+  case renameDomain(DomainIdentity, to: String)
   /// Remove a stopped domain's definition.
   case undefineDomain(DomainIdentity, Undefinition)
   case undefineNetwork(name: String)

@@ -59,6 +59,7 @@ extension Operation {
         ("keeps-nvram", .boolean(undefinition.keepsNVRAM)),
       ]
     case .undefineNetwork: []
+    case .renameDomain(let domain, let name): [("domain", domain.json), ("to", .string(name))]
     case .deleteFile(let path): [("path", .string(path))]
     case .takeSnapshot(let domain, let snapshot):
       [

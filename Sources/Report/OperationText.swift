@@ -25,6 +25,7 @@ extension Operation {
     case .attachDevice: "attach-device"
     case .detachDevice: "detach-device"
     case .changeRunning: "change-running"
+    case .renameDomain: "rename-domain"
     case .undefineDomain: "undefine-domain"
     case .undefineNetwork: "undefine-network"
     case .deleteFile: "delete-file"
@@ -62,6 +63,7 @@ extension Operation {
     case .detachDevice(_, _, let name): ["unplug", name]
     case .undefineDomain, .undefineNetwork: ["undefine"]
     case .deleteFile(let path): ["delete", path]
+    case .renameDomain(let domain, let name): ["rename", domain.name, "to \(name)"]
     case .restartDomain: ["restart"]
     case .takeSnapshot(_, let snapshot): ["take", "the snapshot", snapshot.name]
     case .changeRunning(_, let changes):

@@ -60,6 +60,12 @@ extension Vocabulary {
       `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace` and `data-loss`.
       """, effect: .define),
     Field(
+      "renamed-from", .text(.domainName),
+      """
+      The name that the domain had. A stopped domain of that name is given the new one, and keeps UUID, snapshots, disks and \
+      UEFI variables; where there is none the field says nothing, and can be left out.
+      """, effect: .define, isRecorded: false, reference: "html/libvirt-libvirt-domain.html#virDomainRename"),
+    Field(
       "protect", .boolean,
       """
       Whether the domain is never deleted, whatever a spec or a command says. It is kept with the domain itself: to take \

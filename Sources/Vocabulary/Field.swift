@@ -24,7 +24,7 @@ public final class Field: Sendable {
   /// has no default to go back to.
   public let staysWhenDropped: Bool
   /// Whether a domain's record of what its spec owns holds the value. What an image file says of itself needs no record,
-  /// and growing a disk no new definition.
+  /// and growing a disk no new definition; nor what is said once, such as the name that a domain had.
   public let isRecorded: Bool
   /// Whether libvirt writes the value of a running guest in the form of the stored definition, so that the two can be
   /// compared to find what waits for a restart.

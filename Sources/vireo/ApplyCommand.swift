@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Planner
-import Vocabulary
 
 struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,20 +29,7 @@ struct ApplyCommand: AsyncParsableCommand {
     help: ArgumentHelp("How many guests may be stopped or restarted at once.", valueName: "number"))
   var maxDisruption: Int?
 
-  @Option(
-    name: .customLong("max-effect"),
-    help: ArgumentHelp(
-      "The most disruptive effect that a change may have; with one that goes further nothing is done at all.",
-      valueName: "effect"))
-  var maxEffect: Effect?
-
-  @Flag(help: "Also deletes domains and networks of the stack that the spec no longer has. Disks stay.")
-  var prune = false
-
-  @Option(
-    name: .customLong("max-deletes"),
-    help: ArgumentHelp("The most objects that --prune may delete in one run.", valueName: "number"))
-  var maxDeletes = 10
+  @OptionGroup var limits: LimitOptions
 
   @Option(help: "The form of the result.")
   var format: ReportFormat = .text
@@ -57,8 +43,8 @@ struct ApplyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = Session(
-      options: spec, format: format, color: color.color, maxEffect: maxEffect,
-      deletions: prune ? DeletionOptions(.leftovers, most: maxDeletes) : DeletionOptions())
+      options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
+      deletions: limits.deletions)
     try await ApplySession(session: session, isConfirmed: isConfirmed, jobs: jobs, disruptions: maxDisruption)
       .run(connection.connect)
   }

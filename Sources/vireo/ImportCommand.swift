@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Diagnostics
-import Glibc
 import Importer
 import Inventory
 import Libvirt
@@ -68,15 +67,7 @@ struct ImportCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let uri = ConnectionChoice.uri(
-      option: connection.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil,
-      isRoot: geteuid() == 0)
-    let connection: LibvirtConnection
-    do {
-      connection = try await LibvirtConnection.open(uri: uri)
-    } catch {
-      throw report([FailureMessage.diagnostic(for: error, uri: uri)])
-    }
+    let connection = try await connection.open(telling: color)
     let inventory: Inventory
     do {
       // All domains' definitions are read in any case; this is about their files.
@@ -87,7 +78,7 @@ struct ImportCommand: AsyncParsableCommand {
       await connection.close()
     } catch {
       await connection.close()
-      throw report([FailureMessage.diagnostic(for: error, uri: uri)])
+      throw color.tell([FailureMessage.diagnostic(for: error, uri: connection.uri)])
     }
     let importer = Importer(stack: stack, includesSecrets: includesPasswords)
     var result = importer.read(objects(of: inventory), from: inventory)
@@ -99,7 +90,7 @@ struct ImportCommand: AsyncParsableCommand {
     } else if !result.documents.isEmpty {
       try Output.result(importer.head.serialised() + Importer.merged(result.documents).serialised())
     }
-    let code = report(result.messages)
+    let code = color.tell(result.messages)
     if result.messages.contains(where: { $0.severity == .error }) { throw code }
   }
 
@@ -110,12 +101,5 @@ struct ImportCommand: AsyncParsableCommand {
       (.network, (inventory.networks ?? [:]).keys.sorted()), (.domain, inventory.domains.keys.sorted()),
     ]
     return (all ? found : named).flatMap { kind, names in names.map { ObjectReference(kind, $0) } }
-  }
-
-  @discardableResult
-  private func report(_ messages: [Diagnostic]) -> ExitCode {
-    let style = Output.error.style(color.color)
-    Output.write(DiagnosticFormat.render(messages, as: .text(color: style.color, width: style.width)), to: .error)
-    return ExitCode(1)
   }
 }

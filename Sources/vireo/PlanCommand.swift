@@ -3,7 +3,6 @@
 import ArgumentParser
 import Planner
 import Report
-import Vocabulary
 
 struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,20 +17,7 @@ struct PlanCommand: AsyncParsableCommand {
   @OptionGroup var spec: SpecOptions
   @OptionGroup var connection: ConnectionOptions
 
-  @Option(
-    name: .customLong("max-effect"),
-    help: ArgumentHelp(
-      "The most disruptive effect that a change may have; with one that goes further nothing is done at all.",
-      valueName: "effect"))
-  var maxEffect: Effect?
-
-  @Flag(help: "Also deletes domains and networks of the stack that the spec no longer has. Disks stay.")
-  var prune = false
-
-  @Option(
-    name: .customLong("max-deletes"),
-    help: ArgumentHelp("The most objects that --prune may delete in one run.", valueName: "number"))
-  var maxDeletes = 10
+  @OptionGroup var limits: LimitOptions
 
   @Option(help: "The form of the plan.")
   var format: ReportFormat = .text
@@ -43,8 +29,8 @@ struct PlanCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = Session(
-      options: spec, format: format, color: color.color, maxEffect: maxEffect,
-      deletions: prune ? DeletionOptions(.leftovers, most: maxDeletes) : DeletionOptions())
+      options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
+      deletions: limits.deletions)
     let (stack, messages, connection) = try await session.open(connection.connect)
     let plan: Plan
     do {

@@ -3,7 +3,6 @@
 import Applier
 import ArgumentParser
 import Diagnostics
-import Glibc
 import Inventory
 import Libvirt
 import Planner
@@ -40,22 +39,14 @@ struct SnapshotCommand: AsyncParsableCommand {
 
     /// Does something with the domain's snapshots; what fails is told.
     func perform<Result>(_ work: (DomainSnapshots) async throws -> Result) async throws(ExitCode) -> Result {
-      let uri = ConnectionChoice.uri(
-        option: connection.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil,
-        isRoot: geteuid() == 0)
-      let connection: LibvirtConnection
-      do {
-        connection = try await LibvirtConnection.open(uri: uri)
-      } catch {
-        throw fail(FailureMessage.diagnostic(for: error, uri: uri))
-      }
+      let connection = try await connection.open(telling: color)
       do {
         let result = try await work(DomainSnapshots(of: try await connection.domain(named: domain)))
         await connection.close()
         return result
       } catch {
         await connection.close()
-        throw fail(diagnostic(for: error, uri))
+        throw color.tell([diagnostic(for: error, connection.uri)])
       }
     }
 
@@ -68,13 +59,6 @@ struct SnapshotCommand: AsyncParsableCommand {
         return Diagnostic("unknown-domain", "\(uri) has no domain \(domain)")
       default: return FailureMessage.diagnostic(for: error, uri: uri)
       }
-    }
-
-    func fail(_ message: Diagnostic) -> ExitCode {
-      let style = Output.error.style(color.color)
-      Output.write(
-        DiagnosticFormat.render([message], as: .text(color: style.color, width: style.width)), to: .error)
-      return ExitCode(1)
     }
   }
 
@@ -89,7 +73,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     /// Asks, unless consent was given on the command line.
     func confirm(_ question: String, for target: Target) throws(ExitCode) {
       guard !isConfirmed else { return }
-      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.fail(obstacle) }
+      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.color.tell([obstacle]) }
       guard Consent.ask(question) else { throw ExitCode(1) }
     }
   }

@@ -261,4 +261,47 @@ struct DriftTests {
       #expect(try host.virsh("list", "--all", "--name").split(separator: "\n") == ["other"])
     }
   }
+
+  @Test("a domain is renamed with all that it has, once it is stopped; and once is enough")
+  func renaming() throws {
+    try ScratchHost.with { host in
+      func spec(_ name: String, _ more: String = "", state: String = "stopped") -> String {
+        """
+        stack: renaming
+        pools: { vms: { path: "\(host.pool)" } }
+        domains:
+          \(name):
+            type: qemu
+            memory: 32 MiB
+            state: \(state)
+            autostart: true
+            shutdown: { timeout: 1 s, force-off: true }
+            disks: { root: { size: 1 MiB } }
+            snapshots: { s: {} }
+            \(more)
+
+        """
+      }
+      try host.apply(spec("old", state: "running"))
+      let before = try host.definition("old")
+      let running = try host.refused(spec("new", "renamed-from: old", state: "running"))
+      #expect(running.errors.contains("shut it down first"), "\(running.errors)")
+      try host.apply(spec("old"))
+      let wanted = spec("new", "renamed-from: old")
+      #expect(try host.plan(wanted).output.contains("old → new"))
+      try host.apply(wanted)
+      for spec in [wanted, spec("new")] {
+        try host.expectNoChanges(spec)
+        #expect(try host.vireo(["plan", "--prune", "--detailed-exitcode"], spec).status == 0)
+      }
+      let after = try host.definition("new")
+      for path in ["/domain/uuid", "//disk/source/@file", "//disk/serial", "//disk/address/@slot"] {
+        #expect(try after(path) == before(path), "\(path)")
+      }
+      #expect(try host.virsh("snapshot-list", "--name", "new").contains("s"))
+      #expect(try host.virsh("list", "--all", "--name").split(separator: "\n") == ["new"])
+      try host.apply(spec("new", state: "running"))
+      try host.expectSoundPool(["old.root.qcow2"])
+    }
+  }
 }

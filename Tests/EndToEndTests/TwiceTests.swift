@@ -150,7 +150,7 @@ struct TwiceTests {
       "disk-network",
       "disks: { root: { network: { protocol: nbd, name: export, hosts: [{ name: example.org, port: 10809 }] }, format: raw } }"
     ),
-    ("not-protected", "protect: false"),
+    ("not-protected", "protect: false, renamed-from: never-there"),
     ("limits", "max-effect: live, restart-policy: when-needed"),
     ("snapshots", "disks: { root: { size: 1 MiB } }, snapshots: { pristine: { description: \"as made\" }, later: {} }"),
     (

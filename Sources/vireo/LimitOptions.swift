@@ -1,0 +1,29 @@
+// How far a plan may go: options of all commands that plan.
+
+public import ArgumentParser
+import Planner
+public import Vocabulary
+
+extension Effect: ExpressibleByArgument {}
+
+/// Limits of a plan, and whether it may take anything away.
+struct LimitOptions: ParsableArguments {
+  @Option(
+    name: .customLong("max-effect"),
+    help: ArgumentHelp(
+      "The most disruptive effect that a change may have; with one that goes further nothing is done at all.",
+      valueName: "effect"))
+  var maxEffect: Effect?
+
+  @Flag(help: "Also deletes domains and networks of the stack that the spec no longer has. Disks stay.")
+  var prune = false
+
+  @Option(
+    name: .customLong("max-deletes"),
+    help: ArgumentHelp("The most objects that --prune may delete in one run.", valueName: "number"))
+  var maxDeletes = 10
+
+  var deletions: DeletionOptions {
+    prune ? DeletionOptions(.leftovers, most: maxDeletes) : DeletionOptions()
+  }
+}

@@ -1,0 +1,31 @@
+// What commands without a spec have to say, and how they reach a hypervisor.
+
+import ArgumentParser
+import Diagnostics
+import Glibc
+import Libvirt
+
+extension ColorOptions {
+  /// Writes messages to standard error.
+  ///
+  /// - Returns: the exit code for those among them that are errors.
+  @discardableResult
+  func tell(_ messages: [Diagnostic]) -> ExitCode {
+    let style = Output.error.style(color)
+    Output.write(DiagnosticFormat.render(messages, as: .text(color: style.color, width: style.width)), to: .error)
+    return ExitCode(1)
+  }
+}
+
+extension ConnectionOptions {
+  /// Opens the connection that the option or the environment asks for, or the user's own; what fails is told.
+  func open(telling messages: ColorOptions) async throws(ExitCode) -> LibvirtConnection {
+    let uri = ConnectionChoice.uri(
+      option: connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil, isRoot: geteuid() == 0)
+    do {
+      return try await LibvirtConnection.open(uri: uri)
+    } catch {
+      throw messages.tell([FailureMessage.diagnostic(for: error, uri: uri)])
+    }
+  }
+}
