@@ -32,7 +32,7 @@ public struct DeletionOptions: Sendable, Hashable {
 
 extension PlanBuilder {
   /// Plans what leaves because the spec no longer has it, or because the whole stack goes.
-  func planDeletions(_ options: DeletionOptions, uses: DiskUses) {
+  func planDeletions(_ options: DeletionOptions) {
     let names = spec.domains.flatMap { [$0.name] + [$0["renamed-from"]?.string].compactMap(\.self) }
     let wanted = options.scope == .everything ? [] : Set(names)
     let leftovers = inventory.domains.values.filter { domain in
@@ -58,7 +58,8 @@ extension PlanBuilder {
         suggestion: "if that is what you want, say it: `vireo destroy`")
     }
     let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for domain in leftovers { planDeletion(of: domain, declared[domain.name], options, uses: uses) }
+    let needs = options.includesDisks ? DiskUses(inventory, .everyImage) : DiskUses()
+    for domain in leftovers { planDeletion(of: domain, declared[domain.name], options, needs) }
     let domains = leftovers.map { ObjectReference(.domain, $0.name) }
     for network in networks { planDeletion(of: network, after: domains) }
   }
@@ -77,8 +78,13 @@ extension PlanBuilder {
 
   /// Plans that a domain leaves the host.
   ///
-  /// - Parameter declared: what the spec says of it, where it says anything.
-  func planDeletion(of domain: ObservedDomain, _ declared: ObjectSpec?, _ options: DeletionOptions, uses: DiskUses) {
+  /// - Parameters:
+  ///   - declared: what the spec says of it, where it says anything.
+  ///   - needs: every image that a domain needs, where disks go too.
+  func planDeletion(
+    of domain: ObservedDomain, _ declared: ObjectSpec?, _ options: DeletionOptions = DeletionOptions(),
+    _ needs: DiskUses = DiskUses()
+  ) {
     let object = ObjectReference(.domain, domain.name)
     let record = OwnershipRecord(in: domain.inactive)
     let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
@@ -134,8 +140,8 @@ extension PlanBuilder {
         lose(disk.field, disk.path, .define, "stays")
         continue
       }
-      if let other = user(of: disk.path, besides: domain.name, uses: uses) {
-        lose(disk.field, disk.path, .define, "stays: \(other) needs it")
+      if let other = needs.other(than: domain.name, using: disk.path) {
+        lose(disk.field, disk.path, .define, "stays: domain \(other) needs it")
         continue
       }
       lose(disk.field, disk.path, .dataLoss, disk.bytes.map { "\(ByteCount.text($0)) deleted" } ?? "deleted")
@@ -186,22 +192,6 @@ extension PlanBuilder {
       made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }
     }
     return (made, kept)
-  }
-
-  /// Who else needs a file: a domain that writes to it, or one with an image that stands on it.
-  private func user(of path: String, besides domain: String, uses: DiskUses) -> String? {
-    if let other = uses.other(than: domain, using: path) { return "domain \(other)" }
-    for other in inventory.domains.values where other.name != domain {
-      for definition in [other.inactive, other.running].compactMap(\.self) {
-        for disk in definition.first("devices")?.all("disk") ?? [] {
-          guard let top = DiskSource.path(of: disk) else { continue }
-          if top == path { return "domain \(other.name)" }
-          guard case .image(let chain)? = inventory.files[top] else { continue }
-          if chain.images.contains(where: { $0.path == path }) { return "domain \(other.name)" }
-        }
-      }
-    }
-    return nil
   }
 }
 

@@ -8,23 +8,37 @@ public import XMLTree
 struct DiskUses {
   private var users: [String: Set<String>] = [:]
 
-  init(_ inventory: Inventory) {
+  /// Which files count.
+  enum Scope {
+    /// Those that a domain may write to.
+    case writable
+    /// All that a domain needs: media, and whatever its disks stand on.
+    case everyImage
+  }
+
+  /// Nobody's.
+  init() {}
+
+  init(_ inventory: Inventory, _ scope: Scope = .writable) {
     for domain in inventory.domains.values {
       // A guest keeps a disk that left its definition until it stops.
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
         for disk in definition.first("devices")?.all("disk") ?? [] {
+          guard let path = DiskSource.path(of: disk) else { continue }
           // Media that are read-only may be shared.
-          guard !disk.exists(at: "readonly"), let path = DiskSource.path(of: disk) else { continue }
+          guard scope == .everyImage || !disk.exists(at: "readonly") else { continue }
           users[path, default: []].insert(domain.name)
+          guard scope == .everyImage, case .image(let chain)? = inventory.files[path] else { continue }
+          for image in chain.images { users[image.path, default: []].insert(domain.name) }
         }
       }
     }
   }
 
-  /// A domain that has the file as a disk it may write to.
+  /// A domain that has the file.
   func user(of path: String) -> String? { users[path]?.min() }
 
-  /// A domain other than `domain` that has the file as a disk it may write to.
+  /// A domain other than `domain` that has the file.
   func other(than domain: String, using path: String) -> String? {
     users[path]?.filter { $0 != domain }.min()
   }

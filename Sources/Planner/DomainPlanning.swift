@@ -71,7 +71,7 @@ struct DomainPlanning {
     guard planRenaming() else { return }
     guard spec["state"] != .string("absent") else {
       if let observed {
-        builder.planDeletion(of: observed, spec, DeletionOptions(), uses: uses)
+        builder.planDeletion(of: observed, spec)
       } else {
         builder.add(ObjectPlan(object, .none, range: spec.range))
       }

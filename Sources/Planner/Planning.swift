@@ -29,7 +29,7 @@ extension Plan {
       for image in spec.images { builder.plan(image: image, uses: uses) }
       builder.plan(domains: spec.domains, uses: uses)
     }
-    builder.planDeletions(deletions, uses: uses)
+    builder.planDeletions(deletions)
     builder.limitDeletions(deletions)
     builder.enforce(maxEffect)
     guard builder.errors.isEmpty else { throw DiagnosticsError(builder.errors) }
