@@ -7,22 +7,25 @@ import Vocabulary
 extension DomainPlanning {
   /// Plans the steps that come after the definition is stored.
   mutating func planLifecycle(after definition: Int?) {
-    var steps = (definition.map { [$0] } ?? []) + (definition == nil ? fileSteps : [])
+    // What everything else waits for: the definition, or the files where that is as it should be.
+    let stored = definition.map { [$0] } ?? fileSteps
+    var steps = stored
     for attachment in attachments {
       steps.append(
         builder.add(
           .attachDevice(domain: identity, device: attachment.identity, name: attachment.name), for: object,
-          after: definition.map { [$0] } ?? [], waitingFor: ownNetworks, effect: .live))
+          after: stored, waitingFor: ownNetworks, effect: .live))
     }
+    // A guest is not restarted, nor a snapshot taken of it, while it is being changed.
     for removal in detachments {
-      builder.add(
-        .detachDevice(domain: identity, device: removal.identity, name: removal.name), for: object,
-        after: definition.map { [$0] } ?? [], effect: .live)
+      steps.append(
+        builder.add(
+          .detachDevice(domain: identity, device: removal.identity, name: removal.name), for: object,
+          after: stored, effect: .live))
     }
     if !liveChanges.isEmpty {
-      builder.add(
-        .changeRunning(domain: identity, liveChanges), for: object, after: definition.map { [$0] } ?? fileSteps,
-        effect: .live)
+      steps.append(
+        builder.add(.changeRunning(domain: identity, liveChanges), for: object, after: stored, effect: .live))
     }
     if let autostart = spec.settings["autostart"], let wanted = autostart.value.boolean,
       wanted != observed?.autostart ?? false
@@ -33,7 +36,7 @@ extension DomainPlanning {
             "autostart", old: observed.map { .boolean($0.autostart) }, new: autostart.value, effect: .define,
             reason: reason(OwnershipRecord.itself, "autostart", autostart.value), range: autostart.range))
       }
-      builder.add(.setAutostart(domain: identity, wanted), for: object, after: definition.map { [$0] } ?? fileSteps)
+      builder.add(.setAutostart(domain: identity, wanted), for: object, after: stored)
     }
     steps += planSnapshots(after: steps)
     if !planRestart(after: steps) { planState(after: steps) }
