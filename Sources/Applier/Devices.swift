@@ -10,7 +10,7 @@ extension ApplyRun {
   func resizeBlockDevice(of identity: DomainIdentity, _ target: String, _ path: String, _ size: UInt64) async throws {
     let domain = try await domain(identity)
     let disk = "disk \(target) of domain \(domain.name)"
-    try requireImage(path, of: target, in: try await runningXML(of: domain), disk)
+    try requireImage(path, of: target, in: try await running(domain), disk)
     let before = try await domain.blockInfo(target).capacity
     if before == size { return }
     try requireGrowth(disk, from: before, to: size)
@@ -21,11 +21,11 @@ extension ApplyRun {
   /// Plugs a device into a running guest, as the stored definition has it. One that is there counts as plugged in.
   func attachDevice(to identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws {
     let domain = try await domain(identity)
-    let before = try XMLElement.parse(try await runningXML(of: domain))
+    let before = try await running(domain)
     if device.find(in: before) != nil { return }
-    let stored = try await domain.xml([.inactive, .secure])
+    let stored = try await connection.storedDefinition(of: domain)
     try await plug(try device.element(in: stored, name, of: domain.name), into: domain, name)
-    let after = try XMLElement.parse(try await runningXML(of: domain))
+    let after = try await running(domain)
     if device.find(in: after) != nil { return }
     throw ActionFailure(
       "`\(name)` was plugged into domain \(domain.name), but the guest does not have it", remedy: restartForDevice,
@@ -68,11 +68,12 @@ extension ApplyRun {
     return "the guest has not let go of `\(name)`"
   }
 
-  private func runningXML(of domain: LibvirtDomain) async throws -> String {
+  /// What the guest is as it runs, which it must.
+  private func running(_ domain: LibvirtDomain) async throws -> XMLElement {
     guard try await domain.isActive() else {
       throw ActionFailure("domain \(domain.name) does not run any more", remedy: planAgain)
     }
-    return try await domain.xml()
+    return try await connection.runningDefinition(of: domain)
   }
 }
 
@@ -86,16 +87,15 @@ private func attachFailure(_ error: any Error, _ name: String, _ domain: String)
 }
 
 extension DeviceIdentity {
-  fileprivate func element(in domain: String, _ name: String, of domainName: String) throws -> XMLElement {
-    guard let element = find(in: try XMLElement.parse(domain)) else {
+  fileprivate func element(in domain: XMLElement, _ name: String, of domainName: String) throws -> XMLElement {
+    guard let element = find(in: domain) else {
       throw ActionFailure("the stored definition of domain \(domainName) has no `\(name)` any more", remedy: planAgain)
     }
     return element
   }
 }
 
-private func requireImage(_ path: String, of target: String, in running: String, _ disk: String) throws {
-  let running = try XMLElement.parse(running)
+private func requireImage(_ path: String, of target: String, in running: XMLElement, _ disk: String) throws {
   let disks = running.first("devices")?.all("disk") ?? []
   guard let found = disks.first(where: { $0.value(at: "target/@dev") == target }) else {
     throw ActionFailure("\(disk) is not there any more", remedy: planAgain)

@@ -66,7 +66,7 @@ extension PlanBuilder {
 
   /// Refuses a plan that takes more away than is allowed.
   func limitDeletions(_ options: DeletionOptions) {
-    let deleted = objects.filter { $0.verb == .delete }
+    let deleted = parts.objects.filter { $0.verb == .delete }
     guard let most = options.most, deleted.count > most else { return }
     let names = deleted.prefix(5).map(\.object.description).joined(separator: ", ")
     fail(

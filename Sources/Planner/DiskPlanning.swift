@@ -117,8 +117,7 @@ extension DomainPlanning {
   /// What another file takes: media are changed in the drive of a running guest, disks wait for its next start.
   private mutating func effectOfMedium(_ path: String?, in disk: ObjectSpec, name: String) -> Effect {
     guard let observed, observed.isActive else { return .define }
-    guard let rule = disk.type.device, ["cdrom", "floppy"].contains(disk["device"]?.string),
-      spec["state"] != .string("stopped")
+    guard let rule = disk.type.device, ["cdrom", "floppy"].contains(disk["device"]?.string), !isToBeStopped
     else { return .nextBoot }
     let drive = DeviceIdentity(of: disk, rule)
     guard observed.running.flatMap(drive.find) != nil else { return .nextBoot }

@@ -66,6 +66,9 @@ struct DomainPlanning {
   /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
   var isCompletedByVireo: Bool { spec["defaults"] != .string("libvirt") }
 
+  /// Whether the guest is not to go on running, so that nothing needs to be done to it as it runs.
+  var isToBeStopped: Bool { spec["state"] == .string("stopped") }
+
   mutating func plan() {
     guard mayBePlanned() else { return }
     guard planRenaming() else { return }
@@ -195,7 +198,8 @@ struct DomainPlanning {
 
   /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
   private mutating func takeBack(_ field: Field, _ lens: Lens) {
-    let name = Vocabulary.domain.displayName(of: field)
+    // Of the many fields that nobody names, hardly one is told.
+    var name: String { Vocabulary.domain.displayName(of: field) }
     guard observed == nil else {
       guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil else { return }
       let old = lens.get(xml)

@@ -15,7 +15,7 @@ extension PlanBuilder {
         limits[ObjectReference(.domain, domain.name)] = own
       }
     }
-    for object in objects {
+    for object in parts.objects {
       let own = limits[object.object]
       guard let limit = [runLimit, own].compactMap(\.self).min() else { continue }
       for change in object.changes where change.effect > limit {

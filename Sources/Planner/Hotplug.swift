@@ -7,7 +7,7 @@ extension DomainPlanning {
   /// Whether a device can be plugged into the running guest, beside those that are to be plugged in already.
   func canPlugIn(_ element: XMLElement, into running: XMLElement) -> Bool {
     // Into a guest that is to be stopped nothing needs to be plugged.
-    guard spec["state"] != .string("stopped"), Hotplug.isPossible(element, into: running) else { return false }
+    guard !isToBeStopped, Hotplug.isPossible(element, into: running) else { return false }
     guard NewDomain.takesRootPort(element), let free = Hotplug.freeRootPorts(of: running) else { return true }
     let devices = xml.first("devices")
     let planned = attachments.count { attachment in
@@ -18,7 +18,7 @@ extension DomainPlanning {
 
   /// Whether a device can be unplugged from the running guest.
   func canUnplug(_ device: DeviceIdentity) -> Bool {
-    guard spec["state"] != .string("stopped"), let element = observed?.running.flatMap(device.find) else {
+    guard !isToBeStopped, let element = observed?.running.flatMap(device.find) else {
       return false
     }
     return Hotplug.isUnpluggable(element)

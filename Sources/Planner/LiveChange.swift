@@ -42,7 +42,7 @@ extension DomainPlanning {
   /// Whether libvirt may be asked to change the field of the running guest.
   private func canChangeLive(_ field: Field, to value: Value?, on device: DeviceIdentity?) -> Bool {
     // A guest that is to be stopped needs nothing.
-    guard let running = observed?.running, let way = field.effect.way, spec["state"] != .string("stopped") else {
+    guard let running = observed?.running, let way = field.effect.way, !isToBeStopped else {
       return false
     }
     if let device, device.find(in: running) == nil { return false }

@@ -11,12 +11,8 @@ import Vocabulary
 final class PlanBuilder {
   let spec: StackSpec
   let inventory: Inventory
-  private(set) var objects: [ObjectPlan] = []
-  private(set) var actions: [Action] = []
-  private(set) var notes: [Diagnostic] = []
-  private(set) var errors: [Diagnostic] = []
-  /// The number of steps that stand before the first of ``actions``, in the builder that this one continues.
-  private let firstStep: Int
+  /// What has been collected.
+  private(set) var parts: PlanParts
   /// The stack's base images by the path that overlays stand on.
   var basePaths: [String: String] = [:]
   /// The last step that makes an object usable, by object: what others wait for.
@@ -25,7 +21,7 @@ final class PlanBuilder {
   init(_ spec: StackSpec, _ inventory: Inventory) {
     self.spec = spec
     self.inventory = inventory
-    firstStep = 0
+    parts = PlanParts(firstStep: 0)
   }
 
   /// Starts with what another builder knows and nothing of what it has collected, whose steps can be waited for.
@@ -34,28 +30,23 @@ final class PlanBuilder {
     inventory = other.inventory
     basePaths = other.basePaths
     readiness = other.readiness
-    firstStep = other.actions.count
-  }
-
-  /// What this builder has collected.
-  var ownParts: PlanParts {
-    PlanParts(objects: objects, actions: actions, notes: notes, errors: errors, firstStep: firstStep)
+    parts = PlanParts(firstStep: other.parts.actions.count)
   }
 
   /// Adds what a builder has collected that continued this one.
-  func append(_ parts: PlanParts) {
-    let shift = actions.count - parts.firstStep
-    objects += parts.objects
-    actions += parts.actions.map { action in
+  func append(_ more: PlanParts) {
+    let shift = parts.actions.count - more.firstStep
+    parts.objects += more.objects
+    parts.actions += more.actions.map { action in
       var action = action
-      action.after = action.after.map { $0 < parts.firstStep ? $0 : $0 + shift }
+      action.after = action.after.map { $0 < more.firstStep ? $0 : $0 + shift }
       return action
     }
-    notes += parts.notes
-    errors += parts.errors
+    parts.notes += more.notes
+    parts.errors += more.errors
   }
 
-  func add(_ object: ObjectPlan) { objects.append(object) }
+  func add(_ object: ObjectPlan) { parts.objects.append(object) }
 
   /// Adds a step.
   ///
@@ -70,8 +61,8 @@ final class PlanBuilder {
     effect: Effect = .define
   ) -> Int {
     let before = Set(steps + objects.compactMap { readiness[$0] }).sorted()
-    actions.append(Action(object, operation, after: before, effect: effect))
-    return firstStep + actions.count - 1
+    parts.actions.append(Action(object, operation, after: before, effect: effect))
+    return parts.firstStep + parts.actions.count - 1
   }
 
   /// Says that an object is usable once a step is done.
@@ -81,26 +72,26 @@ final class PlanBuilder {
     _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,
     suggestion: String? = nil, severity: Severity = .note
   ) {
-    notes.append(
+    parts.notes.append(
       Diagnostic(severity, rule, message, at: range, subject: subject?.description, suggestion: suggestion))
   }
 
-  func fail(_ problem: Diagnostic) { errors.append(problem) }
+  func fail(_ problem: Diagnostic) { parts.errors.append(problem) }
 
   func fail(
     _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,
     suggestion: String? = nil
   ) {
-    errors.append(Diagnostic(rule, message, at: range, subject: subject?.description, suggestion: suggestion))
+    parts.errors.append(Diagnostic(rule, message, at: range, subject: subject?.description, suggestion: suggestion))
   }
 }
 
-/// A part of a plan, made by a builder of its own.
+/// A plan, or a part of one that is made by a builder of its own.
 struct PlanParts: Sendable {
-  var objects: [ObjectPlan]
-  var actions: [Action]
-  var notes: [Diagnostic]
-  var errors: [Diagnostic]
+  var objects: [ObjectPlan] = []
+  var actions: [Action] = []
+  var notes: [Diagnostic] = []
+  var errors: [Diagnostic] = []
   /// Where the part's own steps begin; what they wait for before that are steps of the whole.
-  var firstStep: Int
+  let firstStep: Int
 }

@@ -32,10 +32,10 @@ extension Plan {
     builder.planDeletions(deletions)
     builder.limitDeletions(deletions)
     builder.enforce(maxEffect)
-    guard builder.errors.isEmpty else { throw DiagnosticsError(builder.errors) }
+    guard builder.parts.errors.isEmpty else { throw DiagnosticsError(builder.parts.errors) }
     self.init(
-      stack: spec.name, uri: inventory.host.uri, objects: builder.objects, actions: builder.actions,
-      notes: builder.notes)
+      stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,
+      notes: builder.parts.notes)
   }
 }
 
@@ -53,7 +53,7 @@ extension PlanBuilder {
         var planning = DomainPlanning(domain, in: builder, uses: uses)
         planning.plan()
       }
-      let part = builder.ownParts
+      let part = builder.parts
       parts.withLock { $0[index] = part }
     }
     for case let part? in parts.withLock({ $0 }) { append(part) }

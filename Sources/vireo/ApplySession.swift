@@ -66,9 +66,7 @@ struct ApplySession {
     guard !refused.isEmpty, let schema = try? XMLSchema(path: SchemaCheck.installedFolder + "/domain.rng"),
       let problems = try? SchemaCheck(schema).problems(of: stack)
     else { return }
-    let style = Output.error.style(session.color)
-    let told = problems.filter { $0.subject.map(refused.contains) ?? false }
-    Output.write(DiagnosticFormat.render(told, as: .text(color: style.color, width: style.width)), to: .error)
+    session.color.tell(problems.filter { $0.subject.map(refused.contains) ?? false })
   }
 
   /// Asks for consent, unless it was given on the command line.

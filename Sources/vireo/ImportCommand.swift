@@ -78,7 +78,7 @@ struct ImportCommand: AsyncParsableCommand {
       await connection.close()
     } catch {
       await connection.close()
-      throw color.tell([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+      throw color.color.tell([FailureMessage.diagnostic(for: error, uri: connection.uri)])
     }
     let importer = Importer(stack: stack, includesSecrets: includesPasswords)
     var result = importer.read(objects(of: inventory), from: inventory)
@@ -90,7 +90,7 @@ struct ImportCommand: AsyncParsableCommand {
     } else if !result.documents.isEmpty {
       try Output.result(importer.head.serialised() + Importer.merged(result.documents).serialised())
     }
-    let code = color.tell(result.messages)
+    let code = color.color.tell(result.messages)
     if result.messages.contains(where: { $0.severity == .error }) { throw code }
   }
 

@@ -1,17 +1,17 @@
-// What commands without a spec have to say, and how they reach a hypervisor.
+// What commands have to say for people, and how those without a spec reach a hypervisor.
 
 import ArgumentParser
 import Diagnostics
 import Glibc
 import Libvirt
 
-extension ColorOptions {
+extension ColorOptions.Choice {
   /// Writes messages to standard error.
   ///
   /// - Returns: the exit code for those among them that are errors.
   @discardableResult
   func tell(_ messages: [Diagnostic]) -> ExitCode {
-    let style = Output.error.style(color)
+    let style = Output.error.style(self)
     Output.write(DiagnosticFormat.render(messages, as: .text(color: style.color, width: style.width)), to: .error)
     return ExitCode(1)
   }
@@ -25,7 +25,7 @@ extension ConnectionOptions {
     do {
       return try await LibvirtConnection.open(uri: uri)
     } catch {
-      throw messages.tell([FailureMessage.diagnostic(for: error, uri: uri)])
+      throw messages.color.tell([FailureMessage.diagnostic(for: error, uri: uri)])
     }
   }
 }

@@ -29,7 +29,7 @@ struct Session {
   private func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
     let loaded = SpecInput.load(options)
     guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
-    if format == .text { report(loaded.diagnostics) }
+    if format == .text { color.tell(loaded.diagnostics) }
     return (stack, loaded.diagnostics)
   }
 
@@ -108,16 +108,11 @@ struct Session {
     switch format {
     case .json: Output.write(DiagnosticFormat.render(messages, as: .json), to: .output)
     case .text:
-      report(messages)
+      color.tell(messages)
       if messages.count > 1, let summary = DiagnosticFormat.summary(of: messages) {
         Output.write(summary + "\n", to: .error)
       }
     }
     return ExitCode(1)
-  }
-
-  private func report(_ messages: [Diagnostic]) {
-    let style = Output.error.style(color)
-    Output.write(DiagnosticFormat.render(messages, as: .text(color: style.color, width: style.width)), to: .error)
   }
 }

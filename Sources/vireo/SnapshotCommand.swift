@@ -46,7 +46,7 @@ struct SnapshotCommand: AsyncParsableCommand {
         return result
       } catch {
         await connection.close()
-        throw color.tell([diagnostic(for: error, connection.uri)])
+        throw color.color.tell([diagnostic(for: error, connection.uri)])
       }
     }
 
@@ -73,7 +73,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     /// Asks, unless consent was given on the command line.
     func confirm(_ question: String, for target: Target) throws(ExitCode) {
       guard !isConfirmed else { return }
-      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.color.tell([obstacle]) }
+      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.color.color.tell([obstacle]) }
       guard Consent.ask(question) else { throw ExitCode(1) }
     }
   }
