@@ -59,5 +59,7 @@ public enum ApplyEvent: Sendable, Hashable {
   case started(Int)
   /// Bytes done of bytes in all, for actions that move data.
   case progressed(Int, done: UInt64, of: UInt64)
+  /// What an action waits for that is not in its hands, such as `its agent does not answer, 12 of 300 s`.
+  case waiting(Int, for: String)
   case finished(Int, ActionOutcome)
 }

@@ -89,14 +89,16 @@ struct ApplyRun: Sendable {
     case .startDomain(let domain): try await startDomain(domain)
     case .resumeDomain(let domain): try await resumeDomain(domain)
     case .pauseDomain(let domain): try await pauseDomain(domain)
-    case .stopDomain(let domain, let timeout, let forceOff):
-      try await stopDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
+    case .stopDomain(let domain, let shutdown): try await stopDomain(domain, shutdown)
     case .renameDomain(let domain, let name): try await renameDomain(domain, to: name)
     case .undefineDomain(let domain, let undefinition): try await undefineDomain(domain, undefinition)
     case .undefineNetwork(let name): try await undefineNetwork(name)
     case .deleteFile(let path): try await deleteFile(path)
-    case .restartDomain(let domain, let timeout, let forceOff):
-      try await restartDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
+    case .restartDomain(let domain, let shutdown): try await restartDomain(domain, shutdown)
+    case .awaitReady(let domain, let readiness, let shutdown):
+      try await awaitReady(domain, readiness, shutdown, index)
+    case .discardSavedState(let domain): try await discardSavedState(of: domain)
+    case .deleteSnapshot(let domain, let name): try await deleteSnapshot(of: domain, name)
     }
     return .done
   }

@@ -167,4 +167,11 @@ extension ApplyRun {
       throw ActionFailure(refusal.message, remedy: refusal.remedy, field: "snapshots.\(creation.name)")
     }
   }
+
+  /// Deletes a snapshot. One that is gone counts as done.
+  func deleteSnapshot(of identity: DomainIdentity, _ name: String) async throws {
+    let snapshots = DomainSnapshots(of: try await domain(identity))
+    guard try await snapshots.list().contains(where: { $0.name == name }) else { return }
+    try await snapshots.delete(name)
+  }
 }

@@ -24,6 +24,7 @@ extension ApplyRun {
         "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
     }
     do {
+      await replaced.keepVariables(of: domain, files)
       try await domain.start()
       guard try await domain.isActive() else {
         throw ActionFailure(
@@ -37,7 +38,16 @@ extension ApplyRun {
     } catch {
       throw await putBack(domain, because: ActionFailure(error))
     }
-    _ = await replaced.take(domain.uuid)
+  }
+
+  /// Drops the memory of a saved guest. One that has none counts as done.
+  func discardSavedState(of identity: DomainIdentity) async throws {
+    let domain = try await domain(identity)
+    guard try await domain.hasManagedSave() else { return }
+    try await domain.removeManagedSave()
+    guard try await !domain.hasManagedSave() else {
+      throw ActionFailure("libvirt did not discard the saved state of domain \(domain.name)")
+    }
   }
 
   /// Holds a guest where it is; one that does not run is started first.
@@ -75,18 +85,21 @@ extension ApplyRun {
   }
 
   /// Asks a guest to shut down and waits; forces it off only with the spec's consent.
-  func stopDomain(_ identity: DomainIdentity, timeout: Duration, forceOff: Bool) async throws {
-    let domain = try await domain(identity)
-    if try await !domain.isActive() { return }
+  func stopDomain(_ identity: DomainIdentity, _ shutdown: Shutdown) async throws {
+    // A transient domain ends with its guest.
+    guard let domain = try await domainIfAny(named: identity.name), domain.uuid == identity.uuid.lowercased(),
+      try await domain.isActive()
+    else { return }
+    await replaced.noteVariables(try await connection.runningDefinition(of: domain), of: domain.uuid)
     let clock = ContinuousClock()
-    let deadline = clock.now + timeout
+    let deadline = clock.now + .seconds(max(0, shutdown.timeout))
     var nextRequest = clock.now
     var refusal: ActionFailure?
     while true {
       // A guest overhears the power button while its firmware runs, so it is pressed again.
       if clock.now >= nextRequest {
         nextRequest = clock.now + .seconds(10)
-        refusal = try await askToShutDown(domain)
+        refusal = try await askToShutDown(domain, shutdown.mode)
       }
       let wait = min(.seconds(1), max(.zero, deadline - clock.now))
       if try await domain.waitUntilShutOff(timeout: wait) {
@@ -100,10 +113,10 @@ extension ApplyRun {
           remedy: "apply again when it has stopped")
       }
     }
-    guard forceOff else {
+    guard shutdown.forceOff else {
       let reason = refusal.map { " (\($0.message))" } ?? ""
       throw ActionFailure(
-        "domain \(domain.name) did not shut down within \(timeout.components.seconds) s\(reason)",
+        "domain \(domain.name) did not shut down within \(shutdown.timeout) s\(reason)",
         remedy: "shut it down from within, raise `shutdown.timeout`, or consent to `shutdown.force-off: true`",
         field: "shutdown.force-off")
     }
@@ -120,8 +133,8 @@ extension ApplyRun {
   }
 
   /// Stops a guest and starts it again. One that does not start with its new definition runs with the old one.
-  func restartDomain(_ identity: DomainIdentity, timeout: Duration, forceOff: Bool) async throws {
-    try await stopDomain(identity, timeout: timeout, forceOff: forceOff)
+  func restartDomain(_ identity: DomainIdentity, _ shutdown: Shutdown) async throws {
+    try await stopDomain(identity, shutdown)
     do {
       try await startDomain(identity)
     } catch {
@@ -138,19 +151,25 @@ extension ApplyRun {
     }
   }
 
+  /// - Parameter mode: who is asked; nil for whoever answers, the agent first.
   /// - Returns: why the guest could not even be asked, if so; it may have ended meanwhile.
-  private func askToShutDown(_ domain: LibvirtDomain) async throws -> ActionFailure? {
-    do {
-      try await domain.shutdown()
-      return nil
-    } catch let error as LibvirtError where !error.isConnectionLost {
+  private func askToShutDown(_ domain: LibvirtDomain, _ mode: Shutdown.Mode?) async throws -> ActionFailure? {
+    // Left to itself, libvirt waits for an agent that is not there before it presses the button.
+    let ways: [DomainShutdownOptions] =
+      switch mode {
+      case .agent: [.agent]
+      case .acpi: [.acpi]
+      case nil: try await hasAgent(domain) ? [.agent, .acpi] : [.acpi, []]
+      }
+    var refusal: ActionFailure?
+    for way in ways {
       do {
-        // The guest agent is what libvirt asks first where there is one, and it may not answer.
-        try await domain.shutdown(.acpi)
+        try await domain.shutdown(way)
         return nil
       } catch let error as LibvirtError where !error.isConnectionLost {
-        return ActionFailure(error)
+        refusal = refusal ?? ActionFailure(error)
       }
     }
+    return refusal
   }
 }

@@ -1,5 +1,6 @@
 // What a run replaced and stopped, kept so that a domain that will not start with its new definition gets its old one back.
 
+import BlockingWork
 import Libvirt
 import Planner
 import XMLTree
@@ -11,10 +12,14 @@ struct ReplacedDefinition: Sendable {
   let new: XMLElement
 }
 
-/// The definitions that a run replaced, and the guests that it stopped, by the domain's UUID.
+/// The definitions that a run replaced, the guests that it stopped, and the UEFI variables that they had, by the domain's
+/// UUID.
 actor ReplacedDefinitions {
   private var definitions: [String: ReplacedDefinition] = [:]
   private var stopped: Set<String> = []
+  /// Where guests that were stopped had their variables, which a stored definition need not say.
+  private var variableFiles: [String: String] = [:]
+  private var variables: [String: UEFIVariables] = [:]
 
   func note(_ uuid: String, _ definition: ReplacedDefinition) {
     // With several in a run, the first is the one that is known to have worked.
@@ -22,10 +27,25 @@ actor ReplacedDefinitions {
   }
 
   func noteStopped(_ uuid: String) { stopped.insert(uuid) }
+  func forgetStopped(_ uuid: String) { stopped.remove(uuid) }
+  func wasStopped(_ uuid: String) -> Bool { stopped.contains(uuid) }
+  func has(_ uuid: String) -> Bool { definitions[uuid] != nil }
+
+  func noteVariables(_ running: XMLElement, of uuid: String) { variableFiles[uuid] = running.value(at: "os/nvram") }
+
+  /// Keeps the UEFI variables that a guest has before it starts with a definition of this run.
+  func keepVariables(of domain: LibvirtDomain, _ files: BlockingPool) async {
+    guard let definition = definitions[domain.uuid], variables[domain.uuid] == nil,
+      let path = variableFiles[domain.uuid] ?? definition.new.value(at: "os/nvram")
+    else { return }
+    variables[domain.uuid] = try? await files.run { try UEFIVariables(at: path) }
+  }
 
   /// Hands out what is known about a domain, once.
-  func take(_ uuid: String) -> (definition: ReplacedDefinition?, wasStopped: Bool) {
-    (definitions.removeValue(forKey: uuid), stopped.remove(uuid) != nil)
+  func take(
+    _ uuid: String
+  ) -> (definition: ReplacedDefinition?, wasStopped: Bool, variables: UEFIVariables?) {
+    (definitions.removeValue(forKey: uuid), stopped.remove(uuid) != nil, variables.removeValue(forKey: uuid))
   }
 }
 
@@ -35,7 +55,7 @@ extension ApplyRun {
   ///
   /// - Returns: `failure` with what was done.
   func putBack(_ domain: LibvirtDomain, because failure: ActionFailure) async -> ActionFailure {
-    let (definition, wasStopped) = await replaced.take(domain.uuid)
+    let (definition, wasStopped, variables) = await replaced.take(domain.uuid)
     guard let definition, failure != .connectionLost else { return failure }
     var failure = failure
     do {
@@ -45,6 +65,13 @@ extension ApplyRun {
     } catch {
       failure.message += "; its old definition could not be put back: \(ActionFailure(error).message)"
       return failure
+    }
+    do {
+      if try await files.run({ try variables?.putBack() ?? false }) {
+        failure.message += wasStopped ? ", its UEFI variables too" : " with its UEFI variables"
+      }
+    } catch {
+      failure.message += "; its UEFI variables could not be put back: \(ActionFailure(error).message)"
     }
     guard wasStopped else { return failure }
     do {

@@ -20,6 +20,8 @@ public struct Inventory: Sendable {
   public var baseImages: [InventoryRequest.BaseImage: ObservedBaseImage]
   /// Objects that could not be read; a plan is made without them and says so.
   public var failures: [Failure]
+  /// When the host was looked at, in seconds since 1970; nil for a host that is only supposed.
+  public var time: Int?
 
   public init(
     host: Host, domains: [String: ObservedDomain] = [:], pools: [String: ObservedPool]? = nil,

@@ -2,6 +2,7 @@
 
 import BlockingWork
 import DiskImage
+import Glibc
 public import Libvirt
 import XMLTree
 
@@ -22,6 +23,7 @@ extension Inventory {
       (name: record.name, handle: record.handle, domain: Result { try ObservedDomain(record: record) })
     }
     var inventory = Inventory(host: Host(uri: connection.uri))
+    inventory.time = Glibc.time(nil)
     inventory.failures = listing.failures.map { Failure(subject: "domain \($0.name)", message: "\($0.error)") }
     for name in connection.unresponsiveDomains {
       inventory.failures.append(

@@ -104,15 +104,12 @@ extension PlanBuilder {
     var steps: [Int] = []
     if domain.isActive {
       lose("state", domain.state.rawValue, .offline)
-      let duration = record?[OwnershipRecord.itself, "shutdown.timeout"].flatMap { try? ValueType.duration.parse($0) }
-      let timeout = declared?["shutdown.timeout"] ?? duration
-      let force = declared?["shutdown.force-off"]?.boolean
-      steps.append(
-        add(
-          .stopDomain(
-            identity, timeout: timeout?.seconds ?? 120,
-            forceOff: force ?? (record?[OwnershipRecord.itself, "shutdown.force-off"] == "true")),
-          for: object, effect: .offline))
+      steps.append(add(.stopDomain(identity, Shutdown(declared, record)), for: object, effect: .offline))
+    }
+    guard domain.isPersistent else {
+      // Its guest is all there is of it.
+      steps.last.map { setReady(object, after: $0) }
+      return add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
     }
     lose("definition", "stored", .replace, "undefined")
     var undefinition = Undefinition(seen: domain.inactive)

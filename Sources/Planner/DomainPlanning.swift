@@ -13,7 +13,7 @@ struct DomainPlanning {
   let builder: PlanBuilder
   let uses: DiskUses
   /// The domain as the host has it; nil for a new one.
-  let observed: ObservedDomain?
+  private(set) var observed: ObservedDomain?
   /// The name that the domain has on the host until it is renamed; its own where nothing is to be renamed.
   let nameOnHost: String
   /// What an earlier apply owned.
@@ -37,6 +37,8 @@ struct DomainPlanning {
   var detachments: [(name: String, identity: DeviceIdentity)] = []
   /// Values that the running guest is to get once the definition is stored.
   var liveChanges: [LiveChange] = []
+  /// The snapshots that there are, and those that this plan takes.
+  var knownSnapshots: [ObservedSnapshot] = []
   /// Targets that new disks have been given and that are not in the definition yet.
   var newTargets: Set<String> = []
 
@@ -52,6 +54,7 @@ struct DomainPlanning {
       found?.inactive.set(spec.name, at: "name")
     }
     observed = found
+    knownSnapshots = found?.snapshots ?? []
     nameOnHost = found?.name ?? spec.name
     record = found.flatMap { OwnershipRecord(in: $0.inactive) }
     owned = OwnershipRecord(stack: builder.spec.name)
@@ -71,6 +74,7 @@ struct DomainPlanning {
 
   mutating func plan() {
     guard mayBePlanned() else { return }
+    planSavedState()
     guard planRenaming() else { return }
     guard spec["state"] != .string("absent") else {
       if let observed {
@@ -95,6 +99,7 @@ struct DomainPlanning {
     let definition = planDefinition()
     planLifecycle(after: definition)
     if definition != nil, changes.isEmpty { noteRecord() }
+    noteSavedState()
     builder.add(ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range))
   }
 
@@ -112,12 +117,6 @@ struct DomainPlanning {
         "owned-by-another-stack", "the host has a domain of this name that belongs to the stack \(owner)",
         at: spec.range,
         subject: object, suggestion: "rename the domain here, or there")
-      return false
-    }
-    if let observed, !observed.isPersistent {
-      builder.fail(
-        "transient-domain", "the running domain has no stored definition", at: spec.range, subject: object,
-        suggestion: "store one with `virsh dumpxml \(spec.name) > x.xml; virsh define x.xml`, or stop it")
       return false
     }
     if observed == nil,
@@ -144,7 +143,8 @@ struct DomainPlanning {
       builder.fail(
         "cannot-rename", "domain \(nameOnHost) \(obstacle), and libvirt renames stopped domains only", at: range,
         subject: object,
-        suggestion: observed.isActive ? "shut it down first" : "start it and shut it down, or discard the state")
+        suggestion: observed.isActive
+          ? "shut it down first" : "start it and shut it down, or discard the state with --discard-saved-state")
       return false
     }
     changes.append(
@@ -155,6 +155,19 @@ struct DomainPlanning {
       builder.add(
         .renameDomain(DomainIdentity(name: nameOnHost, uuid: observed.uuid), to: spec.name), for: object))
     return true
+  }
+
+  /// A saved state goes first where that is asked for: the definition of its time would come back with it.
+  private mutating func planSavedState() {
+    guard let observed, observed.hasManagedSave, builder.discardsSavedStates else { return }
+    changes.append(
+      FieldChange(
+        "saved-state", old: .string("the memory of the guest"), effect: .dataLoss, reason: .spec,
+        detail: "discarded", range: spec.range))
+    fileSteps.append(
+      builder.add(
+        .discardSavedState(DomainIdentity(name: nameOnHost, uuid: observed.uuid)), for: object, effect: .dataLoss))
+    self.observed?.hasManagedSave = false
   }
 
   private func verb(_ definition: Int?) -> ObjectPlan.Verb {
@@ -293,7 +306,13 @@ struct DomainPlanning {
     guard let observed else {
       return addDefinition(replacing: nil)
     }
-    guard xml != observed.inactive else { return nil }
+    guard xml != observed.inactive || !observed.isPersistent else { return nil }
+    if !observed.isPersistent {
+      changes.append(
+        FieldChange(
+          "definition", old: .string("transient"), new: .string("stored"), effect: .define, reason: .spec,
+          detail: "the domain stays when its guest stops", range: spec.range))
+    }
     return addDefinition(replacing: observed.inactive)
   }
 

@@ -16,7 +16,9 @@ extension InventoryRequest {
       },
       needsNetworkDefinitions: !spec.networks.isEmpty)
     snapshotsOf = Set(
-      spec.domains.filter { !$0.members("snapshots").isEmpty || $0["state"] == .string("absent") }.map(\.name))
+      spec.domains.filter {
+        !$0.members("snapshots").isEmpty || $0["snapshot-before"] != nil || $0["state"] == .string("absent")
+      }.map(\.name))
     var folders: Set<String> = []
     for pool in spec.pools where pool.holdsFiles {
       guard let path = pool["path"]?.string else { continue }

@@ -58,14 +58,22 @@ extension DomainPlanning {
         range: range)
     }
     pending = []
-    builder.add(
-      .restartDomain(identity, timeout: shutdownTimeout, forceOff: forcesOff), for: object, after: steps,
+    let kept = planSnapshot(before: .restart, after: steps)
+    let restart = builder.add(
+      .restartDomain(identity, Shutdown(spec)), for: object, after: steps + [kept?.step].compactMap(\.self),
       waitingFor: ownNetworks, effect: .restart)
+    planRetention(with: kept?.snapshot, after: [planReadiness(after: restart)])
     return true
   }
 
-  private var shutdownTimeout: Int { spec["shutdown.timeout"]?.seconds ?? 120 }
-  private var forcesOff: Bool { spec["shutdown.force-off"]?.boolean ?? false }
+  /// Plans to wait until the guest is ready, where the spec says when it is.
+  ///
+  /// - Parameter step: the one that starts it.
+  /// - Returns: the step after which the guest is where it should be.
+  private mutating func planReadiness(after step: Int) -> Int {
+    guard let readiness = Readiness(spec) else { return step }
+    return builder.add(.awaitReady(identity, readiness, Shutdown(spec)), for: object, after: [step])
+  }
 
   /// The networks of the stack that the guest is connected to, which must be there before it starts.
   private var ownNetworks: [ObjectReference] {
@@ -106,7 +114,7 @@ extension DomainPlanning {
   }
 
   private mutating func planState(after steps: [Int]) {
-    guard let setting = spec.settings["state"] else { return }
+    guard let setting = spec.settings["state"] else { return planRetention(with: nil, after: steps) }
     let state = observed?.state ?? .stopped
     let isActive = observed?.isActive ?? false
     let operation: Operation
@@ -114,9 +122,8 @@ extension DomainPlanning {
     case ("running", .paused) where isActive: operation = .resumeDomain(identity)
     case ("running", _) where !isActive: operation = .startDomain(identity)
     case ("paused", _) where !isActive || state != .paused: operation = .pauseDomain(identity)
-    case ("stopped", _) where isActive:
-      operation = .stopDomain(identity, timeout: shutdownTimeout, forceOff: forcesOff)
-    default: return
+    case ("stopped", _) where isActive: operation = .stopDomain(identity, Shutdown(spec))
+    default: return planRetention(with: nil, after: steps)
     }
     if observed != nil {
       changes.append(
@@ -125,15 +132,23 @@ extension DomainPlanning {
           effect: isActive && state != .paused ? .offline : .live,
           reason: reason(OwnershipRecord.itself, "state", setting.value), range: setting.range))
     }
-    builder.add(
-      operation, for: object, after: steps, waitingFor: isActive ? [] : ownNetworks,
-      effect: isActive && state != .paused ? .offline : .live)
-    if observed?.hasManagedSave ?? false, !isActive {
-      builder.note(
-        "saved-state", "starting resumes a saved state, with the definition of the time when it was saved",
-        at: setting.range,
-        subject: object, suggestion: "to start afresh, discard it with `virsh managedsave-remove \(spec.name)`",
-        severity: .warning)
-    }
+    let isStop = isActive && state != .paused
+    let kept = planSnapshot(before: isStop ? .offline : nil, after: steps)
+    let step = builder.add(
+      operation, for: object, after: steps + [kept?.step].compactMap(\.self), waitingFor: isActive ? [] : ownNetworks,
+      effect: isStop ? .offline : .live)
+    let end = setting.value == .string("running") ? planReadiness(after: step) : step
+    planRetention(with: kept?.snapshot, after: [end])
+  }
+
+  /// The next start of a saved guest goes on with the definition of the time when it was saved, whatever is stored.
+  func noteSavedState() {
+    guard let observed, observed.hasManagedSave, !observed.isActive, !changes.isEmpty else { return }
+    builder.note(
+      "saved-state",
+      "the guest is saved: its next start resumes it with the definition of that time, and what is stored now takes "
+        + "another restart",
+      at: spec.settings["state"]?.range ?? spec.range, subject: object,
+      suggestion: "to give up its memory and start afresh: --discard-saved-state", severity: .warning)
   }
 }

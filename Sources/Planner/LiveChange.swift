@@ -34,7 +34,11 @@ extension DomainPlanning {
   ///   - device: the device that the field belongs to; nil for the domain itself.
   func effect(of field: Field, to value: Value?, on device: DeviceIdentity? = nil) -> Effect {
     guard let observed else { return .define }
-    guard observed.isActive else { return field.effect.stopped }
+    guard observed.isActive else {
+      // A saved guest goes on with the definition that it was saved with.
+      return observed.hasManagedSave && field.effect.running > .define
+        ? max(field.effect.stopped, .nextBoot) : field.effect.stopped
+    }
     guard field.effect.way != nil, !canChangeLive(field, to: value, on: device) else { return field.effect.running }
     return .nextBoot
   }

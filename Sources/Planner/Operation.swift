@@ -47,7 +47,7 @@ public enum Operation: Sendable {
   /// Hold a guest where it is; one that does not run is started and held at once.
   case pauseDomain(DomainIdentity)
   /// Ask the guest to shut down, wait, and only where the spec consents force it off.
-  case stopDomain(DomainIdentity, timeout: Int, forceOff: Bool)
+  case stopDomain(DomainIdentity, Shutdown)
   /// Give a stopped domain another name; it keeps UUID, snapshots, disks and UEFI variables.
   case renameDomain(DomainIdentity, to: String)
   /// Remove a stopped domain's definition.
@@ -56,7 +56,14 @@ public enum Operation: Sendable {
   /// Delete an image that nobody uses any more.
   case deleteFile(path: String)
   /// Stop a guest as `stopDomain` does, and start it again.
-  case restartDomain(DomainIdentity, timeout: Int, forceOff: Bool)
+  case restartDomain(DomainIdentity, Shutdown)
+  /// Wait until a guest that was started is ready. One that is not in time gets its old definition back, where this run
+  /// has changed it, and is stopped for that as `Shutdown` says.
+  case awaitReady(DomainIdentity, Readiness, Shutdown)
+  /// Drop the saved memory of a stopped guest, which its next start would resume.
+  case discardSavedState(DomainIdentity)
+  /// Delete a snapshot; the domain stays as it is.
+  case deleteSnapshot(domain: DomainIdentity, name: String)
 }
 
 /// A domain by name and UUID: both must still agree when a step is carried out.

@@ -13,13 +13,16 @@ final class PlanBuilder {
   let inventory: Inventory
   /// What has been collected.
   private(set) var parts: PlanParts
+  /// Whether the saved memory of stopped guests is given up.
+  let discardsSavedStates: Bool
   /// The stack's base images by the path that overlays stand on.
   var basePaths: [String: String] = [:]
   /// The last step that makes an object usable, by object: what others wait for.
   private var readiness: [ObjectReference: Int] = [:]
 
-  init(_ spec: StackSpec, _ inventory: Inventory) {
+  init(_ spec: StackSpec, _ inventory: Inventory, discardsSavedStates: Bool = false) {
     self.spec = spec
+    self.discardsSavedStates = discardsSavedStates
     self.inventory = inventory
     parts = PlanParts(firstStep: 0)
   }
@@ -27,6 +30,7 @@ final class PlanBuilder {
   /// Starts with what another builder knows and nothing of what it has collected, whose steps can be waited for.
   init(continuing other: PlanBuilder) {
     spec = other.spec
+    discardsSavedStates = other.discardsSavedStates
     inventory = other.inventory
     basePaths = other.basePaths
     readiness = other.readiness
@@ -47,6 +51,9 @@ final class PlanBuilder {
   }
 
   func add(_ object: ObjectPlan) { parts.objects.append(object) }
+
+  /// Replaces the actions by as many others.
+  func replaceActions(_ actions: [Action]) { parts.actions = actions }
 
   /// Adds a step.
   ///

@@ -13,12 +13,13 @@ extension Plan {
   /// - Parameters:
   ///   - maxEffect: the most disruptive effect that a change may have; nil for no limit but the domains' own.
   ///   - deletions: what may leave the host.
+  ///   - discardsSavedStates: whether the saved memory of the stack's stopped guests is given up.
   /// - Throws: everything that keeps the host from being made so, at once. Nothing is to be done then.
   public init(
     for spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
-    deleting deletions: DeletionOptions = DeletionOptions()
+    deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
   ) throws(DiagnosticsError) {
-    let builder = PlanBuilder(spec, inventory)
+    let builder = PlanBuilder(spec, inventory, discardsSavedStates: discardsSavedStates)
     for failure in inventory.failures {
       builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
@@ -31,6 +32,7 @@ extension Plan {
     }
     builder.planDeletions(deletions)
     builder.limitDeletions(deletions)
+    builder.orderDependents()
     builder.enforce(maxEffect)
     guard builder.parts.errors.isEmpty else { throw DiagnosticsError(builder.parts.errors) }
     self.init(

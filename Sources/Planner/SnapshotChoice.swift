@@ -141,6 +141,11 @@ public struct SnapshotChoice: Sendable, Hashable {
     return snapshot
   }
 
+  /// Whether a domain has a disk that a snapshot could keep.
+  static func hasWrittenDisk(_ definition: XMLElement) -> Bool {
+    (definition.first("devices")?.all("disk") ?? []).contains(where: isWritten)
+  }
+
   // MARK: Rules
 
   private static func isWritten(_ disk: XMLElement) -> Bool {

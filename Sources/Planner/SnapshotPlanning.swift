@@ -10,21 +10,20 @@ extension DomainPlanning {
   /// - Returns: the steps that take them, for the start to wait for.
   mutating func planSnapshots(after steps: [Int]) -> [Int] {
     var taken: [Int] = []
-    var known = observed?.snapshots ?? []
     for declared in spec.members("snapshots") {
       let creation = SnapshotCreation(
         name: declared.name, description: declared["description"]?.string,
         kind: declared["kind"]?.string.flatMap(SnapshotKind.init(rawValue:)), memory: declared["memory"]?.boolean,
         quiesce: declared["quiesce"]?.boolean ?? false)
       let key = "snapshots.\(declared.name)"
-      if let present = known.first(where: { $0.name == declared.name }) {
+      if let present = knownSnapshots.first(where: { $0.name == declared.name }) {
         noteDifference(present, declared, key: key)
         continue
       }
       let isActive = observed?.isActive ?? false
       let choice: SnapshotChoice
       do throws(SnapshotRefusal) {
-        choice = try SnapshotChoice(creation, of: observed?.running ?? xml, isActive: isActive, with: known)
+        choice = try SnapshotChoice(creation, of: observed?.running ?? xml, isActive: isActive, with: knownSnapshots)
       } catch {
         builder.fail(
           "snapshot", "\(key): \(error.message)", at: declared.range, subject: object, suggestion: error.remedy)
@@ -40,7 +39,7 @@ extension DomainPlanning {
       taken.append(
         builder.add(
           .takeSnapshot(domain: identity, creation), for: object, after: steps + taken.suffix(1), effect: effect))
-      known.append(ObservedSnapshot(planned: declared.name, kind: choice.kind))
+      knownSnapshots.append(ObservedSnapshot(planned: declared.name, kind: choice.kind))
     }
     return taken
   }
@@ -59,7 +58,7 @@ extension DomainPlanning {
 
 extension SnapshotChoice {
   /// What it means for the guest, in a few words.
-  fileprivate var detail: String {
+  var detail: String {
     switch (kind, hasMemory) {
     case (.internal, true): "disks and memory; the guest pauses while its memory is written"
     case (.internal, false): "inside the images"

@@ -79,8 +79,19 @@ extension Operation {
       ]
     case .setAutostart(let domain, let on): [("domain", domain.json), ("autostart", .boolean(on))]
     case .startDomain(let domain), .resumeDomain(let domain), .pauseDomain(let domain): [("domain", domain.json)]
-    case .stopDomain(let domain, let timeout, let forceOff), .restartDomain(let domain, let timeout, let forceOff):
-      [("domain", domain.json), ("timeout", .integer(timeout)), ("force-off", .boolean(forceOff))]
+    case .stopDomain(let domain, let shutdown), .restartDomain(let domain, let shutdown):
+      [
+        ("domain", domain.json), ("timeout", .integer(shutdown.timeout)), ("force-off", .boolean(shutdown.forceOff)),
+        ("mode", JSON(shutdown.mode?.rawValue)),
+      ]
+    case .awaitReady(let domain, let readiness, _):
+      [
+        ("domain", domain.json), ("lease", .boolean(readiness.lease)), ("agent", .boolean(readiness.agent)),
+        ("tcp", readiness.port.map(JSON.integer)), ("address", JSON(readiness.address)),
+        ("timeout", .integer(readiness.timeout)),
+      ]
+    case .discardSavedState(let domain): [("domain", domain.json)]
+    case .deleteSnapshot(let domain, let name): [("domain", domain.json), ("name", .string(name))]
     }
   }
 }

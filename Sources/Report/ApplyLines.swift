@@ -8,6 +8,8 @@ public struct ApplyLines: Sendable {
   private let plan: Plan
   private let style: TextStyle
   private(set) var finished = 0
+  /// Steps that have said that they wait: a log needs to hear it once.
+  private var waits: Set<Int> = []
 
   public init(_ plan: Plan, style: TextStyle = TextStyle()) {
     self.plan = plan
@@ -16,11 +18,17 @@ public struct ApplyLines: Sendable {
 
   /// The line for an event, with its line break; nil for events that are no news here.
   public mutating func line(for event: ApplyEvent) -> String? {
+    if case .waiting(let index, let reason) = event { return waiting(index, reason) }
     guard case .finished(let index, let outcome) = event, plan.actions.indices.contains(index) else { return nil }
     finished += 1
     let total = String(plan.actions.count)
     let number = String(repeating: " ", count: max(0, total.count - String(finished).count)) + String(finished)
     return "[\(number)/\(total)] " + Self.text(outcome, index: index, plan: plan, style: style) + "\n"
+  }
+
+  private mutating func waiting(_ index: Int, _ reason: String) -> String? {
+    guard waits.insert(index).inserted else { return nil }
+    return style.paint("waits", .yellow) + "   " + plan.title(of: index) + ": " + SafeText.clean(reason) + "\n"
   }
 
   /// `done    domain web-1: define`, on one line of any length.

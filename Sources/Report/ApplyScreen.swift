@@ -15,7 +15,7 @@ public struct ApplyScreen: Sendable {
   private let color: Bool
   private var lines: ApplyLines
   /// Steps that run, in the order in which they were started, with the bytes that are done.
-  private var running: [(index: Int, done: UInt64, of: UInt64)] = []
+  private var running: [RunningStep] = []
   private var failed = 0
   private var skipped = 0
   /// Lines that have come since the last frame and that stay.
@@ -24,6 +24,14 @@ public struct ApplyScreen: Sendable {
   private var drawn: [Int] = []
   private var isShown = false
   private var message: String?
+
+  private struct RunningStep {
+    let index: Int
+    var done: UInt64 = 0
+    var of: UInt64 = 0
+    /// What it waits for.
+    var reason: String?
+  }
 
   private static let spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"]
   /// Shows the cursor again; to be written whenever the program ends while the screen is up.
@@ -39,10 +47,13 @@ public struct ApplyScreen: Sendable {
   public mutating func handle(_ event: ApplyEvent) {
     let line = lines.line(for: event)
     switch event {
-    case .started(let index): running.append((index, 0, 0))
+    case .started(let index): running.append(RunningStep(index: index))
     case .progressed(let index, let done, let total):
       guard let place = running.firstIndex(where: { $0.index == index }) else { return }
-      running[place] = (index, done, total)
+      (running[place].done, running[place].of) = (done, total)
+    case .waiting(let index, let reason):
+      guard let place = running.firstIndex(where: { $0.index == index }) else { return }
+      running[place].reason = reason
     case .finished(let index, let outcome):
       running.removeAll { $0.index == index }
       switch outcome {
@@ -113,13 +124,14 @@ public struct ApplyScreen: Sendable {
   }
 
   private func row(
-    _ step: (index: Int, done: UInt64, of: UInt64), _ spinner: String, _ style: TextStyle, _ columns: Int
+    _ step: RunningStep, _ spinner: String, _ style: TextStyle, _ columns: Int
   ) -> (String, TextStyle.Ink?) {
     var amount = ""
     if step.of > 0 {
       let percent = Int(Double(min(step.done, step.of)) / Double(step.of) * 100)
       amount = "  \(percent) % of \(ByteCount.approximate(step.of))"
     }
+    if let reason = step.reason { amount = ": " + SafeText.cut(SafeText.clean(reason), to: columns / 2) }
     let title = SafeText.shorten(plan.title(of: step.index), to: columns - 4 - SafeText.width(amount))
     return (SafeText.cut("  \(spinner) " + title + amount, to: columns), nil)
   }

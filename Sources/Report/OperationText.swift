@@ -36,6 +36,9 @@ extension Operation {
     case .resumeDomain: "resume-domain"
     case .pauseDomain: "pause-domain"
     case .stopDomain: "stop-domain"
+    case .awaitReady: "await-ready"
+    case .discardSavedState: "discard-saved-state"
+    case .deleteSnapshot: "delete-snapshot"
     }
   }
 
@@ -75,8 +78,11 @@ extension Operation {
     case .startDomain: ["start"]
     case .resumeDomain: ["resume"]
     case .pauseDomain: ["pause"]
-    case .stopDomain(_, let timeout, let forceOff):
-      ["shut down", "within \(timeout) s,", forceOff ? "else force off" : "else leave it running"]
+    case .stopDomain(_, let shutdown):
+      ["shut down", "within \(shutdown.timeout) s,", shutdown.forceOff ? "else force off" : "else leave it running"]
+    case .awaitReady(_, let readiness, _): ["wait until", "it is ready,", "at most \(readiness.timeout) s"]
+    case .discardSavedState: ["discard", "the saved memory"]
+    case .deleteSnapshot(_, let name): ["delete", "the snapshot", name]
     }
   }
 

@@ -150,7 +150,7 @@ extension SpecLanguage {
   }
 
   static let sizePattern = "^[0-9]+(\\.[0-9]+)? *(B|[KMGTPE]iB|[kKMGTPE]B)$"
-  static let durationPattern = "^[0-9]+ *(s|min|h)$"
+  static let durationPattern = "^[0-9]+ *(s|min|h|d)$"
 
   /// A text. YAML reads `12` and `true` as other things than texts, and they are texts here all the same.
   private static func text(_ type: ValueType, pattern: String?) -> JSON {

@@ -25,6 +25,12 @@ enum DomainChecks {
       }
     }
     checkGraphics(domain.members("graphics"), into: &diagnostics)
+    if let address = domain.settings["ready.address"], !domain.says("ready.tcp") {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "there is an address to try a port at, and no port", at: address.range,
+          suggestion: "add `tcp:`, the port"))
+    }
     checkIdentities(domain, into: &diagnostics)
   }
 

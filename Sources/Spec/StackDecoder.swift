@@ -34,7 +34,13 @@ struct StackDecoder {
       name: object["stack"]?.string ?? "", connect: object["connect"]?.string, networks: object.members("networks"),
       pools: object.members("pools"), images: object.members("images"), domains: [])
     stack.networks = stack.networks.map { NetworkChecks.completed($0, into: &diagnostics) }
-    for entry in collection(domains, "domains") { decodeDomain(entry, into: &stack) }
+    var counted: [String: [String]] = [:]
+    for entry in collection(domains, "domains") {
+      let before = stack.domains.count
+      decodeDomain(entry, into: &stack)
+      if entry.value["count"] != nil { counted[entry.name] = stack.domains[before...].map(\.name) }
+    }
+    DependencyChecks.resolve(&stack.domains, counted: counted, into: &diagnostics)
     stack.domains = stack.domains.map(DomainDefaults.completed)
     StackChecks.check(stack, profiles: decodedProfiles.keys.sorted(), into: &diagnostics)
     removeRepeated()

@@ -179,7 +179,7 @@ extension ValueType {
 
 /// Times as the spec writes them.
 enum Duration {
-  private static let units = [("s", 1), ("min", 60), ("h", 3600)]
+  private static let units = [("s", 1), ("min", 60), ("h", 3600), ("d", 86_400)]
 
   static func parse(_ text: String) throws(ValueProblem) -> Int {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
@@ -191,7 +191,7 @@ enum Duration {
       throw ValueProblem("a time needs a unit", suggestion: "write \(number) s or \(number) min")
     }
     guard let factor = units.first(where: { $0.0 == unit })?.1 else {
-      throw ValueProblem("`\(unit)` is not a unit of time", suggestion: "units are s, min and h")
+      throw ValueProblem("`\(unit)` is not a unit of time", suggestion: "units are s, min, h and d")
     }
     let (seconds, overflow) = number.multipliedReportingOverflow(by: factor)
     guard !overflow, seconds <= 365 * 24 * 3600 else {

@@ -44,7 +44,7 @@ struct ApplyCommand: AsyncParsableCommand {
   func run() async throws {
     let session = Session(
       options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
-      deletions: limits.deletions)
+      deletions: limits.deletions, discardsSavedStates: limits.discardsSavedStates)
     try await ApplySession(session: session, isConfirmed: isConfirmed, jobs: jobs, disruptions: maxDisruption)
       .run(connection.connect)
   }

@@ -23,6 +23,11 @@ struct LimitOptions: ParsableArguments {
     help: ArgumentHelp("The most objects that --prune may delete in one run.", valueName: "number"))
   var maxDeletes = 10
 
+  @Flag(
+    name: .customLong("discard-saved-state"),
+    help: "Gives up the saved memory of stopped guests, which their next start would resume with the definition of then.")
+  var discardsSavedStates = false
+
   var deletions: DeletionOptions {
     prune ? DeletionOptions(.leftovers, most: maxDeletes) : DeletionOptions()
   }

@@ -30,7 +30,7 @@ struct PlanCommand: AsyncParsableCommand {
   func run() async throws {
     let session = Session(
       options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
-      deletions: limits.deletions)
+      deletions: limits.deletions, discardsSavedStates: limits.discardsSavedStates)
     let (stack, messages, connection) = try await session.open(connection.connect)
     let plan: Plan
     do {

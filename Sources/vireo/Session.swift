@@ -19,6 +19,8 @@ struct Session {
   var maxEffect: Effect?
   /// What may leave the host.
   var deletions = DeletionOptions()
+  /// Whether the saved memory of stopped guests is given up.
+  var discardsSavedStates = false
 
   // MARK: Spec
 
@@ -91,7 +93,7 @@ struct Session {
         request.needsNetworkDefinitions = true
       }
       let inventory = try await Inventory.read(request, from: connection)
-      var plan = try Plan(for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions)
+      var plan = try Plan(for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates)
       if format == .json { plan.notes = messages + plan.notes }
       return plan
     } catch let error as DiagnosticsError {

@@ -25,7 +25,7 @@ struct LifecycleTests {
       #expect(try await domain.state() == .running)
       for _ in 1...2 {
         #expect(
-          try await apply(.stopDomain(identity, timeout: 0, forceOff: true), on: connection).outcomes == [.done])
+          try await apply(.stopDomain(identity, Shutdown(timeout: 0, forceOff: true)), on: connection).outcomes == [.done])
         #expect(try await domain.state() == .shutOff)
       }
       #expect(try await apply(.resumeDomain(identity), on: connection).failure?.message.contains("not paused") == true)
@@ -40,7 +40,7 @@ struct LifecycleTests {
   func noConsent() async throws {
     try await Host.withGuest("life-stubborn", start: true) { connection, domain, identity in
       let failure = try #require(
-        try await apply(.stopDomain(identity, timeout: 1, forceOff: false), on: connection).failure)
+        try await apply(.stopDomain(identity, Shutdown(timeout: 1, forceOff: false)), on: connection).failure)
       #expect(failure.message == "domain life-stubborn did not shut down within 1 s")
       #expect(failure.remedy?.contains("shutdown.force-off") == true)
       #expect(try await domain.state() == .running)
@@ -53,7 +53,7 @@ struct LifecycleTests {
       let (began, begin) = AsyncStream<Void>.makeStream()
       let task = Task {
         try await apply(
-          [.stopDomain(identity, timeout: 600, forceOff: true), .startDomain(identity), .startDomain(identity)],
+          [.stopDomain(identity, Shutdown(timeout: 600, forceOff: true)), .startDomain(identity), .startDomain(identity)],
           after: [[], [], [0]], jobs: 1, on: connection
         ) { event in
           if event == .started(0) { begin.yield() }
@@ -102,7 +102,7 @@ struct LifecycleTests {
         guestXML(identity.name, uuid: identity.uuid, devices: diskXML(folder("gone.qcow2"))))
       let definition = DomainDefinition(identity: identity, xml: broken, replacing: old, expectations: [])
       let applied = try await apply(
-        [.stopDomain(identity, timeout: 0, forceOff: true), .defineDomain(definition), .startDomain(identity)],
+        [.stopDomain(identity, Shutdown(timeout: 0, forceOff: true)), .defineDomain(definition), .startDomain(identity)],
         on: connection)
       #expect(applied.outcomes.prefix(2) == [.done, .done])
       #expect(

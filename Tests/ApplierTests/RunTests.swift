@@ -47,7 +47,7 @@ struct RunTests {
       case .finished(let index, let outcome):
         #expect(running.remove(index) != nil && outcome == .done)
         finished.append(index)
-      case .progressed: Issue.record("no data moves here")
+      case .progressed, .waiting: Issue.record("no data moves here, and nothing is waited for")
       }
     }
     #expect(finished.sorted() == Array(0..<20))
@@ -109,7 +109,7 @@ struct RunTests {
     let xml = try XMLElement.parse(guestXML("test", uuid: identity.uuid))
     let applied = try await apply(
       [
-        .startDomain(identity), .stopDomain(identity, timeout: 1, forceOff: true), .startPool(name: "p"),
+        .startDomain(identity), .stopDomain(identity, Shutdown(timeout: 1, forceOff: true)), .startPool(name: "p"),
         .setAutostart(domain: identity, true), .createDirectory(path: folder("a")),
         .defineDomain(DomainDefinition(identity: identity, xml: xml, replacing: xml, expectations: [])),
       ], after: Array(repeating: [], count: 6), on: connection)

@@ -12,6 +12,8 @@ import Testing
 enum Machine {
   static let runsGuests = ["/usr/bin/qemu-system-x86_64", "/usr/bin/virsh", "/usr/bin/qemu-img"]
     .allSatisfy(FileManager.default.isExecutableFile(atPath:))
+  /// Whether there is UEFI firmware for guests.
+  static let hasUEFI = FileManager.default.fileExists(atPath: "/usr/share/OVMF/OVMF_CODE_4M.fd")
   static let needsGuests: Comment = "needs qemu-system-x86, libvirt-clients and qemu-utils"
 }
 

@@ -13,7 +13,13 @@ struct TwiceTests {
     ("any-state", "state: any"),
     ("autostart", "autostart: true"),
     ("no-autostart", "autostart: false"),
-    ("shutdown", "shutdown: { timeout: 90 s, force-off: true }"),
+    ("shutdown", "shutdown: { timeout: 90 s, force-off: true, mode: acpi }"),
+    ("ready", "ready: { agent: true, lease: true, tcp: 22, address: 192.0.2.1, timeout: 2 min }"),
+    ("depends-on", "depends-on: []"),
+    (
+      "snapshot-before",
+      "snapshot-before: [restart, offline], snapshot-retention: { count: 2, age: 30 d }, disks: { root: { size: 1 MiB } }"
+    ),
     ("uuid", "uuid: 2B1D3C64-6F0E-5A3B-9F1E-0A6C1C7E9D42"),
     ("title", #"title: "<b>R&D</b> 'quoted' \"twice\" – Größe 例 🜁""#),
     ("spaces", #"title: "  two  spaces  ", description: " leading and trailing ""#),

@@ -65,7 +65,7 @@ struct ImaginedHost {
           running: old?.running)
       case .setAutostart(let domain, let value): inventory.domains[domain.name]?.autostart = value
       case .startDomain(let domain): start(domain.name)
-      case .stopDomain(let domain, _, _):
+      case .stopDomain(let domain, _):
         inventory.domains[domain.name]?.isActive = false
         inventory.domains[domain.name]?.state = .stopped
         inventory.domains[domain.name]?.running = nil

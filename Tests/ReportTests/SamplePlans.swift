@@ -151,7 +151,7 @@ enum SamplePlans {
         object,
         .defineDomain(DomainDefinition(identity: identity, xml: xml, replacing: xml, expectations: [])), after: [0],
         effect: .nextBoot),
-      Action(object, .stopDomain(identity, timeout: 120, forceOff: false), after: [1], effect: .restart),
+      Action(object, .stopDomain(identity, Shutdown(timeout: 120, forceOff: false)), after: [1], effect: .restart),
       Action(object, .startDomain(identity), after: [2], effect: .live),
       Action(
         legacy,

@@ -1,0 +1,125 @@
+// Waiting until a guest that was started is ready: it has an address, its agent answers, a port takes connections.
+
+import Glibc
+import Libvirt
+import Planner
+import XMLTree
+
+extension ApplyRun {
+  /// Waits until a guest is ready. One that is not in time, or ends meanwhile, gets back what it had before this run,
+  /// where its definition was changed.
+  func awaitReady(
+    _ identity: DomainIdentity, _ readiness: Readiness, _ shutdown: Shutdown, _ index: Int
+  ) async throws {
+    let domain = try await domain(identity)
+    let clock = ContinuousClock()
+    let start = clock.now
+    let deadline = start + .seconds(max(0, readiness.timeout))
+    while true {
+      guard try await domain.isActive() else {
+        let failure = ActionFailure(
+          "domain \(domain.name) ended before it was ready", remedy: "see what its console says", field: "state")
+        throw await goBack(domain, identity, shutdown, because: failure)
+      }
+      guard let missing = try await firstMissing(readiness, of: domain) else { return }
+      if stop.isMade {
+        throw ActionFailure(
+          "domain \(domain.name) is not ready yet, and the wait was interrupted: \(missing.text)",
+          remedy: "it goes on starting; plan again to see where it stands")
+      }
+      guard clock.now < deadline else {
+        let failure = ActionFailure(
+          "domain \(domain.name) is not ready after \(readiness.timeout) s: \(missing.text)",
+          remedy: "see what its console says, or raise `ready.timeout`", field: missing.field)
+        throw await goBack(domain, identity, shutdown, because: failure)
+      }
+      let waited = (clock.now - start).components.seconds
+      events.yield(.waiting(index, for: "\(missing.text), \(waited) of \(readiness.timeout) s"))
+      try await Task.sleep(for: .seconds(1))
+    }
+  }
+
+  /// What a guest lacks to be ready; nil when it is.
+  private func firstMissing(
+    _ readiness: Readiness, of domain: LibvirtDomain
+  ) async throws -> (field: String, text: String)? {
+    if readiness.lease, try await domain.knownAddresses(from: .lease).isEmpty {
+      return ("ready.lease", "it has no DHCP lease")
+    }
+    if readiness.agent {
+      guard try await hasAgent(domain), try await domain.agentAnswers() else {
+        return ("ready.agent", "its agent does not answer")
+      }
+    }
+    guard let port = readiness.port else { return nil }
+    var addresses = readiness.address.map { [$0] } ?? []
+    if addresses.isEmpty { addresses = try await domain.knownAddresses(from: .lease) }
+    if addresses.isEmpty, try await hasAgent(domain) { addresses = try await domain.knownAddresses(from: .agent) }
+    if addresses.isEmpty { return ("ready.tcp", "no address of it is known to try port \(port) at") }
+    let known = addresses
+    let answers = try await files.run { known.contains { takesConnection(at: $0, port: port) } }
+    return answers ? nil : ("ready.tcp", "port \(port) takes no connection at \(addresses.joined(separator: ", "))")
+  }
+
+  /// Whether the guest has opened the channel of its agent.
+  func hasAgent(_ domain: LibvirtDomain) async throws -> Bool {
+    let running = try await connection.runningDefinition(of: domain)
+    return (running.first("devices")?.all("channel") ?? []).contains { channel in
+      channel.value(at: "target/@name") == "org.qemu.guest_agent.0"
+        && channel.value(at: "target/@state") == "connected"
+    }
+  }
+
+  /// Gives a guest that is not ready the definition back that it had before this run.
+  ///
+  /// - Returns: `failure` with what was done.
+  private func goBack(
+    _ domain: LibvirtDomain, _ identity: DomainIdentity, _ shutdown: Shutdown, because failure: ActionFailure
+  ) async -> ActionFailure {
+    guard await replaced.has(domain.uuid) else { return failure }
+    var failure = failure
+    let wasStopped = await replaced.wasStopped(domain.uuid)
+    do {
+      try await stopDomain(identity, shutdown)
+    } catch {
+      failure.message +=
+        "; it cannot be stopped to get its old definition back: \(ActionFailure(error).message)"
+      return failure
+    }
+    // What this stop means is not what an earlier one meant.
+    if !wasStopped { await replaced.forgetStopped(domain.uuid) }
+    return await putBack(domain, because: failure)
+  }
+}
+
+extension LibvirtDomain {
+  /// Addresses where somebody knows any; none where the driver has no such source.
+  fileprivate func knownAddresses(from source: DomainAddressSource) async throws -> [String] {
+    do {
+      return try await addresses(from: source)
+    } catch let error as LibvirtError where !error.isConnectionLost && !error.isNotFound {
+      return []
+    }
+  }
+}
+
+/// Whether a TCP connection can be made, within a second. It is closed at once.
+func takesConnection(at address: String, port: Int) -> Bool {
+  var hints = addrinfo()
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+  hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+  var found: UnsafeMutablePointer<addrinfo>?
+  guard getaddrinfo(address, String(port), &hints, &found) == 0, let target = found?.pointee else { return false }
+  defer { freeaddrinfo(found) }
+  // An address of one link alone cannot be reached without naming the link.
+  let descriptor = socket(target.ai_family, target.ai_socktype | Int32(SOCK_NONBLOCK.rawValue), target.ai_protocol)
+  guard descriptor >= 0 else { return false }
+  defer { close(descriptor) }
+  if connect(descriptor, target.ai_addr, target.ai_addrlen) == 0 { return true }
+  guard errno == EINPROGRESS else { return false }
+  var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+  guard poll(&wait, 1, 1000) == 1 else { return false }
+  var problem: Int32 = 0
+  var length = socklen_t(MemoryLayout<Int32>.size)
+  return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &problem, &length) == 0 && problem == 0
+}

@@ -1,0 +1,70 @@
+// The UEFI variables of a guest, kept while it tries a new definition: firmware writes to them as it starts.
+
+import Glibc
+
+/// What the file of a guest's UEFI variables held.
+struct UEFIVariables: Sendable {
+  let path: String
+  /// Nil where there was no file: libvirt makes it from a template when the guest starts.
+  private let content: [UInt8]?
+  private let status: stat
+
+  /// No firmware has more.
+  private static let limit = 64 << 20
+
+  /// Reads the file.
+  ///
+  /// - Throws: ``ActionFailure``, also for a file that is too long to be one of variables.
+  init(at path: String) throws(ActionFailure) {
+    self.path = path
+    (content, status) = try Self.read(path)
+  }
+
+  /// Makes the file what it was.
+  ///
+  /// - Returns: whether it had changed.
+  func putBack() throws(ActionFailure) -> Bool {
+    guard try Self.read(path).content != content else { return false }
+    guard let content else {
+      guard unlink(path) == 0 else { throw .file("delete", path, errno) }
+      return true
+    }
+    let new = path + ".vireo"
+    // A leftover of a run that was cut off.
+    unlink(new)
+    let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw .file("make", new, errno) }
+    defer { close(descriptor) }
+    var done = 0
+    while done < content.count {
+      let count = content.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }
+      guard count > 0 else { throw .file("write", new, errno) }
+      done += count
+    }
+    guard fchown(descriptor, status.st_uid, status.st_gid) == 0, fchmod(descriptor, status.st_mode & 0o777) == 0,
+      fsync(descriptor) == 0, rename(new, path) == 0
+    else { throw .file("put back", path, errno) }
+    return true
+  }
+
+  private static func read(_ path: String) throws(ActionFailure) -> (content: [UInt8]?, status: stat) {
+    var status = stat()
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      guard errno == ENOENT else { throw .file("read", path, errno) }
+      return (nil, status)
+    }
+    defer { close(descriptor) }
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
+      throw ActionFailure("\(path) is no file of UEFI variables")
+    }
+    var content = [UInt8](repeating: 0, count: Int(status.st_size))
+    var done = 0
+    while done < content.count {
+      let count = content.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + done, $0.count - done) }
+      guard count > 0 else { throw .file("read", path, count == 0 ? EIO : errno) }
+      done += count
+    }
+    return (content, status)
+  }
+}

@@ -1,0 +1,70 @@
+// How a guest is stopped, and when it is ready: rules of the spec that steps carry with them.
+
+import Spec
+import Vocabulary
+
+/// How a guest is stopped.
+public struct Shutdown: Sendable, Hashable {
+  public enum Mode: String, Sendable, Hashable {
+    /// The agent in the guest.
+    case agent
+    /// The power button.
+    case acpi
+  }
+
+  /// How long the guest may take, in seconds.
+  public var timeout: Int
+  /// Whether one that takes longer may be forced off.
+  public var forceOff: Bool
+  /// Who is asked; nil for the agent where one answers, and the power button otherwise.
+  public var mode: Mode?
+
+  public init(timeout: Int = 120, forceOff: Bool = false, mode: Mode? = nil) {
+    self.timeout = timeout
+    self.forceOff = forceOff
+    self.mode = mode
+  }
+
+  /// What a spec says, and a domain's record where the spec says nothing of it.
+  init(_ domain: ObjectSpec?, _ record: OwnershipRecord? = nil) {
+    func value(_ field: String) -> Value? {
+      if let value = domain?[field] { return value }
+      guard domain == nil, let text = record?[OwnershipRecord.itself, field] else { return nil }
+      return try? Vocabulary.domain.field(field)?.type.parse(text)
+    }
+    self.init(
+      timeout: value("shutdown.timeout")?.seconds ?? 120, forceOff: value("shutdown.force-off")?.boolean ?? false,
+      mode: value("shutdown.mode")?.string.flatMap(Mode.init))
+  }
+}
+
+/// When a guest that was started is ready: everything that is asked for is so.
+public struct Readiness: Sendable, Hashable {
+  /// Whether it needs an address from a DHCP server of libvirt's.
+  public var lease: Bool
+  /// Whether the agent in it must answer.
+  public var agent: Bool
+  /// The port that must take a TCP connection from the host; nil for none.
+  public var port: Int?
+  /// Where the port is tried; nil for the addresses that leases and the agent tell of.
+  public var address: String?
+  /// How long it may take, in seconds.
+  public var timeout: Int
+
+  public init(lease: Bool = false, agent: Bool = false, port: Int? = nil, address: String? = nil, timeout: Int = 300) {
+    self.lease = lease
+    self.agent = agent
+    self.port = port
+    self.address = address
+    self.timeout = timeout
+  }
+
+  /// What a spec asks for; nil where it asks for nothing.
+  init?(_ domain: ObjectSpec) {
+    self.init(
+      lease: domain["ready.lease"]?.boolean ?? false, agent: domain["ready.agent"]?.boolean ?? false,
+      port: domain["ready.tcp"]?.integer, address: domain["ready.address"]?.string,
+      timeout: domain["ready.timeout"]?.seconds ?? 300)
+    guard lease || agent || port != nil else { return nil }
+  }
+}

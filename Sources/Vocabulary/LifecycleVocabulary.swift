@@ -1,0 +1,120 @@
+// The fields of a domain that Vireo itself acts on: what the guest does, when it is ready, what may be done to it.
+
+extension Vocabulary {
+  static let domainLifecycle: [Field] = [
+    Field(
+      "state", .enumeration(["running", "stopped", "paused", "absent", "any"]),
+      """
+      What the guest should be doing. `any`, the default, leaves it as it is and does not start a new one. `absent` takes \
+      the domain away, and leaves its disks.
+      """,
+      effect: .live),
+    Field(
+      "autostart", .boolean, "Whether libvirt starts the guest when the host starts. Left as it is when not given.",
+      effect: .define, reference: "html/libvirt-libvirt-domain.html#virDomainSetAutostart"),
+    Field(
+      "count", .integer(1...10_000),
+      """
+      Makes this many domains of the entry, named with a hyphen and their number: `web-1`, `web-2`. `${index}` in a \
+      value stands for the number.
+      """, effect: .replace),
+    Field(
+      "defaults", .enumeration(["vireo", "libvirt"]),
+      """
+      Who completes a new domain: `vireo`, the default, with today's hardware, a console, an agent's channel and free \
+      ports; `libvirt` with what the spec says and no more, which is what an imported domain needs.
+      """, effect: .define),
+    Field(
+      "profiles", .list(of: .reference(collection: "profiles")),
+      "Profiles whose values the domain takes where it has none of its own; a later one wins over an earlier one.",
+      effect: .define),
+    Field(
+      "max-effect", .enumeration(Effect.allCases.map(\.rawValue)),
+      """
+      How disruptive a change of the domain may be. A plan with a change that costs more is refused, and names it. \
+      `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace` and `data-loss`.
+      """, effect: .define),
+    Field(
+      "renamed-from", .text(.domainName),
+      """
+      The name that the domain had. A stopped domain of that name is given the new one, and keeps UUID, snapshots, disks and \
+      UEFI variables; where there is none the field says nothing, and can be left out.
+      """, effect: .define, isRecorded: false, reference: "html/libvirt-libvirt-domain.html#virDomainRename"),
+    Field(
+      "protect", .boolean,
+      """
+      Whether the domain is never deleted, whatever a spec or a command says. It is kept with the domain itself: to take \
+      the protection away, apply `false`.
+      """, effect: .define),
+    Field(
+      "restart-policy", .enumeration(["never", "when-needed"]),
+      """
+      Whether an apply may restart the running guest for what cannot be changed as it runs. `never`, the default, leaves \
+      that waiting for the next start. With `when-needed` the guest is asked to shut down, as `shutdown` says, and started \
+      again; one that does not start with its new definition gets the old one back.
+      """, effect: .define),
+    Field(
+      "shutdown.timeout", .duration,
+      "How long a guest that is asked to shut down may take; 2 min when not given.", effect: .define),
+    Field(
+      "shutdown.force-off", .boolean,
+      """
+      Whether a guest that has not shut down in time may be forced off, which is like pulling the plug. Without this \
+      consent the stop fails and the guest goes on.
+      """, effect: .define),
+    Field(
+      "shutdown.mode", .enumeration(["agent", "acpi"]),
+      """
+      Who is asked: the agent in the guest, or the power button. When not given, the agent where one answers, and the \
+      button otherwise.
+      """, effect: .define, reference: "html/libvirt-libvirt-domain.html#virDomainShutdownFlagValues"),
+    Field(
+      "ready.lease", .boolean,
+      "Whether the guest is ready only when it has an address from the DHCP server of a network of libvirt's.",
+      effect: .define),
+    Field(
+      "ready.agent", .boolean, "Whether the guest is ready only when the agent in it answers.", effect: .define,
+      reference: "html/libvirt-libvirt-domain.html#virDomainGetTime"),
+    Field(
+      "ready.tcp", .integer(1...65535),
+      "The port of the guest that must take a TCP connection from the host before the guest is ready.", effect: .define),
+    Field(
+      "ready.address", .text(.ipAddress),
+      """
+      The guest's address that the port is tried at. When not given, those that DHCP leases and the agent tell of.
+      """, effect: .define),
+    Field(
+      "ready.timeout", .duration,
+      """
+      How long a started guest may take until it is ready; 5 min when not given. One that is not by then is told as a \
+      failure; where this apply had changed its definition, it gets the old one back.
+      """, effect: .define),
+    Field(
+      "depends-on", .list(of: .text(.domainName)),
+      """
+      Domains of the stack that this one needs: where they are started too, it is started when they are ready, and it is \
+      stopped before they are. An entry with `count` stands for all of its domains.
+      """, effect: .define),
+    Field(
+      "snapshot-before", .list(of: .enumeration(["restart", "offline"])),
+      """
+      Before which effects an apply takes a snapshot of the running guest, `before-restart-1` and so on. A guest without \
+      a disk that it writes to has nothing to keep.
+      """, effect: .define),
+    Field(
+      "snapshot-retention.count", .integer(1...1000),
+      """
+      How many of the snapshots that `snapshot-before` takes are kept; 3 when not given. Older ones are deleted once the \
+      guest is where the apply wants it.
+      """, effect: .define),
+    Field(
+      "snapshot-retention.age", .duration,
+      "The age from which snapshots that `snapshot-before` has taken are deleted; the last one stays.", effect: .define),
+  ]
+
+  static let lifecycleGroups = [
+    FieldGroup("shutdown", "How a guest is stopped."),
+    FieldGroup("ready", "When a started guest is ready: all that is said here must be so."),
+    FieldGroup("snapshot-retention", "How many snapshots of `snapshot-before` are kept."),
+  ]
+}
