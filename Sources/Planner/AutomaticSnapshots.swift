@@ -97,7 +97,8 @@ extension DomainPlanning {
           "snapshots.\(snapshot.name)", old: .string(snapshot.kind?.rawValue ?? "taken"), effect: effect, reason: .spec,
           detail: "deleted: \(reason)", range: setting.range))
       previous = [
-        builder.add(.deleteSnapshot(domain: identity, name: snapshot.name), for: object, after: previous, effect: effect)
+        builder.add(
+          .deleteSnapshot(domain: identity, name: snapshot.name), for: object, after: previous, effect: effect)
       ]
     }
   }

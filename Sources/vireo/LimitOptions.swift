@@ -25,7 +25,8 @@ struct LimitOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("discard-saved-state"),
-    help: "Gives up the saved memory of stopped guests, which their next start would resume with the definition of then.")
+    help:
+      "Gives up the saved memory of stopped guests, which their next start would resume with the definition of then.")
   var discardsSavedStates = false
 
   var deletions: DeletionOptions {

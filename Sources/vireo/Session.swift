@@ -93,7 +93,8 @@ struct Session {
         request.needsNetworkDefinitions = true
       }
       let inventory = try await Inventory.read(request, from: connection)
-      var plan = try Plan(for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates)
+      var plan = try Plan(
+        for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates)
       if format == .json { plan.notes = messages + plan.notes }
       return plan
     } catch let error as DiagnosticsError {

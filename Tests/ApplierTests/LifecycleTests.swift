@@ -25,7 +25,9 @@ struct LifecycleTests {
       #expect(try await domain.state() == .running)
       for _ in 1...2 {
         #expect(
-          try await apply(.stopDomain(identity, Shutdown(timeout: 0, forceOff: true)), on: connection).outcomes == [.done])
+          try await apply(.stopDomain(identity, Shutdown(timeout: 0, forceOff: true)), on: connection).outcomes == [
+            .done
+          ])
         #expect(try await domain.state() == .shutOff)
       }
       #expect(try await apply(.resumeDomain(identity), on: connection).failure?.message.contains("not paused") == true)
@@ -53,7 +55,10 @@ struct LifecycleTests {
       let (began, begin) = AsyncStream<Void>.makeStream()
       let task = Task {
         try await apply(
-          [.stopDomain(identity, Shutdown(timeout: 600, forceOff: true)), .startDomain(identity), .startDomain(identity)],
+          [
+            .stopDomain(identity, Shutdown(timeout: 600, forceOff: true)), .startDomain(identity),
+            .startDomain(identity),
+          ],
           after: [[], [], [0]], jobs: 1, on: connection
         ) { event in
           if event == .started(0) { begin.yield() }
@@ -102,7 +107,10 @@ struct LifecycleTests {
         guestXML(identity.name, uuid: identity.uuid, devices: diskXML(folder("gone.qcow2"))))
       let definition = DomainDefinition(identity: identity, xml: broken, replacing: old, expectations: [])
       let applied = try await apply(
-        [.stopDomain(identity, Shutdown(timeout: 0, forceOff: true)), .defineDomain(definition), .startDomain(identity)],
+        [
+          .stopDomain(identity, Shutdown(timeout: 0, forceOff: true)), .defineDomain(definition),
+          .startDomain(identity),
+        ],
         on: connection)
       #expect(applied.outcomes.prefix(2) == [.done, .done])
       #expect(

@@ -52,10 +52,16 @@ struct LifecycleTests {
       if let variables { try Self.append(mark, to: variables) }
       let guests = host.guestProcesses
       let closed = try Listener.closedPort()
-      let run = try host.vireo(["apply", "--yes"], spec(80, port: closed, timeout: 2))
+      let apply = try host.start(["apply", "--yes"], spec(80, port: closed, timeout: 4))
+      if let variables {
+        try waitUntil("the guest is waited for") { !apply.isRunning || apply.errors.contains("waits") }
+        try Self.append(Data("what the new guest did".utf8), to: variables)
+      }
+      let run = try apply.wait()
       #expect(run.status == 1)
-      #expect(run.output.contains("is not ready after 2 s: port \(closed) takes no connection"), "\(run.output)")
-      #expect(run.output.contains("its old definition was put back"), "\(run.output)")
+      #expect(
+        Self.flat(run.output).contains("is not ready after 4 s: port \(closed) takes no connection"), "\(run.output)")
+      #expect(Self.flat(run.output).contains("its old definition was put back"), "\(run.output)")
       #expect(try host.state("web") == "running")
       #expect(host.guestProcesses.count == 1 && host.guestProcesses != guests)
       #expect(try host.definition("web")("/domain/memory") == String(64 << 10))
@@ -72,19 +78,13 @@ struct LifecycleTests {
   func dependents() throws {
     try ScratchHost.with { host in
       let closed = try Listener.closedPort()
+      let database = "type: qemu, memory: 32 MiB, state: running"
+      let readiness = "ready: { tcp: \(closed), address: 127.0.0.1, timeout: 1 s }"
       let spec =
-        Self.spec(host, "memory: 32 MiB\ndepends-on: db")
-        + """
-            db:
-              type: qemu
-              memory: 32 MiB
-              state: running
-              ready: { tcp: \(closed), address: 127.0.0.1, timeout: 1 s }
-
-          """.split(separator: "\n").map { $0.dropFirst(2) }.joined(separator: "\n") + "\n"
+        Self.spec(host, "memory: 32 MiB\ndepends-on: db") + "  db: { \(database), \(readiness) }\n"
       let run = try host.vireo(["apply", "--yes"], spec)
       #expect(run.status == 1)
-      #expect(run.output.contains("needs domain db: wait until it is ready"), "\(run.output)\(run.errors)")
+      #expect(Self.flat(run.output).contains("because of domain db: wait until it is ready"), "\(run.output)")
       #expect(try host.state("db") == "running")
       #expect(try host.state("web") == "shut off")
     }
@@ -101,7 +101,8 @@ struct LifecycleTests {
       try host.apply(spec(32, "running"))
       try host.virsh("managedsave", "web")
       let plan = try host.plan(spec(40))
-      #expect(plan.output.contains("next-boot") && plan.errors.contains("the guest is saved"), "\(plan.output)\(plan.errors)")
+      #expect(
+        plan.output.contains("next-boot") && plan.output.contains("the guest is saved"), "\(plan.output)\(plan.errors)")
       try host.apply(spec(40))
       #expect(try host.virsh("dominfo", "web").contains(#/Managed save: +yes/#))
       // Resumed with what it was saved with; what is stored waits.
@@ -164,8 +165,10 @@ struct LifecycleTests {
       }
       try host.apply(spec(32))
       func snapshots() throws -> [String] {
-        try host.virsh("snapshot-list", "web", "--name").split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-          .filter { !$0.isEmpty }.sorted()
+        try host.virsh("snapshot-list", "web", "--name").split(separator: "\n").map {
+          $0.trimmingCharacters(in: .whitespaces)
+        }
+        .filter { !$0.isEmpty }.sorted()
       }
       for (number, memory) in [40, 48, 56].enumerated() {
         try host.apply(spec(memory))
@@ -178,6 +181,11 @@ struct LifecycleTests {
       try host.expectNoChanges(spec(56, "stopped"))
       #expect(try host.state("web") == "shut off")
     }
+  }
+
+  /// A text without its line breaks.
+  private static func flat(_ text: String) -> String {
+    text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
   private static func append(_ data: Data, to path: String) throws {

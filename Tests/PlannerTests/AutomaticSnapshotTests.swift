@@ -75,7 +75,8 @@ struct AutomaticSnapshotTests {
 
   @Test("old ones go by themselves, but for the last one and those that the spec declares")
   func age() throws {
-    let fields = "snapshot-before: restart\n    snapshot-retention: { age: 1 d }\n    snapshots: { before-restart-1: {} }"
+    let fields =
+      "snapshot-before: restart\n    snapshot-retention: { age: 1 d }\n    snapshots: { before-restart-1: {} }"
     let host = try host(
       snapshots: [("before-restart-1", 1), ("before-restart-2", 2), ("before-restart-3", 3)], fields: fields)
     #expect(steps(try host.plan(Self.spec(fields))) == ["delete before-restart-2"])

@@ -107,7 +107,8 @@ struct DependentTests {
 
   @Test("a circle or an unknown name is an error", arguments: [("a", "b"), ("b", "b"), ("a", "nobody")])
   func mistakes(_ needs: (String, String)) throws {
-    let text = "stack: lab\ndomains:\n  a: { memory: 1 GiB, depends-on: \(needs.1) }\n  b: { memory: 1 GiB, depends-on: \(needs.0) }\n"
+    let text =
+      "stack: lab\ndomains:\n  a: { memory: 1 GiB, depends-on: \(needs.1) }\n  b: { memory: 1 GiB, depends-on: \(needs.0) }\n"
     let result = SpecLoader().load([SourceFile(path: "/specs/lab.yaml", text: text)])
     let rule = needs.1 == "nobody" ? "unknown-reference" : "circular-dependency"
     #expect(result.diagnostics.contains { $0.rule == rule }, "\(result.diagnostics)")

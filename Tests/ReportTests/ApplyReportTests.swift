@@ -64,6 +64,22 @@ struct ApplyReportTests {
     #expect(terminal.lines.joined() == expected.replacing("\n", with: ""))
   }
 
+  @Test("what a step waits for is said once in a log, and shown as it changes on a terminal")
+  func waiting() {
+    let plan = SamplePlans.creation(count: 1)
+    var lines = ApplyLines(plan)
+    #expect(lines.line(for: .waiting(0, for: "its agent does not answer, 1 of 300 s"))?.hasPrefix("waits   ") == true)
+    #expect(lines.line(for: .waiting(0, for: "its agent does not answer, 2 of 300 s")) == nil)
+    var terminal = FakeTerminal(width: 80)
+    var screen = ApplyScreen(plan, color: false)
+    screen.handle(.started(0))
+    for second in 1...2 {
+      screen.handle(.waiting(0, for: "its agent does not answer, \(second) of 300 s"))
+      terminal.write(screen.frame(tick: second, width: 80, height: 24))
+      #expect(terminal.lines.contains { $0.contains("agent does not answer, \(second) of") && $0.count < 80 })
+    }
+  }
+
   @Test("more running steps than rows are counted")
   func manyRunning() {
     let plan = SamplePlans.creation(count: 20)
