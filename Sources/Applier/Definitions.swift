@@ -58,20 +58,6 @@ extension ApplyRun {
       "domain \(domain.name) changed since it was planned (\(first.path)\(more))", remedy: planAgain)
   }
 
-  /// Gives a stopped domain another name. One that has it already counts as renamed.
-  func renameDomain(_ identity: DomainIdentity, to name: String) async throws {
-    if let renamed = try await domainIfAny(named: name) {
-      guard renamed.uuid == identity.uuid else {
-        throw ActionFailure("there is a domain \(name) by now, with another UUID", remedy: planAgain)
-      }
-      return
-    }
-    try await domain(identity).rename(to: name)
-    guard try await domainIfAny(named: name)?.uuid == identity.uuid else {
-      throw ActionFailure("libvirt did not rename domain \(identity.name)")
-    }
-  }
-
   func domainIfAny(named name: String) async throws -> LibvirtDomain? {
     do {
       return try await connection.domain(named: name)

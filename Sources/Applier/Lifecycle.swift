@@ -24,7 +24,7 @@ extension ApplyRun {
         "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
     }
     do {
-      await replaced.keepVariables(of: domain, files)
+      await keepVariables(of: domain)
       try await domain.start()
       guard try await domain.isActive() else {
         throw ActionFailure(

@@ -1,6 +1,5 @@
 // What a run replaced and stopped, kept so that a domain that will not start with its new definition gets its old one back.
 
-import BlockingWork
 import Libvirt
 import Planner
 import XMLTree
@@ -33,13 +32,13 @@ actor ReplacedDefinitions {
 
   func noteVariables(_ running: XMLElement, of uuid: String) { variableFiles[uuid] = running.value(at: "os/nvram") }
 
-  /// Keeps the UEFI variables that a guest has before it starts with a definition of this run.
-  func keepVariables(of domain: LibvirtDomain, _ files: BlockingPool) async {
-    guard let definition = definitions[domain.uuid], variables[domain.uuid] == nil,
-      let path = variableFiles[domain.uuid] ?? definition.new.value(at: "os/nvram")
-    else { return }
-    variables[domain.uuid] = try? await files.run { try UEFIVariables(at: path) }
+  /// The file with the UEFI variables of a guest that starts with a definition of this run, where they are not kept yet.
+  func variablesToKeep(of domain: LibvirtDomain, _ connection: LibvirtConnection) -> String? {
+    guard let definition = definitions[domain.uuid], variables[domain.uuid] == nil else { return nil }
+    return variableFiles[domain.uuid] ?? connection.variablesFile(of: definition.new, named: domain.name)
   }
+
+  func keep(_ kept: UEFIVariables, of uuid: String) { variables[uuid] = kept }
 
   /// Hands out what is known about a domain, once.
   func take(
@@ -50,6 +49,14 @@ actor ReplacedDefinitions {
 }
 
 extension ApplyRun {
+  /// Keeps the UEFI variables that a guest has before it starts with a definition of this run.
+  func keepVariables(of domain: LibvirtDomain) async {
+    guard let path = await replaced.variablesToKeep(of: domain, connection),
+      let kept = try? await files.run({ try UEFIVariables(at: path) })
+    else { return }
+    await replaced.keep(kept, of: domain.uuid)
+  }
+
   /// Puts the old definition of a domain back that does not start with its new one, and starts it with that where this
   /// run had stopped it.
   ///

@@ -1,6 +1,8 @@
 // The UEFI variables of a guest, kept while it tries a new definition: firmware writes to them as it starts.
 
 import Glibc
+import Libvirt
+import XMLTree
 
 /// What the file of a guest's UEFI variables held.
 struct UEFIVariables: Sendable {
@@ -66,5 +68,18 @@ struct UEFIVariables: Sendable {
       done += count
     }
     return (content, status)
+  }
+}
+
+extension LibvirtConnection {
+  /// The file of the UEFI variables of a domain with this definition; nil for one without UEFI, and on another host.
+  ///
+  /// - Parameter name: the domain's, which decides where the definition leaves the path to libvirt.
+  func variablesFile(of definition: XMLElement, named name: String) -> String? {
+    if let path = definition.value(at: "os/nvram") { return path }
+    guard definition.value(at: "os/@firmware") == "efi" || definition.value(at: "os/loader/@type") == "pflash" else {
+      return nil
+    }
+    return defaultVariablesFile(ofDomain: name)
   }
 }

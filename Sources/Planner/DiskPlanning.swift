@@ -253,7 +253,7 @@ extension DomainPlanning {
       return builder.fail(
         "saved-state", "the guest has a saved state, which knows its disk with \(ByteCount.text(image.virtualSize))",
         at: setting.range, subject: object,
-        suggestion: "start the guest, or discard the state with `virsh managedsave-remove \(spec.name)`")
+        suggestion: "start the guest, or give the state up with --discard-saved-state")
     }
     let running = observed?.running?.first("devices")?.all("disk")
       .first { DiskSource.path(of: $0) == image.path }
@@ -273,7 +273,10 @@ extension DomainPlanning {
       } else {
         .growImage(path: image.path, format: image.format, from: image.virtualSize, to: size)
       }
-    fileSteps.append(builder.add(operation, for: object, effect: isLive ? .live : .define))
+    // Not before a saved state that knows the old size is gone.
+    fileSteps.append(
+      builder.add(
+        operation, for: object, after: [discarding].compactMap(\.self), effect: isLive ? .live : .define))
   }
 
   /// Whether the file is of the format that the spec says, so that the definition may be put right.

@@ -29,6 +29,8 @@ struct DomainPlanning {
   var snapshotDisks: Set<String> = []
   /// Steps that must be done before the definition is stored: files made and grown.
   var fileSteps: [Int] = []
+  /// The step that gives a saved state up.
+  var discarding: Int?
   /// Devices to plug in once the definition is stored.
   var attachments: [(name: String, identity: DeviceIdentity)] = []
   /// Whether the guest would have something after a restart that it does not have now.
@@ -153,7 +155,8 @@ struct DomainPlanning {
         detail: "files keep their names", range: range))
     fileSteps.append(
       builder.add(
-        .renameDomain(DomainIdentity(name: nameOnHost, uuid: observed.uuid), to: spec.name), for: object))
+        .renameDomain(DomainIdentity(name: nameOnHost, uuid: observed.uuid), to: spec.name), for: object,
+        after: fileSteps))
     return true
   }
 
@@ -164,9 +167,10 @@ struct DomainPlanning {
       FieldChange(
         "saved-state", old: .string("the memory of the guest"), effect: .dataLoss, reason: .spec,
         detail: "discarded", range: spec.range))
-    fileSteps.append(
-      builder.add(
-        .discardSavedState(DomainIdentity(name: nameOnHost, uuid: observed.uuid)), for: object, effect: .dataLoss))
+    let step = builder.add(
+      .discardSavedState(DomainIdentity(name: nameOnHost, uuid: observed.uuid)), for: object, effect: .dataLoss)
+    discarding = step
+    fileSteps.append(step)
     self.observed?.hasManagedSave = false
   }
 

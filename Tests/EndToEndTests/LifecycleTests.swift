@@ -147,6 +147,29 @@ struct LifecycleTests {
     }
   }
 
+  // MARK: Renamed
+
+  @Test("a renamed guest has its UEFI variables, which libvirt leaves under the old name", .enabled(if: Machine.hasUEFI))
+  func renamedVariables() throws {
+    try ScratchHost.with { host in
+      func spec(_ name: String, _ more: String, _ state: String = "stopped") -> String {
+        Self.spec(host, "firmware: uefi\nmemory: 64 MiB" + more)
+          .replacing("  web:", with: "  \(name):").replacing("state: running", with: "state: \(state)")
+      }
+      try host.apply(spec("web", "", "running"))
+      let variables = try #require(try host.running("web")("/domain/os/nvram"))
+      try host.apply(spec("web", ""))
+      let mark = Data("a mark of this test".utf8)
+      try Self.append(mark, to: variables)
+      try host.apply(spec("other", "\nrenamed-from: web"))
+      #expect(!FileManager.default.fileExists(atPath: variables))
+      try host.apply(spec("other", "", "running"))
+      let moved = try #require(try host.running("other")("/domain/os/nvram"))
+      #expect(moved.hasSuffix("other_VARS.fd"))
+      #expect(try Data(contentsOf: URL(fileURLWithPath: moved)).suffix(mark.count) == mark)
+    }
+  }
+
   // MARK: Snapshots before something disruptive
 
   @Test("a snapshot is taken before a restart and before a stop, and only the last ones are kept")

@@ -1,0 +1,62 @@
+// Renaming a stopped domain with all that it has. libvirt's own rename leaves the file of UEFI variables under the old
+// name, where the renamed domain would not find it: it would start with a factory-new firmware.
+
+import Glibc
+import Libvirt
+import Planner
+import XMLTree
+
+extension ApplyRun {
+  /// Gives a stopped domain another name. One that has it already counts as renamed.
+  func renameDomain(_ identity: DomainIdentity, to name: String) async throws {
+    if let renamed = try await domainIfAny(named: name) {
+      guard renamed.uuid == identity.uuid else {
+        throw ActionFailure("there is a domain \(name) by now, with another UUID", remedy: planAgain)
+      }
+      return try await moveVariables(of: renamed, from: identity.name)
+    }
+    let domain = try await domain(identity)
+    let definition = try await connection.storedDefinition(of: domain)
+    // Under both names until the domain has its new one: whenever this is cut off, the domain finds them.
+    if let (old, new) = namedVariables(definition, from: identity.name, to: name) {
+      try await files.run {
+        let problem = link(old, new) == 0 ? 0 : errno
+        guard problem == 0 || problem == ENOENT || isOneFile(old, new) else {
+          guard problem == EEXIST else { throw ActionFailure.file("give a second name to", old, problem) }
+          throw ActionFailure(
+            "\(new) holds the UEFI variables of another domain \(name) that there was",
+            remedy: "move the file away, then apply again")
+        }
+      }
+    }
+    try await domain.rename(to: name)
+    guard let renamed = try await domainIfAny(named: name), renamed.uuid == identity.uuid else {
+      throw ActionFailure("libvirt did not rename domain \(identity.name)")
+    }
+    try await moveVariables(of: renamed, from: identity.name)
+  }
+
+  /// Takes the old name from the variables of a domain that is renamed.
+  private func moveVariables(of domain: LibvirtDomain, from name: String) async throws {
+    let definition = try await connection.storedDefinition(of: domain)
+    guard let (old, new) = namedVariables(definition, from: name, to: domain.name) else { return }
+    try await files.run { if isOneFile(old, new) { unlink(old) } }
+  }
+
+  /// The files of a domain's UEFI variables by the old and the new name; nil where the definition says itself where
+  /// they are, and for a domain without any.
+  private func namedVariables(
+    _ definition: XMLElement, from old: String, to new: String
+  ) -> (old: String, new: String)? {
+    guard definition.value(at: "os/nvram") == nil, let before = connection.variablesFile(of: definition, named: old),
+      let after = connection.variablesFile(of: definition, named: new)
+    else { return nil }
+    return (before, after)
+  }
+}
+
+private func isOneFile(_ a: String, _ b: String) -> Bool {
+  var (first, second) = (stat(), stat())
+  return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino
+    && first.st_dev == second.st_dev
+}
