@@ -35,12 +35,15 @@ extension ApplyRun {
     let names = changes.map { "`\($0.field)`" }.joined(separator: ", ")
     do {
       try await ask(domain, for: changes)
+    } catch let error as LibvirtError where error.code == .operationTimeout && changes.contains(where: \.way.needsGuest)
+    {
+      // libvirt waits five seconds for a guest that has been asked, and a busy one takes longer.
     } catch let error as LibvirtError where !error.isConnectionLost {
       return "\(names) cannot be changed as the guest runs (\(plainMessage(error)))"
     }
     var missing = try await changesMissing(changes, in: domain)
     // The guest has its say in how much memory and how many processors it lets go.
-    for _ in 0..<20 where !missing.isEmpty && changes.contains(where: \.way.needsGuest) {
+    for _ in 0..<40 where !missing.isEmpty && changes.contains(where: \.way.needsGuest) {
       try await Task.sleep(for: .milliseconds(250))
       missing = try await changesMissing(changes, in: domain)
     }

@@ -155,6 +155,7 @@ extension PlanBuilder {
     var steps: [Int] = []
     var changes: [FieldChange] = []
     if network.isActive {
+      refuseStopping(object, at: nil, except: Set(domains.map(\.name)))
       changes.append(FieldChange("state", old: .string("active"), effect: .offline, reason: .dropped))
       steps.append(add(.stopNetwork(name: network.name), for: object, waitingFor: domains, effect: .offline))
     }

@@ -19,6 +19,26 @@ extension PlanBuilder {
   }
 }
 
+extension PlanBuilder {
+  /// Refuses to stop a network that guests run on: libvirt would leave them with a dead cable, which only a restart of
+  /// theirs mends.
+  ///
+  /// - Parameter stopped: domains whose guests are stopped before.
+  func refuseStopping(_ network: ObjectReference, at range: SourceRange?, except stopped: Set<String> = []) {
+    let users = inventory.domains.values.filter { domain in
+      !stopped.contains(domain.name)
+        && (domain.running?.first("devices")?.all("interface") ?? []).contains {
+          $0.value(at: "source/@network") == network.name
+        }
+    }.map(\.name).sorted()
+    guard !users.isEmpty else { return }
+    let names = users.prefix(5).joined(separator: ", ") + (users.count > 5 ? " and \(users.count - 5) more" : "")
+    fail(
+      "network-in-use", "the network would be stopped, and guests run on it: \(names)", at: range, subject: network,
+      suggestion: "shut them down, or connect them elsewhere, first")
+  }
+}
+
 /// Works out what becomes of one network.
 private struct NetworkPlanning {
   let spec: ObjectSpec
@@ -128,6 +148,7 @@ private struct NetworkPlanning {
       builder.setReady(
         object, after: builder.add(.startNetwork(name: spec.name), for: object, after: steps, effect: .live))
     case "inactive" where isActive:
+      builder.refuseStopping(object, at: spec.settings["state"]?.range)
       changeState("active", "inactive", .offline, in: &fields)
       builder.add(.stopNetwork(name: spec.name), for: object, after: steps, effect: .offline)
     default: break

@@ -149,7 +149,8 @@ struct LifecycleTests {
 
   // MARK: Renamed
 
-  @Test("a renamed guest has its UEFI variables, which libvirt leaves under the old name", .enabled(if: Machine.hasUEFI))
+  @Test(
+    "a renamed guest has its UEFI variables, which libvirt leaves under the old name", .enabled(if: Machine.hasUEFI))
   func renamedVariables() throws {
     try ScratchHost.with { host in
       func spec(_ name: String, _ more: String, _ state: String = "stopped") -> String {

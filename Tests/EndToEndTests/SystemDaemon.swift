@@ -74,7 +74,9 @@ final class SystemDaemon {
     try ChildProcess(inside([try programPath()] + arguments + ["--connect", "qemu:///system"]))
   }
 
-  func vireo(_ arguments: String...) throws -> Run {
+  func vireo(_ arguments: String...) throws -> Run { try vireo(arguments) }
+
+  func vireo(_ arguments: [String]) throws -> Run {
     try TestSupport.run(inside([try programPath()] + arguments + ["--connect", "qemu:///system"]))
   }
 
