@@ -10,9 +10,11 @@ import XMLTree
 /// The snapshots of one domain.
 public struct DomainSnapshots: Sendable {
   let domain: LibvirtDomain
+  let connection: LibvirtConnection
 
-  public init(of domain: LibvirtDomain) {
+  public init(of domain: LibvirtDomain, on connection: LibvirtConnection) {
     self.domain = domain
+    self.connection = connection
   }
 
   /// Those that there are, parents before their children.
@@ -35,7 +37,9 @@ public struct DomainSnapshots: Sendable {
         remedy: "choose another name, or delete that one")
     }
     let isActive = try await domain.isActive()
-    let definition = try XMLElement.parse(try await domain.xml(isActive ? [] : .inactive))
+    let definition =
+      isActive
+      ? try await connection.runningDefinition(of: domain) : try await connection.storedDefinition(of: domain)
     let choice = try SnapshotChoice(creation, of: definition, isActive: isActive, with: existing)
     var options: SnapshotOptions = []
     if choice.kind == .external {
@@ -61,6 +65,7 @@ public struct DomainSnapshots: Sendable {
   /// is then.
   public func revert(to name: String) async throws {
     guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
+    try await requireNobodyElse(onWhatChanges: snapshot, .revert)
     do {
       try await domain.revert(toSnapshot: name)
     } catch let error as LibvirtError where Self.isBeyond(error) && snapshot.kind == .external {
@@ -77,7 +82,7 @@ public struct DomainSnapshots: Sendable {
       throw ActionFailure(
         "\(cannot), and Vireo only to the last one that was taken", remedy: "delete the later ones first")
     }
-    let stored = try XMLElement.parse(try await domain.xml(.inactive))
+    let stored = try await connection.storedDefinition(of: domain)
     let sources = (stored.first("devices")?.all("disk") ?? []).reduce(into: [String: String]()) { sources, disk in
       if let target = disk.value(at: "target/@dev") { sources[target] = DiskSource.path(of: disk) }
     }
@@ -132,6 +137,7 @@ public struct DomainSnapshots: Sendable {
   /// (a block commit, with the guest running on or not).
   public func delete(_ name: String) async throws {
     guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
+    try await requireNobodyElse(onWhatChanges: snapshot, .delete)
     do {
       try await domain.deleteSnapshot(name)
     } catch let error as LibvirtError where Self.isBeyond(error) && snapshot.kind == .external {
@@ -159,7 +165,7 @@ public struct DomainSnapshots: Sendable {
 extension ApplyRun {
   /// Takes a snapshot; one of the name that is there is the one.
   func takeSnapshot(of identity: DomainIdentity, _ creation: SnapshotCreation) async throws {
-    let snapshots = DomainSnapshots(of: try await domain(identity))
+    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection)
     if try await snapshots.list().contains(where: { $0.name == creation.name }) { return }
     do {
       try await snapshots.take(creation)
@@ -170,7 +176,7 @@ extension ApplyRun {
 
   /// Deletes a snapshot. One that is gone counts as done.
   func deleteSnapshot(of identity: DomainIdentity, _ name: String) async throws {
-    let snapshots = DomainSnapshots(of: try await domain(identity))
+    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection)
     guard try await snapshots.list().contains(where: { $0.name == name }) else { return }
     try await snapshots.delete(name)
   }

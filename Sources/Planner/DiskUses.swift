@@ -1,15 +1,15 @@
 // Who uses which files: one that another domain writes to must not become a disk or a base image here, and nobody may
 // write to a base image.
 
-import Inventory
+package import Inventory
 public import XMLTree
 
 /// The files that the host's domains have as disks.
-struct DiskUses {
+package struct DiskUses {
   private var users: [String: Set<String>] = [:]
 
   /// Which files count.
-  enum Scope {
+  package enum Scope {
     /// Those that a domain may write to.
     case writable
     /// All that a domain needs: media, and whatever its disks stand on.
@@ -19,7 +19,7 @@ struct DiskUses {
   /// Nobody's.
   init() {}
 
-  init(_ inventory: Inventory, _ scope: Scope = .writable) {
+  package init(_ inventory: Inventory, _ scope: Scope = .writable) {
     for domain in inventory.domains.values {
       // A guest keeps a disk that left its definition until it stops.
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
@@ -39,7 +39,7 @@ struct DiskUses {
   func user(of path: String) -> String? { users[path]?.min() }
 
   /// A domain other than `domain` that has the file.
-  func other(than domain: String, using path: String) -> String? {
+  package func other(than domain: String, using path: String) -> String? {
     users[path]?.filter { $0 != domain }.min()
   }
 }

@@ -41,7 +41,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     func perform<Result>(_ work: (DomainSnapshots) async throws -> Result) async throws(ExitCode) -> Result {
       let connection = try await connection.open(telling: color)
       do {
-        let result = try await work(DomainSnapshots(of: try await connection.domain(named: domain)))
+        let result = try await work(DomainSnapshots(of: try await connection.domain(named: domain), on: connection))
         await connection.close()
         return result
       } catch {

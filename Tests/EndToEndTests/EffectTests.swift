@@ -92,6 +92,31 @@ struct EffectTests {
     }
   }
 
+  @Test("a disk more for one of many is that one's business alone, and its others stay where they are")
+  func oneOfMany() throws {
+    try ScratchHost.with { host in
+      func spec(_ more: String) -> String {
+        let names = ["a", "b", "c"].map { name in
+          "  \(name): { type: qemu, memory: 32 MiB, state: running, disks: { root: { size: 1 MiB }, z: { size: 1 MiB }"
+            + (name == "b" ? more : "") + " } }"
+        }
+        return "stack: many\npools: { vms: { path: \"\(host.pool)\" } }\ndomains:\n"
+          + names.joined(separator: "\n") + "\n"
+      }
+      try host.apply(spec(""))
+      let guests = host.guestProcesses
+      let (before, addresses) = (host.footprint(), try host.definition("b").addresses())
+      try host.apply(spec(", data: { size: 2 MiB }"))
+      #expect(host.guestProcesses == guests)
+      let changed = host.footprint().differences(from: before).filter { $0.hasSuffix(".xml") || $0.hasSuffix(".qcow2") }
+      #expect(changed.map { URL(fileURLWithPath: $0).lastPathComponent } == ["b.xml", "b.data.qcow2"], "\(changed)")
+      let after = try host.definition("b").addresses()
+      for (device, address) in addresses { #expect(after[device] == address, "\(device)") }
+      #expect(try host.running("b").all("//disk").count == 3)
+      #expect(try host.running("b").all("//disk/target/@dev") == ["vda", "vdb", "vdc"])
+    }
+  }
+
   @Test("what a guest does not let go of is stored, told as waiting for a restart, and no error")
   func waiting() throws {
     try ScratchHost.with { host in

@@ -107,6 +107,33 @@ struct SnapshotTests {
     }
   }
 
+  @Test(
+    "what another domain's disk stands on is neither merged nor gone back from", arguments: ["internal", "external"])
+  func neighbours(kind: String) throws {
+    try ScratchHost.with { host in
+      let spec = Self.spec(host, snapshots: "one: { kind: \(kind) }")
+      try host.apply(spec)
+      try Self.write(0x22, host)
+      let source = try #require(try host.definition("web")("//disk/source/@file"))
+      // A clone that somebody made by hand, of what the disk holds now and of what it held.
+      let clone = host.folder.path("clone.qcow2")
+      try output(of: "qemu-img", "create", "-q", "-f", "qcow2", "-b", source, "-F", "qcow2", clone)
+      let other = """
+        stack: other
+        domains: { clone: { type: qemu, memory: 32 MiB, disks: { root: { source: "\(clone)", format: qcow2 } } } }
+
+        """
+      try host.apply(other)
+      for command in kind == "internal" ? ["revert"] : ["revert", "delete"] {
+        let refused = try host.snapshot(command, "web", "one", "--yes")
+        #expect(refused.status == 1 && refused.errors.contains("domain clone needs"), "\(refused.errors)")
+      }
+      #expect(try Self.byte(host) == 0x22)
+      if kind == "internal" { #expect(try host.snapshot("delete", "web", "one", "--yes").status == 0) }
+      #expect(try output(of: "qemu-io", "-f", "qcow2", "-c", "read -P 0x22 0 64k", clone).contains("read 65536"))
+    }
+  }
+
   @Test("the memory of a running guest is kept where asked for, and its file goes with the snapshot")
   func memory() throws {
     try ScratchHost.with { host in
