@@ -93,10 +93,11 @@ extension ApplyRun {
 }
 
 extension LibvirtDomain {
-  /// Addresses where somebody knows any; none where the driver has no such source.
+  /// Addresses that the host can reach, where somebody knows any; none where the driver has no such source.
   fileprivate func knownAddresses(from source: DomainAddressSource) async throws -> [String] {
     do {
-      return try await addresses(from: source)
+      // What is good on one link alone (RFC 4291, section 2.5.6) cannot be reached without naming the link.
+      return try await addresses(from: source).filter { !$0.lowercased().hasPrefix("fe80:") }
     } catch let error as LibvirtError where !error.isConnectionLost && !error.isNotFound {
       return []
     }
@@ -111,7 +112,6 @@ func takesConnection(at address: String, port: Int) -> Bool {
   var found: UnsafeMutablePointer<addrinfo>?
   guard getaddrinfo(address, String(port), &hints, &found) == 0, let target = found?.pointee else { return false }
   defer { freeaddrinfo(found) }
-  // An address of one link alone cannot be reached without naming the link.
   let descriptor = socket(target.ai_family, target.ai_socktype | Int32(SOCK_NONBLOCK.rawValue), target.ai_protocol)
   guard descriptor >= 0 else { return false }
   defer { close(descriptor) }

@@ -131,7 +131,11 @@ public struct ApplyScreen: Sendable {
       let percent = Int(Double(min(step.done, step.of)) / Double(step.of) * 100)
       amount = "  \(percent) % of \(ByteCount.approximate(step.of))"
     }
-    if let reason = step.reason { amount = ": " + SafeText.cut(SafeText.clean(reason), to: columns / 2) }
+    if let reason = step.reason {
+      // What it waits for says what it is.
+      let text = SafeText.clean("\(plan.actions[step.index].object): \(reason)")
+      return (SafeText.cut("  \(spinner) " + SafeText.shorten(text, to: columns - 4), to: columns), nil)
+    }
     let title = SafeText.shorten(plan.title(of: step.index), to: columns - 4 - SafeText.width(amount))
     return (SafeText.cut("  \(spinner) " + title + amount, to: columns), nil)
   }
