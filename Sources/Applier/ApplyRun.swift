@@ -97,6 +97,7 @@ struct ApplyRun: Sendable {
     case .deleteFile(let path): try await deleteFile(path)
     case .restartDomain(let domain, let timeout, let forceOff):
       try await restartDomain(domain, timeout: .seconds(max(0, timeout)), forceOff: forceOff)
+    case .takeImageSnapshot(let path, let name): try await takeImageSnapshot(path, name)
     }
     return .done
   }

@@ -13,6 +13,8 @@ public struct InventoryRequest: Sendable {
   public var readsEverySnapshot = false
   /// The domains whose snapshots are listed.
   public var snapshotsOf: Set<String> = []
+  /// Files among ``files`` whose snapshots are listed, where they are images that have some.
+  public var imageSnapshotsOf: Set<String> = []
   /// Files to look at, with the format that they are declared to have; nil for folders.
   public var files: [String: ImageFormat?]
   public var baseImages: [BaseImage]

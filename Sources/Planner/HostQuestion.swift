@@ -28,6 +28,14 @@ extension InventoryRequest {
       baseImages.append(base)
       folders.insert(folder(of: base.source))
     }
+    for volume in spec.volumes {
+      guard let path = spec.path(ofVolume: volume) else { continue }
+      files.updateValue(layout.format(of: volume), forKey: path)
+      imageSnapshotsOf.insert(path)
+      guard volume["path"] != nil else { continue }
+      if files[folder(of: path)] == nil { files.updateValue(nil, forKey: folder(of: path)) }
+      folders.insert(folder(of: path))
+    }
     for domain in spec.domains {
       for disk in domain.members("disks") {
         if let source = disk["source"]?.string {

@@ -57,6 +57,8 @@ public enum Operation: Sendable {
   case deleteFile(path: String)
   /// Stop a guest as `stopDomain` does, and start it again.
   case restartDomain(DomainIdentity, timeout: Int, forceOff: Bool)
+  /// Take a snapshot inside a qcow2 image that no guest has open.
+  case takeImageSnapshot(path: String, name: String)
 }
 
 /// A domain by name and UUID: both must still agree when a step is carried out.

@@ -15,6 +15,8 @@ final class PlanBuilder {
   private(set) var parts: PlanParts
   /// The stack's base images by the path that overlays stand on.
   var basePaths: [String: String] = [:]
+  /// The stack's volumes by their file.
+  var volumePaths: [String: String] = [:]
   /// The last step that makes an object usable, by object: what others wait for.
   private var readiness: [ObjectReference: Int] = [:]
 
@@ -29,6 +31,7 @@ final class PlanBuilder {
     spec = other.spec
     inventory = other.inventory
     basePaths = other.basePaths
+    volumePaths = other.volumePaths
     readiness = other.readiness
     parts = PlanParts(firstStep: other.parts.actions.count)
   }
@@ -67,6 +70,9 @@ final class PlanBuilder {
 
   /// Says that an object is usable once a step is done.
   func setReady(_ object: ObjectReference, after step: Int) { readiness[object] = step }
+
+  /// The step after which an object is usable; nil where there is none to wait for.
+  func readyStep(of object: ObjectReference) -> Int? { readiness[object] }
 
   func note(
     _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,

@@ -81,6 +81,7 @@ extension Operation {
     case .startDomain(let domain), .resumeDomain(let domain), .pauseDomain(let domain): [("domain", domain.json)]
     case .stopDomain(let domain, let timeout, let forceOff), .restartDomain(let domain, let timeout, let forceOff):
       [("domain", domain.json), ("timeout", .integer(timeout)), ("force-off", .boolean(forceOff))]
+    case .takeImageSnapshot(let path, let name): [("path", .string(path)), ("name", .string(name))]
     }
   }
 }

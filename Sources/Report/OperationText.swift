@@ -36,6 +36,7 @@ extension Operation {
     case .resumeDomain: "resume-domain"
     case .pauseDomain: "pause-domain"
     case .stopDomain: "stop-domain"
+    case .takeImageSnapshot: "take-image-snapshot"
     }
   }
 
@@ -77,6 +78,7 @@ extension Operation {
     case .pauseDomain: ["pause"]
     case .stopDomain(_, let timeout, let forceOff):
       ["shut down", "within \(timeout) s,", forceOff ? "else force off" : "else leave it running"]
+    case .takeImageSnapshot(_, let name): ["take", "the snapshot", name]
     }
   }
 
@@ -98,7 +100,7 @@ extension Operation {
   var path: String? {
     switch self {
     case .createDirectory(let path), .createImage(let path, _), .growImage(let path, _, _, _),
-      .resizeBlockDevice(_, _, let path, _):
+      .resizeBlockDevice(_, _, let path, _), .takeImageSnapshot(let path, _):
       path
     case .importImage(let work): work.destination
     default: nil

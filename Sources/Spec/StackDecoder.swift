@@ -32,10 +32,11 @@ struct StackDecoder {
     decodeProfiles(profiles)
     var stack = StackSpec(
       name: object["stack"]?.string ?? "", connect: object["connect"]?.string, networks: object.members("networks"),
-      pools: object.members("pools"), images: object.members("images"), domains: [])
+      pools: object.members("pools"), images: object.members("images"), volumes: object.members("volumes"),
+      domains: [])
     stack.networks = stack.networks.map { NetworkChecks.completed($0, into: &diagnostics) }
     for entry in collection(domains, "domains") { decodeDomain(entry, into: &stack) }
-    stack.domains = stack.domains.map(DomainDefaults.completed)
+    stack.domains = stack.domains.map { [stack] in DomainDefaults.completed($0, in: stack) }
     StackChecks.check(stack, profiles: decodedProfiles.keys.sorted(), into: &diagnostics)
     removeRepeated()
     return stack
