@@ -85,7 +85,10 @@ enum VolumeChecks {
     var owners: [String: ObjectSpec] = [:]
     for volume in stack.volumes {
       guard let path = stack.path(ofVolume: volume) else { continue }
-      guard let other = owners.updateValue(volume, forKey: path) else { continue }
+      guard let other = owners[path] else {
+        owners[path] = volume
+        continue
+      }
       diagnostics.append(
         Diagnostic(
           "duplicate-value", "two volumes cannot be one file, \(path)",
