@@ -46,14 +46,7 @@ extension Inventory {
     for (question, result) in zip(files, await pool.map(files) { $0.answer() }) {
       inventory.files[question.path] = try result.get()
     }
-    // A header says how many there are: the tables of images without any are not looked for.
-    let snapshotted = request.imageSnapshotsOf.sorted().filter { path in
-      guard case .image(let chain)? = inventory.files[path] else { return false }
-      return chain.top.qcow2?.snapshotCount ?? 0 > 0
-    }
-    for (path, snapshots) in zip(snapshotted, await pool.map(snapshotted) { imageSnapshots(of: $0) }) {
-      inventory.imageSnapshots[path] = try snapshots.get()
-    }
+    try await inventory.readVolumes(request, on: pool)
     for (image, observed) in try await images {
       inventory.baseImages[image] = observed
       if let copy = observed.copy {
@@ -64,15 +57,6 @@ extension Inventory {
     inventory.pools = try await pools
     inventory.networks = try await networks
     return inventory
-  }
-
-  /// The snapshots inside of an image. A guest may have it open.
-  private static func imageSnapshots(of path: String) -> Result<[ObservedImageSnapshot], ImageError> {
-    Result { () throws(ImageError) in
-      try ImageSnapshots.list(path: path, sharing: true).map {
-        ObservedImageSnapshot(id: $0.id.description, name: $0.name.description)
-      }
-    }
   }
 
   /// The storage pools; nil where the driver has none.
@@ -141,7 +125,7 @@ extension ObservedDomain.State {
 }
 
 /// A path to look at, and how.
-private struct FileQuestion: Sendable {
+struct FileQuestion: Sendable {
   var path: String
   /// The declared format; nil for a folder, or for a file whose first bytes decide.
   var format: ImageFormat?

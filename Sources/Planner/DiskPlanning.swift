@@ -106,7 +106,13 @@ extension DomainPlanning {
     DiskSource.put(path, into: &element)
     guard disk["device"] != .string("cdrom") || disk["source"] != nil else { return false }
     switch builder.inventory.files[path] ?? .missing {
-    case .missing where isVolume(path): break
+    case .missing where isVolume(path):
+      // Another volume is asked for in so many words; another place of the same one would be an empty disk by accident.
+      guard let name = disk["volume.entry"], record?[key, "volume.entry"] == name.description else { break }
+      builder.fail(
+        "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
+        subject: object,
+        suggestion: "move the file to \(path) first, while no guest has it; or write `path: \(old)` at the volume")
     case .missing:
       builder.fail(
         "missing-file", "there is no file \(path)", at: disk.settings["source"]?.range ?? disk.range, subject: object,

@@ -31,7 +31,8 @@ extension InventoryRequest {
     for volume in spec.volumes {
       guard let path = spec.path(ofVolume: volume) else { continue }
       files.updateValue(layout.format(of: volume), forKey: path)
-      imageSnapshotsOf.insert(path)
+      volumes[path] = Volume(
+        size: volume["size"]?.bytes, snapshots: Set(volume.members("snapshots").map(\.name)))
       guard volume["path"] != nil else { continue }
       if files[folder(of: path)] == nil { files.updateValue(nil, forKey: folder(of: path)) }
       folders.insert(folder(of: path))

@@ -103,10 +103,11 @@ struct VolumePlanning {
   ///
   /// - Returns: whether it can be made.
   private mutating func planCreation() -> Bool {
-    guard spec["size"] != nil || spec["image"] != nil else {
+    let isDevice = path.hasPrefix("/dev/")
+    guard !isDevice, spec["size"] != nil || spec["image"] != nil else {
       builder.fail(
-        "missing-file", "there is no file \(path)", at: place, subject: object,
-        suggestion: "put it there, or add `size:` for a new image")
+        "missing-file", "there is no \(isDevice ? "device" : "file") \(path)", at: place, subject: object,
+        suggestion: isDevice ? "make it first, or correct the path" : "put it there, or add `size:` for a new image")
       return false
     }
     if let user = users.all(path).first {

@@ -206,6 +206,28 @@ struct VolumeTests {
     }
   }
 
+  @Test("an image that a stopped guest stands on, of whatever stack, is left alone")
+  func below() throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      let spec = Self.spec(host, "size: 4 MiB", domain: Self.domain("stopped"))
+      try host.apply(spec)
+      let taken = try vireo(["snapshot", "take", "web", "one", "--external", "--connect", host.uri])
+      #expect(taken.status == 0, "\(taken.errors)")
+      #expect(try host.plan(spec).status == 0)
+      for domain in [Self.domain("stopped"), ""] {
+        for volume in ["size: 8 MiB", "size: 4 MiB, snapshots: { one: }"] {
+          let run = try host.refused(
+            Self.spec(host, volume, domain: domain).replacingOccurrences(
+              of: "stack: volumes", with: domain.isEmpty ? "stack: other" : "stack: volumes"))
+          #expect(run.errors.contains("a disk of the domain web stands on it"), "\(run.errors)")
+        }
+      }
+      #expect(try host.virtualSize(Self.file(host)) == 4 << 20)
+      #expect(try Self.snapshots(Self.file(host)).isEmpty)
+    }
+  }
+
   @Test("an image of version 2 with snapshots, which no program grows, is refused beforehand")
   func old() throws {
     try ScratchHost.with { host in

@@ -166,6 +166,28 @@ struct VolumeTests {
     #expect(found.map(\.rule) == ["missing-file"] && found[0].message.contains("domain web"))
   }
 
+  @Test("a volume that moves does not leave its guest with an empty disk; another volume may take its place")
+  func moved() throws {
+    var host = ImaginedHost()
+    host.inventory.files["/fast"] = .folder
+    func text(_ volumes: String, _ name: String) -> String {
+      """
+      stack: lab
+      pools: { vms: { path: /vms }, fast: { path: /fast } }
+      volumes: { \(volumes) }
+      domains: { web: { memory: 1 GiB, disks: { data: { volume: \(name) } } } }
+      """
+    }
+    host.apply(try host.plan(text("data: { size: 2 GiB, pool: vms }", "data")))
+    let found = try problems(text("data: { size: 2 GiB, pool: fast }", "data"), on: host)
+    #expect(found.map(\.rule) == ["other-file"] && found[0].suggestion?.contains("/fast/data.qcow2") == true)
+    let other = text("data: { size: 2 GiB, pool: vms }, new: { size: 1 GiB, pool: fast }", "new")
+    let plan = try host.plan(other)
+    #expect(plan.change("web", "disks.data.source")?.new == .string("/fast/new.qcow2"))
+    host.apply(plan)
+    #expect(try host.plan(other).isEmpty)
+  }
+
   @Test("a place that cannot be has its words")
   func places() throws {
     var host = ImaginedHost()
@@ -185,6 +207,8 @@ struct VolumeTests {
     #expect(try rules("path: /vms/other.qcow2, size: 1 GiB") == [], "a pool's folder will be there")
     #expect(try rules("path: /nowhere/data.qcow2, size: 1 GiB") == ["missing-folder"])
     #expect(try rules("path: /srv/data.qcow2") == ["missing-file"])
+    #expect(
+      try rules("path: /dev/none, size: 1 GiB, format: raw") == ["missing-file"], "no file is made in a device's place")
     #expect(try rules("path: /images/base.qcow2") == ["base-image"])
     #expect(try rules("path: /vms/web.root.qcow2, size: 1 GiB") == ["shared-disk"])
     #expect(try rules("path: /srv, size: 1 GiB") == ["missing-folder"] || rules("path: /srv") == ["not-an-image"])
