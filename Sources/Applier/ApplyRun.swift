@@ -99,6 +99,7 @@ struct ApplyRun: Sendable {
       try await awaitReady(domain, readiness, shutdown, index)
     case .discardSavedState(let domain): try await discardSavedState(of: domain)
     case .deleteSnapshot(let domain, let name): try await deleteSnapshot(of: domain, name)
+    case .takeImageSnapshot(let path, let name): try await takeImageSnapshot(path, name)
     }
     return .done
   }

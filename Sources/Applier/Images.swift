@@ -1,4 +1,4 @@
-// Image files: making them and growing them, checked before and after.
+// Image files: making them, growing them and taking snapshots inside of them, checked before and after.
 
 import DiskImage
 import Glibc
@@ -36,6 +36,20 @@ extension ApplyRun {
       guard after == to else {
         throw ActionFailure(
           "\(path) has \(ByteCount.text(after)) after it was grown to \(ByteCount.text(to))", field: "size")
+      }
+    }
+  }
+
+  /// Takes a snapshot inside an image that no guest has open. One of the name that is there already counts as done.
+  func takeImageSnapshot(_ path: String, _ name: String) async throws {
+    try await files.run {
+      func isTaken() throws(ImageError) -> Bool {
+        try ImageSnapshots.list(path: path).contains { $0.name == StoredName(name) }
+      }
+      if try isTaken() { return }
+      try ImageSnapshots.create(named: name, path: path)
+      guard try isTaken() else {
+        throw ActionFailure("\(path) has no snapshot \(name) after it was taken", field: "snapshots.\(name)")
       }
     }
   }

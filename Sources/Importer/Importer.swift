@@ -101,7 +101,7 @@ public struct Importer: Sendable {
       case .domain: Array(inventory.domains.keys)
       case .network: Array((inventory.networks ?? [:]).keys)
       case .pool: Array((inventory.pools ?? [:]).keys)
-      case .image: [String]()
+      case .image, .volume: [String]()
       }
     return Diagnostic(
       "unknown-\(object.kind.rawValue)", "the host has no \(object)",

@@ -16,6 +16,8 @@ public struct Inventory: Sendable {
   public var networks: [String: ObservedNetwork]?
   /// The files that were asked for and the disks of the domains that were asked for, by absolute path.
   public var files: [String: ObservedFile]
+  /// The snapshots inside of images, by path, for those that were asked for and have some.
+  public var imageSnapshots: [String: Result<[ObservedImageSnapshot], ImageError>] = [:]
   /// The base images that were asked for: one file may be used where it is and be copied into several pools too.
   public var baseImages: [InventoryRequest.BaseImage: ObservedBaseImage]
   /// Objects that could not be read; a plan is made without them and says so.
@@ -178,6 +180,17 @@ public enum ObservedFile: Sendable, Equatable {
   case image(BackingChain)
   /// Something that cannot be used, and why.
   case unusable(ImageError)
+}
+
+/// A snapshot inside a qcow2 image, by what it is known by, fit to be shown.
+public struct ObservedImageSnapshot: Sendable, Hashable {
+  public var id: String
+  public var name: String
+
+  public init(id: String, name: String) {
+    self.id = id
+    self.name = name
+  }
 }
 
 /// A base image: its source, and its copy in a pool.

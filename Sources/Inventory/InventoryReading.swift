@@ -48,6 +48,7 @@ extension Inventory {
     for (question, result) in zip(files, await pool.map(files) { $0.answer() }) {
       inventory.files[question.path] = try result.get()
     }
+    try await inventory.readVolumes(request, on: pool)
     for (image, observed) in try await images {
       inventory.baseImages[image] = observed
       if let copy = observed.copy {
@@ -126,7 +127,7 @@ extension ObservedDomain.State {
 }
 
 /// A path to look at, and how.
-private struct FileQuestion: Sendable {
+struct FileQuestion: Sendable {
   var path: String
   /// The declared format; nil for a folder, or for a file whose first bytes decide.
   var format: ImageFormat?

@@ -13,6 +13,8 @@ public struct InventoryRequest: Sendable {
   public var readsEverySnapshot = false
   /// The domains whose snapshots are listed.
   public var snapshotsOf: Set<String> = []
+  /// Images among ``files`` that are to have a size and snapshots of their own, by path.
+  public var volumes: [String: Volume] = [:]
   /// Files to look at, with the format that they are declared to have; nil for folders.
   public var files: [String: ImageFormat?]
   public var baseImages: [BaseImage]
@@ -37,6 +39,19 @@ public struct InventoryRequest: Sendable {
     self.needsPools = needsPools
     self.needsNetworks = needsNetworks
     self.needsNetworkDefinitions = needsNetworkDefinitions
+  }
+
+  /// What an image that no domain owns is to have. Its snapshots are listed, and where it lacks something the images of
+  /// all domains are read, too: one may stand on it.
+  public struct Volume: Sendable, Hashable {
+    /// The virtual size in bytes; nil for any.
+    public var size: UInt64?
+    public var snapshots: Set<String>
+
+    public init(size: UInt64?, snapshots: Set<String>) {
+      self.size = size
+      self.snapshots = snapshots
+    }
   }
 
   /// A base image, and where its copy is to be.

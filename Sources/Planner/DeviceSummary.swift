@@ -19,6 +19,7 @@ enum DeviceSummary {
   /// What the first words tell, and a plan's steps: the disk's file, its pool and its format among them.
   private static let told: Set = [
     "image", "size", "source", "pool", "format", "device", "type", "network", "bridge", "direct",
+    "volume.entry",
   ]
 
   private static func disk(_ device: ObjectSpec) -> String {
@@ -27,7 +28,8 @@ enum DeviceSummary {
       return device["image"].map { "cdrom with \($0)" } ?? device["source"].map { "cdrom with \($0)" } ?? "empty cdrom"
     }
     if let image = device["image"] { return "overlay on \(image)\(size)" }
-    if let source = device["source"] { return "\(device["format"]?.description ?? "") file \(source)\(size)" }
+    let volume = device["volume.entry"].map { "volume \($0), " } ?? ""
+    if let source = device["source"] { return volume + "\(device["format"]?.description ?? "") file \(source)\(size)" }
     if device["size"] == nil {
       // Storage that is no file: its own fields say what it is.
       return device["device"]?.description ?? "disk"

@@ -15,23 +15,17 @@ struct DiskLayout {
   }
 
   /// The pool that a new disk's file is made in.
-  func pool(of disk: ObjectSpec) -> ObjectSpec? {
-    if let name = disk["pool"]?.string { return spec.pool(name) }
-    let pools = spec.pools.filter(\.holdsFiles)
-    return pools.count == 1 ? pools[0] : nil
-  }
+  func pool(of disk: ObjectSpec) -> ObjectSpec? { spec.filePool(of: disk) }
 
   /// The file of a disk that Vireo makes.
   ///
   /// The dot keeps the names apart: a disk's key has none, so that no two pairs of domain and disk share a file.
   func path(of disk: ObjectSpec, domain: String) -> String? {
     guard let folder = pool(of: disk)?["path"]?.string else { return nil }
-    return Self.path(in: folder, "\(domain).\(disk.name).\(format(of: disk).rawValue)")
+    return StackSpec.path(in: folder, "\(domain).\(disk.name).\(disk.fileFormat)")
   }
 
-  func format(of disk: ObjectSpec) -> ImageFormat {
-    disk["format"]?.string.flatMap(ImageFormat.init(rawValue:)) ?? .qcow2
-  }
+  func format(of disk: ObjectSpec) -> ImageFormat { ImageFormat(rawValue: disk.fileFormat) ?? .qcow2 }
 
   /// What to ask the inventory about a base image.
   func request(for image: ObjectSpec) -> InventoryRequest.BaseImage? {
@@ -40,9 +34,5 @@ struct DiskLayout {
     return InventoryRequest.BaseImage(
       source: source, format: image["format"]?.string.flatMap(ImageFormat.init(rawValue:)),
       sha256: image["sha256"]?.string, copy: folder.map { .init(folder: $0, name: image.name) })
-  }
-
-  static func path(in folder: String, _ name: String) -> String {
-    folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
   }
 }

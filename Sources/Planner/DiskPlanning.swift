@@ -13,7 +13,7 @@ extension DomainPlanning {
   /// The file or block device that a disk is to have; nil for an empty tray and for what is neither.
   func desiredPath(of disk: ObjectSpec) -> String? {
     if let source = disk["source"]?.string { return source }
-    guard isMadeByVireo(disk) else { return base(of: disk)?.path }
+    guard isMadeByVireo(disk) else { return builder.base(of: disk)?.path }
     let path = layout.path(of: disk, domain: spec.name)
     return path.map { fileBeforeRenaming(of: disk, like: $0) ?? $0 }
   }
@@ -27,10 +27,6 @@ extension DomainPlanning {
       return nil
     }
     return file
-  }
-
-  private func base(of disk: ObjectSpec) -> BaseImage? {
-    disk["image"]?.string.flatMap(builder.spec.image).flatMap { BaseImage($0, in: builder) }
   }
 
   private func isMadeByVireo(_ disk: ObjectSpec) -> Bool {
@@ -51,6 +47,11 @@ extension DomainPlanning {
       return false
     }
     if isMadeByVireo(disk) { owned[key, "file"] = path }
+    if disk["source"] != nil, let volume = builder.volumePaths[path],
+      let step = builder.readyStep(of: ObjectReference(.volume, volume))
+    {
+      fileSteps.append(step)
+    }
     let isWritable = disk["device"] != .string("cdrom") && disk["read-only"] != .boolean(true)
     if isWritable, let image = builder.basePaths[path] {
       builder.fail(
@@ -105,6 +106,13 @@ extension DomainPlanning {
     DiskSource.put(path, into: &element)
     guard disk["device"] != .string("cdrom") || disk["source"] != nil else { return false }
     switch builder.inventory.files[path] ?? .missing {
+    case .missing where isVolume(path):
+      // Another volume is asked for in so many words; another place of the same one would be an empty disk by accident.
+      guard let name = disk["volume.entry"], record?[key, "volume.entry"] == name.description else { break }
+      builder.fail(
+        "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
+        subject: object,
+        suggestion: "move the file to \(path) first, while no guest has it; or write `path: \(old)` at the volume")
     case .missing:
       builder.fail(
         "missing-file", "there is no file \(path)", at: disk.settings["source"]?.range ?? disk.range, subject: object,
@@ -113,6 +121,9 @@ extension DomainPlanning {
     }
     return false
   }
+
+  /// Whether a file is one of the stack's volumes.
+  private func isVolume(_ path: String) -> Bool { builder.volumePaths[path] != nil }
 
   /// What another file takes: media are changed in the drive of a running guest, disks wait for its next start.
   private mutating func effectOfMedium(_ path: String?, in disk: ObjectSpec, name: String) -> Effect {
@@ -148,7 +159,8 @@ extension DomainPlanning {
     let range = disk.settings["source"]?.range ?? disk.range
     switch builder.inventory.files[path] ?? .missing {
     case .missing where isMadeByVireo(disk):
-      planCreation(of: disk, at: path)
+      planCreation(of: disk, key: key, at: path)
+    case .missing where isVolume(path): break
     case .missing:
       builder.fail(
         "missing-file", "there is no file \(path)", at: range, subject: object,
@@ -157,7 +169,7 @@ extension DomainPlanning {
       builder.note(
         "found-file", "\(key) takes the file that is there: \(path)", at: disk.range, subject: object)
       planFoundFile(of: disk, key: key, at: path, current: nil)
-      checkBase(of: disk, key: key, chain, isNew: true)
+      builder.checkBase(of: file(of: disk, key: key), chain, isNew: true)
     default:
       planFoundFile(of: disk, key: key, at: path, current: nil)
     }
@@ -175,6 +187,8 @@ extension DomainPlanning {
       return
     }
     switch observedFile {
+    // A volume is made, or what is wrong with it is told, by its own steps.
+    case .missing where isVolume(path), .folder where isVolume(path), .unusable where isVolume(path): break
     case .missing:
       builder.fail(
         "missing-file", "the file \(path) of \(key) is gone", at: range, subject: object,
@@ -192,72 +206,36 @@ extension DomainPlanning {
           at: disk.settings["format"]?.range ?? range, subject: object,
           suggestion: "correct `format` unless the guest is to see the image file itself", severity: .warning)
       }
-      if current != nil, isMadeByVireo(disk) { checkBase(of: disk, key: key, chain, isNew: false) }
+      if current != nil, isMadeByVireo(disk) {
+        builder.checkBase(of: file(of: disk, key: key), chain, isNew: false)
+      }
       planGrowth(of: disk, key: key, chain.top, current: current)
     }
   }
 
-  /// Compares an overlay's base with the one that the spec names.
-  private mutating func checkBase(of disk: ObjectSpec, key: String, _ chain: BackingChain, isNew: Bool) {
-    let expected = base(of: disk)?.path
-    let actual = chain.images.dropFirst().first?.path
-    guard disk["image"] == nil || expected != nil, actual != expected else { return }
-    if isNew {
-      builder.fail(
-        "other-base",
-        "\(chain.top.path) is there already, and stands on \(actual ?? "no base image") in place of \(expected ?? "none")",
-        at: disk.range, subject: object, suggestion: "move the file away, or name it with `source:`")
-    } else {
-      builder.note(
-        "base-kept", "\(key) keeps its base, \(actual ?? "none"); the spec's image is \(expected ?? "none")",
-        at: disk.settings["image"]?.range ?? disk.range, subject: object, suggestion: "new disks get the new one",
-        severity: .warning)
-    }
-  }
-
-  private mutating func planCreation(of disk: ObjectSpec, at path: String) {
-    let base = base(of: disk)
-    // An image that cannot be used has been reported as an image.
-    guard disk["image"] == nil || base != nil else { return }
-    let size = disk["size"]?.bytes
-    if let base, let size, size < base.virtualSize {
-      return builder.fail(
-        "smaller-than-image", "the disk would be smaller than its image, \(ByteCount.text(base.virtualSize))",
-        at: disk.settings["size"]?.range, subject: object, suggestion: "make it at least that, or leave out `size`")
-    }
-    let backing = base.map { base in
-      // A name without its folder keeps working when the pool moves as a whole.
-      let name =
-        folder(of: base.path) == folder(of: path)
-        ? String(base.path.dropFirst(folder(of: path).count).drop { $0 == "/" }) : base.path
-      return ImageCreation.Backing(name: name, format: base.format, path: base.path)
-    }
-    let creation = ImageCreation(
-      format: layout.format(of: disk), virtualSize: size ?? base?.virtualSize ?? 0, backing: backing)
+  private mutating func planCreation(of disk: ObjectSpec, key: String, at path: String) {
+    guard let creation = builder.creation(of: file(of: disk, key: key), at: path) else { return }
     var objects = layout.pool(of: disk).map { [ObjectReference(.pool, $0.name)] } ?? []
     if let image = disk["image"]?.string { objects.append(ObjectReference(.image, image)) }
     fileSteps.append(builder.add(.createImage(path: path, creation), for: object, waitingFor: objects))
   }
 
+  private func file(of disk: ObjectSpec, key: String) -> PlannedFile {
+    PlannedFile(spec: disk, object: object, name: key, noun: "disk")
+  }
+
   // MARK: Sizes
 
   private mutating func planGrowth(of disk: ObjectSpec, key: String, _ image: ImageInfo, current: XMLElement?) {
-    guard let setting = disk.settings["size"], let size = setting.value.bytes, size != image.virtualSize else { return }
-    guard size > image.virtualSize else {
-      return builder.fail(
-        "shrink", "\(key) is \(ByteCount.text(image.virtualSize)) and would lose its end", at: setting.range,
-        subject: object,
-        suggestion: "a disk only grows: write \(ByteCount.text(image.virtualSize)), or a new disk and copy the data")
-    }
+    guard let (setting, size) = builder.growth(of: file(of: disk, key: key), image) else { return }
     guard !(observed?.hasManagedSave ?? false) else {
-      return builder.fail(
-        "saved-state", "the guest has a saved state, which knows its disk with \(ByteCount.text(image.virtualSize))",
-        at: setting.range, subject: object,
-        suggestion: "start the guest, or give the state up with --discard-saved-state")
+      return builder.refuseGrowth(underSavedState: image, at: setting, object)
     }
     let running = observed?.running?.first("devices")?.all("disk")
       .first { DiskSource.path(of: $0) == image.path }
     let isLive = observed?.isActive ?? false && running != nil
+    // A volume is grown by its own steps.
+    guard isLive || builder.volumePaths[image.path] == nil else { return }
     guard running?.first("readonly") == nil else {
       return builder.fail(
         "read-only", "\(key) is read-only in the running guest and cannot be grown there", at: setting.range,
@@ -298,7 +276,7 @@ extension DomainPlanning {
     }
     if element.value(at: "target/@dev") == nil { element.set(freeTarget(for: element), at: "target/@dev") }
     if isMedium {
-      element.set(base(of: disk)?.format.rawValue ?? "raw", at: "driver/@type")
+      element.set(builder.base(of: disk)?.format.rawValue ?? "raw", at: "driver/@type")
       element.set("", at: "readonly")
       return
     }

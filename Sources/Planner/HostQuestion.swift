@@ -30,6 +30,15 @@ extension InventoryRequest {
       baseImages.append(base)
       folders.insert(folder(of: base.source))
     }
+    for volume in spec.volumes {
+      guard let path = spec.path(ofVolume: volume) else { continue }
+      files.updateValue(layout.format(of: volume), forKey: path)
+      volumes[path] = Volume(
+        size: volume["size"]?.bytes, snapshots: Set(volume.members("snapshots").map(\.name)))
+      guard volume["path"] != nil else { continue }
+      if files[folder(of: path)] == nil { files.updateValue(nil, forKey: folder(of: path)) }
+      folders.insert(folder(of: path))
+    }
     for domain in spec.domains {
       for disk in domain.members("disks") {
         if let source = disk["source"]?.string {

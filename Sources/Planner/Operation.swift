@@ -64,6 +64,8 @@ public enum Operation: Sendable {
   case discardSavedState(DomainIdentity)
   /// Delete a snapshot; the domain stays as it is.
   case deleteSnapshot(domain: DomainIdentity, name: String)
+  /// Take a snapshot inside a qcow2 image that no guest has open.
+  case takeImageSnapshot(path: String, name: String)
 }
 
 /// A domain by name and UUID: both must still agree when a step is carried out.

@@ -11,7 +11,8 @@ public struct Plan: Sendable {
   public var stack: String
   /// The connection that it was planned against.
   public var uri: String
-  /// Every object of the spec, changed or not, in the order in which they are best read: networks, pools, images, domains.
+  /// Every object of the spec, changed or not, in the order in which they are best read: networks, pools, images,
+  /// volumes, domains.
   public var objects: [ObjectPlan]
   /// What is to be done; an action's place in the array is its identity.
   public var actions: [Action]
@@ -39,6 +40,8 @@ public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
     case pool
     case image
     case domain
+    /// An image that no domain owns.
+    case volume
   }
 
   public var kind: Kind

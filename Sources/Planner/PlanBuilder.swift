@@ -17,6 +17,8 @@ final class PlanBuilder {
   let discardsSavedStates: Bool
   /// The stack's base images by the path that overlays stand on.
   var basePaths: [String: String] = [:]
+  /// The stack's volumes by their file.
+  var volumePaths: [String: String] = [:]
   /// The last step that makes an object usable, by object: what others wait for.
   private var readiness: [ObjectReference: Int] = [:]
 
@@ -33,6 +35,7 @@ final class PlanBuilder {
     discardsSavedStates = other.discardsSavedStates
     inventory = other.inventory
     basePaths = other.basePaths
+    volumePaths = other.volumePaths
     readiness = other.readiness
     parts = PlanParts(firstStep: other.parts.actions.count)
   }
@@ -74,6 +77,9 @@ final class PlanBuilder {
 
   /// Says that an object is usable once a step is done.
   func setReady(_ object: ObjectReference, after step: Int) { readiness[object] = step }
+
+  /// The step after which an object is usable; nil where there is none to wait for.
+  func readyStep(of object: ObjectReference) -> Int? { readiness[object] }
 
   func note(
     _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,

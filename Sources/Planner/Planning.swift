@@ -28,7 +28,10 @@ extension Plan {
       for network in spec.networks { builder.plan(network: network) }
       for pool in spec.pools { builder.plan(pool: pool) }
       for image in spec.images { builder.plan(image: image, uses: uses) }
+      builder.planVolumes()
       builder.plan(domains: spec.domains, uses: uses)
+    } else {
+      builder.noteVolumes()
     }
     builder.planDeletions(deletions)
     builder.limitDeletions(deletions)

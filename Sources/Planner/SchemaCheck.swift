@@ -22,7 +22,8 @@ public struct SchemaCheck: Sendable {
   ///
   /// - Throws: what keeps the domains from being planned at all.
   public func problems(of spec: StackSpec) throws(DiagnosticsError) -> [Diagnostic] {
-    let sources = Set(spec.domains.flatMap { $0.members("disks") }.compactMap { $0["source"]?.string })
+    let volumes = spec.volumes.compactMap(spec.path(ofVolume:))
+    let sources = Set(spec.domains.flatMap { $0.members("disks") }.compactMap { $0["source"]?.string } + volumes)
     let plan = try Plan(for: spec, on: .supposed(for: InventoryRequest(for: spec), with: sources))
     let domains = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     return plan.actions.flatMap { action -> [Diagnostic] in

@@ -92,6 +92,7 @@ extension Operation {
       ]
     case .discardSavedState(let domain): [("domain", domain.json)]
     case .deleteSnapshot(let domain, let name): [("domain", domain.json), ("name", .string(name))]
+    case .takeImageSnapshot(let path, let name): [("path", .string(path)), ("name", .string(name))]
     }
   }
 }

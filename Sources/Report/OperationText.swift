@@ -39,6 +39,7 @@ extension Operation {
     case .awaitReady: "await-ready"
     case .discardSavedState: "discard-saved-state"
     case .deleteSnapshot: "delete-snapshot"
+    case .takeImageSnapshot: "take-image-snapshot"
     }
   }
 
@@ -83,6 +84,7 @@ extension Operation {
     case .awaitReady(_, let readiness, _): ["wait until", "it is ready,", "at most \(readiness.timeout) s"]
     case .discardSavedState: ["discard", "the saved memory"]
     case .deleteSnapshot(_, let name): ["delete", "the snapshot", name]
+    case .takeImageSnapshot(_, let name): ["take", "the snapshot", name]
     }
   }
 
@@ -104,7 +106,7 @@ extension Operation {
   var path: String? {
     switch self {
     case .createDirectory(let path), .createImage(let path, _), .growImage(let path, _, _, _),
-      .resizeBlockDevice(_, _, let path, _):
+      .resizeBlockDevice(_, _, let path, _), .takeImageSnapshot(let path, _):
       path
     case .importImage(let work): work.destination
     default: nil

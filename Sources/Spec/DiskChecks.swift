@@ -8,6 +8,7 @@ enum DiskChecks {
   static func check(
     _ disk: ObjectSpec, of domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]
   ) {
+    guard checkVolume(disk, into: &diagnostics) else { return }
     if let image = disk.settings["image"], disk.says("source") {
       diagnostics.append(
         Diagnostic(
@@ -38,6 +39,23 @@ enum DiskChecks {
           "missing-key", "\(disk.title) does not say what it is", at: disk.range,
           suggestion: "add `image:` for an overlay, `size:` for a blank disk, or `source:` for a file that exists"))
     }
+  }
+
+  /// Whether a disk that is one of the stack's volumes says no other thing that it is.
+  private static func checkVolume(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) -> Bool {
+    guard let volume = disk.settings[ObjectSpec.volumeKey] else {
+      return !disk.malformed.contains(ObjectSpec.volumeKey)
+    }
+    // The volume's file has been put in as the source, at the place where the volume is named.
+    let source = disk.settings["source"].map { $0.range == volume.range } ?? true ? nil : "source"
+    guard let other = source ?? (["image", "pool"] + otherSources).first(where: disk.says) else {
+      return disk.says("source")
+    }
+    diagnostics.append(
+      Diagnostic(
+        "conflict", "\(disk.title) has both `volume` and `\(other)`", at: volume.range,
+        suggestion: "a disk is made of one thing: leave out one of them"))
+    return false
   }
 
   /// Keys of what is neither a file nor a block device.
@@ -92,20 +110,17 @@ enum DiskChecks {
   private static func checkNew(
     _ disk: ObjectSpec, of domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]
   ) {
-    if disk.says("image"), let format = disk.settings["format"], format.value == .string("raw") {
-      diagnostics.append(
-        Diagnostic(
-          "conflict", "an overlay is always qcow2: a raw file cannot have a backing file", at: format.range,
-          suggestion: "leave out `format`"))
-    }
+    checkOverlay(disk, into: &diagnostics)
     PoolChecks.checkHoldsFiles(disk, in: stack, into: &diagnostics)
-    let pools = stack.pools.filter(\.holdsFiles)
-    guard !disk.says("pool"), pools.count != 1 else { return }
+    PoolChecks.checkIsSaid(for: disk, in: stack, of: domain, into: &diagnostics)
+  }
+
+  /// What stands on an image is qcow2.
+  static func checkOverlay(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    guard disk.says("image"), let format = disk.settings["format"], format.value == .string("raw") else { return }
     diagnostics.append(
       Diagnostic(
-        "missing-key", "\(disk.title) does not say its pool", at: disk.range, subject: domain.title,
-        suggestion: pools.isEmpty
-          ? "declare a pool: `pools: { NAME: { path: /srv/vms } }`"
-          : "add `pool:`, one of \(pools.map(\.name).joined(separator: ", "))"))
+        "conflict", "an overlay is always qcow2: a raw file cannot have a backing file", at: format.range,
+        suggestion: "leave out `format`"))
   }
 }

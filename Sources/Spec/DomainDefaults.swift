@@ -5,11 +5,11 @@ import Vocabulary
 
 /// Completes domains with values that their own words imply.
 enum DomainDefaults {
-  static func completed(_ domain: ObjectSpec) -> ObjectSpec {
+  static func completed(_ domain: ObjectSpec, in stack: StackSpec) -> ObjectSpec {
     var result = domain
     result.members["interfaces"] = domain.members["interfaces"]?.map(completedInterface)
     result.members["graphics"] = domain.members["graphics"]?.map(completedGraphics)
-    result.members["disks"] = domain.members["disks"]?.map(completedDisk)
+    result.members["disks"] = domain.members["disks"]?.map { completedDisk($0, in: stack) }
     return result
   }
 
@@ -35,9 +35,14 @@ enum DomainDefaults {
     return result
   }
 
-  private static func completedDisk(_ disk: ObjectSpec) -> ObjectSpec {
+  private static func completedDisk(_ disk: ObjectSpec, in stack: StackSpec) -> ObjectSpec {
     var result = disk
-    if disk["device"] == .string("cdrom") {
+    if let volume = disk[ObjectSpec.volumeKey]?.string.flatMap(stack.volume),
+      let path = stack.path(ofVolume: volume)
+    {
+      result.imply("source", .string(path), from: ObjectSpec.volumeKey)
+      result.imply("format", .string(volume.fileFormat), from: ObjectSpec.volumeKey)
+    } else if disk["device"] == .string("cdrom") {
       // A guest cannot write to it, and installation media are plain ISO 9660.
       if disk["source"] != nil { result.imply("format", .string("raw"), from: "source") }
     } else if disk["image"] != nil {
@@ -50,6 +55,9 @@ enum DomainDefaults {
 }
 
 extension ObjectSpec {
+  /// The field by which a disk names one of the stack's volumes.
+  static let volumeKey = "volume.entry"
+
   /// Sets a value that follows from another one, unless the spec gives its own.
   fileprivate mutating func imply(_ field: String, _ value: Value, from source: String) {
     guard settings[field] == nil, let range = settings[source]?.range else { return }

@@ -46,6 +46,26 @@ enum PoolChecks {
     }
   }
 
+  /// What needs a new file says its pool where there are several, or none.
+  ///
+  /// - Parameters:
+  ///   - alternative: what else it may say in place of the pool.
+  ///   - owner: the object that it is part of.
+  static func checkIsSaid(
+    for object: ObjectSpec, in stack: StackSpec, or alternative: String? = nil, of owner: ObjectSpec? = nil,
+    into diagnostics: inout [Diagnostic]
+  ) {
+    let pools = stack.pools.filter(\.holdsFiles)
+    guard !object.says("pool"), pools.count != 1 else { return }
+    let other = alternative.map { ", or add \($0)" } ?? ""
+    diagnostics.append(
+      Diagnostic(
+        "missing-key", "\(object.title) does not say its pool", at: object.range, subject: owner?.title,
+        suggestion: (pools.isEmpty
+          ? "declare a pool: `pools: { NAME: { path: /srv/vms } }`"
+          : "add `pool:`, one of \(pools.map(\.name).joined(separator: ", "))") + other))
+  }
+
   /// Disks and images are files, which not every pool has.
   static func checkHoldsFiles(_ object: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
     guard let setting = object.settings["pool"], let pool = setting.value.string.flatMap(stack.pool), !pool.holdsFiles

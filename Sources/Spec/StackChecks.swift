@@ -6,7 +6,7 @@ import Vocabulary
 /// Checks a stack as a whole.
 enum StackChecks {
   static func check(_ stack: StackSpec, profiles: [String], into diagnostics: inout [Diagnostic]) {
-    for object in stack.networks + stack.pools + stack.images {
+    for object in stack.networks + stack.pools + stack.images + stack.volumes {
       checkRequired(object, into: &diagnostics)
       checkReferences(object, in: stack, into: &diagnostics)
     }
@@ -14,6 +14,8 @@ enum StackChecks {
     NetworkChecks.checkTogether(stack.networks, into: &diagnostics)
     for pool in stack.pools { PoolChecks.check(pool, into: &diagnostics) }
     for image in stack.images { PoolChecks.checkHoldsFiles(image, in: stack, into: &diagnostics) }
+    for volume in stack.volumes { VolumeChecks.check(volume, in: stack, into: &diagnostics) }
+    VolumeChecks.checkTogether(stack, into: &diagnostics)
     checkDistinct(stack.pools.filter(\.holdsFiles), "path", "two pools cannot be one folder", into: &diagnostics)
     var names: [String: SourceRange] = [:]
     var addresses: [String: SourceRange] = [:]
@@ -56,11 +58,12 @@ enum StackChecks {
       guard case .reference(let collection) = field.type, let setting = object.settings[field.name],
         let name = setting.value.string
       else { continue }
-      let known = (collection == "pools" ? stack.pools : stack.images).map(\.name)
+      let objects = ["pools": stack.pools, "volumes": stack.volumes][collection] ?? stack.images
+      let known = objects.map(\.name)
       guard !known.contains(name) else { continue }
       diagnostics.append(
         Diagnostic(
-          "unknown-reference", "there is no \(field.name) `\(name)`", at: setting.range,
+          "unknown-reference", "there is no \(object.type.displayName(of: field)) `\(name)`", at: setting.range,
           suggestion: closestMatch(to: name, among: known).map { "did you mean `\($0)`?" }
             ?? "declare it under `\(collection)`"))
     }

@@ -32,7 +32,8 @@ struct StackDecoder {
     decodeProfiles(profiles)
     var stack = StackSpec(
       name: object["stack"]?.string ?? "", connect: object["connect"]?.string, networks: object.members("networks"),
-      pools: object.members("pools"), images: object.members("images"), domains: [])
+      pools: object.members("pools"), images: object.members("images"), volumes: object.members("volumes"),
+      domains: [])
     stack.networks = stack.networks.map { NetworkChecks.completed($0, into: &diagnostics) }
     var counted: [String: [String]] = [:]
     for entry in collection(domains, "domains") {
@@ -41,7 +42,7 @@ struct StackDecoder {
       if entry.value["count"] != nil { counted[entry.name] = stack.domains[before...].map(\.name) }
     }
     DependencyChecks.resolve(&stack.domains, counted: counted, into: &diagnostics)
-    stack.domains = stack.domains.map(DomainDefaults.completed)
+    stack.domains = stack.domains.map { [stack] in DomainDefaults.completed($0, in: stack) }
     StackChecks.check(stack, profiles: decodedProfiles.keys.sorted(), into: &diagnostics)
     removeRepeated()
     return stack

@@ -11,17 +11,21 @@ public struct StackSpec: Sendable {
   public var networks: [ObjectSpec]
   public var pools: [ObjectSpec]
   public var images: [ObjectSpec]
+  /// Images that no domain owns.
+  public var volumes: [ObjectSpec]
   /// The domains with their profiles merged in and their counts expanded.
   public var domains: [ObjectSpec]
 
   /// Whether the stack has files on the host: folders, images or disks.
   public var usesFiles: Bool {
-    pools.contains { $0.poolType == "dir" } || !images.isEmpty || domains.contains { !$0.members("disks").isEmpty }
+    pools.contains { $0.poolType == "dir" } || !images.isEmpty || !volumes.isEmpty
+      || domains.contains { !$0.members("disks").isEmpty }
   }
 
   public func network(_ name: String) -> ObjectSpec? { networks.first { $0.name == name } }
   public func pool(_ name: String) -> ObjectSpec? { pools.first { $0.name == name } }
   public func image(_ name: String) -> ObjectSpec? { images.first { $0.name == name } }
+  public func volume(_ name: String) -> ObjectSpec? { volumes.first { $0.name == name } }
 }
 
 /// A value and where it was written.

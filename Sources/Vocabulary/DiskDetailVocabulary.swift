@@ -4,7 +4,8 @@ import XMLTree
 
 extension Vocabulary {
   static let diskGroups = [
-    FieldGroup("volume", "A volume of a libvirt pool."), FieldGroup("network", "A disk on network storage."),
+    FieldGroup("volume", "One of the stack's `volumes`, or a volume of a libvirt pool.", shorthand: "entry"),
+    FieldGroup("network", "A disk on network storage."),
     FieldGroup("auth", "How to log in to network storage."), FieldGroup("nvme", "An NVMe namespace of the host."),
     FieldGroup("vhost-user", "A disk that another process provides."),
     FieldGroup("encryption", "Encryption of the source, with a secret of libvirt's."),

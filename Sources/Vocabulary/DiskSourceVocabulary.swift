@@ -5,6 +5,9 @@ import XMLTree
 extension Vocabulary {
   static let diskSources: [Field] = [
     deciding("dir", .path, "A folder of the host that the guest sees as a FAT disk.", type: "dir", at: "source/@dir"),
+    Field(
+      "volume.entry", .reference(collection: "volumes"),
+      "One of the stack's `volumes`, which makes the file, and says its format and its size."),
     deciding("volume.pool", .text(.line), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
     source("volume.name", .text(.line), "The name of the volume.", type: "volume", at: "source/@volume"),
     source(

@@ -1,11 +1,11 @@
-// The table of the stack and of what stands beside its domains: images, profiles, variables. Networks and pools have files
-// of their own.
+// The table of the stack and of what stands beside its domains: images, profiles, variables. Networks, pools and volumes
+// have files of their own.
 
 /// The spec language: one table, every use.
 public enum Vocabulary {
   /// The root of the language: what a spec file may say.
   public static let stack = ObjectType(
-    "stack", "A stack: the networks, pools, images and domains that belong together on one host.",
+    "stack", "A stack: the networks, pools, images, volumes and domains that belong together on one host.",
     fields: [
       Field(
         "stack", .text(.name),
@@ -27,8 +27,8 @@ public enum Vocabulary {
         """, effect: .define),
     ],
     collections: [
-      .init("networks", network), .init("pools", pool), .init("images", image), .init("profiles", profile),
-      .init("domains", domain),
+      .init("networks", network), .init("pools", pool), .init("images", image), .init("volumes", volume),
+      .init("profiles", profile), .init("domains", domain),
     ])
 
   /// A base image.

@@ -73,9 +73,10 @@ struct ValidateCommand: ParsableCommand {
   /// `stack lab is valid: 1 pool, 1 image, 3 domains`
   private func valid(_ stack: StackSpec) -> String {
     func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-    let parts = [
+    var parts = [
       count(stack.pools.count, "pool"), count(stack.images.count, "image"), count(stack.domains.count, "domain"),
     ]
+    if !stack.volumes.isEmpty { parts.insert(count(stack.volumes.count, "volume"), at: 2) }
     return "stack \(stack.name) is valid: \(parts.joined(separator: ", "))\n"
   }
 }

@@ -201,3 +201,33 @@ struct ImageGrowthTests {
     _ = folder
   }
 }
+
+@Suite("Taking a snapshot inside an image")
+struct ImageSnapshotTests {
+  private func image() throws -> (Folder, String) {
+    let folder = try Folder()
+    try run("qemu-img", "create", "-q", "-f", "qcow2", folder("image"), "1M")
+    return (folder, folder("image"))
+  }
+
+  @Test("takes it once, and takes it for done the next time")
+  func taken() async throws {
+    let (folder, path) = try image()
+    for _ in 1...2 {
+      #expect(try await apply(.takeImageSnapshot(path: path, name: "pristine")).isComplete)
+      #expect(try ImageSnapshots.list(path: path).map(\.name.description) == ["pristine"])
+    }
+    _ = folder
+  }
+
+  @Test("names the process that has it open, and takes none")
+  func locked() async throws {
+    let (folder, path) = try image()
+    try await withWriter(of: path, format: "qcow2") { pid in
+      let failure = try #require(try await apply(.takeImageSnapshot(path: path, name: "pristine")).failure)
+      #expect(failure.message == "\(path) is in use by qemu-io (process \(pid))")
+    }
+    #expect(try ImageSnapshots.list(path: path).isEmpty)
+    _ = folder
+  }
+}

@@ -57,6 +57,9 @@ struct ImaginedHost {
         inventory.files[path] = .image(BackingChain(images: [top] + below))
       case .growImage(let path, _, _, let size): grow(path, to: size)
       case .resizeBlockDevice(_, _, let path, let size): grow(path, to: size)
+      case .takeImageSnapshot(let path, let name):
+        let known = (try? inventory.imageSnapshots[path]?.get()) ?? []
+        inventory.imageSnapshots[path] = .success(known + [ObservedImageSnapshot(id: "\(known.count + 1)", name: name)])
       case .defineDomain(let definition):
         let old = inventory.domains[definition.identity.name]
         inventory.domains[definition.identity.name] = ObservedDomain(

@@ -13,6 +13,7 @@ struct JSONTests {
   func golden() throws {
     try expectGolden(SamplePlans.creation(count: 2).json(), "plan-create.json")
     try expectGolden(SamplePlans.change.json(), "plan-change.json")
+    try expectGolden(SamplePlans.volumes.json(), "plan-volumes.json")
     try expectGolden(SamplePlans.failed.result.json(of: SamplePlans.failed.plan), "apply.json")
   }
 

@@ -15,6 +15,7 @@ struct PlanTextTests {
     let ending = color ? "-color.txt" : ".txt"
     try expectGolden(SamplePlans.creation(count: 100).text(style), "plan-create" + ending)
     try expectGolden(SamplePlans.change.text(style), "plan-change" + ending)
+    try expectGolden(SamplePlans.volumes.text(style), "plan-volumes" + ending)
     try expectGolden(SamplePlans.empty.text(style), "plan-empty" + ending)
   }
 

@@ -163,6 +163,48 @@ enum SamplePlans {
     return plan
   }()
 
+  /// Volumes: one that is new, one that grows and gets a snapshot, one that stays.
+  static let volumes: Plan = {
+    let (fresh, old) = (ObjectReference(.volume, "scratch"), ObjectReference(.volume, "data"))
+    var creation = ImageCreation(format: .qcow2, virtualSize: 10 << 30)
+    creation.clusterSize = 1 << 20
+    return Plan(
+      stack: "lab", uri: "qemu:///system",
+      objects: [
+        ObjectPlan(
+          fresh, .create,
+          changes: [
+            FieldChange("size", new: .bytes(10 << 30), effect: .define, reason: .spec, range: line(5)),
+            FieldChange("cluster-size", new: .bytes(1 << 20), effect: .define, reason: .spec, range: line(6)),
+          ], range: line(4)),
+        ObjectPlan(
+          old, .update,
+          changes: [
+            FieldChange(
+              "size", old: .bytes(1 << 30), new: .bytes(2 << 30), effect: .define, reason: .spec,
+              detail: "a disk of the stopped domain web", range: line(9)),
+            FieldChange(
+              "snapshots.before-upgrade", new: .string("internal"), effect: .define, reason: .spec, range: line(11)),
+          ], range: line(8)),
+        ObjectPlan(ObjectReference(.volume, "archive"), .none, range: line(13)),
+      ],
+      actions: [
+        Action(fresh, .createImage(path: "/srv/vms/scratch.qcow2", creation), after: [], effect: .define),
+        Action(
+          fresh, .takeImageSnapshot(path: "/srv/vms/scratch.qcow2", name: "pristine"), after: [0], effect: .define),
+        Action(
+          old, .growImage(path: "/srv/vms/data.qcow2", format: .qcow2, from: 1 << 30, to: 2 << 30), after: [],
+          effect: .define),
+        Action(
+          old, .takeImageSnapshot(path: "/srv/vms/data.qcow2", name: "before-upgrade"), after: [2], effect: .define),
+      ],
+      notes: [
+        Diagnostic(
+          .note, "other-snapshot", "the snapshot by-hand of its file is not in the spec, and kept",
+          subject: "volume archive")
+      ])
+  }()
+
   static let empty = Plan(
     stack: "lab", uri: "qemu:///system",
     objects: [ObjectPlan(ObjectReference(.domain, "web"), .none, range: line(3))])

@@ -44,6 +44,32 @@ struct LoadingTests {
     #expect(web.members("disks").first?["format"] == .string("qcow2"), "a new disk is qcow2")
   }
 
+  @Test("a disk that is a volume has its file and its format, wherever that is")
+  func volumes() throws {
+    let stack = try load(
+      """
+      stack: lab
+      pools: { vms: { path: /srv/vms } }
+      volumes:
+        data: { size: 1 GiB }
+        1: { size: 1 GiB, format: raw, pool: vms }
+        beside: { path: here/iso.img, format: raw }
+      domains:
+        web:
+          count: 1
+          memory: 1 GiB
+          disks:
+            a: { volume: data }
+            b: { volume: "${index}" }
+            c: { volume: { entry: beside }, device: cdrom }
+      """)
+    let disks = try #require(stack.domains.first).members("disks")
+    #expect(
+      disks.map { $0["source"]?.string } == ["/srv/vms/data.qcow2", "/srv/vms/1.raw", "/specs/here/iso.img"])
+    #expect(disks.map { $0["format"]?.string } == ["qcow2", "raw", "raw"])
+    #expect(stack.volumes.map(stack.path(ofVolume:)) == disks.map { $0["source"]?.string })
+  }
+
   @Test("count makes domains with their numbers")
   func count() throws {
     let stack = try load(

@@ -1,0 +1,98 @@
+// What the files of disks and of volumes have in common: their base images, how they are made, and that they only grow.
+
+import DiskImage
+import Inventory
+import Spec
+import Vocabulary
+
+/// A disk or a volume whose file is planned, in the words of messages.
+struct PlannedFile {
+  /// What the spec says of it.
+  let spec: ObjectSpec
+  let object: ObjectReference
+  /// What it is called: `disks.root`, `volume data`.
+  let name: String
+  /// What it is: `disk`, `image`.
+  let noun: String
+}
+
+extension PlanBuilder {
+  /// The base image of a disk or a volume; nil where there is none, or where it cannot be used.
+  func base(of spec: ObjectSpec) -> BaseImage? {
+    spec["image"]?.string.flatMap(self.spec.image).flatMap { BaseImage($0, in: self) }
+  }
+
+  /// How a new file is made; nil where it cannot be, which has been reported.
+  func creation(of file: PlannedFile, at path: String) -> ImageCreation? {
+    let base = base(of: file.spec)
+    // An image that cannot be used has been reported as an image.
+    guard file.spec["image"] == nil || base != nil else { return nil }
+    let size = file.spec["size"]?.bytes
+    if let base, let size, size < base.virtualSize {
+      fail(
+        "smaller-than-image", "the \(file.noun) would be smaller than its image, \(ByteCount.text(base.virtualSize))",
+        at: file.spec.settings["size"]?.range, subject: file.object,
+        suggestion: "make it at least that, or leave out `size`")
+      return nil
+    }
+    let backing = base.map { base in
+      // A name without its folder keeps working when the pool moves as a whole.
+      let name =
+        folder(of: base.path) == folder(of: path)
+        ? String(base.path.dropFirst(folder(of: path).count).drop { $0 == "/" }) : base.path
+      return ImageCreation.Backing(name: name, format: base.format, path: base.path)
+    }
+    return ImageCreation(
+      format: ImageFormat(rawValue: file.spec.fileFormat) ?? .qcow2, virtualSize: size ?? base?.virtualSize ?? 0,
+      backing: backing)
+  }
+
+  /// Compares an overlay's base with the one that the spec names.
+  ///
+  /// - Parameter isNew: whether the file is taken for the first time, so that another base makes it another file.
+  func checkBase(of file: PlannedFile, _ chain: BackingChain, isNew: Bool) {
+    let expected = base(of: file.spec)?.path
+    let actual = chain.images.dropFirst().first?.path
+    guard file.spec["image"] == nil || expected != nil, actual != expected else { return }
+    if isNew {
+      fail(
+        "other-base",
+        "\(chain.top.path) is there already, and stands on \(actual ?? "no base image") in place of \(expected ?? "none")",
+        at: file.spec.range, subject: file.object, suggestion: "move the file away, or name it with `source:`")
+    } else {
+      // A note names its object by itself.
+      let name = file.name == file.object.description ? "the image" : file.name
+      note(
+        "base-kept", "\(name) keeps its base, \(actual ?? "none"); the spec's image is \(expected ?? "none")",
+        at: file.spec.settings["image"]?.range ?? file.spec.range, subject: file.object,
+        suggestion: "new \(file.noun)s get the new one", severity: .warning)
+    }
+  }
+
+  /// The size that an image is to grow to; nil where it stays as it is. A smaller size is refused.
+  func growth(of file: PlannedFile, _ image: ImageInfo) -> (setting: Setting, size: UInt64)? {
+    guard let setting = file.spec.settings["size"], let size = setting.value.bytes, size != image.virtualSize else {
+      return nil
+    }
+    guard size > image.virtualSize else {
+      fail(
+        "shrink", "\(file.name) is \(ByteCount.text(image.virtualSize)) and would lose its end", at: setting.range,
+        subject: file.object,
+        suggestion:
+          "\(file.noun.withArticle) only grows: write \(ByteCount.text(image.virtualSize)), or a new \(file.noun) and copy the data"
+      )
+      return nil
+    }
+    return (setting, size)
+  }
+
+  /// Refuses that the disk of a saved guest grows.
+  func refuseGrowth(
+    underSavedState image: ImageInfo, at setting: Setting, _ object: ObjectReference
+  ) {
+    fail(
+      "saved-state", "the guest has a saved state, which knows its disk with \(ByteCount.text(image.virtualSize))",
+      at: setting.range, subject: object,
+      suggestion: "start the guest, or give the state up with --discard-saved-state")
+  }
+}

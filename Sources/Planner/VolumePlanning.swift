@@ -1,0 +1,306 @@
+// Planning images that no domain owns: made, grown, and their snapshots taken. The file is all the state that there is.
+
+import Diagnostics
+import DiskImage
+import Inventory
+import Spec
+import Vocabulary
+
+extension PlanBuilder {
+  /// Plans the stack's volumes.
+  func planVolumes() {
+    guard !spec.volumes.isEmpty else { return }
+    let users = ImageUsers(inventory)
+    for volume in spec.volumes {
+      guard let path = spec.path(ofVolume: volume) else { continue }
+      volumePaths[path] = volume.name
+      var planning = VolumePlanning(volume, at: path, in: self, users: users)
+      planning.plan()
+    }
+  }
+
+  /// Says which volumes stay when the stack goes.
+  func noteVolumes() {
+    for volume in spec.volumes {
+      guard let path = spec.path(ofVolume: volume), case .image? = inventory.files[path] else { continue }
+      note("volume-stays", "its file stays: \(path)", subject: ObjectReference(.volume, volume.name))
+    }
+  }
+}
+
+/// Works out what becomes of one volume.
+struct VolumePlanning {
+  private let spec: ObjectSpec
+  private let path: String
+  private let builder: PlanBuilder
+  private let users: ImageUsers
+  private let file: PlannedFile
+  private var changes: [FieldChange] = []
+  /// The step that the next one waits for.
+  private var last: [Int] = []
+
+  private var object: ObjectReference { file.object }
+
+  init(_ spec: ObjectSpec, at path: String, in builder: PlanBuilder, users: ImageUsers) {
+    self.spec = spec
+    self.path = path
+    self.builder = builder
+    self.users = users
+    let object = ObjectReference(.volume, spec.name)
+    file = PlannedFile(spec: spec, object: object, name: object.description, noun: "image")
+  }
+
+  mutating func plan() {
+    guard isFree() else { return }
+    let verb: ObjectPlan.Verb
+    switch builder.inventory.files[path] ?? .missing {
+    case .missing:
+      guard planCreation() else { return }
+      verb = .create
+    case .folder:
+      return builder.fail("not-an-image", "\(path) is a folder", at: place, subject: object)
+    case .unusable(let error):
+      // A pool that cannot be looked into has been reported as a pool.
+      if spec["path"] == nil, builder.spec.filePool(of: spec).map(builder.isUnusable) ?? false { return }
+      return builder.fail(
+        "unusable-file", "\(error)", at: spec.settings["format"]?.range ?? place, subject: object)
+    case .image(let chain):
+      planExisting(chain)
+      verb = changes.isEmpty ? .none : .update
+    }
+    if let step = last.last { builder.setReady(object, after: step) }
+    builder.add(ObjectPlan(object, verb, changes: changes, range: spec.range))
+  }
+
+  /// Where the spec says which file it is.
+  private var place: SourceRange { spec.settings["path"]?.range ?? spec.range }
+
+  /// Whether nothing else of the stack is the file.
+  private func isFree() -> Bool {
+    if let image = builder.basePaths[path] {
+      builder.fail(
+        "base-image", "\(path) is the base image \(image), which nobody may write to", at: place, subject: object,
+        suggestion: "write `image: \(image)` for an overlay on it")
+      return false
+    }
+    guard spec["path"] != nil else { return true }
+    let layout = DiskLayout(spec: builder.spec)
+    for domain in builder.spec.domains {
+      for disk in domain.members("disks")
+      where layout.isMade(disk) && layout.path(of: disk, domain: domain.name) == path {
+        builder.fail(
+          "shared-disk", "\(path) is the disk \(disk.name) of the domain \(domain.name)", at: place, subject: object,
+          suggestion: "give the volume a file of its own, or write `volume: \(spec.name)` at the disk")
+        return false
+      }
+    }
+    return true
+  }
+
+  // MARK: New
+
+  /// Plans a new file.
+  ///
+  /// - Returns: whether it can be made.
+  private mutating func planCreation() -> Bool {
+    let isDevice = path.hasPrefix("/dev/")
+    guard !isDevice, spec["size"] != nil || spec["image"] != nil else {
+      builder.fail(
+        "missing-file", "there is no \(isDevice ? "device" : "file") \(path)", at: place, subject: object,
+        suggestion: isDevice ? "make it first, or correct the path" : "put it there, or add `size:` for a new image")
+      return false
+    }
+    if let user = users.all(path).first {
+      builder.fail(
+        "missing-file", "the file \(path), a disk of the domain \(user), is gone", at: place, subject: object,
+        suggestion: "restore it; a new image would be empty, so none is made in its place")
+      return false
+    }
+    guard hasFolder(), var creation = builder.creation(of: file, at: path) else { return false }
+    if let size = spec["cluster-size"]?.bytes { creation.clusterSize = size }
+    creation.extendedL2 = spec["extended-l2"]?.boolean ?? false
+    creation.lazyRefcounts = spec["lazy-refcounts"]?.boolean ?? false
+    creation.preallocation = spec["preallocation"]?.string.flatMap(Preallocation.init(rawValue:)) ?? .off
+    creation.access = access
+    for field in spec.type.fields(spec.settings.keys) where !["pool", "path"].contains(field.name) {
+      guard let setting = spec.settings[field.name] else { continue }
+      changes.append(
+        FieldChange(field.name, new: setting.value, effect: .define, reason: .spec, range: setting.range))
+    }
+    let pools = builder.spec.pools.filter { $0["path"]?.string == folder(of: path) }.map {
+      ObjectReference(.pool, $0.name)
+    }
+    let images = spec["image"]?.string.map { [ObjectReference(.image, $0)] } ?? []
+    last = [builder.add(.createImage(path: path, creation), for: object, waitingFor: pools + images)]
+    for snapshot in spec.members("snapshots") { take(snapshot) }
+    return true
+  }
+
+  /// Whether there is a folder for the file, or one of the stack's pools will be it.
+  private func hasFolder() -> Bool {
+    let folder = folder(of: path)
+    guard spec["path"] != nil, !builder.spec.pools.contains(where: { $0["path"]?.string == folder }) else {
+      return true
+    }
+    switch builder.inventory.files[folder] ?? .missing {
+    case .folder: return true
+    case .unusable(let error):
+      builder.fail("unusable-folder", "\(error)", at: place, subject: object)
+    case .missing, .image:
+      builder.fail(
+        "missing-folder", "there is no folder \(folder)", at: place, subject: object,
+        suggestion: "make it, or declare it as a pool")
+    }
+    return false
+  }
+
+  /// Who may use a new file. Whoever is not named stays the process's own: chown(2) leaves -1 alone.
+  private var access: FileAccess {
+    let mode = spec["permissions.mode"]?.string.flatMap { UInt32($0, radix: 8) } ?? FileAccess().mode
+    let (owner, group) = (spec["permissions.owner"]?.integer, spec["permissions.group"]?.integer)
+    guard owner != nil || group != nil else { return FileAccess(mode: mode) }
+    return FileAccess(
+      mode: mode,
+      owner: .init(user: owner.map(UInt32.init) ?? .max, group: group.map(UInt32.init) ?? .max))
+  }
+
+  // MARK: There already
+
+  private mutating func planExisting(_ chain: BackingChain) {
+    let image = chain.top
+    if let looksLike = image.looksLike {
+      builder.note(
+        "looks-like", "\(path) is taken as \(image.format.rawValue) and looks like \(looksLike)",
+        at: spec.settings["format"]?.range ?? place, subject: object,
+        suggestion: "correct `format` unless the file's content is to be just that", severity: .warning)
+    }
+    // Without a word about it, whatever the file stands on is as good as any.
+    if spec["image"] != nil { builder.checkBase(of: file, chain, isNew: false) }
+    noteLayout(image)
+    let known = users.all(path).filter { name in builder.spec.domains.contains { $0.name == name } == false }
+    if let user = known.first {
+      builder.note("used-volume", "its file is a disk of the domain \(user), which is not in the spec", subject: object)
+    }
+    planGrowth(image)
+    planSnapshots(image)
+  }
+
+  /// What only a new file gets.
+  private func noteLayout(_ image: ImageInfo) {
+    guard let qcow2 = image.qcow2 else { return }
+    let actual: [String: Value] = [
+      "cluster-size": .bytes(qcow2.clusterSize), "extended-l2": .boolean(qcow2.extendedL2),
+      "lazy-refcounts": .boolean(qcow2.lazyRefcounts),
+    ]
+    for (field, value) in actual.sorted(by: { $0.key < $1.key }) {
+      guard let setting = spec.settings[field], setting.value != value else { continue }
+      builder.note(
+        "layout-kept", "its file keeps `\(field): \(value)`; the spec says \(setting.value)", at: setting.range,
+        subject: object, suggestion: "only a new file gets another: `vireo image convert` makes one",
+        severity: .warning)
+    }
+  }
+
+  private mutating func planGrowth(_ image: ImageInfo) {
+    guard let (setting, size) = builder.growth(of: file, image) else { return }
+    guard !growsAsItRuns(to: size) else { return }
+    if let saved = users.all(path).first(where: { builder.inventory.domains[$0]?.hasManagedSave ?? false }) {
+      return builder.refuseGrowth(underSavedState: image, at: setting, object)
+    }
+    guard
+      mayBeChanged(
+        "grown", ownWay: "write `size: \(setting.value)` at its disk, too: it grows as the guest runs",
+        at: setting.range)
+    else { return }
+    if let qcow2 = image.qcow2, qcow2.version < 3, qcow2.snapshotCount > 0 {
+      return builder.fail(
+        "old-image", "\(path) is of version \(qcow2.compat) of qcow2, and has snapshots: no program can grow it",
+        at: setting.range, subject: object,
+        suggestion: "delete the snapshots, or convert it with `qemu-img amend -o compat=1.1`")
+    }
+    changes.append(
+      FieldChange(
+        "size", old: .bytes(image.virtualSize), new: setting.value, effect: .define, reason: .spec,
+        detail: stoppedUser, range: setting.range))
+    last = [
+      builder.add(
+        .growImage(path: path, format: image.format, from: image.virtualSize, to: size), for: object, after: last)
+    ]
+  }
+
+  /// Whether a running guest of the stack grows it by its disk's own size.
+  private func growsAsItRuns(to size: UInt64) -> Bool {
+    guard let user = users.running(path), users.overlay(on: path) == nil,
+      let domain = builder.spec.domains.first(where: { $0.name == user })
+    else { return false }
+    return domain.members("disks").contains { $0["source"] == .string(path) && $0["size"] == .bytes(size) }
+  }
+
+  /// Whether no guest stands in the way. QEMU holds the lock of an image that it has open, and what an overlay stands on
+  /// stays as it is.
+  ///
+  /// - Parameter ownWay: how a domain of the spec does it itself.
+  private func mayBeChanged(_ verb: String, ownWay: String, at range: SourceRange) -> Bool {
+    if let (user, overlay) = users.overlay(on: path) {
+      builder.fail(
+        "image-below", "\(path) cannot be \(verb): a disk of the domain \(user) stands on it, \(overlay)", at: range,
+        subject: object, suggestion: "delete the domain's snapshots first: `vireo snapshot list \(user)`")
+      return false
+    }
+    guard let user = users.running(path) else { return true }
+    let isOurs = builder.spec.domains.contains { $0.name == user }
+    builder.fail(
+      "image-in-use", "\(path) cannot be \(verb): the domain \(user) runs and has it open", at: range, subject: object,
+      suggestion: "stop the guest, then apply again" + (isOurs ? "; or \(ownWay)" : ""))
+    return false
+  }
+
+  /// The domains that have it, which do not run.
+  private var stoppedUser: String? {
+    users.all(path).first.map { "a disk of the stopped domain \($0)" }
+  }
+
+  // MARK: Snapshots
+
+  private mutating func planSnapshots(_ image: ImageInfo) {
+    guard image.format == .qcow2 else { return }
+    let known: [ObservedImageSnapshot]
+    switch builder.inventory.imageSnapshots[path] {
+    case .success(let snapshots): known = snapshots
+    case nil: known = []
+    case .failure(let error):
+      return builder.fail("unusable-file", "its snapshots cannot be read: \(error)", at: place, subject: object)
+    }
+    let declared = spec.members("snapshots")
+    for snapshot in declared where !known.contains(where: { $0.name == snapshot.name }) {
+      if known.contains(where: { $0.id == snapshot.name }) {
+        builder.fail(
+          "snapshot", "snapshots.\(snapshot.name): another snapshot of \(path) has this id", at: snapshot.range,
+          subject: object, suggestion: "choose another name")
+        continue
+      }
+      guard
+        mayBeChanged(
+          "given a snapshot", ownWay: "declare the snapshot with the domain, under its `snapshots`",
+          at: snapshot.range)
+      else { continue }
+      changes.append(
+        FieldChange(
+          "snapshots.\(snapshot.name)", new: .string("internal"), effect: .define, reason: .spec, detail: stoppedUser,
+          range: snapshot.range))
+      take(snapshot)
+    }
+    // Those of a domain's disk are the domain's.
+    let others = known.filter { snapshot in !declared.contains { $0.name == snapshot.name } }.map(\.name)
+    guard !others.isEmpty, users.all(path).isEmpty else { return }
+    builder.note(
+      "other-snapshot",
+      "\(others.count == 1 ? "the snapshot" : "snapshots") \(others.prefix(5).joined(separator: ", "))"
+        + (others.count > 5 ? " and \(others.count - 5) more" : "")
+        + " of its file \(others.count == 1 ? "is" : "are") not in the spec, and kept", subject: object)
+  }
+
+  private mutating func take(_ snapshot: ObjectSpec) {
+    last = [builder.add(.takeImageSnapshot(path: path, name: snapshot.name), for: object, after: last)]
+  }
+}

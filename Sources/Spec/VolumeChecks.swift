@@ -1,0 +1,140 @@
+// What a volume is: where its file is, what goes with its format, and which disks have it.
+
+import Diagnostics
+import Vocabulary
+
+/// Checks volumes.
+enum VolumeChecks {
+  static func check(_ volume: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
+    if let path = volume.settings["path"], let pool = volume.settings["pool"] {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(volume.title) has both `path` and `pool`", at: path.range,
+          suggestion: "leave out one of them: in a pool the file is called by the volume's name",
+          notes: [.init("the pool", at: pool.range)]))
+    }
+    PoolChecks.checkHoldsFiles(volume, in: stack, into: &diagnostics)
+    if !volume.says("path") { PoolChecks.checkIsSaid(for: volume, in: stack, or: "`path:`", into: &diagnostics) }
+    if !volume.says("size"), !volume.says("image"), !volume.says("path") {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "\(volume.title) does not say what it is", at: volume.range,
+          suggestion: "add `size:` for a blank image, `image:` for an overlay, or `path:` for a file that exists"))
+    }
+    DiskChecks.checkOverlay(volume, into: &diagnostics)
+    if volume.fileFormat == "raw" {
+      checkRaw(volume, into: &diagnostics)
+    } else {
+      checkLayout(volume, into: &diagnostics)
+    }
+  }
+
+  /// What only qcow2 has.
+  private static func checkRaw(_ volume: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    for field in ["cluster-size", "extended-l2", "lazy-refcounts"] {
+      guard let setting = volume.settings[field] else { continue }
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "a raw image has no `\(field)`", at: setting.range, suggestion: "leave it out, or make it qcow2"))
+    }
+    if let setting = volume.settings["preallocation"], setting.value == .string("metadata") {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "a raw image has no metadata to make room for", at: setting.range,
+          suggestion: "write falloc, full or off"))
+    }
+    for snapshot in volume.members("snapshots") {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(volume.title) is raw, and only qcow2 holds snapshots", at: snapshot.range,
+          suggestion: "make it qcow2, or leave out the snapshot"))
+    }
+  }
+
+  /// The rules of a new qcow2 image (QEMU's qcow2 specification, "Header").
+  private static func checkLayout(_ volume: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    let hasSubclusters = volume["extended-l2"] == .boolean(true)
+    if let setting = volume.settings["cluster-size"], let size = setting.value.bytes {
+      if size.nonzeroBitCount != 1 || size > 2 << 20 {
+        diagnostics.append(
+          Diagnostic(
+            "bad-value", "cluster-size: \(ByteCount.text(size)) is not a power of two from 512 B to 2 MiB",
+            at: setting.range, suggestion: "write 64 KiB, 128 KiB and so on"))
+      } else if hasSubclusters, size < 16 << 10 {
+        diagnostics.append(
+          Diagnostic(
+            "conflict", "clusters of \(ByteCount.text(size)) are too small to be divided", at: setting.range,
+            suggestion: "make them 16 KiB or more, or leave out `extended-l2`"))
+      }
+    }
+    if let setting = volume.settings["preallocation"], setting.value != .string("off"), volume.says("image"),
+      !hasSubclusters
+    {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "preallocation would hide the image that the overlay stands on", at: setting.range,
+          suggestion: "leave it out, or write `extended-l2: true` with it"))
+    }
+  }
+
+  // MARK: Together
+
+  /// No file is two volumes, and no volume two guests' to write to.
+  static func checkTogether(_ stack: StackSpec, into diagnostics: inout [Diagnostic]) {
+    guard !stack.volumes.isEmpty else { return }
+    var owners: [String: ObjectSpec] = [:]
+    for volume in stack.volumes {
+      guard let path = stack.path(ofVolume: volume) else { continue }
+      guard let other = owners[path] else {
+        owners[path] = volume
+        continue
+      }
+      diagnostics.append(
+        Diagnostic(
+          "duplicate-value", "two volumes cannot be one file, \(path)",
+          at: volume.settings["path"]?.range ?? volume.range,
+          notes: [.init("the other one", at: other.settings["path"]?.range ?? other.range)]))
+    }
+    var users: [String: (domain: ObjectSpec, range: SourceRange)] = [:]
+    for domain in stack.domains {
+      for disk in domain.members("disks") {
+        guard let source = disk.settings["source"], let path = source.value.string, let volume = owners[path] else {
+          continue
+        }
+        checkAgreement(disk, with: volume, into: &diagnostics)
+        guard disk["read-only"] != .boolean(true), disk["device"] != .string("cdrom") else { continue }
+        guard let other = users.updateValue((domain, source.range), forKey: path) else { continue }
+        diagnostics.append(
+          Diagnostic(
+            "shared-disk", "\(volume.title) is a disk of \(other.domain.title) already", at: source.range,
+            subject: domain.title,
+            suggestion: "two guests that write to one disk destroy it: give each its own, or write `read-only: true`",
+            notes: other.range == source.range ? [] : [.init("the other one", at: other.range)]))
+      }
+    }
+  }
+
+  /// A disk says of its volume what the volume says of itself, or nothing.
+  private static func checkAgreement(
+    _ disk: ObjectSpec, with volume: ObjectSpec, into diagnostics: inout [Diagnostic]
+  ) {
+    if let format = disk.settings["format"], format.value != .string(volume.fileFormat) {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(disk.title) is \(format.value), and \(volume.title) is \(volume.fileFormat)", at: format.range,
+          suggestion: "leave out `format` with `volume: \(volume.name)`"))
+    }
+    if let size = disk.settings["size"], !volume.says("size") {
+      diagnostics.append(
+        Diagnostic(
+          "missing-key", "\(disk.title) says a size, and \(volume.title) does not", at: size.range,
+          suggestion: "write it at the volume, and here only where it is to grow as the guest runs"))
+    }
+    if let size = disk.settings["size"], let other = volume.settings["size"], size.value != other.value {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(disk.title) is \(size.value), and \(volume.title) is \(other.value)", at: size.range,
+          suggestion: "write one size, or leave it out here", notes: [.init("the volume's size", at: other.range)]))
+    }
+  }
+}
