@@ -102,6 +102,8 @@ public struct ObservedDomain: Sendable, Hashable {
   public var running: XMLElement?
   /// The snapshots, parents before their children; nil where nobody asked.
   public var snapshots: [ObservedSnapshot]?
+  /// The names of the checkpoints; nil where nobody asked.
+  public var checkpoints: [String]?
 
   public init(
     name: String, uuid: String, state: State, isActive: Bool, isPersistent: Bool = true, autostart: Bool = false,

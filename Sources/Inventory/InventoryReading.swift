@@ -32,6 +32,7 @@ extension Inventory {
       case .success(var domain):
         if request.readsEverySnapshot || request.snapshotsOf.contains(name) {
           domain.snapshots = try await handle.snapshots().map(ObservedSnapshot.init)
+          domain.checkpoints = try await handle.checkpoints().map(\.name)
         }
         inventory.domains[name] = domain
       case .failure(let error):
