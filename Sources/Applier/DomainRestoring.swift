@@ -97,8 +97,8 @@ extension RemovedDomains {
         }
       }
     }
-    if let variables = removal.definition.value(at: "os/nvram"), access(variables, F_OK) != 0 {
-      notes.append("the UEFI variables \(variables) are gone; the guest begins with new ones")
+    for file in removal.files where file.role == .nvram && access(file.path, F_OK) != 0 {
+      notes.append("the UEFI variables \(file.path) are gone; the guest begins with new ones")
     }
     guard reasons.isEmpty else {
       throw RestoreRefusal(

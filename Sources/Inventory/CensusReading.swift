@@ -97,6 +97,7 @@ private struct Needs: Sendable {
     documents += try parsed(await handle.checkpoints().map(\.xml))
     let snapshots = try await handle.snapshots()
     var needs = [Needs(.domain, "domain \(domain.name)", documents, pools)]
+    if let variables = domain.variables { needs[0].named.insert(variables) }
     for (snapshot, document) in zip(snapshots, try parsed(snapshots.map(\.xml))) {
       needs.append(Needs(.snapshot, "snapshot \(snapshot.name) of domain \(domain.name)", [document], pools))
     }

@@ -131,7 +131,7 @@ extension PlanBuilder {
       lose("checkpoints", checkpoints.joined(separator: ", "), .define, "libvirt forgets them")
       undefinition.forgetsCheckpoints = true
     }
-    if let variables = domain.inactive.value(at: "os/nvram") {
+    if let variables = domain.variables ?? domain.inactive.value(at: "os/nvram") {
       undefinition.files.append(.init(variables, .nvram, isDeleted: options.includesDisks))
       lose("nvram", variables, options.includesDisks ? .dataLoss : .define, options.includesDisks ? nil : "stays")
     }

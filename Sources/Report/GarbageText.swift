@@ -38,10 +38,12 @@ extension GarbageCollection {
       count(number(.domain), "domain"), count(number(.snapshot), "snapshot"),
       count(number(.removal), "removed domain") + " to be kept", count(number(.spec), "spec"),
     ]
-    let words = parts.dropLast().map { $0 + "," } + [parts[3] + ":", count(census.chains, "backing chain") + ","]
-    return "Needed on " + SafeText.clean(census.uri) + "\n"
-      + SafeText.wrap(words: words + ["with", count(reached, "file")], to: style.width - 2).map { "  " + $0 + "\n" }
-      .joined()
+    let words =
+      parts.map { $0 + "," } + [
+        "and", "behind them", count(census.chains, "backing chain"), "with \(count(reached, "file"))",
+      ]
+    return "Needed on " + SafeText.clean(census.uri) + ":\n"
+      + SafeText.wrap(words: words, to: style.width - 2).map { "  " + $0 + "\n" }.joined()
   }
 
   private func rows(_ files: [File], _ style: TextStyle) -> String {

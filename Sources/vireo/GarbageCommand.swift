@@ -125,7 +125,7 @@ struct GarbageCommand: AsyncParsableCommand {
     if format == .text { try Output.result(shown.text(style)) }
     guard !plan, obstacles.isEmpty, !shown.deletions.isEmpty || !shown.removals.isEmpty else {
       if format == .json { try Output.result(shown.json()) }
-      if format == .text, shown.census.folders.isEmpty {
+      if format == .text, shown.census.folders.isEmpty, also.isEmpty {
         color.color.tell([
           Diagnostic(
             .note, "nothing-searched", "no folder was searched: this connection has no storage pools",
