@@ -20,14 +20,13 @@ extension GarbageCollection {
       output += rows(files, style)
     }
     if !removals.isEmpty {
-      output += "\n" + style.paint("Removed domains", .bold) + " that cannot be restored any more then:\n"
-      let rows = removals.map { removal in
-        [
-          "  -", SafeText.clean(removal.name), TextTable.moment(removal.removed) + " UTC",
-          removal.stack.map { "stack " + SafeText.clean($0) } ?? "",
-        ]
+      output += "\n" + paragraph("Removed domains", "that cannot be restored any more then:", style)
+      for removal in removals {
+        let words = [SafeText.clean(removal.name) + ",", TextTable.moment(removal.removed) + " UTC"]
+        let stack = removal.stack.map { ["of stack", SafeText.clean($0)] } ?? []
+        let lines = SafeText.wrap(words: words + stack, to: style.width - 4)
+        output += lines.enumerated().map { ($0 == 0 ? "  \(style.paint("-", .alarm)) " : "    ") + $1 + "\n" }.joined()
       }
-      output += TextTable.render(rows)
     }
     return output + "\n" + summary(style)
   }
@@ -42,7 +41,7 @@ extension GarbageCollection {
       parts.map { $0 + "," } + [
         "and", "behind them", count(census.chains, "backing chain"), "with \(count(reached, "file"))",
       ]
-    return "Needed on " + SafeText.clean(census.uri) + ":\n"
+    return "Needed on " + SafeText.shorten(SafeText.clean(census.uri), to: max(10, style.width - 11)) + ":\n"
       + SafeText.wrap(words: words, to: style.width - 2).map { "  " + $0 + "\n" }.joined()
   }
 
@@ -50,21 +49,19 @@ extension GarbageCollection {
     let sizes = files.map { size($0.file.bytes) }
     let names = files.map { name(of: $0.path) }
     let sizeWidth = sizes.map(SafeText.width).max() ?? 0
-    // What is said of a file gets what is left, and a second line where that is too little.
-    let nameWidth = min(names.map(SafeText.width).max() ?? 0, style.width / 2)
+    let nameWidth = min(
+      names.map(SafeText.width).max() ?? 0, max(10, min(style.width / 2, style.width - sizeWidth - 6)))
+    // Why it goes stands beside it, or below where that is too narrow.
+    let column = 4 + nameWidth + 2 + sizeWidth + 2
+    let isBeside = style.width - column >= 30
     var output = ""
     for (file, (name, bytes)) in zip(files, zip(names, sizes)) {
       let sign = file.isDeleted ? style.paint("-", .alarm) : " "
       let head = SafeText.pad(SafeText.shorten(name, to: nameWidth), to: nameWidth)
       let padding = String(repeating: " ", count: sizeWidth - SafeText.width(bytes))
-      let room = style.width - 4 - nameWidth - 2 - sizeWidth - 2
-      let lines = SafeText.wrap(file.words, to: room)
-      for (index, line) in lines.enumerated() {
-        output +=
-          index == 0
-          ? "  \(sign) \(head)  \(padding)\(bytes)  \(line)\n"
-          : String(repeating: " ", count: style.width - room) + line + "\n"
-      }
+      let margin = String(repeating: " ", count: isBeside ? column : 6)
+      let words = SafeText.wrap(file.words, to: style.width - margin.count).joined(separator: "\n" + margin)
+      output += "  \(sign) \(head)  \(padding)\(bytes)" + (isBeside ? "  " : "\n" + margin) + words + "\n"
     }
     return output
   }
@@ -78,10 +75,16 @@ extension GarbageCollection {
     if !left.isEmpty { parts.append("\(left.count) left alone, \(sum(left))") }
     if !removals.isEmpty { parts.append("\(count(removals.count, "removed domain")) to give up") }
     guard !gone.isEmpty || !removals.isEmpty else {
-      let rest = parts.isEmpty ? "" : "; " + parts.joined(separator: "; ")
-      return style.paint("Nothing to delete", .bold) + rest + ".\n"
+      guard !parts.isEmpty else { return style.paint("Nothing to delete", .bold) + ".\n" }
+      return paragraph("Nothing to delete", "; " + parts.joined(separator: "; ") + ".", style)
     }
-    return style.paint("Garbage", .bold) + ": " + parts.joined(separator: "; ") + ".\n"
+    return paragraph("Garbage", ": " + parts.joined(separator: "; ") + ".", style)
+  }
+
+  private func paragraph(_ lead: String, _ rest: String, _ style: TextStyle) -> String {
+    let gap = rest.first?.isLetter == true ? " " : ""
+    let lines = SafeText.wrap(lead + gap + rest, to: style.width).joined(separator: "\n") + "\n"
+    return style.paint(lead, .bold) + lines.dropFirst(lead.count)
   }
 
   /// The folders that were searched, and those of files that were named.
