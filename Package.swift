@@ -101,7 +101,7 @@ let package = Package(
     .testTarget(
       name: "SpecTests", dependencies: ["Diagnostics", "Spec", "TestSupport", "Vocabulary"],
       exclude: ["Golden", "Mistakes"], swiftSettings: settings),
-    .testTarget(name: "InventoryTests", dependencies: ["DiskImage", "Inventory"], swiftSettings: settings),
+    .testTarget(name: "InventoryTests", dependencies: ["DiskImage", "Inventory", "XMLTree"], swiftSettings: settings),
     .testTarget(
       name: "PlannerTests",
       dependencies: [
@@ -116,12 +116,14 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ApplierTests",
-      dependencies: ["Applier", "DiskImage", "Libvirt", "Planner", "TestSupport", "Vocabulary", "XMLTree"],
+      dependencies: [
+        "Applier", "DiskImage", "Inventory", "Libvirt", "Planner", "TestSupport", "Vocabulary", "XMLTree",
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "ReportTests",
       dependencies: [
-        "Applier", "Diagnostics", "DiskImage", "Planner", "Report", "TestSupport", "Vocabulary", "XMLTree",
+        "Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Report", "TestSupport", "Vocabulary", "XMLTree",
       ],
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(

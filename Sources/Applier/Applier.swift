@@ -35,7 +35,7 @@ public struct Applier: Sendable {
     let stop = StopRequest()
     let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
     let run = ApplyRun(
-      connection: connection, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs,
+      connection: connection, stack: plan.stack, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs,
       disruptions: disruptions, stop: stop,
       events: sender)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for

@@ -1,6 +1,7 @@
 // One apply under way: starts actions as they become ready and hands each to the file that knows its kind.
 
 import BlockingWork
+import Inventory
 import Libvirt
 import Planner
 
@@ -15,13 +16,16 @@ struct ApplyRun: Sendable {
   let stop: StopRequest
   let events: AsyncStream<ApplyEvent>.Continuation
   let folders: FolderFlush
+  /// The stack that is applied, for the marks of files.
+  let stack: String
   let replaced = ReplacedDefinitions()
 
   init(
-    connection: LibvirtConnection, files: BlockingPool, jobs: Int, disruptions: Int?, stop: StopRequest,
+    connection: LibvirtConnection, stack: String, files: BlockingPool, jobs: Int, disruptions: Int?, stop: StopRequest,
     events: AsyncStream<ApplyEvent>.Continuation
   ) {
     self.connection = connection
+    self.stack = stack
     self.files = files
     self.jobs = jobs
     self.disruptions = disruptions
@@ -38,7 +42,7 @@ struct ApplyRun: Sendable {
         while running < jobs, !stop.isMade, let index = schedule.next(atMost: disruptions) {
           events.yield(.started(index))
           running += 1
-          group.addTask { (index, await carryOut(actions[index].operation, index)) }
+          group.addTask { (index, await carryOut(actions[index], index)) }
         }
         guard let (index, outcome) = await group.next() else { break }
         running -= 1
@@ -54,16 +58,16 @@ struct ApplyRun: Sendable {
     return ApplyResult(outcomes: outcomes, wasInterrupted: outcomes.contains(.notStarted))
   }
 
-  private func carryOut(_ operation: Operation, _ index: Int) async -> ActionOutcome {
+  private func carryOut(_ action: Action, _ index: Int) async -> ActionOutcome {
     do {
-      return try await perform(operation, index)
+      return try await perform(action, index)
     } catch {
       return .failed(ActionFailure(error))
     }
   }
 
-  private func perform(_ operation: Operation, _ index: Int) async throws -> ActionOutcome {
-    switch operation {
+  private func perform(_ action: Action, _ index: Int) async throws -> ActionOutcome {
+    switch action.operation {
     case .createDirectory(let path): try await createDirectory(path)
     case .defineNetwork(let definition): try await defineNetwork(definition)
     case .updateNetwork(let name, let fields): try await updateNetwork(name, fields)
@@ -73,8 +77,8 @@ struct ApplyRun: Sendable {
     case .definePool(let pool): try await definePool(pool)
     case .setPoolAutostart(let name, let value): try await setPoolAutostart(name, value)
     case .startPool(let name): try await startPool(name)
-    case .importImage(let image): try await importImage(image, index)
-    case .createImage(let path, let creation): try await createImage(path, creation)
+    case .importImage(let image): try await importImage(image, index, origin(for: action))
+    case .createImage(let path, let creation): try await createImage(path, creation, origin(for: action))
     case .growImage(let path, let format, let from, let to): try await growImage(path, format, from: from, to: to)
     case .defineDomain(let definition): try await defineDomain(definition)
     case .resizeBlockDevice(let domain, let target, let path, let to):
@@ -102,5 +106,9 @@ struct ApplyRun: Sendable {
     case .takeImageSnapshot(let path, let name): try await takeImageSnapshot(path, name)
     }
     return .done
+  }
+  /// The mark of a file that an action makes.
+  private func origin(for action: Action) -> String {
+    FileOrigin(uri: connection.uri, stack: stack, object: action.object.description).text
   }
 }

@@ -2,12 +2,15 @@
 
 import DiskImage
 import Glibc
+import Inventory
 import Libvirt
 import Planner
 import XMLTree
 
 extension ApplyRun {
   /// Undefines a stopped domain that is still what the plan saw. One that is gone counts as done.
+  ///
+  /// What it takes to define it again is kept first: see ``RemovedDomains``.
   func undefineDomain(_ identity: DomainIdentity, _ undefinition: Undefinition) async throws {
     guard let domain = try await domainIfAny(named: identity.name), domain.uuid == identity.uuid else { return }
     guard try await !domain.isActive() else {
@@ -18,9 +21,17 @@ extension ApplyRun {
     if undefinition.hasTPM { options.insert(undefinition.keepsNVRAM ? .keepTPM : .tpm) }
     if undefinition.discardsSavedState { options.insert(.managedSave) }
     if undefinition.forgetsSnapshots { options.insert(.snapshotsMetadata) }
+    if undefinition.forgetsCheckpoints { options.insert(.checkpointsMetadata) }
+    let archive = try RemovedDomains(of: connection)
+    let removal = try await connection.removal(of: domain, undefinition)
+    let kept = try await files.run { try archive.add(removal.findingFiles()) }
     do {
       try await domain.undefine(options)
-    } catch let error as LibvirtError where error.code == .operationInvalid {
+    } catch {
+      guard let error = error as? LibvirtError, !error.isConnectionLost else { throw error }
+      // It is still there, and no removal.
+      try? await files.run { try archive.forget(kept) }
+      guard error.code == .operationInvalid else { throw error }
       throw ActionFailure(
         "domain \(domain.name) has something by now that the plan did not show: \(plainMessage(error))",
         remedy: planAgain)
@@ -34,14 +45,38 @@ extension ApplyRun {
 
   /// Deletes an image that nobody uses. One that is gone counts as done.
   func deleteFile(_ path: String) async throws {
-    try await files.run {
-      guard access(path, F_OK) == 0 else { return }
-      // A process that has it open, and of which libvirt knows nothing, holds its locks.
-      let lock = try ImageLock(path: path, for: .write)
-      defer { withExtendedLifetime(lock) {} }
-      guard unlink(path) == 0 || errno == ENOENT else {
-        throw ActionFailure("cannot delete \(path): \(String(cString: strerror(errno)))")
-      }
+    // A process that has it open, and of which libvirt knows nothing, holds its locks.
+    try await files.run { _ = try FileDeletion(path: path).delete() }
+  }
+}
+
+extension LibvirtConnection {
+  /// What a domain is right before it is undefined.
+  @inline(never)
+  func removal(of domain: LibvirtDomain, _ undefinition: Undefinition) async throws -> RemovedDomain {
+    let autostart = try await domain.autostart()
+    let snapshots = try await domain.snapshots(secure: true)
+    let checkpoints = try await domain.checkpoints(secure: true)
+    return RemovedDomain(
+      uri: uri, stack: undefinition.stack, name: domain.name, uuid: domain.uuid, autostart: autostart,
+      removed: time(nil), definition: undefinition.seen, snapshots: try parsed(snapshots.map(\.xml)),
+      currentSnapshot: snapshots.first(where: \.isCurrent)?.name, checkpoints: try parsed(checkpoints.map(\.xml)),
+      files: undefinition.files)
+  }
+}
+
+@inline(never)
+private func parsed(_ documents: [String]) throws -> [XMLElement] { try documents.map { try XMLElement.parse($0) } }
+
+extension RemovedDomain {
+  /// With the inode numbers that its files have now.
+  fileprivate func findingFiles() -> RemovedDomain {
+    var result = self
+    for index in result.files.indices {
+      var status = stat()
+      guard lstat(result.files[index].path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      result.files[index].inode = UInt64(status.st_ino)
     }
+    return result
   }
 }

@@ -7,7 +7,9 @@ import Planner
 extension ApplyRun {
   /// Copies a base image. The name carries the checksum and a file gets it only when it is complete, so a file of the
   /// name and of the right length is the image.
-  func importImage(_ image: ImageImport, _ index: Int) async throws {
+  ///
+  /// - Parameter origin: the mark of the copy.
+  func importImage(_ image: ImageImport, _ index: Int, _ origin: String) async throws {
     let progress = ProgressSteps(total: image.length) { [events] done in
       events.yield(.progressed(index, done: done, of: image.length))
     }
@@ -19,7 +21,7 @@ extension ApplyRun {
           "\(image.source) changed since it was planned: it has \(source.fileLength) bytes, not \(image.length)",
           remedy: planAgain)
       }
-      try copy(image, progress)
+      try copy(image, origin, progress)
       guard try isThere(image) else {
         throw ActionFailure("\(image.destination) is gone right after it was made", remedy: planAgain)
       }
@@ -39,11 +41,12 @@ private func isThere(_ image: ImageImport) throws -> Bool {
   return true
 }
 
-private func copy(_ image: ImageImport, _ progress: ProgressSteps) throws {
+private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps) throws {
   var progress = progress
   var hasher = SHA256()
   var copy = FileCopy(source: image.source, directory: folder(of: image.destination), access: FileAccess(mode: 0o444))
   copy.preservesTime = true
+  copy.origin = origin
   let name = String(image.destination.dropFirst(copy.directory == "/" ? 1 : copy.directory.count + 1))
   var found = ""
   do throws(ImageError) {

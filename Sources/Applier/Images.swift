@@ -6,19 +6,24 @@ import Vocabulary
 
 extension ApplyRun {
   /// Makes an image. One that is there already and is what would be made counts as done, anything else is left alone.
-  func createImage(_ path: String, _ creation: ImageCreation) async throws {
+  ///
+  /// - Parameter origin: the mark of a new file.
+  func createImage(_ path: String, _ creation: ImageCreation, _ origin: String) async throws {
+    var creation = creation
+    creation.origin = origin
+    let marked = creation
     try await files.run {
-      if fileStatus(path) != nil { return try requireFresh(path, creation) }
+      if fileStatus(path) != nil { return try requireFresh(path, marked) }
       do throws(ImageError) {
-        try creation.create(at: path, syncDirectory: false)
+        try marked.create(at: path, syncDirectory: false)
       } catch {
         guard error == .alreadyExists(path: path) else { throw error }
-        try requireFresh(path, creation)
+        try requireFresh(path, marked)
       }
     }
     // A name that a killed run made may not be durable either, so this is done in any case.
     try await folders.flush(folder(of: path))
-    try await files.run { try requireEqual(path, creation) }
+    try await files.run { try requireEqual(path, marked) }
   }
 
   /// Grows an image that no guest has open.

@@ -19,6 +19,8 @@ public struct FileCopy: Sendable, Equatable {
   public var locksSource = true
   /// Makes the copy's name durable right away; see ``ImageCreation/syncDirectory(_:)``.
   public var syncDirectory = true
+  /// What ``OriginMark`` says of the copy; nil for no mark.
+  public var origin: String?
 
   /// A copy of `source` into `directory`.
   public init(source: String, directory: String, access: FileAccess = FileAccess(mode: 0o444)) {
@@ -97,6 +99,7 @@ public struct FileCopy: Sendable, Equatable {
     else {
       throw .invalidRequest(path: path, what: "the copy's name", reason: "is no file name")
     }
+    if let origin { OriginMark.put(origin, on: file.descriptor) }
     try file.setAccess(access)
     if preservesTime { try file.setModified(input.status.modified) }
     try file.publish(as: path, flushingDirectory: syncDirectory)

@@ -41,6 +41,8 @@ public struct ImageCreation: Sendable, Equatable {
   public var preallocation = Preallocation.off
   /// Mode and owner of the new file.
   public var access = FileAccess()
+  /// What ``OriginMark`` says of the new file; nil for no mark.
+  public var origin: String?
 
   /// A new image of a format and size.
   public init(format: ImageFormat, virtualSize: UInt64? = nil, backing: Backing? = nil) {
@@ -74,6 +76,8 @@ public struct ImageCreation: Sendable, Equatable {
     }
     do throws(ImageError) {
       let file = try NewFile(in: directoryPart(of: path))
+      // Before the mode, which may forbid it.
+      if let origin { OriginMark.put(origin, on: file.descriptor) }
       if let image {
         for part in image.parts { try file.write(part.bytes, at: part.offset) }
         try file.setLength(image.length)

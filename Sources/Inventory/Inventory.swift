@@ -104,8 +104,12 @@ public struct ObservedDomain: Sendable, Hashable {
   public var inactive: XMLElement
   /// What runs now, where something does.
   public var running: XMLElement?
+  /// The file with the UEFI variables, where there is one.
+  public var variables: String?
   /// The snapshots, parents before their children; nil where nobody asked.
   public var snapshots: [ObservedSnapshot]?
+  /// The names of the checkpoints; nil where nobody asked.
+  public var checkpoints: [String]?
 
   public init(
     name: String, uuid: String, state: State, isActive: Bool, isPersistent: Bool = true, autostart: Bool = false,

@@ -29,11 +29,14 @@ extension Inventory {
       inventory.failures.append(
         Failure(subject: "domain \(name)", message: "QEMU does not answer: the state shown is the last one known"))
     }
+    let variables = ObservedDomain.variablesFolder(of: connection)
     for (name, handle, domain) in listing.records {
       switch domain {
       case .success(var domain):
+        domain.variables = domain.findVariables(in: variables)
         if request.readsEverySnapshot || request.snapshotsOf.contains(name) {
           domain.snapshots = try await handle.snapshots().map(ObservedSnapshot.init)
+          domain.checkpoints = try await handle.checkpoints().map(\.name)
         }
         inventory.domains[name] = domain
       case .failure(let error):

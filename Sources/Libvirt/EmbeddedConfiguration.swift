@@ -30,6 +30,9 @@ extension EmbeddedRoot {
         # Guests run as the user whose root this is.
         user = "root"
         group = "root"
+        # So do their TPMs: the user of its own that libvirt has for them cannot enter this folder.
+        swtpm_user = "root"
+        swtpm_group = "root"
 
         """
     }

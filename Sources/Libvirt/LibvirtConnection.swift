@@ -85,6 +85,9 @@ public final class LibvirtConnection: Sendable {
   /// Why the connection ended by itself, or `nil` while it has not.
   public var endReason: EndReason? { core.watch.reason }
 
+  /// The folder of an embedded driver; nil on every other connection.
+  public var embeddedRoot: String? { EmbeddedRoot(uri: uri)?.path }
+
   /// The name of the host that runs the hypervisor.
   public func hostname() async throws -> String {
     try await core.perform("read the host's name") { connection throws(LibvirtError) in

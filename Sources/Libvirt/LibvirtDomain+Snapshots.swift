@@ -24,11 +24,17 @@ public struct SnapshotOptions: OptionSet, Hashable, Sendable {
   public static let quiesce = SnapshotOptions(rawValue: UInt32(VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE.rawValue))
   /// Either all disks or none.
   public static let atomic = SnapshotOptions(rawValue: UInt32(VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC.rawValue))
+  /// Nothing is taken: libvirt learns again of a snapshot that there is, from its whole description.
+  public static let redefine = SnapshotOptions(rawValue: UInt32(VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE.rawValue))
+  /// With ``redefine``: the one that the guest's present state goes on from.
+  public static let current = SnapshotOptions(rawValue: UInt32(VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT.rawValue))
 }
 
 extension LibvirtDomain {
   /// The snapshots that libvirt knows of, parents before their children.
-  public func snapshots() async throws -> [SnapshotRecord] {
+  ///
+  /// - Parameter secure: with the passwords of the definitions in them; refused on a read-only connection.
+  public func snapshots(secure: Bool = false) async throws -> [SnapshotRecord] {
     try await call("list the snapshots of") { domain, operation throws(LibvirtError) in
       let flags = UInt32(VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL.rawValue)
       let pointers = try takeList(operation()) { virDomainListAllSnapshots(domain, $0, flags) }
@@ -40,7 +46,9 @@ extension LibvirtDomain {
             name: virDomainSnapshotGetName(pointer).map { String(cString: $0) } ?? "",
             isCurrent: virDomainSnapshotIsCurrent(pointer, 0) == 1,
             children: Int(max(0, virDomainSnapshotNumChildren(pointer, 0))),
-            xml: try takeString(virDomainSnapshotGetXMLDesc(pointer, 0), operation())))
+            xml: try takeString(
+              virDomainSnapshotGetXMLDesc(pointer, secure ? UInt32(VIR_DOMAIN_SNAPSHOT_XML_SECURE.rawValue) : 0),
+              operation())))
       }
       return records
     }

@@ -1,7 +1,7 @@
 // Planning what leaves the host: a decision of its own, of which everything is shown before it is done.
 
 import DiskImage
-import Inventory
+public import Inventory
 import Spec
 import Vocabulary
 public import XMLTree
@@ -111,8 +111,11 @@ extension PlanBuilder {
       steps.last.map { setReady(object, after: $0) }
       return add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
     }
-    lose("definition", "stored", .replace, "undefined")
+    lose(
+      "definition", "stored", .replace,
+      options.includesDisks ? "undefined" : "undefined; `vireo restore` brings it back")
     var undefinition = Undefinition(seen: domain.inactive)
+    undefinition.stack = record?.stack
     if domain.hasManagedSave {
       lose("saved-state", "the memory of the guest", .dataLoss, "discarded")
       undefinition.discardsSavedState = true
@@ -121,7 +124,12 @@ extension PlanBuilder {
       lose("snapshots", snapshots.map(\.name).joined(separator: ", "), .define, "libvirt forgets them")
       undefinition.forgetsSnapshots = true
     }
-    if let variables = domain.inactive.value(at: "os/nvram") {
+    if let checkpoints = domain.checkpoints, !checkpoints.isEmpty {
+      lose("checkpoints", checkpoints.joined(separator: ", "), .define, "libvirt forgets them")
+      undefinition.forgetsCheckpoints = true
+    }
+    if let variables = domain.variables ?? domain.inactive.value(at: "os/nvram") {
+      undefinition.files.append(.init(variables, .nvram, isDeleted: options.includesDisks))
       lose("nvram", variables, options.includesDisks ? .dataLoss : .define, options.includesDisks ? nil : "stays")
     }
     undefinition.keepsNVRAM = !options.includesDisks
@@ -133,12 +141,11 @@ extension PlanBuilder {
     for disk in files.kept { lose(disk.field, disk.path, .define, "stays") }
     var deleted: [String] = []
     for disk in files.made {
-      guard options.includesDisks else {
-        lose(disk.field, disk.path, .define, "stays")
-        continue
-      }
-      if let other = needs.other(than: domain.name, using: disk.path) {
-        lose(disk.field, disk.path, .define, "stays: domain \(other) needs it")
+      let other = options.includesDisks ? needs.other(than: domain.name, using: disk.path) : nil
+      let goes = options.includesDisks && other == nil
+      undefinition.files.append(.init(disk.path, disk.role, isDeleted: goes))
+      guard goes else {
+        lose(disk.field, disk.path, .define, other.map { "stays: domain \($0) needs it" } ?? "stays")
         continue
       }
       lose(disk.field, disk.path, .dataLoss, disk.bytes.map { "\(ByteCount.text($0)) deleted" } ?? "deleted")
@@ -172,6 +179,7 @@ extension PlanBuilder {
     var field: String
     var path: String
     var bytes: UInt64?
+    var role = RemovedDomain.File.Role.disk
   }
 
   /// The images of a domain's disks: those that Vireo has made, with overlays that snapshots put on them, and others.
@@ -189,6 +197,13 @@ extension PlanBuilder {
       }
       made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }
     }
+    // The memory of a snapshot is beside the first of the images that it was taken of.
+    for snapshot in domain.snapshots ?? [] {
+      guard let path = snapshot.memoryFile,
+        made.contains(where: { SnapshotChoice.memoryFile(beside: $0.path, named: snapshot.name) == path })
+      else { continue }
+      made.append(DiskFile(field: "snapshots.\(snapshot.name)", path: path, role: .memory))
+    }
     return (made, kept)
   }
 }
@@ -199,9 +214,14 @@ public struct Undefinition: Sendable, Hashable {
   public var seen: XMLElement
   public var discardsSavedState = false
   public var forgetsSnapshots = false
+  public var forgetsCheckpoints = false
   public var keepsNVRAM = true
   /// Whether there is a TPM, whose state goes or stays with the UEFI variables.
   public var hasTPM = false
+  /// The stack that it belongs to.
+  public var stack: String?
+  /// The files that Vireo has made for it, and its UEFI variables.
+  public var files: [RemovedDomain.File] = []
 
   public init(seen: XMLElement) {
     self.seen = seen

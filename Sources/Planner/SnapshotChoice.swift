@@ -114,7 +114,7 @@ public struct SnapshotChoice: Sendable, Hashable {
       overlays[target] = Self.overlay(of: path, named: creation.name)
     }
     if hasMemory, wish == .external, let path = written.first.flatMap(DiskSource.path) {
-      memoryFile = Self.stem(of: path) + ".\(creation.name).memory"
+      memoryFile = Self.memoryFile(beside: path, named: creation.name)
     }
   }
 
@@ -172,6 +172,17 @@ public struct SnapshotChoice: Sendable, Hashable {
       $0.value(at: "target/@name") == "org.qemu.guest_agent.0"
     }
   }
+
+  /// Whether a path is that of the overlay which a snapshot of some name puts on an image.
+  static func isOverlay(_ path: String, on image: String) -> Bool {
+    let beginning = stem(of: image) + "."
+    guard path.hasPrefix(beginning), path.hasSuffix(".qcow2"), path != image else { return false }
+    let name = path.dropFirst(beginning.count).dropLast(".qcow2".count)
+    return !name.isEmpty && !name.contains("/")
+  }
+
+  /// Where the memory of a snapshot goes that is taken while a domain's first disk has this image.
+  static func memoryFile(beside image: String, named name: String) -> String { stem(of: image) + ".\(name).memory" }
 
   private static func overlay(of path: String, named name: String) -> String { stem(of: path) + ".\(name).qcow2" }
 

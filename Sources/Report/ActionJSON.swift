@@ -56,6 +56,7 @@ extension Operation {
       [
         ("domain", domain.json), ("discards-saved-state", .boolean(undefinition.discardsSavedState)),
         ("forgets-snapshots", .boolean(undefinition.forgetsSnapshots)),
+        ("forgets-checkpoints", .boolean(undefinition.forgetsCheckpoints)),
         ("keeps-nvram", .boolean(undefinition.keepsNVRAM)),
       ]
     case .undefineNetwork: []

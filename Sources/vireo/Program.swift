@@ -60,7 +60,7 @@ struct VireoCommand: AsyncParsableCommand {
     version: "vireo \(Version.text)",
     subcommands: [
       ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
-      SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self,
+      SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self, RestoreCommand.self, GarbageCommand.self,
       ImageCommand.self,
     ]
   )

@@ -9,6 +9,12 @@ public struct FileIdentity: Sendable, Hashable {
   public let device: UInt64
   /// The inode number on that device.
   public let inode: UInt64
+
+  /// A file by what stat(2) says.
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
 }
 
 /// An open image file. The descriptor, and the locks taken on it, live as long as the last reference.

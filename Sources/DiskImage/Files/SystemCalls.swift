@@ -30,6 +30,15 @@ enum Linux {
   static let allocate: Allocate? = dlsym(nil, "fallocate").map { unsafeBitCast($0, to: Allocate.self) }
   /// `linux/falloc.h`: FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.
   static let punchHole: Int32 = 3
+  /// fsetxattr(2) and lgetxattr(2), whose header the overlay does not have.
+  static let setAttribute: SetAttribute? = dlsym(nil, "fsetxattr").map { unsafeBitCast($0, to: SetAttribute.self) }
+  static let getAttribute: GetAttribute? = dlsym(nil, "lgetxattr").map { unsafeBitCast($0, to: GetAttribute.self) }
+  /// `linux/fcntl.h`: F_SETLEASE.
+  static let setLease: Int32 = 1024
+  typealias SetAttribute =
+    @convention(c) (Int32, UnsafePointer<CChar>, UnsafeRawPointer, Int, Int32) -> Int32
+  typealias GetAttribute =
+    @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeMutableRawPointer, Int) -> Int
   typealias Allocate = @convention(c) (Int32, Int32, off_t, off_t) -> Int32
   typealias RenameAt2 =
     @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32

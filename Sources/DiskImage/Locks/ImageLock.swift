@@ -16,6 +16,8 @@ public final class ImageLock: Sendable {
     case read
     /// Changes the image: nobody else may use it.
     case write
+    /// Removes the file: nobody else may use it, and it may be one that nobody may write to.
+    case delete
   }
 
   private let file: LocalFile
@@ -24,7 +26,7 @@ public final class ImageLock: Sendable {
   ///
   /// - Throws: ``ImageError/locked(path:by:)`` when another process uses the image in a way that excludes this one.
   public init(path: String, for use: Use) throws(ImageError) {
-    file = try LocalFile(path: path, access: use == .read ? .read : .readWrite)
+    file = try LocalFile(path: path, access: use == .write ? .readWrite : .read)
     try Self.take(use, on: file)
   }
 

@@ -1,0 +1,218 @@
+// The archive of domains that were undefined, one file a removal. It is for `restore` and `gc` alone: no plan reads it.
+
+import DiskImage
+import Glibc
+public import Inventory
+public import Libvirt
+import Planner
+import XMLTree
+
+/// The archive of a connection.
+///
+/// A file appears in it whole or not at all, and is for its owner's eyes only: definitions have passwords in them.
+public struct RemovedDomains: Sendable {
+  /// The folder; it may not exist yet.
+  public let folder: String
+
+  /// The archive's place: in an embedded root itself, so that it goes with it; else the system's for root, or the user's own
+  /// (XDG Base Directory Specification).
+  ///
+  /// - Throws: ``ActionFailure`` where the user has no folder.
+  public init(of connection: LibvirtConnection) throws(ActionFailure) {
+    try self.init(uri: connection.uri, embeddedRoot: connection.embeddedRoot, isRoot: geteuid() == 0) { name in
+      getenv(name).map { String(cString: $0) }
+    }
+  }
+
+  init(
+    uri: String, embeddedRoot: String?, isRoot: Bool, environment: (String) -> String?
+  ) throws(ActionFailure) {
+    if let embeddedRoot {
+      folder = embeddedRoot + "/lib/vireo/removed"
+      return
+    }
+    let key = FileOrigin.key(of: uri)
+    if isRoot, !uri.contains("/session") {
+      folder = "/var/lib/vireo/removed/\(key)"
+      return
+    }
+    let state = environment("XDG_STATE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
+    let home = environment("HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? Self.homeOfUser()
+    guard let base = state ?? home.map({ $0 + "/.local/state" }) else {
+      throw ActionFailure(
+        "there is no place to keep what is undefined", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
+    }
+    folder = base + "/vireo/removed/\(key)"
+  }
+
+  init(folder: String) {
+    self.folder = folder
+  }
+
+  private static func homeOfUser() -> String? {
+    guard let entry = getpwuid(geteuid()), let home = entry.pointee.pw_dir else { return nil }
+    return String(cString: home)
+  }
+
+  /// A removal, and the file that keeps it.
+  public struct Entry: Sendable, Hashable {
+    public var path: String
+    public var removal: RemovedDomain
+  }
+
+  /// The removals that there are, the latest first; and files that are none, with the reason.
+  public func list() throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
+    guard let directory = opendir(folder) else {
+      if errno == ENOENT { return ([], []) }
+      throw .file("look into", folder, errno)
+    }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name.hasSuffix(".xml"), !name.hasPrefix(".") { names.append(name) }
+    }
+    var (entries, failures) = ([Entry](), [Inventory.Failure]())
+    for name in names.sorted() {
+      let path = "\(folder)/\(name)"
+      do {
+        let removal = try RemovedDomain(
+          XMLElement.parse(
+            bytes: try Self.contents(path), limits: XMLLimits(bytes: Self.mostBytes, nodes: 5_000_000)))
+        entries.append(Entry(path: path, removal: removal))
+      } catch let failure as ActionFailure {
+        failures.append(.init(subject: path, message: failure.message))
+      } catch {
+        failures.append(.init(subject: path, message: "\(error)"))
+      }
+    }
+    return (
+      entries.sorted {
+        ($1.removal.removed, $0.removal.name, $0.path) < ($0.removal.removed, $1.removal.name, $1.path)
+      },
+      failures
+    )
+  }
+
+  /// Keeps a removal: durable when this returns.
+  ///
+  /// - Returns: the file.
+  func add(_ removal: RemovedDomain) throws -> String {
+    try makeFolder()
+    let text = removal.xml.serialised(declaration: true)
+    // A name is a file's name wherever it can be: the document has it in full.
+    let safe = removal.name.utf8.prefix(100).map { $0 == UInt8(ascii: "/") ? UInt8(ascii: "_") : $0 }
+    let stem =
+      "\(folder)/\(removal.name.hasPrefix(".") ? "_" : "")\(String(decoding: safe, as: UTF8.self))-\(removal.uuid)"
+    let moment = RemovedDomain.text(ofMoment: removal.removed).filter { $0 != "-" && $0 != ":" }
+    for suffix in [""] + ["-\(moment)"] + (2...99).map({ "-\(moment)-\($0)" }) {
+      do throws(ImageError) {
+        try WholeFile.publish(Array(text.utf8), as: stem + suffix + ".xml", mode: 0o600)
+        return stem + suffix + ".xml"
+      } catch {
+        guard case .alreadyExists = error else { throw ActionFailure(error) }
+      }
+    }
+    throw ActionFailure("\(folder) has too many removals of \(removal.name)", remedy: "see `vireo gc --plan`")
+  }
+
+  /// Forgets a removal; one that is gone is forgotten.
+  public func forget(_ entry: Entry) throws(ActionFailure) { try forget(entry.path) }
+
+  func forget(_ path: String) throws(ActionFailure) {
+    guard unlink(path) == 0 || errno == ENOENT else { throw .file("delete", path, errno) }
+    do throws(ImageError) {
+      try ImageCreation.syncDirectory(folder)
+    } catch {
+      throw ActionFailure(error)
+    }
+  }
+
+  // MARK: Files
+
+  private func makeFolder() throws(ActionFailure) {
+    var present = ""
+    let parts = folder.split(separator: "/")
+    for (index, part) in parts.enumerated() {
+      let parent = present.isEmpty ? "/" : present
+      present += "/\(part)"
+      // The archive itself is for its owner alone.
+      if mkdir(present, index == parts.count - 1 ? 0o700 : 0o755) == 0 {
+        do throws(ImageError) {
+          try ImageCreation.syncDirectory(parent)
+        } catch {
+          throw ActionFailure(error)
+        }
+      } else if errno != EEXIST {
+        throw .file("make the folder", present, errno)
+      }
+    }
+    var status = stat()
+    guard lstat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid() else {
+      throw ActionFailure("\(folder) is no folder of this user's", remedy: "move it away")
+    }
+    if status.st_mode & 0o077 != 0, chmod(folder, 0o700) != 0 { throw .file("set the mode of", folder, errno) }
+  }
+
+  /// More than any removal takes.
+  private static let mostBytes = 64 << 20
+
+  private static func contents(_ path: String) throws(ActionFailure) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard descriptor >= 0 else { throw .file("open", path, errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
+      throw ActionFailure("it is no file of this user's")
+    }
+    guard status.st_size <= mostBytes else { throw ActionFailure("it is larger than 64 MiB") }
+    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.withUnsafeMutableBytes {
+        pread(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done))
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw .file("read", path, count < 0 ? errno : EIO) }
+      done += count
+    }
+    return bytes
+  }
+}
+
+extension RemovedDomains {
+  /// A removal with what there is of its files.
+  public struct Found: Sendable {
+    /// The file of the archive.
+    public var path: String
+    public var removal: RemovedDomain
+    public var files: [FoundFile]
+  }
+
+  /// A file that a removed domain needs.
+  public struct FoundFile: Sendable {
+    public var path: String
+    /// What it takes up on its file system; nil for none that could be found.
+    public var bytes: UInt64?
+    /// Whether it was to be deleted with the domain.
+    public var isDeleted: Bool
+    /// Whether Vireo has made it, or libvirt for the domain alone.
+    public var isVireos: Bool
+  }
+
+  /// Looks for the files of a removal: its disks, and what was the domain's alone.
+  public func find(_ entry: Entry) -> Found {
+    let removal = entry.removal
+    let own = Dictionary(removal.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+    let sources = (removal.definition.first("devices")?.all("disk") ?? []).compactMap(DiskSource.path)
+    var seen: Set<String> = []
+    let files = (sources + removal.files.map(\.path)).filter { seen.insert($0).inserted }.map { path in
+      var status = stat()
+      let isThere = stat(path, &status) == 0
+      return FoundFile(
+        path: path, bytes: isThere ? UInt64(clamping: status.st_blocks) &* 512 : nil,
+        isDeleted: own[path]?.isDeleted ?? false, isVireos: own[path] != nil)
+    }
+    return Found(path: entry.path, removal: removal, files: files)
+  }
+}

@@ -1,0 +1,48 @@
+// Deleting a file that nobody has in use: under the locks that QEMU takes, and only the very file that was looked at.
+
+internal import Glibc
+
+/// A file to be deleted.
+public struct FileDeletion: Sendable, Equatable {
+  public var path: String
+  /// The file that it must still be; nil for whichever has the name.
+  public var identity: FileIdentity?
+  /// Also refuses a file that any process has open, with QEMU's locks or without (a lease, fcntl(2)).
+  public var requiresClosed = false
+
+  /// The deletion of whatever has a name.
+  public init(path: String, identity: FileIdentity? = nil) {
+    self.path = path
+    self.identity = identity
+  }
+
+  /// Deletes the file.
+  ///
+  /// - Returns: false when there is none (any more).
+  /// - Throws: ``ImageError/locked(path:by:)`` when some process uses it, ``ImageError/refused(path:reason:)`` when it is
+  ///   another file by now, ``ImageError/notAnImageFile(path:kind:)`` for what is no regular file.
+  @discardableResult
+  public func delete() throws(ImageError) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return false }
+      throw ImageError("look at", path: path, errno: errno)
+    }
+    // A device is no file to delete, and a link is not what it leads to.
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .refused(path: path, reason: "it is no regular file") }
+    let found = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    guard identity == nil || identity == found else {
+      throw .refused(path: path, reason: "it is another file by now")
+    }
+    let file = try LocalFile(path: path)
+    guard file.status.identity == found else { throw .refused(path: path, reason: "it is another file by now") }
+    try ImageLock.take(.delete, on: file)
+    if requiresClosed, fcntl(file.descriptor, Linux.setLease, Int32(F_WRLCK)) != 0 {
+      throw errno == EAGAIN
+        ? .locked(path: path, by: []) : .refused(path: path, reason: "nobody can tell whether a process has it open")
+    }
+    try systemCall("delete", path) { unlink(path) }
+    withExtendedLifetime(file) {}
+    return true
+  }
+}

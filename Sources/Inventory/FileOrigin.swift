@@ -1,0 +1,34 @@
+// What Vireo writes into the mark of a file that it makes: on which connection, in which stack, for which object.
+
+import Crypto
+import DiskImage
+
+/// Who made a file.
+public struct FileOrigin: Sendable, Hashable {
+  /// The connection, as ``key(of:)`` has it: a stack of another connection has domains that this one does not know.
+  public var connection: String
+  public var stack: String
+  /// `domain web`.
+  public var object: String
+
+  public init(uri: String, stack: String, object: String) {
+    connection = Self.key(of: uri)
+    self.stack = stack
+    self.object = object
+  }
+
+  /// The text of a mark; see `OriginMark`.
+  public var text: String { "\(connection) \(stack)/\(object)" }
+
+  /// Reads the text of a mark; nil for any other text.
+  public init?(text: String) {
+    let parts = text.split(separator: " ", maxSplits: 1)
+    guard parts.count == 2, let slash = parts[1].firstIndex(of: "/") else { return nil }
+    connection = String(parts[0])
+    stack = String(parts[1][..<slash])
+    object = String(parts[1][parts[1].index(after: slash)...])
+  }
+
+  /// A connection in twelve digits.
+  public static func key(of uri: String) -> String { hexadecimal(SHA256.hash(data: Array(uri.utf8)).prefix(6)) }
+}

@@ -1,0 +1,271 @@
+// vireo gc: deletes what nobody on the host needs any more, and shows why that is so.
+
+import Applier
+import ArgumentParser
+import Diagnostics
+import DiskImage
+import Glibc
+import Inventory
+import Libvirt
+import Planner
+import Report
+import Spec
+import Vocabulary
+
+struct GarbageCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gc",
+    abstract: "Deletes files that nothing on the host refers to, and gives up removed domains.",
+    usage: "vireo gc [--plan] [options] [<file> ...]",
+    discussion: """
+      What any domain of the connection refers to stays: stored, running or saved, in a snapshot or a checkpoint, with all \
+      that it stands on. What the given specs declare stays, and whatever a file of others stands on. Of the rest only that \
+      goes which Vireo has made, by proof, or which you name with --also. The whole list is shown first, and asked about.
+
+      Searched are the folders of active storage pools, of the pools in the given specs, of removed domains, and those given \
+      with --folder; not the folders in them. Domains of other connections are not known: collect where all domains are \
+      yours to see.
+
+      With --older-than, removed domains that are younger stay restorable; without, all are given up.
+
+      Exit codes: 0 when all of it is gone, or was shown; 1 when something could not be read or deleted.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("Spec files, whose disks and images stay and whose pools are searched.", valueName: "file"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var files: [String] = []
+
+  @Flag(help: "Shows what would be deleted, and changes nothing.")
+  var plan = false
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("Searches this folder, too; can be given several times.", valueName: "dir"),
+    completion: .directory, transform: Self.path)
+  var folder: [String] = []
+
+  @Option(
+    name: .customLong("older-than"),
+    help: ArgumentHelp(
+      "Gives up only removed domains that are at least this old, such as 7d, 12h or 30min.", valueName: "time"),
+    transform: Self.age)
+  var olderThan: Int?
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "Deletes this file, too, whoever has made it; refused where anything refers to it. Can be given several times.",
+      valueName: "path"),
+    completion: .file(), transform: Self.path)
+  var also: [String] = []
+
+  @Flag(name: [.customLong("yes"), .customShort("y")], help: "Goes on without asking.")
+  var isConfirmed = false
+
+  @Option(
+    name: .customLong("var"), parsing: .singleValue,
+    help: ArgumentHelp("Sets a variable of the spec; can be given several times.", valueName: "name=value"),
+    transform: VariableAssignment.init)
+  var variables: [VariableAssignment] = []
+
+  @Option(
+    name: .customLong("var-file"), parsing: .singleValue,
+    help: ArgumentHelp("Reads variables from a YAML file of names and values.", valueName: "file"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var variableFiles: [String] = []
+
+  @OptionGroup var connection: ConnectionOptions
+
+  @Option(help: "The form of the list and the result.")
+  var format: ReportFormat = .text
+
+  @OptionGroup var color: ColorOptions
+
+  func validate() throws {
+    guard files.filter({ $0 == "-" }).count <= 1 else {
+      throw ValidationError("Standard input can be read only once: give `-` one time.")
+    }
+  }
+
+  func run() async throws {
+    var messages: [Diagnostic] = []
+    for path in folder where !Self.is(S_IFDIR, path) {
+      messages.append(Diagnostic("no-folder", "--folder \(path) is no folder"))
+    }
+    for path in also where !Self.is(S_IFREG, path) {
+      messages.append(
+        Diagnostic("no-file", "--also \(path) is no regular file", suggestion: "name each file that is to go"))
+    }
+    guard messages.isEmpty else { throw fail(messages) }
+    let stack = try spec()
+    let connection = try await connect(stack)
+    do {
+      try await collect(stack, on: connection)
+      await connection.close()
+    } catch {
+      await connection.close()
+      if let code = error as? ExitCode { throw code }
+      throw fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+    }
+  }
+
+  // MARK: The way
+
+  private func collect(_ stack: StackSpec?, on connection: LibvirtConnection) async throws {
+    var request = GarbageRequest()
+    request.census.folders = Set(folder)
+    request.also = Set(also)
+    request.minimumAge = olderThan ?? 0
+    if let stack { try await declare(stack, in: &request.census, on: connection) }
+    let collector = try GarbageCollector(connection: connection, request: request)
+    let shown = try await collector.look()
+    let style = Output.output.style(color.color)
+    let obstacles = obstacles(of: shown)
+    if format == .text { try Output.result(shown.text(style)) }
+    guard !plan, obstacles.isEmpty, !shown.deletions.isEmpty || !shown.removals.isEmpty else {
+      if format == .json { try Output.result(shown.json()) }
+      if format == .text, shown.census.folders.isEmpty, also.isEmpty {
+        color.color.tell([
+          Diagnostic(
+            .note, "nothing-searched", "no folder was searched: this connection has no storage pools",
+            suggestion: "name the specs, or folders with --folder")
+        ])
+      }
+      if !obstacles.isEmpty { throw color.color.tell(obstacles) }
+      return
+    }
+    try confirm(shown)
+    let result = try await collector.remove(shown)
+    // What was done is done, whether or not anybody still reads about it.
+    Output.write(format == .json ? shown.json(result) : "\n" + result.text(style), to: .output)
+    guard result.failures.isEmpty else {
+      throw color.color.tell(
+        result.failures.map { Diagnostic("gc", $0.failure.message, subject: $0.subject, suggestion: $0.failure.remedy) }
+      )
+    }
+  }
+
+  /// Why nothing may be deleted.
+  private func obstacles(of shown: GarbageCollection) -> [Diagnostic] {
+    shown.problems.map { problem in
+      Diagnostic(
+        "unreadable", "nothing can be deleted: \(problem.message)", subject: problem.subject,
+        suggestion: "what cannot be read might need any file: see to it first")
+    }
+      + shown.refusals.map { refusal in
+        Diagnostic(
+          "needed", "\(refusal.path) is needed: \(refusal.proof.joined(separator: " → "))",
+          suggestion: "take it out of what refers to it first")
+      }
+  }
+
+  private func confirm(_ shown: GarbageCollection) throws(ExitCode) {
+    guard !isConfirmed else { return }
+    if let obstacle = Consent.obstacle(needsOutput: format == .text) { throw fail([obstacle]) }
+    if format == .json { Output.write(shown.text(Output.error.style(color.color)), to: .error) }
+    guard Consent.ask("Delete all of this for good?") else { throw ExitCode(1) }
+  }
+
+  // MARK: Spec and connection
+
+  private func spec() throws(ExitCode) -> StackSpec? {
+    guard !files.isEmpty else { return nil }
+    let loaded = SpecInput.load(SpecOptions(files: files, variables: variables, variableFiles: variableFiles))
+    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
+    color.color.tell(loaded.diagnostics)
+    return stack
+  }
+
+  private func connect(_ stack: StackSpec?) async throws(ExitCode) -> LibvirtConnection {
+    let uri = ConnectionChoice.uri(
+      option: connection.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: stack?.connect,
+      isRoot: geteuid() == 0)
+    guard !ConnectionChoice.isRemote(uri) else {
+      throw fail([
+        Diagnostic(
+          "remote-connection", "\(uri) is another host, whose files are out of reach from here",
+          suggestion: "run vireo on that host")
+      ])
+    }
+    do {
+      return try await LibvirtConnection.open(uri: uri)
+    } catch {
+      throw fail([FailureMessage.diagnostic(for: error, uri: uri)])
+    }
+  }
+
+  /// What a spec declares is needed, whether a domain has it by now or not.
+  private func declare(
+    _ stack: StackSpec, in census: inout CensusRequest, on connection: LibvirtConnection
+  ) async throws {
+    let subject = "spec of the stack \(stack.name)"
+    let request = InventoryRequest(for: stack)
+    var files = request.files.compactMap { path, format in
+      format.map { FileReference(path, format: $0.rawValue) }
+    }
+    for pool in stack.pools where pool.holdsFiles {
+      if let path = pool["path"]?.string { census.folders.insert(path) }
+    }
+    let inventory = try await Inventory.read(request, from: connection)
+    for (image, observed) in inventory.baseImages {
+      files.append(FileReference(image.source, format: image.format?.rawValue))
+      guard let copy = image.copy else { continue }
+      if let path = observed.copy {
+        files.append(FileReference(path, format: nil))
+      } else if observed.sha256 == nil {
+        // Which of the copies it is cannot be told without the source.
+        census.declaredBeginnings[subject, default: []].append("\(copy.folder)/\(copy.name)-")
+      }
+    }
+    census.declared[subject] = files
+  }
+
+  // MARK: Words and values
+
+  private func fail(_ messages: [Diagnostic]) -> ExitCode {
+    guard format == .json else { return color.color.tell(messages) }
+    Output.write(DiagnosticFormat.render(messages, as: .json), to: .output)
+    return ExitCode(1)
+  }
+
+  /// An absolute path, as the files of a folder are named.
+  private static func path(_ text: String) throws -> String {
+    guard !text.isEmpty else { throw ValidationError("a path is empty") }
+    var path = text
+    if !path.hasPrefix("/") {
+      guard let folder = getcwd(nil, 0) else { throw ValidationError("the current folder is gone") }
+      defer { free(folder) }
+      path = String(cString: folder) + "/" + path
+    }
+    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    return path
+  }
+
+  private static func age(_ text: String) throws -> Int {
+    let units = ["s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604_800]
+    let number = text.prefix(while: \.isNumber)
+    let unit = text.dropFirst(number.count).drop { $0 == " " }
+    guard let count = Int(number), count < 1_000_000, let seconds = units[String(unit)] else {
+      throw ValidationError("--older-than takes a number and a unit, such as 7d, 12h or 30min.")
+    }
+    return count * seconds
+  }
+
+  private static func `is`(_ kind: UInt32, _ path: String) -> Bool {
+    var status = stat()
+    // A folder may be named by a link, a file may not: what it leads to would go, and the link stay.
+    let result = kind == S_IFDIR ? stat(path, &status) : lstat(path, &status)
+    return result == 0 && status.st_mode & S_IFMT == kind
+  }
+}
+
+extension SpecOptions {
+  /// Options that were given to a command whose files need not be.
+  init(files: [String], variables: [VariableAssignment], variableFiles: [String]) {
+    self.init()
+    self.files = files
+    self.variables = variables
+    self.variableFiles = variableFiles
+  }
+}

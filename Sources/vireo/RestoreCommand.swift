@@ -1,0 +1,117 @@
+// vireo restore: brings back a domain that was undefined.
+
+import Applier
+import ArgumentParser
+import Diagnostics
+import Inventory
+import Libvirt
+import Planner
+import Report
+
+struct RestoreCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "restore",
+    abstract: "Defines a domain again that Vireo has undefined.",
+    usage: "vireo restore [options] <name or UUID>\nvireo restore --list",
+    discussion: """
+      Before Vireo undefines a domain it keeps the definition, with snapshots, checkpoints and autostart; disks stay anyway, \
+      unless --delete-disks was said. `restore` defines all of that again under the same UUID and starts nothing. What is \
+      kept can be restored until `vireo gc` gives it up.
+
+      A disk that was deleted is gone: a domain with such a disk is refused, and so is one whose name or UUID another domain \
+      has. Of several removals of one name the latest is taken; --removed chooses another.
+
+      Exit codes: 0 when it is as it was, 1 otherwise.
+      """)
+
+  @Argument(help: ArgumentHelp("The domain's name or UUID.", valueName: "name or UUID"))
+  var domain: String?
+
+  @Flag(help: "Lists what can be restored, the latest first, with the files that it needs.")
+  var list = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Takes the removal of this time, or the latest of this day: as --list has it, or its beginning.",
+      valueName: "time"))
+  var removed: String?
+
+  @OptionGroup var connection: ConnectionOptions
+
+  @Option(help: "The form of the list.")
+  var format: ReportFormat = .text
+
+  @OptionGroup var color: ColorOptions
+
+  func validate() throws {
+    guard list || domain != nil else { throw ValidationError("name a domain, or say --list") }
+  }
+
+  func run() async throws {
+    let connection = try await connection.open(telling: color)
+    do {
+      try await perform(on: connection)
+      await connection.close()
+    } catch {
+      await connection.close()
+      if let code = error as? ExitCode { throw code }
+      throw color.color.tell(messages(for: error, connection.uri))
+    }
+  }
+
+  private func perform(on connection: LibvirtConnection) async throws {
+    let archive = try RemovedDomains(of: connection)
+    let (entries, failures) = try archive.list()
+    let chosen = entries.filter(isChosen)
+    let warnings = failures.map {
+      Diagnostic(.warning, "unreadable-removal", "\($0.subject): \($0.message)")
+    }
+    color.color.tell(warnings)
+    if list {
+      let found = (domain == nil && removed == nil ? entries : chosen).map(archive.find)
+      return try Output.result(
+        format == .json
+          ? RemovedDomains.Found.json(found)
+          : RemovedDomains.Found.table(found, Output.output.style(color.color)))
+    }
+    guard let entry = chosen.first else {
+      throw Diagnostic(
+        "unknown-removal",
+        "no removal of \(domain ?? "") \(removed.map { "at \($0) " } ?? "")is kept for \(connection.uri)",
+        suggestion: "see what there is with `vireo restore --list`")
+    }
+    let removal = entry.removal
+    let lock = try removal.stack.map { try StackLock(stack: $0, uri: connection.uri) }
+    defer { withExtendedLifetime(lock) {} }
+    let notes = try await archive.restore(entry, on: connection)
+    color.color.tell(
+      notes.map {
+        Diagnostic(.warning, "missing-file", $0, subject: ObjectReference(.domain, removal.name).description)
+      })
+    let kept = removal.snapshots.isEmpty ? "" : " with \(count(removal.snapshots.count, "snapshot"))"
+    try Output.result("domain \(removal.name) is defined again\(kept), as it was; it does not run\n")
+  }
+
+  private func isChosen(_ entry: RemovedDomains.Entry) -> Bool {
+    let removal = entry.removal
+    guard domain == nil || removal.name == domain || removal.uuid == domain?.lowercased() else { return false }
+    guard let removed else { return true }
+    let digits = { (text: String) in text.filter(\.isNumber) }
+    return digits(RemovedDomain.text(ofMoment: removal.removed)).hasPrefix(digits(removed))
+  }
+
+  private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+  private func messages(for error: any Error, _ uri: String) -> [Diagnostic] {
+    let subject = domain.map { ObjectReference(.domain, $0).description }
+    switch error {
+    case let message as Diagnostic: return [message]
+    case let refusal as RestoreRefusal:
+      return refusal.reasons.enumerated().map { index, reason in
+        Diagnostic(
+          "restore", reason, subject: subject, suggestion: index == refusal.reasons.count - 1 ? refusal.remedy : nil)
+      }
+    default: return [FailureMessage.diagnostic(for: error, uri: uri)]
+    }
+  }
+}
