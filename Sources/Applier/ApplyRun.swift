@@ -79,7 +79,8 @@ struct ApplyRun: Sendable {
     case .defineDomain(let definition): try await defineDomain(definition)
     case .resizeBlockDevice(let domain, let target, let path, let to):
       try await resizeBlockDevice(of: domain, target, path, to)
-    case .attachDevice(let domain, let device, let name): try await attachDevice(to: domain, device, name)
+    case .attachDevice(let domain, let device, let name):
+      return try await attachDevice(to: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .detachDevice(let domain, let device, let name):
       return try await detachDevice(from: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .changeRunning(let domain, let changes):

@@ -100,7 +100,8 @@ extension DomainPlanning {
       } else {
         noteOwnership(name, setting, of: key, field)
         compareRunning(
-          field, lens, stored: old, name: name, setting, on: identity, in: observed?.running.flatMap(identity.find))
+          field, lens, stored: old, name: name, setting, on: identity,
+          in: observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:)))
       }
     }
     fieldChanges += plan(
