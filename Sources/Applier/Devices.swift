@@ -103,6 +103,7 @@ func isRefusal(_ error: LibvirtError) -> Bool {
       "No more available PCI slots", "a PCI slot is needed", "No free USB ports", "Unable to find a free",
       "There is no more free", "no free memory device slot", "empty memory slot", "memory device count",
       "memory device total size", "maxMemory", "hotplug", "hot plug", "Hot-plug", "hot-plug", "Bus '",
+      "Device alias was not set for virtio-serial controller",
     ])
   default: return false
   }

@@ -11,6 +11,11 @@ extension DomainPlanning {
     let devices = xml.first("devices")
     let planned = attachments.compactMap { attachment in devices?.elements.first(where: attachment.identity.isMet) }
     if element.name == "memory", !Hotplug.hasRoom(for: element, beside: planned, in: running) { return false }
+    if Hotplug.takesSerialPort(element),
+      planned.count(where: Hotplug.takesSerialPort) >= Hotplug.freeSerialPorts(of: running)
+    {
+      return false
+    }
     guard Hotplug.takesRootPort(element), let free = Hotplug.freeRootPorts(of: running) else { return true }
     return planned.count(where: Hotplug.takesRootPort) < free
   }
@@ -50,6 +55,21 @@ enum Hotplug {
     case "memory": device[attribute: "model"]?.hasPrefix("virtio") ?? false
     default: false
     }
+  }
+
+  /// Whether a device takes a port of a virtio-serial controller.
+  static func takesSerialPort(_ device: XMLElement) -> Bool {
+    ["console", "channel"].contains(device.name) && device.value(at: "target/@type") == "virtio"
+  }
+
+  /// Ports of virtio-serial controllers that no device is in. libvirt would take another controller for granted that the
+  /// running guest does not have.
+  static func freeSerialPorts(of running: XMLElement) -> Int {
+    let devices = running.first("devices")
+    let controllers = (devices?.all("controller") ?? []).filter { $0[attribute: "type"] == "virtio-serial" }
+    // Without a number QEMU's controller has 31 ports. The first is kept for a console.
+    let ports = controllers.map { ($0[attribute: "ports"].flatMap { Int($0) } ?? 31) - 1 }.reduce(0, +)
+    return ports - (devices?.elements.count(where: takesSerialPort) ?? 0)
   }
 
   /// Whether a guest can be asked to let go of a device while it runs.
@@ -122,8 +142,7 @@ enum Hotplug {
       default: false
       }
     case "console", "channel":
-      return element.value(at: "target/@type") == "virtio" && hasBus("virtio-serial")
-        && hasDisplay(for: element, in: others)
+      return takesSerialPort(element) && hasDisplay(for: element, in: others)
     case "controller":
       return element[attribute: "type"] == "scsi"
         && !others.contains {
