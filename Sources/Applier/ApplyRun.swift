@@ -66,7 +66,8 @@ struct ApplyRun: Sendable {
     switch operation {
     case .createDirectory(let path): try await createDirectory(path)
     case .defineNetwork(let definition): try await defineNetwork(definition)
-    case .updateNetwork(let name, let fields): try await updateNetwork(name, fields)
+    case .updateNetwork(let name, let fields):
+      return try await updateNetwork(name, fields).map(ActionOutcome.waits) ?? .done
     case .setNetworkAutostart(let name, let value): try await setNetworkAutostart(name, value)
     case .startNetwork(let name): try await startNetwork(name)
     case .stopNetwork(let name): try await stopNetwork(name)

@@ -180,7 +180,7 @@ extension DomainPlanning {
     let effect: Effect
     if let running = observed?.running, identity.find(in: running) == nil {
       let isLive = canPlugIn(element, into: running)
-      if isLive { attachments.append((key, identity)) }
+      if isLive { attachments.append((key, identity, element)) }
       effect = isLive ? .live : .nextBoot
     } else {
       // No guest is concerned: there is none, or it never lost the device.

@@ -30,7 +30,7 @@ struct DomainPlanning {
   /// Steps that must be done before the definition is stored: files made and grown.
   var fileSteps: [Int] = []
   /// Devices to plug in once the definition is stored.
-  var attachments: [(name: String, identity: DeviceIdentity)] = []
+  var attachments: [(name: String, identity: DeviceIdentity, element: XMLElement)] = []
   /// Whether the guest would have something after a restart that it does not have now.
   var needsRestart = false
   /// Devices to unplug once the definition is stored.

@@ -36,7 +36,7 @@ struct FragmentPlan {
     if element.name == "domain", wanted?.root.first("memory") == nil, recorded?.root.first("memory") == nil {
       Vocabulary.recountMemory(of: &element, devicesBefore: Vocabulary.deviceMemory(of: before))
     }
-    if let wanted, let setting {
+    if wanted != nil, let setting {
       owned = setting.value.description
       conflicts = Self.conflicts(of: object, setting, with: element, subject)
     }

@@ -8,8 +8,7 @@ extension DomainPlanning {
   func canPlugIn(_ element: XMLElement, into running: XMLElement) -> Bool {
     // Into a guest that is to be stopped nothing needs to be plugged.
     guard !isToBeStopped, Hotplug.isPossible(element, into: running) else { return false }
-    let devices = xml.first("devices")
-    let planned = attachments.compactMap { attachment in devices?.elements.first(where: attachment.identity.isMet) }
+    let planned = attachments.map(\.element)
     if element.name == "memory", !Hotplug.hasRoom(for: element, beside: planned, in: running) { return false }
     if Hotplug.takesSerialPort(element),
       planned.count(where: Hotplug.takesSerialPort) >= Hotplug.freeSerialPorts(of: running)
