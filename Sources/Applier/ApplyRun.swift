@@ -70,7 +70,8 @@ struct ApplyRun: Sendable {
     switch action.operation {
     case .createDirectory(let path): try await createDirectory(path)
     case .defineNetwork(let definition): try await defineNetwork(definition)
-    case .updateNetwork(let name, let fields): try await updateNetwork(name, fields)
+    case .updateNetwork(let name, let fields):
+      return try await updateNetwork(name, fields).map(ActionOutcome.waits) ?? .done
     case .setNetworkAutostart(let name, let value): try await setNetworkAutostart(name, value)
     case .startNetwork(let name): try await startNetwork(name)
     case .stopNetwork(let name): try await stopNetwork(name)
@@ -83,7 +84,8 @@ struct ApplyRun: Sendable {
     case .defineDomain(let definition): try await defineDomain(definition)
     case .resizeBlockDevice(let domain, let target, let path, let to):
       try await resizeBlockDevice(of: domain, target, path, to)
-    case .attachDevice(let domain, let device, let name): try await attachDevice(to: domain, device, name)
+    case .attachDevice(let domain, let device, let name):
+      return try await attachDevice(to: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .detachDevice(let domain, let device, let name):
       return try await detachDevice(from: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .changeRunning(let domain, let changes):

@@ -24,7 +24,9 @@ extension ApplyRun {
       failure.message += "; it does not know \(dropped.place), or not with that value"
       throw failure
     } catch let error as LibvirtError where !error.isConnectionLost {
-      throw definitionFailure(error)
+      var failure = definitionFailure(error)
+      failure.field = faultyField(error.message, in: definition.xml)
+      throw failure
     }
     do {
       try definition.check(stored)

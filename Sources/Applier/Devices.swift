@@ -19,35 +19,49 @@ extension ApplyRun {
   }
 
   /// Plugs a device into a running guest, as the stored definition has it. One that is there counts as plugged in.
-  func attachDevice(to identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws {
+  ///
+  /// - Returns: why the guest does not take the device as it runs; nil when it has it. It has it with its next start.
+  /// - Throws: where the next start would fail for the same cause.
+  func attachDevice(to identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws -> String? {
     let domain = try await domain(identity)
     let before = try await running(domain)
-    if device.find(in: before) != nil { return }
+    if device.find(in: before) != nil { return nil }
     let stored = try await connection.storedDefinition(of: domain)
-    try await plug(try device.element(in: stored, name, of: domain.name), into: domain, name)
+    if let error = try await plug(try device.element(in: stored, name, of: domain.name), into: domain) {
+      guard isRefusal(error) else { throw await attachFailure(error, name, domain.name) }
+      return "`\(name)` cannot be plugged in as the guest runs (\(startMessage(error).text))"
+    }
     let after = try await running(domain)
-    if device.find(in: after) != nil { return }
-    throw ActionFailure(
-      "`\(name)` was plugged into domain \(domain.name), but the guest does not have it", remedy: restartForDevice,
-      field: name)
+    return device.find(in: after) == nil ? "`\(name)` was plugged in, and the guest does not have it" : nil
   }
 
   /// Plugs a device in at the address that the definition gives it, or wherever libvirt finds a place: until the next
   /// start the guest may have another device there that left the definition, or no such bus.
-  private func plug(_ device: XMLElement, into domain: LibvirtDomain, _ name: String) async throws {
+  ///
+  /// - Returns: what libvirt says against it.
+  private func plug(_ device: XMLElement, into domain: LibvirtDomain) async throws -> LibvirtError? {
     var elsewhere = device
     elsewhere.removeAll("address")
-    do {
-      try await domain.attachDevice(device.serialised(), scope: .live)
-    } catch let error as LibvirtError where !error.isConnectionLost && elsewhere != device {
+    var error: LibvirtError?
+    for attempt in elsewhere == device ? [device] : [device, elsewhere] {
       do {
-        try await domain.attachDevice(elsewhere.serialised(), scope: .live)
-      } catch {
-        throw attachFailure(error, name, domain.name)
+        try await domain.attachDevice(attempt.serialised(), scope: .live)
+        return nil
+      } catch let refusal as LibvirtError where !refusal.isConnectionLost {
+        error = refusal
       }
-    } catch {
-      throw attachFailure(error, name, domain.name)
     }
+    return error
+  }
+
+  /// Why a device cannot be plugged in, with the file that is at fault where there is one.
+  private func attachFailure(_ error: LibvirtError, _ name: String, _ domain: String) async -> ActionFailure {
+    let (text, path) = startMessage(error)
+    let explained = try? await files.run { path.flatMap { explainFile($0, text) } }
+    let found = explained ?? nil
+    return ActionFailure(
+      "cannot plug `\(name)` into the running domain \(domain): \(found?.message ?? text)",
+      remedy: found?.remedy ?? startRemedy(text), field: name)
   }
 
   /// Asks a running guest to let go of a device that left the stored definition.
@@ -77,13 +91,22 @@ extension ApplyRun {
   }
 }
 
-private let restartForDevice = "stop and start the domain: its stored definition has the device"
-
-private func attachFailure(_ error: any Error, _ name: String, _ domain: String) -> ActionFailure {
-  guard let error = error as? LibvirtError, !error.isConnectionLost else { return ActionFailure(error) }
-  return ActionFailure(
-    "cannot plug `\(name)` into the running domain \(domain): \(startMessage(error).text)", remedy: restartForDevice,
-    field: name)
+/// Whether libvirt or QEMU will not do something to a running guest and might when it starts: there is no free place, no
+/// such bus, or no way while it runs. What the host itself lacks keeps the guest from starting, too.
+func isRefusal(_ error: LibvirtError) -> Bool {
+  func says(_ words: [String]) -> Bool { words.contains { error.message.firstIndex(ofText: $0) != nil } }
+  switch error.code {
+  case .configurationUnsupported, .operationUnsupported, .argumentUnsupported, .noSupport:
+    return !says(["host doesn't support", "requires VFIO", "unable to open", "No such file"])
+  case .internalError, .operationFailed, .operationInvalid:
+    return says([
+      "No more available PCI slots", "a PCI slot is needed", "No free USB ports", "Unable to find a free",
+      "There is no more free", "no free memory device slot", "empty memory slot", "memory device count",
+      "memory device total size", "maxMemory", "hotplug", "hot plug", "Hot-plug", "hot-plug", "Bus '",
+      "Device alias was not set for virtio-serial controller",
+    ])
+  default: return false
+  }
 }
 
 extension DeviceIdentity {

@@ -55,12 +55,11 @@ extension ApplyRun {
   private func changesMissing(_ changes: [LiveChange], in domain: LibvirtDomain) async throws -> [LiveChange] {
     let running = try await connection.runningDefinition(of: domain)
     return changes.filter { change in
-      guard let element = change.device.map({ $0.find(in: running) }) ?? running else { return true }
+      guard let found = change.device.map({ $0.find(in: running) }) ?? running else { return true }
+      let element = Vocabulary.storedForm(ofRunning: found)
       if change.way == .medium { return DiskSource.path(of: element) != change.value?.string }
       guard let field = change.vocabularyField, let lens = field.lens else { return true }
-      let value = lens.get(element)
-      guard let wanted = change.value else { return false }
-      return !field.matches(desired: wanted, stored: value)
+      return !change.way.isMet(change.value, by: lens.get(element), of: field)
     }
   }
 
@@ -89,6 +88,22 @@ extension ApplyRun {
       DiskSource.put(first.value?.string, into: &element)
       element.removeAll("backingStore")
       try await domain.updateDevice(element.serialised(), scope: .live)
+    case .connection:
+      let running = try await connection.runningDefinition(of: domain)
+      let stored = try await connection.storedDefinition(of: domain)
+      guard var element = first.device?.find(in: running), let wanted = first.device?.find(in: stored) else { return }
+      element.connect(as: wanted)
+      try await domain.updateDevice(element.serialised(), scope: .live)
+    case .ioThreads: try await changeIOThreads(of: domain)
+    case .vcpuPins, .emulatorPin, .ioThreadPins: try await pin(changes, of: domain)
+    case .hostNodes:
+      guard let nodes = first.value?.string else { return }
+      try await domain.setNUMAParameters(["numa_nodeset": .text(nodes)], scope: .live)
+    case .blockDevices: try await limitBlockDevices(of: domain, first)
+    case .perfEvents: try await countEvents(of: domain, first)
+    case .lifecycle(let event): try await setLifecycle(of: domain, first, event)
+    case .statisticsPeriod:
+      try await domain.setMemoryStatisticsPeriod(Int32(clamping: first.value?.integer ?? 0), scope: .live)
     }
   }
 }
@@ -107,13 +122,32 @@ extension LiveWay {
     case .memoryLimit: "memory limits"
     case .blockWeight: "block weight"
     case .blockIO: "block limits"
+    case .connection: "connection"
+    case .ioThreads: "I/O threads"
+    case .vcpuPins, .emulatorPin, .ioThreadPins: "pins"
+    case .hostNodes: "nodes"
+    case .blockDevices: "block devices"
+    case .perfEvents: "events"
+    case .lifecycle(let event): event
+    case .statisticsPeriod: "statistics"
     }
   }
+}
 
+extension XMLElement {
+  /// Connects an interface as another one is.
+  fileprivate mutating func connect(as other: XMLElement) {
+    self[attribute: "type"] = other[attribute: "type"]
+    // What a network gives its ports goes with it.
+    for name in ["source", "virtualport", "vlan", "port"] {
+      removeAll(name)
+      for part in other.all(name) { append(part) }
+    }
+  }
 }
 
 extension LiveChange {
-  fileprivate var vocabularyField: Field? {
+  var vocabularyField: Field? {
     guard let device else { return Vocabulary.domain.field(entry) }
     return Vocabulary.domain.collections.first { $0.type.device?.element == device.element }?.type.field(entry)
   }
@@ -130,6 +164,7 @@ extension [LiveChange] {
         result[name] = name.hasSuffix("quota") ? .signed(Int64(number)) : .unsigned(UInt64(number))
       case .memoryLimit(let name): result[name] = .unsigned((change.value?.bytes ?? 0) >> 10)
       case .blockWeight: result["weight"] = .unsigned32(UInt32(number))
+      case .blockIO("group_name"): result["group_name"] = .text(change.value?.string ?? "")
       case .blockIO(let name): result[name] = .unsigned(UInt64(number))
       default: break
       }

@@ -16,13 +16,30 @@ struct NetworkUpdate {
   /// - Parameter fields: the fields of the vocabulary that are meant.
   static func all(from running: XMLElement, to stored: XMLElement, fields: Set<String>) -> [NetworkUpdate] {
     var updates: [NetworkUpdate] = []
-    if fields.contains("dhcp.hosts") {
+    for (field, section, name) in [
+      ("dhcp.ranges", LibvirtNetwork.Section.dhcpRange, "range"), ("dhcp.hosts", .dhcpHost, "host"),
+    ] where fields.contains(field) {
       let addresses = (running.all("ip"), stored.all("ip"))
       for index in addresses.0.indices where index < addresses.1.count {
-        let hosts = { (ip: XMLElement) in ip.all("dhcp").flatMap { $0.all("host") } }
+        let parts = { (ip: XMLElement) in ip.all("dhcp").flatMap { $0.all(name) } }
         updates += changes(
-          .dhcpHost, parent: index, from: hosts(addresses.0[index]), to: hosts(addresses.1[index]))
+          section, parent: index, from: parts(addresses.0[index]), to: parts(addresses.1[index]))
       }
+    }
+    if fields.contains("portgroups") {
+      updates += changes(
+        .portGroup, parent: -1, from: running.all("portgroup"), to: stored.all("portgroup"), key: "name")
+    }
+    if fields.contains("devices") {
+      // libvirt counts in what runs who is connected to each.
+      let devices = { (network: XMLElement) in
+        network.all("forward").flatMap { $0.all("interface") }.map { interface in
+          var bare = interface
+          bare[attribute: "connections"] = nil
+          return bare
+        }
+      }
+      updates += changes(.forwardInterface, parent: -1, from: devices(running), to: devices(stored))
     }
     for (field, section, name) in [
       ("dns.hosts", LibvirtNetwork.Section.dnsHost, "host"), ("dns.texts", .dnsText, "txt"),
@@ -34,13 +51,21 @@ struct NetworkUpdate {
     return updates.filter { $0.command == .delete } + updates.filter { $0.command != .delete }
   }
 
+  /// - Parameter key: the attribute by which libvirt finds a part that it can change in place; nil where it cannot.
   private static func changes(
-    _ section: LibvirtNetwork.Section, parent: Int, from old: [XMLElement], to new: [XMLElement]
+    _ section: LibvirtNetwork.Section, parent: Int, from old: [XMLElement], to new: [XMLElement], key: String? = nil
   ) -> [NetworkUpdate] {
     let isSame = { (left: XMLElement, right: XMLElement) in difference(left, right).isEmpty }
-    let gone = old.filter { one in !new.contains { isSame(one, $0) } }
+    func isKept(_ part: XMLElement, in others: [XMLElement]) -> Bool {
+      guard let key else { return false }
+      return others.contains { $0[attribute: key] == part[attribute: key] }
+    }
+    let gone = old.filter { one in !new.contains { isSame(one, $0) } && !isKept(one, in: new) }
     let added = new.filter { one in !old.contains { isSame(one, $0) } }
     return gone.map { NetworkUpdate(command: .delete, section: section, parent: parent, xml: $0) }
-      + added.map { NetworkUpdate(command: .addLast, section: section, parent: parent, xml: $0) }
+      + added.map { part in
+        NetworkUpdate(
+          command: isKept(part, in: old) ? .modify : .addLast, section: section, parent: parent, xml: part)
+      }
   }
 }

@@ -66,28 +66,32 @@ extension ApplyRun {
   // MARK: What runs
 
   /// Gives a running network fields of its stored definition.
-  func updateNetwork(_ name: String, _ fields: [String]) async throws {
+  ///
+  /// - Returns: why it has not all of them; nil when it has. What it has not it gets when it is next started.
+  func updateNetwork(_ name: String, _ fields: [String]) async throws -> String? {
     let network = try await network(name)
     let stored = try await connection.storedDefinition(of: network)
     // One that is not active by now has them when it starts.
-    guard try await network.isActive() else { return }
+    guard try await network.isActive() else { return nil }
     for update in NetworkUpdate.all(
       from: try await connection.runningDefinition(of: network), to: stored, fields: Set(fields))
     {
       do {
         try await network.update(update.command, update.section, parent: update.parent, xml: update.xml.serialised())
       } catch let error as LibvirtError where !error.isConnectionLost {
-        throw ActionFailure(
-          "cannot change the running network \(name): \(plainMessage(error))",
-          remedy: "the change is stored, and the network gets it when it is next started", field: fields.first)
+        let names = fields.map { "`\($0)`" }.joined(separator: ", ")
+        return "\(names) cannot be changed as the network runs (\(plainMessage(error)))"
       }
     }
     let running = try await connection.runningDefinition(of: network)
     for field in fields {
-      guard let lens = Vocabulary.network.field(field)?.lens, let wanted = lens.get(stored) else { continue }
-      guard lens.get(running) != wanted else { continue }
-      throw ActionFailure("the running network \(name) did not take `\(field)`", field: field)
+      guard let entry = Vocabulary.network.field(field), let lens = entry.lens, let wanted = lens.get(stored) else {
+        continue
+      }
+      guard !entry.matches(desired: wanted, stored: lens.get(running)) else { continue }
+      return "the running network has not taken `\(field)`"
     }
+    return nil
   }
 
   // MARK: What is stored

@@ -8,6 +8,13 @@ import XMLTree
 extension ApplyRun {
   /// What kept a domain from starting.
   func startFailure(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
+    var failure = await startCause(error, of: domain)
+    let definition = try? await connection.storedDefinition(of: domain)
+    failure.field = definition.flatMap { faultyField(error.message, in: $0) }
+    return failure
+  }
+
+  private func startCause(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
     let (text, path) = startMessage(error)
     let plain = ActionFailure("cannot \(error.operation): \(text)", remedy: startRemedy(text))
     guard let path else {
@@ -141,6 +148,9 @@ func startRemedy(_ text: String) -> String? {
     (["lock"], "stop what uses the image, then apply again"),
     (["Permission denied"], "see that QEMU's user may read the file and pass its folders"),
     (["No such device"], "see that the bridge or host device exists"),
+    (["vhost-vsock"], "load the host's module (modprobe vhost_vsock)"),
+    (["hugetlbfs"], "mount hugetlbfs on the host (/dev/hugepages), or take `memory-backing.hugepages` out of the spec"),
+    (["Address already in use", "SPICE sockets", "spice server"], "choose another port, or none: libvirt finds a free one"),
   ]
   let found = remedies.first { entry in
     entry.words.first == "network" ? entry.words.allSatisfy(text.contains) : entry.words.contains(where: text.contains)

@@ -32,7 +32,10 @@ struct DomainReading {
     source.removeVirtioConsolePorts()
     var object = ImportedObject(Vocabulary.domain, domain.name)
     var devices = DeviceReading(names: [:])
+    let memory = (whole: Vocabulary.wholeMemory(of: source), devices: Vocabulary.deviceMemory(of: source))
+    let hasAllMemory = Vocabulary.domain.field("current-memory")?.lens?.get(source)?.bytes == memory.whole
     if detail == .fields { devices.read(&source) }
+    Vocabulary.recountMemory(of: &source, devicesBefore: memory.devices)
     object.members = devices.objects
 
     // What a new domain is before its fields: see the planner's skeleton for `defaults: libvirt`.
@@ -41,7 +44,7 @@ struct DomainReading {
     let fields = Set(Vocabulary.domain.fields.map(\.name)).subtracting(["memory", "uuid", "type"])
     let reading = FieldReading(source, as: Vocabulary.domain, from: start, skipping: detail == .xml ? fields : [])
     object.values = reading.values
-    if object.values["current-memory"] == object.values["memory"] { object.values["current-memory"] = nil }
+    if hasAllMemory { object.values["current-memory"] = nil }
     object.values["defaults"] = .string("libvirt")
     object.values["type"] = source[attribute: "type"].map(Value.string)
     object.values["uuid"] = .string(domain.uuid)

@@ -1,12 +1,15 @@
-// Limits and weights of a running guest, which libvirt takes as lists of named numbers.
+// Limits and weights of a running guest, which libvirt takes as lists of named values.
 
 import CLibvirt
 
-/// A number with the type that libvirt wants it in (virTypedParameterType).
+/// A value with the type that libvirt wants it in (virTypedParameterType).
 public enum DomainParameter: Hashable, Sendable {
   case unsigned(UInt64)
   case signed(Int64)
   case unsigned32(UInt32)
+  case signed32(Int32)
+  case boolean(Bool)
+  case text(String)
 }
 
 extension LibvirtDomain {
@@ -29,7 +32,7 @@ extension LibvirtDomain {
     }
   }
 
-  /// Changes the weight of the domain's disks on the host (libvirt-domain.h, VIR_DOMAIN_BLKIO_*).
+  /// Changes the weight of the domain's disks on the host, of all or of one device (libvirt-domain.h, VIR_DOMAIN_BLKIO_*).
   public func setBlockParameters(
     _ parameters: [String: DomainParameter], scope: DomainChangeScope = []
   ) async throws {
@@ -51,7 +54,7 @@ extension LibvirtDomain {
 
 extension [String: DomainParameter] {
   /// Calls a function of libvirt's with the parameters in its own form.
-  fileprivate func withParameters(_ body: (virTypedParameterPtr?, Int32) -> Int32) -> Int32 {
+  func withParameters(_ body: (virTypedParameterPtr?, Int32) -> Int32) -> Int32 {
     var list: virTypedParameterPtr?
     var (count, capacity) = (Int32(0), Int32(0))
     defer { virTypedParamsFree(list, count) }
@@ -61,6 +64,9 @@ extension [String: DomainParameter] {
         case .unsigned(let number): virTypedParamsAddULLong(&list, &count, &capacity, name, number)
         case .signed(let number): virTypedParamsAddLLong(&list, &count, &capacity, name, number)
         case .unsigned32(let number): virTypedParamsAddUInt(&list, &count, &capacity, name, number)
+        case .signed32(let number): virTypedParamsAddInt(&list, &count, &capacity, name, number)
+        case .boolean(let isOn): virTypedParamsAddBoolean(&list, &count, &capacity, name, isOn ? 1 : 0)
+        case .text(let text): virTypedParamsAddString(&list, &count, &capacity, name, text)
         }
       guard result == 0 else { return result }
     }

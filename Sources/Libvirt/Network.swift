@@ -58,6 +58,12 @@ public final class LibvirtNetwork: Sendable {
   public enum Section: UInt32, Sendable {
     /// A `host` of an `ip` element's `dhcp`.
     case dhcpHost = 4
+    /// A `range` of an `ip` element's `dhcp`, which comes and goes and is never changed.
+    case dhcpRange = 5
+    /// An `interface` of `forward`, which comes and goes while no guest is connected to it.
+    case forwardInterface = 7
+    /// A `portgroup`, known by its name.
+    case portGroup = 9
     /// A `host` of `dns`, known by its address.
     case dnsHost = 10
     /// A `txt` of `dns`, known by its name.

@@ -61,19 +61,7 @@ struct DeviceMatcher {
 
   /// The key of a device that left the spec: its alias is Vireo's, or the record has it.
   func key(of element: XMLElement, among collection: String, in record: OwnershipRecord?) -> String? {
-    switch rule.identity {
-    case .alias:
-      guard let key = DeviceIdentity.key(of: element, kind: kind) else { return nil }
-      return record?.hasDevice("\(collection).\(key)") ?? false ? key : nil
-    case .attribute(let name):
-      guard let value = element[attribute: name], let record else { return nil }
-      // What the entry's field said, or the entry's own name.
-      let said = record.devices(of: collection).first { record[$0, name] == value }
-      if let said { return String(said.dropFirst(collection.count + 1)) }
-      return record.hasDevice("\(collection).\(value)") ? value : nil
-    case .only:
-      return record?.devices(of: collection).first.map { String($0.dropFirst(collection.count + 1)) }
-    }
+    record?.key(of: element, kind: kind, rule, among: collection)
   }
 
   /// Claims the first device without another entry's key that is exactly what the entry describes.

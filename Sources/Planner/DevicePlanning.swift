@@ -100,7 +100,8 @@ extension DomainPlanning {
       } else {
         noteOwnership(name, setting, of: key, field)
         compareRunning(
-          field, lens, stored: old, name: name, setting, on: identity, in: observed?.running.flatMap(identity.find))
+          field, lens, stored: old, name: name, setting, on: identity,
+          in: observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:)))
       }
     }
     fieldChanges += plan(
@@ -179,7 +180,7 @@ extension DomainPlanning {
     let effect: Effect
     if let running = observed?.running, identity.find(in: running) == nil {
       let isLive = canPlugIn(element, into: running)
-      if isLive { attachments.append((key, identity)) }
+      if isLive { attachments.append((key, identity, element)) }
       effect = isLive ? .live : .nextBoot
     } else {
       // No guest is concerned: there is none, or it never lost the device.

@@ -32,7 +32,7 @@ struct DomainPlanning {
   /// The step that gives a saved state up.
   var discarding: Int?
   /// Devices to plug in once the definition is stored.
-  var attachments: [(name: String, identity: DeviceIdentity)] = []
+  var attachments: [(name: String, identity: DeviceIdentity, element: XMLElement)] = []
   /// Whether the guest would have something after a restart that it does not have now.
   var needsRestart = false
   /// Devices to unplug once the definition is stored.
@@ -88,7 +88,9 @@ struct DomainPlanning {
     }
     if observed == nil { xml = NewDomain.skeleton(for: spec, identity, on: builder.inventory.host) }
     planFields()
+    let deviceMemory = Vocabulary.deviceMemory(of: xml)
     planDevices()
+    Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory)
     planFragment()
     settleDefinition()
     checkHostLimits()
@@ -286,7 +288,8 @@ struct DomainPlanning {
     guard let running, field.isComparableWhenRunning, let stored else { return }
     guard field.effect.running == .nextBoot || field.effect.way != nil else { return }
     let value = lens.get(running)
-    guard !field.matches(desired: stored, stored: value) else { return }
+    guard !(field.effect.way?.isMet(stored, by: value, of: field) ?? field.matches(desired: stored, stored: value))
+    else { return }
     // A guest that lets go of nothing would be asked again and again; libvirt may leave out what is as usual.
     let isWorthAsking = !(field.effect.way?.needsGuest ?? true) && value != nil
     guard isWorthAsking, effect(of: field, to: stored, on: device) == .live else {

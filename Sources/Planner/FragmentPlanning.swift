@@ -31,8 +31,12 @@ struct FragmentPlan {
     let recorded = record?[owner, Field.xmlName].flatMap { try? XMLFragment.parse($0, element: element.name) }
     let before = element
     if !isNew, let dropped = recorded?.beyond(wanted?.withoutSecrets) { dropped.remove(from: &element) }
-    if let wanted, let setting {
-      wanted.merge(into: &element)
+    wanted?.merge(into: &element)
+    // Memory devices of the fragment's count too, unless it does so itself.
+    if element.name == "domain", wanted?.root.first("memory") == nil, recorded?.root.first("memory") == nil {
+      Vocabulary.recountMemory(of: &element, devicesBefore: Vocabulary.deviceMemory(of: before))
+    }
+    if wanted != nil, let setting {
       owned = setting.value.description
       conflicts = Self.conflicts(of: object, setting, with: element, subject)
     }

@@ -10,11 +10,20 @@ extension DomainPlanning {
     // What everything else waits for: the definition, or the files where that is as it should be.
     let stored = definition.map { [$0] } ?? fileSteps
     var steps = stored
+    if !liveChanges.isEmpty {
+      let networks = liveChanges.contains { $0.way == .connection } ? ownNetworks : []
+      steps.append(
+        builder.add(
+          .changeRunning(domain: identity, liveChanges), for: object, after: stored, waitingFor: networks,
+          effect: .live))
+    }
+    // A new disk may want a new I/O thread.
+    let changed = steps
     for attachment in attachments {
       steps.append(
         builder.add(
           .attachDevice(domain: identity, device: attachment.identity, name: attachment.name), for: object,
-          after: stored, waitingFor: ownNetworks, effect: .live))
+          after: changed, waitingFor: ownNetworks, effect: .live))
     }
     // A guest is not restarted, nor a snapshot taken of it, while it is being changed.
     for removal in detachments {
@@ -22,10 +31,6 @@ extension DomainPlanning {
         builder.add(
           .detachDevice(domain: identity, device: removal.identity, name: removal.name), for: object,
           after: stored, effect: .live))
-    }
-    if !liveChanges.isEmpty {
-      steps.append(
-        builder.add(.changeRunning(domain: identity, liveChanges), for: object, after: stored, effect: .live))
     }
     if let autostart = spec.settings["autostart"], let wanted = autostart.value.boolean,
       wanted != observed?.autostart ?? false

@@ -64,7 +64,8 @@ private struct NetworkPlanning {
       spec, object, in: builder, observed: observed?.inactive, running: observed?.running, fresh: fresh)
     fields.setDefault("uuid", .string(uuid))
     let canUpdate = canUpdate
-    fields.plan(canUpdate: { _ in canUpdate })
+    let isMacvtap = observed?.running.map(Self.isMacvtap) ?? false
+    fields.plan(canUpdate: { field in canUpdate && (field.name != "devices" || isMacvtap) })
     if ["nat", "route", "open", "isolated"].contains(spec["mode"]?.string ?? "isolated") {
       fields.setDefault("mac", .string(Identity.macAddress(stack: builder.spec.name, network: spec.name)))
     }
@@ -99,7 +100,14 @@ private struct NetworkPlanning {
     return true
   }
 
-  /// libvirt changes hosts and records in a running network. What else runs of its addresses must be as it is stored.
+  /// Whether a running network hands out devices of the host one by one. Others go out through theirs by rules that are made
+  /// when they start.
+  private static func isMacvtap(_ running: XMLElement) -> Bool {
+    let mode = Vocabulary.network.field("mode")?.lens?.get(running)?.string
+    return ["bridge", "private", "vepa", "passthrough"].contains(mode) && !running.exists(at: "bridge/@name")
+  }
+
+  /// libvirt changes ranges, hosts, records and groups of ports in a running network. What else runs of its addresses must be as it is stored.
   private var canUpdate: Bool {
     guard let running = observed?.running, wantedState != "inactive" else { return false }
     guard let addresses = Vocabulary.network.field("addresses"), let lens = addresses.lens else { return false }

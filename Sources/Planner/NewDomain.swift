@@ -160,14 +160,8 @@ public enum NewDomain {
   }
 
   /// Whether a device takes a root port of its own; those on other buses share a controller's.
-  static func takesRootPort(_ device: XMLElement) -> Bool {
-    switch device.name {
-    case "disk": device.value(at: "target/@bus") == "virtio"
-    case "interface", "rng", "memballoon": true
+  private static func takesRootPort(_ device: XMLElement) -> Bool {
     // One port for the virtio-serial controller that channels and consoles share.
-    case "channel": true
-    case "controller": ["scsi", "usb"].contains(device[attribute: "type"])
-    default: false
-    }
+    device.name == "channel" || Hotplug.takesRootPort(device)
   }
 }

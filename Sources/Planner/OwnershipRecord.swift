@@ -1,7 +1,7 @@
 // What the last apply owned, as the domain itself carries it: the third side of every comparison.
 
 import Spec
-import Vocabulary
+public import Vocabulary
 public import XMLTree
 
 /// The record in a domain's `<metadata>`: the stack that owns it, and the fields that were applied with their values.
@@ -125,6 +125,29 @@ extension OwnershipRecord {
           new: now[name].map(Value.string), effect: .define, reason: now[name] == nil ? .dropped : .spec,
           detail: "recorded", range: object == Self.itself ? spec.settings[name]?.range ?? spec.range : spec.range)
       }
+    }
+  }
+}
+
+extension OwnershipRecord {
+  /// The key of a device that the record has: its alias is Vireo's, or it is what the entry said.
+  ///
+  /// - Parameters:
+  ///   - kind: the device's kind, as the vocabulary names it: `disk`.
+  ///   - collection: the collection of the kind: `disks`.
+  public func key(of element: XMLElement, kind: String, _ rule: DeviceRule, among collection: String) -> String? {
+    switch rule.identity {
+    case .alias:
+      guard let key = DeviceIdentity.key(of: element, kind: kind) else { return nil }
+      return hasDevice("\(collection).\(key)") ? key : nil
+    case .attribute(let name):
+      guard let value = element[attribute: name] else { return nil }
+      // What the entry's field said, or the entry's own name.
+      let said = devices(of: collection).first { self[$0, name] == value }
+      if let said { return String(said.dropFirst(collection.count + 1)) }
+      return hasDevice("\(collection).\(value)") ? value : nil
+    case .only:
+      return devices(of: collection).first.map { String($0.dropFirst(collection.count + 1)) }
     }
   }
 }

@@ -37,8 +37,9 @@ enum DomainChecks {
   // MARK: Memory and processors
 
   private static func checkAmounts(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    if let memory = domain["memory"]?.bytes, let current = domain.settings["current-memory"],
-      let bytes = current.value.bytes, bytes > memory
+    let devices = domain.members("memory-devices").compactMap { $0["size"]?.bytes }
+    if let initial = domain["memory"]?.bytes, let current = domain.settings["current-memory"],
+      case let memory = devices.reduce(initial, &+), let bytes = current.value.bytes, bytes > memory
     {
       diagnostics.append(
         Diagnostic(

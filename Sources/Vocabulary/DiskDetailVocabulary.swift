@@ -54,7 +54,7 @@ extension Vocabulary {
       "The model of a virtio disk.", at: "@model", reference: diskReference),
     Field(
       "snapshot", .enumeration(["internal", "external", "no", "manual"]), "How snapshots of the domain treat the disk.",
-      at: "@snapshot", reference: diskReference),
+      at: "@snapshot", effect: .live(.device), reference: diskReference),
     .yesNo("raw-io", "Whether QEMU needs the right to raw I/O for the disk.", at: "@rawio", reference: diskReference),
     Field(
       "sgio", .enumeration(["filtered", "unfiltered"]), "Which SCSI commands of the guest are let through.",
@@ -130,7 +130,7 @@ extension Vocabulary {
       ),
       Field(
         "iotune.group", .text(.line), "The group of disks that share the limits.", at: "iotune/group_name",
-        reference: diskReference),
+        effect: .live(.blockIO("group_name")), reference: diskReference),
     ]
 }
 

@@ -77,7 +77,8 @@ extension Vocabulary {
       type: "vhostuser", at: "source/reconnect/@timeout"),
     Field(
       "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
-      "What happens at start where the source is missing.", at: "source/@startupPolicy", reference: diskReference),
+      "What happens at start where the source is missing.", at: "source/@startupPolicy",
+      effect: .live(.device), reference: diskReference),
     Field(
       "encryption.format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]),
       "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"),

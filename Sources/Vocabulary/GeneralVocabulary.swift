@@ -55,7 +55,7 @@ extension Vocabulary {
       "Performance events of the host's processor that libvirt counts for the guest, each on or off.",
       lens: .table(
         "perf", "event", key: "@name", .oneOf(perfEvents, "the name of a performance event"),
-        .at("@enabled", .boolean, .yesNo)),
+        .at("@enabled", .boolean, .yesNo)), effect: .live(.perfEvents),
       reference: "formatdomain.html#performance-monitoring-events"),
   ]
 
@@ -110,7 +110,8 @@ extension Vocabulary {
     _ name: String, _ element: String, _ actions: [String], _ usual: String, _ summary: String
   ) -> Field {
     Field(
-      name, .enumeration(actions), summary + " `\(usual)` when not given.", at: element, libvirtDefault: .string(usual),
+      name, .enumeration(actions), summary + " `\(usual)` when not given.", at: element, effect: .live(.lifecycle(element)),
+      libvirtDefault: .string(usual),
       reference: "formatdomain.html#events-configuration")
   }
 

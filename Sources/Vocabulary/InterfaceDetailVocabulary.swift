@@ -14,7 +14,10 @@ extension Vocabulary {
   ]
 
   static let interfaceSources: [Field] = [
-    source("port-group", .text(.line), "The network's group of ports.", ["network"], "source/@portgroup"),
+    Field(
+      "port-group", .text(.line), "The network's group of ports.",
+      lens: .at("source/@portgroup", .text(.line)).only(types: ["network"]), effect: .live(.connection),
+      reference: interfaceReference),
     source("source.dev", .path, "The device of vDPA on the host.", ["vdpa"], "source/@dev"),
     source(
       "source.type", .enumeration(["unix"]), "How a vhost-user process is reached.", ["vhostuser"], "source/@type"),
@@ -108,7 +111,7 @@ extension Vocabulary {
         reference: interfaceReference),
       Field(
         "filter", .text(.line), "The network filter of libvirt's that watches over the traffic.",
-        at: "filterref/@filter", reference: interfaceReference),
+        at: "filterref/@filter", effect: .live(.device), reference: interfaceReference),
       .yesNo(
         "vlan-trunk", "Whether several VLANs share the interface.", at: "vlan/@trunk", reference: interfaceReference),
       Field(
@@ -119,9 +122,9 @@ extension Vocabulary {
             "native-mode", .enumeration(["tagged", "untagged"]), "How the native VLAN's packets are marked.",
             at: "@nativeMode"),
         ]), reference: interfaceReference),
-      .yesNo(
-        "isolated", "Whether isolated interfaces of a bridge cannot reach each other.", at: "port/@isolated",
-        reference: interfaceReference),
+      Field(
+        "isolated", .boolean, "Whether isolated interfaces of a bridge cannot reach each other.", at: "port/@isolated",
+        .yesNo, effect: .live(.device), reference: interfaceReference),
       .yesNo(
         "trust-guest-rx-filters", "Whether the host follows the guest's choice of MAC addresses.",
         at: "@trustGuestRxFilters", reference: interfaceReference),
@@ -129,7 +132,7 @@ extension Vocabulary {
         "send-buffer", "The size in bytes of the host's send buffer.", at: "tune/sndbuf", reference: interfaceReference),
       .count(
         "coalesce-frames", "The most packets that are handed over together.", at: "coalesce/rx/frames/@max",
-        reference: interfaceReference),
+        effect: .live(.device), reference: interfaceReference),
     ]
 
   private static func source(

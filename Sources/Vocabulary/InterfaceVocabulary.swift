@@ -1,6 +1,6 @@
 // The table of network interfaces.
 
-import XMLTree
+public import XMLTree
 
 extension Vocabulary {
   /// A network interface.
@@ -15,14 +15,14 @@ extension Vocabulary {
           "client", "mcast", "udp",
         ]),
         "How it is connected. `network`, `bridge` and `direct` follow from the key of that name.", lens: typeLens,
-        staysWhenDropped: true,
+        effect: .live(.connection), staysWhenDropped: true,
         reference: interfaceReference),
       Field(
         "network", .text(.networkName), "The libvirt network that it is connected to.",
-        lens: source("network", "network"), reference: interfaceReference),
+        lens: source("network", "network"), effect: .live(.connection), reference: interfaceReference),
       Field(
         "bridge", .text(.networkDevice), "The host bridge that it is connected to.", lens: source("bridge", "bridge"),
-        reference: interfaceReference),
+        effect: .live(.connection), reference: interfaceReference),
       Field(
         "direct", .text(.networkDevice), "The host device that it is connected to by macvtap.",
         lens: source("direct", "dev"), reference: interfaceReference),
@@ -54,6 +54,21 @@ extension Vocabulary {
     device: DeviceRule("interface", identity: .alias), keyRule: .deviceKey)
 
   static let interfaceReference = "formatdomain.html#network-interfaces"
+
+  /// An interface of a running guest as a definition says it: libvirt shows a network that only leads to a device of the
+  /// host as that device, with the network's name beside it.
+  public static func storedForm(ofRunning interface: XMLElement) -> XMLElement {
+    guard interface.name == "interface", interface[attribute: "type"] != "network",
+      let source = interface.first("source"), let network = source[attribute: "network"]
+    else { return interface }
+    var result = interface
+    result[attribute: "type"] = "network"
+    var connection = XMLElement("source", ["network": network])
+    connection[attribute: "portgroup"] = source[attribute: "portgroup"]
+    result.removeAll("source")
+    result.append(connection)
+    return result
+  }
 
   /// `@type`. Another kind of connection has another source.
   private static let typeLens: Lens = {

@@ -20,9 +20,61 @@ public enum LiveWay: Sendable, Hashable {
   case blockWeight
   /// A limit of a disk's speed, by libvirt's name (virDomainSetBlockIoTune).
   case blockIO(String)
+  /// I/O threads come and go (virDomainAddIOThread, virDomainDelIOThread, virDomainSetIOThreadParams).
+  case ioThreads
+  /// Vcpus get processors of the host (virDomainPinVcpuFlags).
+  case vcpuPins
+  /// The emulator gets processors of the host (virDomainPinEmulator).
+  case emulatorPin
+  /// I/O threads get processors of the host (virDomainPinIOThread).
+  case ioThreadPins
+  /// The memory comes from other nodes of the host (virDomainSetNumaParameters). libvirt can only where the control group
+  /// alone decides, which is the mode `restrictive`.
+  case hostNodes
+  /// Weights and limits of the host's block devices (virDomainSetBlkioParameters).
+  case blockDevices
+  /// What follows when the guest ends, by libvirt's name of the event (virDomainSetLifecycleAction).
+  case lifecycle(String)
+  /// Events that are counted (virDomainSetPerfEvents).
+  case perfEvents
+  /// How often the guest reports its memory (virDomainSetMemoryStatsPeriod).
+  case statisticsPeriod
+  /// An interface is connected to another network or bridge (virDomainUpdateDeviceFlags).
+  case connection
 }
 
 extension LiveWay {
   /// Whether it takes hold only when the guest plays along.
   public var needsGuest: Bool { self == .memory || self == .vcpus }
+
+  /// Whether a running guest has a value.
+  ///
+  /// libvirt shows more of a running guest than it was told: a pin to all processors for a vcpu whose pin was taken
+  /// away, and a limit or a period of 0 or an event that is off where there is none.
+  ///
+  /// - Parameters:
+  ///   - wanted: the value; nil for libvirt's default, which is not looked for.
+  ///   - shown: what the running guest shows.
+  public func isMet(_ wanted: Value?, by shown: Value?, of field: Field) -> Bool {
+    guard let wanted else { return true }
+    switch self {
+    case .vcpuPins, .ioThreadPins:
+      return wanted.table?.allSatisfy { shown?.table?[$0.key] == $0.value } ?? false
+    case .blockDevices, .perfEvents, .statisticsPeriod: return wanted.withoutNothing == shown?.withoutNothing
+    default: return field.matches(desired: wanted, stored: shown)
+    }
+  }
+}
+
+extension Value {
+  /// The value without what is 0 or off; nil where nothing is left.
+  fileprivate var withoutNothing: Value? {
+    switch self {
+    case .integer(0), .boolean(false): return nil
+    case .table(let entries):
+      let rest = entries.compactMapValues(\.withoutNothing)
+      return rest.isEmpty ? nil : .table(rest)
+    default: return self
+    }
+  }
 }

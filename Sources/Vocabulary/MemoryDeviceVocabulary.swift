@@ -21,7 +21,9 @@ extension Vocabulary {
       ),
       size("size", "The size.", "target/size"),
       size("block", "The size of the blocks in which memory comes and goes.", "target/block"),
-      size("requested", "How much of a `virtio-mem` device the guest is to have.", "target/requested"),
+      size(
+        "requested", "How much of a `virtio-mem` device the guest is to have.", "target/requested",
+        effect: .live(.device)),
       size("label", "The size of the label of an NVDIMM.", "target/label/size"),
       Field(
         "node", .integer(0...Int(Int32.max)), "The guest's NUMA node that it belongs to.", at: "target/node",
@@ -43,9 +45,11 @@ extension Vocabulary {
       DeviceFields.acpiIndex, DeviceFields.address,
     ], device: DeviceRule("memory", identity: .alias), keyRule: .deviceKey)
 
-  private static func size(_ name: String, _ summary: String, _ path: String) -> Field {
+  private static func size(
+    _ name: String, _ summary: String, _ path: String, effect: EffectRule = .nextBoot
+  ) -> Field {
     Field(
-      name, .size(granularity: 1024), summary, lens: .size(path, unit: path + "/@unit"),
+      name, .size(granularity: 1024), summary, lens: .size(path, unit: path + "/@unit"), effect: effect,
       reference: memoryDeviceReference)
   }
 

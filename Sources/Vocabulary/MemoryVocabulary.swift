@@ -1,13 +1,14 @@
 // The memory of a domain: how much, of what kind, with which limits.
 
-import XMLTree
+public import XMLTree
 
 extension Vocabulary {
   static let domainMemory: [Field] = [
     Field(
       "memory", .size(granularity: 1024, least: 1 << 20),
       """
-      The memory that the guest has when it starts. With NUMA cells or memory devices libvirt makes it their sum.
+      The memory that the guest has when it starts, without its memory devices. With NUMA cells libvirt makes it their \
+      sum.
       """, lens: memoryLens, isRequired: true, reference: memoryReference),
     Field(
       "memory-dump-core", .boolean,
@@ -92,16 +93,44 @@ extension Vocabulary {
   }
 
   /// `memory`, which takes `currentMemory` along where the two were equal: libvirt writes the second down when it is
-  /// left out, and a guest whose memory grows should see it.
-  private static let memoryLens: Lens = {
-    let memory = Lens.size("memory")
-    let current = Lens.size("currentMemory")
-    return Lens(places: memory.places, read: memory.get) { element, value in
-      let old = memory.get(element)
-      let oldCurrent = current.get(element)
-      memory.put(value, into: &element)
-      guard let new = value?.bytes, let bytes = oldCurrent?.bytes else { return }
-      if oldCurrent == old || bytes > new { current.put(value, into: &element) }
-    }
-  }()
+  /// left out, and a guest whose memory grows should see it. What libvirt writes down holds the memory devices too.
+  private static let memoryLens = Lens(places: ["memory"]) { domain in
+    guard let total = wholeMemory(of: domain) else { return nil }
+    let devices = deviceMemory(of: domain)
+    // Less than its devices is nothing that libvirt would hold.
+    return total > devices ? .bytes(total - devices) : nil
+  } write: { domain, value in
+    setWholeMemory(of: &domain, value?.bytes.map { $0 &+ deviceMemory(of: domain) })
+  }
+
+  private static let wholeLens = Lens.size("memory")
+  private static let currentLens = Lens.size("currentMemory")
+
+  /// The memory of a domain with its memory devices, in bytes, as libvirt counts it.
+  public static func wholeMemory(of domain: XMLElement) -> UInt64? { wholeLens.get(domain)?.bytes }
+
+  /// The memory of a domain's memory devices, in bytes.
+  public static func deviceMemory(of domain: XMLElement) -> UInt64 {
+    let sizes = domain.first("devices")?.all("memory").compactMap { deviceSize.get($0)?.bytes } ?? []
+    return sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue }
+  }
+
+  private static let deviceSize = Lens.size("target/size", unit: "target/size/@unit")
+
+  private static func setWholeMemory(of domain: inout XMLElement, _ bytes: UInt64?) {
+    let old = wholeMemory(of: domain)
+    let current = currentLens.get(domain)?.bytes
+    wholeLens.put(bytes.map(Value.bytes), into: &domain)
+    guard let bytes, let current else { return }
+    if current == old || current > bytes { currentLens.put(.bytes(bytes), into: &domain) }
+  }
+
+  /// Makes a definition whose memory devices have changed count them.
+  ///
+  /// - Parameter before: what the memory devices had before, in bytes.
+  public static func recountMemory(of domain: inout XMLElement, devicesBefore before: UInt64) {
+    guard let total = wholeMemory(of: domain), total >= before else { return }
+    let devices = deviceMemory(of: domain)
+    if devices != before { setWholeMemory(of: &domain, total - before &+ devices) }
+  }
 }

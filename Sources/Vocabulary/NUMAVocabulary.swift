@@ -39,7 +39,8 @@ extension Vocabulary {
       isComparableWhenRunning: false, reference: tuningReference),
     Field(
       "numatune.nodeset", .text(.nodeset), "The host's NUMA nodes that the guest's memory comes from.",
-      at: "numatune/memory/@nodeset", isComparableWhenRunning: false, reference: tuningReference),
+      at: "numatune/memory/@nodeset", effect: .live(.hostNodes), isComparableWhenRunning: false,
+      reference: tuningReference),
     Field(
       "numatune.memnodes", "The same for single NUMA cells of the guest, by the cell's number.",
       table: "numatune", "memnode", key: "@cellid", .number("the number of a NUMA cell"),

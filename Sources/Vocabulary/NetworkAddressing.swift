@@ -29,8 +29,8 @@ extension Vocabulary {
       "dhcp.ranges", .list(of: .text(.addressRange)),
       """
       The addresses that are given to guests that ask for one: `10.0.0.100-10.0.0.200`, with `lease 12 h` behind it \
-      where a guest is to keep one for another time than an hour.
-      """, lens: IPLenses.ranges, reference: networkReference + "#addressing",
+      where a guest is to keep one for another time than an hour. Changes reach a network that runs.
+      """, lens: IPLenses.ranges, effect: .live, reference: networkReference + "#addressing",
       equivalent: { Set($0.list ?? []) == Set($1.list ?? []) }),
     Field(
       "dhcp.hosts", .table(key: .ipAddress, of: IPLenses.host.type),

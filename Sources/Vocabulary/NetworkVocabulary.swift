@@ -74,8 +74,8 @@ extension Vocabulary {
       "devices", .list(of: .text(.networkDevice)),
       """
       The host's network devices. In the modes `nat` and `route` traffic goes out through the one that is given, and \
-      through any otherwise; macvtap modes connect each guest to one of them.
-      """, lens: devicesLens, reference: networkReference + "#connectivity"),
+      through any otherwise; macvtap modes connect each guest to one of them, and changes reach a network that runs.
+      """, lens: devicesLens, effect: .live, reference: networkReference + "#connectivity"),
     Field(
       "physical-function", .text(.networkDevice),
       "The network card whose virtual functions guests are given (SR-IOV).",
@@ -255,10 +255,10 @@ extension Vocabulary {
       covering: true),
     Field(
       "portgroups", .table(key: .portGroup, of: portGroup.type),
-      "Kinds of ports by name; an interface of a guest may name the one that it takes.",
+      "Kinds of ports by name; an interface of a guest may name the one that it takes. Changes reach a network that runs.",
       lens: .table(
         nil, "portgroup", key: .checked("@name", .text(.portGroup)), portGroup, order: networkOrder),
-      reference: networkReference + "#portgroups", covering: true),
+      effect: .live, reference: networkReference + "#portgroups", covering: true),
     Field(
       "dnsmasq-options", .list(of: .text(.line)),
       """
@@ -337,10 +337,11 @@ extension Vocabulary {
 extension Field {
   /// A field whose stored value may say more than the spec asked for.
   fileprivate convenience init(
-    _ name: String, _ type: ValueType, _ summary: String, lens: Lens, reference: String, covering: Bool
+    _ name: String, _ type: ValueType, _ summary: String, lens: Lens, effect: EffectRule = .nextBoot,
+    reference: String, covering: Bool
   ) {
     self.init(
-      name, type, summary, lens: lens, reference: reference,
+      name, type, summary, lens: lens, effect: effect, reference: reference,
       equivalent: { type.covers(desired: $0, stored: $1) })
   }
 }

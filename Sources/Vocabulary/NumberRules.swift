@@ -55,11 +55,15 @@ extension TextRule {
 }
 
 /// Sets of small numbers in libvirt's notation (`virBitmapParse`).
-enum NumberSet {
+public enum NumberSet {
   /// libvirt's sets of processors end below this; a larger number would only take memory.
   private static let limit = 1 << 16
 
-  static func normalised(_ text: String) -> String? {
+  /// The set as libvirt writes it; nil for a text that is none.
+  static func normalised(_ text: String) -> String? { members(of: text).map(ranges) }
+
+  /// The numbers of a set; nil for a text that is none, and for the empty one.
+  public static func members(of text: String) -> Set<Int>? {
     var members: Set<Int> = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       var rest = part.filter { $0 != " " }[...]
@@ -71,7 +75,7 @@ enum NumberSet {
       }
       if isExcluded { members.subtract(first...last) } else { members.formUnion(first...last) }
     }
-    return members.isEmpty ? nil : ranges(members)
+    return members.isEmpty ? nil : members
   }
 
   private static func number(_ text: String) -> Int? {

@@ -88,7 +88,7 @@ extension Vocabulary {
         at: "@freePageReporting", reference: balloonReference),
       Field(
         "stats-period", .integer(0...Int(Int32.max)), "Seconds between the guest's reports of its memory.",
-        at: "stats/@period", reference: balloonReference),
+        at: "stats/@period", effect: .live(.statisticsPeriod), reference: balloonReference),
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup],
     // libvirt knows one at most, and refuses an alias on the one of model `none`.

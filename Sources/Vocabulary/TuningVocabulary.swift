@@ -6,7 +6,8 @@ extension Vocabulary {
   static let domainTuning: [Field] = [
     Field(
       "iothreads.count", .integer(0...Int(UInt32.max)),
-      "How many threads do the input and output of disks that ask for one.", at: "iothreads", reference: threadReference
+      "How many threads do the input and output of disks that ask for one.", at: "iothreads",
+      effect: .live(.ioThreads), reference: threadReference
     ),
     Field(
       "iothreads.ids", "The threads by number, where they are not numbered from 1, or are not all alike.",
@@ -14,7 +15,7 @@ extension Vocabulary {
       .record([
         Part("thread-pool-min", .integer(0...Int(Int32.max)), "The fewest workers it keeps.", at: "@thread_pool_min"),
         Part("thread-pool-max", .integer(0...Int(Int32.max)), "The most workers it starts.", at: "@thread_pool_max"),
-      ]), reference: threadReference),
+      ]), effect: .live(.ioThreads), reference: threadReference),
     Field(
       "iothreads.default-thread-pool-min", .integer(0...Int(Int32.max)),
       "The fewest workers that QEMU's main loop keeps.",
@@ -34,12 +35,13 @@ extension Vocabulary {
       "What the emulator, without vcpus and I/O threads, may run in a period, in microseconds."),
     tuning("iothread-period", "iothread_period", 1000...1_000_000, "The period of `iothread-quota`, in microseconds."),
     tuning("iothread-quota", "iothread_quota", quotas, "What an I/O thread may run in a period, in microseconds."),
-    pinning("vcpupin", "vcpu", "the number of a vcpu", "The host's processors that single vcpus may run on."),
+    pinning(
+      "vcpupin", "vcpu", .vcpuPins, "the number of a vcpu", "The host's processors that single vcpus may run on."),
     Field(
       "cputune.emulatorpin", .text(.cpuset), "The host's processors that the emulator may run on.",
-      at: "cputune/emulatorpin/@cpuset", isComparableWhenRunning: false, reference: tuneReference),
+      at: "cputune/emulatorpin/@cpuset", effect: .live(.emulatorPin), reference: tuneReference),
     pinning(
-      "iothreadpin", "iothread", "the number of an I/O thread",
+      "iothreadpin", "iothread", .ioThreadPins, "the number of an I/O thread",
       "The host's processors that single I/O threads may run on."),
     Field(
       "cputune.vcpusched", "How the host schedules vcpus, by sets of them.", table: "cputune", "vcpusched",
@@ -97,7 +99,7 @@ extension Vocabulary {
         Part("write-iops-sec", .integer(0...Int(UInt32.max)), "Writes a second.", at: "write_iops_sec"),
         Part("read-bytes-sec", .integer(0...Int.max), "Bytes read a second.", at: "read_bytes_sec"),
         Part("write-bytes-sec", .integer(0...Int.max), "Bytes written a second.", at: "write_bytes_sec"),
-      ]), isComparableWhenRunning: false, reference: blockReference),
+      ]), effect: .live(.blockDevices), isComparableWhenRunning: false, reference: blockReference),
   ]
 
   static let tuningGroups = [
@@ -130,9 +132,11 @@ extension Vocabulary {
   /// libvirt's names of parameters, where they are not those of its elements.
   private static let parameters = ["shares": "cpu_shares", "period": "vcpu_period", "quota": "vcpu_quota"]
 
-  private static func pinning(_ name: String, _ key: String, _ explanation: String, _ summary: String) -> Field {
+  private static func pinning(
+    _ name: String, _ key: String, _ way: LiveWay, _ explanation: String, _ summary: String
+  ) -> Field {
     Field(
       "cputune.\(name)", summary, table: "cputune", name, key: XMLPath(stringLiteral: "@\(key)"), .number(explanation),
-      .at("@cpuset", .text(.cpuset)), isComparableWhenRunning: false, reference: tuneReference)
+      .at("@cpuset", .text(.cpuset)), effect: .live(way), reference: tuneReference)
   }
 }

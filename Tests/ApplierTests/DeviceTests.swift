@@ -95,8 +95,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("that cannot be plugged in are named, with what helps")
-  func cannotAttach() async throws {
+  @Test("that cannot be plugged in as the guest runs wait for its next start: the definition has them")
+  func refused() async throws {
     let folder = try Folder()
     try run("qemu-img", "create", "-q", "-f", "qcow2", folder("disk.qcow2"), "1M")
     try await Host.withGuest("device-refused", start: true) { connection, _, identity in
@@ -104,10 +104,29 @@ struct DeviceTests {
         guestXML(
           identity.name, uuid: identity.uuid, devices: diskXML(folder("disk.qcow2"), target: "hda", bus: "ide")))
       let disk = DeviceIdentity(element: "disk", identity: .alias, value: "ua-disk-hda")
+      let applied = try await apply(.attachDevice(domain: identity, device: disk, name: "disks.data"), on: connection)
+      guard case .waits(let reason) = applied.outcomes[0] else {
+        Issue.record("\(applied.outcomes)")
+        return
+      }
+      #expect(reason.hasPrefix("`disks.data` cannot be plugged in as the guest runs ("), "\(reason)")
+      #expect(reason.hasSuffix("does not support hotplugging)"), "\(reason)")
+    }
+  }
+
+  @Test("whose file is not there are an error, which the next start would meet as well")
+  func missing() async throws {
+    let folder = try Folder()
+    try await Host.withGuest("device-missing", start: true) { connection, _, identity in
+      try await connection.defineDomain(
+        guestXML(identity.name, uuid: identity.uuid, devices: diskXML(folder("gone.qcow2"), target: "vdb")))
+      let disk = DeviceIdentity(element: "disk", identity: .alias, value: "ua-disk-vdb")
       let failure = try #require(
         try await apply(.attachDevice(domain: identity, device: disk, name: "disks.data"), on: connection).failure)
-      #expect(failure.message.hasPrefix("cannot plug `disks.data` into the running domain device-refused: "))
-      #expect(failure.remedy == "stop and start the domain: its stored definition has the device")
+      #expect(
+        failure.message == "cannot plug `disks.data` into the running domain device-missing: "
+          + "\(folder("gone.qcow2")) does not exist")
+      #expect(failure.remedy?.hasPrefix("restore the file") == true)
       #expect(failure.field == "disks.data")
     }
   }

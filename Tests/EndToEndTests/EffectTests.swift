@@ -58,6 +58,68 @@ struct EffectTests {
     Row(
       field: "interfaces.lan.inbound.average", fields: "interfaces: { lan: { type: user, inbound: { average: @ } } }",
       values: ("1000", "2000"), path: "//interface/bandwidth/inbound/@average", running: "2000"),
+    Row(
+      field: "disks.root.iotune.group",
+      fields: "disks: { root: { size: 1 MiB, iotune: { total-iops: 100, group: @ } } }", values: ("one", "two"),
+      path: "//disk/iotune/group_name", running: "two"),
+    Row(
+      field: "disks.root.startup-policy", fields: "disks: { root: { size: 1 MiB, startup-policy: @ } }",
+      values: ("mandatory", "optional"), path: "//disk/source/@startupPolicy", running: "optional"),
+    Row(
+      field: "disks.root.snapshot", fields: "disks: { root: { size: 1 MiB, snapshot: @ } }",
+      values: ("external", "no"), path: "//disk/@snapshot", running: "no"),
+    Row(
+      field: "memballoons.balloon.stats-period", fields: "memballoons: { balloon: { model: virtio, stats-period: @ } }",
+      values: ("5", "10"), path: "//memballoon/stats/@period", running: "10"),
+    Row(
+      field: "memory-devices.more.requested",
+      fields: """
+        max-memory: { size: 512 MiB, slots: 2 }
+        numa: { cells: { 0: { cpus: "0", memory: 32 MiB } } }
+        memory-devices:
+          more: { model: virtio-mem, size: 128 MiB, block: 2 MiB, node: 0, requested: @ }
+        """, values: ("64 MiB", "96 MiB"), path: "//devices/memory/target/requested", running: String(96 << 10),
+      monitor: ("query-memory-devices", "\"requested-size\":\(96 << 20)")),
+    Row(
+      field: "on-poweroff", fields: "on-poweroff: @", values: ("destroy", "restart"), path: "/domain/on_poweroff",
+      running: "restart"),
+    Row(
+      field: "on-reboot", fields: "on-reboot: @", values: ("restart", "destroy"), path: "/domain/on_reboot",
+      running: "destroy"),
+    Row(
+      field: "on-crash", fields: "on-crash: @", values: ("destroy", "coredump-restart"), path: "/domain/on_crash",
+      running: "coredump-restart"),
+    Row(
+      field: "iothreads", fields: "iothreads: @", values: ("1", "3"), path: "/domain/iothreads", running: "3",
+      monitor: ("query-iothreads", "\"iothread3\"")),
+    Row(
+      field: "iothreads", fields: "iothreads: @", values: ("2", "1"), path: "/domain/iothreads", running: "1",
+      monitor: ("query-iothreads", "\"iothread1\"")),
+    Row(
+      field: "iothreads.ids", fields: "iothreads: { count: 1, ids: { @: {} } }", values: ("4", "9"),
+      path: "/domain/iothreadids/iothread/@id", running: "9", monitor: ("query-iothreads", "\"iothread9\"")),
+    Row(
+      field: "iothreads.ids.1.thread-pool-max",
+      fields: "iothreads: { count: 1, ids: { 1: { thread-pool-min: 1, thread-pool-max: @ } } }", values: ("4", "8"),
+      path: "/domain/iothreadids/iothread/@thread_pool_max", running: "8"),
+    Row(
+      field: "cputune.vcpupin", fields: "vcpus: 2\ncputune: { vcpupin: { 1: \"@\" } }", values: ("0", "1"),
+      path: "/domain/cputune/vcpupin[@vcpu='1']/@cpuset", running: "1"),
+    Row(
+      field: "cputune.emulatorpin", fields: "cputune: { emulatorpin: \"@\" }", values: ("0", "1"),
+      path: "/domain/cputune/emulatorpin/@cpuset", running: "1"),
+    Row(
+      field: "cputune.iothreadpin", fields: "iothreads: 1\ncputune: { iothreadpin: { 1: \"@\" } }", values: ("0", "1"),
+      path: "/domain/cputune/iothreadpin/@cpuset", running: "1"),
+    Row(
+      field: "cputune.iothread-quota", fields: "iothreads: 1\ncputune: { iothread-quota: @ }",
+      values: ("5000", "6000"), path: "/domain/cputune/iothread_quota", running: "6000"),
+    Row(
+      field: "blkiotune.weight", fields: "blkiotune: { weight: @ }", values: ("200", "300"),
+      path: "/domain/blkiotune/weight", running: "300"),
+    Row(
+      field: "perf", fields: "perf: { cpu_clock: @ }", values: ("false", "true"),
+      path: "/domain/perf/event[@name='cpu_clock']/@enabled", running: "yes"),
   ]
 
   @Test("a value that libvirt can change is changed as the guest runs, and in the definition", arguments: rows)

@@ -311,4 +311,29 @@ struct RefusalTests {
       #expect(run.errors.utf8.count < 20_000)
     }
   }
+
+  @Test(
+    "a guest that does not start is told with the field of the spec that is to blame",
+    arguments: [
+      ("interfaces: { lan: { type: user, model: nosuchcard } }", "interfaces.lan.model"),
+      ("cpu: { mode: custom, model: NoSuchProcessor }", "cpu.model"),
+      ("vcpus: 300", "vcpus"), ("machine: pc-q35-99.9", "machine"),
+      ("memory: 900 TiB", "memory"),
+      ("memory-backing: { hugepages: true }", "memory-backing.hugepages"),
+      ("serials: { log: { type: file, path: /nowhere/log } }", "serials.log.path"),
+      ("graphics: { screen: { type: vnc, port: 5977 } }", "graphics.screen.port"),
+      ("kernel: /nowhere/vmlinuz", "kernel"),
+    ])
+  func faultyField(fields: String, name: String) throws {
+    try ScratchHost.with { host in
+      // Who has the port already.
+      let other = "other: { profiles: [tiny], state: running, graphics: { vnc: { port: 5977 } } }\n"
+      if fields.contains("5977") { try host.apply(Self.spec(host, stack: "other", other)) }
+      let spec = Self.spec(host, "web: { profiles: [tiny], state: running, \(fields) }")
+      let run = try host.vireo(["apply", "--yes"], spec)
+      let text = (run.output + run.errors).replacing(#/\n */#, with: " ")
+      #expect(run.status == 1 && text.contains(name), "\(text)")
+      #expect(text.contains("(\(name))") || run.errors.contains("spec.yaml:6"), "no (\(name)) in \(text)")
+    }
+  }
 }

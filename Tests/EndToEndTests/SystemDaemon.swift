@@ -80,6 +80,13 @@ final class SystemDaemon {
     try TestSupport.run(inside([try programPath()] + arguments + ["--connect", "qemu:///system"]))
   }
 
+  /// What a program says that runs beside the daemon, which has to succeed.
+  func inside(_ arguments: String...) throws -> String {
+    let run = try TestSupport.run(inside(arguments))
+    guard run.status == 0 else { throw TestError("\(arguments): \(run.output)\(run.errors)") }
+    return run.output
+  }
+
   @discardableResult
   func virsh(_ arguments: String...) throws -> Run {
     try TestSupport.run(inside(["virsh", "--quiet", "--connect", "qemu:///system"] + arguments))

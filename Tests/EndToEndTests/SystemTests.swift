@@ -125,4 +125,82 @@ struct SystemTests {
       }
     }
   }
+
+  @Test("a running guest is connected to another network, and back, without a restart")
+  func connection() throws {
+    try withDaemon { daemon, folder in
+      func spec(_ interface: String, extra: String = "") throws -> String {
+        try folder.write(
+          """
+          stack: system
+          networks:
+            one: { mode: isolated, bridge: vone, address: 10.61.0.1/24\(extra) }
+            two: { mode: isolated, bridge: vtwo, address: 10.62.0.1/24 }
+          domains:
+            web: { type: qemu, memory: 32 MiB, state: running, interfaces: { lan: { \(interface) } } }
+
+          """, to: "spec.yaml")
+        return folder.path("spec.yaml")
+      }
+      func master() throws -> String { try daemon.inside("ip", "-o", "link", "show", "vnet0") }
+      let first = try daemon.vireo("apply", "--yes", spec("network: one"))
+      try #require(first.status == 0, "\(first.output)\(first.errors)")
+      #expect(try master().contains("master vone"))
+      for (interface, bridge) in [("network: two", "vtwo"), ("bridge: vone", "vone"), ("network: two", "vtwo")] {
+        let file = try spec(interface)
+        let plan = try daemon.vireo("plan", "--max-effect", "live", file)
+        #expect(plan.status == 0 && plan.output.contains("update, live"), "\(plan.output)\(plan.errors)")
+        let change = try daemon.vireo("apply", "--yes", file)
+        #expect(change.status == 0 && !change.output.contains("waits"), "\(change.output)\(change.errors)")
+        // The same guest, on the same device of the host.
+        #expect(try master().contains("master \(bridge)"))
+        #expect(try daemon.virsh("domid", "web").output.contains("1"))
+        let again = try daemon.vireo("plan", "--detailed-exitcode", file)
+        #expect(again.status == 0 && !again.output.contains("waits"), "\(again.output)\(again.errors)")
+      }
+      let user = try daemon.vireo("plan", spec("type: user"))
+      #expect(user.output.contains("update, next-boot"), "\(user.output)\(user.errors)")
+    }
+  }
+
+  @Test("ranges, groups of ports and devices of a network change as it runs")
+  func networkUpdates() throws {
+    try withDaemon { daemon, folder in
+      func spec(_ range: String, _ group: String, _ devices: String) throws -> String {
+        try folder.write(
+          """
+          stack: system
+          networks:
+            lan:
+              mode: isolated
+              bridge: vlan
+              address: 10.63.0.1/24
+              dhcp: { ranges: [\(range)] }
+              portgroups: { \(group) }
+            direct: { mode: private, devices: [\(devices)] }
+
+          """, to: "spec.yaml")
+        return folder.path("spec.yaml")
+      }
+      let first = try daemon.vireo(
+        "apply", "--yes", spec("10.63.0.10-10.63.0.20", "fast: {}", "eth7"))
+      try #require(first.status == 0, "\(first.output)\(first.errors)")
+      let file = try spec(
+        "10.63.0.30-10.63.0.40, 10.63.0.50-10.63.0.60", "fast: { default: true }, slow: {}", "eth8, eth9")
+      let plan = try daemon.vireo("plan", "--max-effect", "live", file)
+      #expect(plan.status == 0, "\(plan.output)\(plan.errors)")
+      let change = try daemon.vireo("apply", "--yes", file)
+      #expect(change.status == 0 && !change.output.contains("waits"), "\(change.output)\(change.errors)")
+      let running = try Definition(text: daemon.virsh("net-dumpxml", "lan").output)
+      #expect(try running.all("//dhcp/range/@start") == ["10.63.0.30", "10.63.0.50"])
+      #expect(try Set(running.all("//portgroup/@name")) == ["fast", "slow"])
+      #expect(try running("//portgroup[@name='fast']/@default") == "yes")
+      // dnsmasq serves what libvirt says.
+      #expect(try daemon.inside("cat", "/var/lib/libvirt/dnsmasq/lan.conf").contains("dhcp-range=10.63.0.50,"))
+      let direct = try Definition(text: daemon.virsh("net-dumpxml", "direct").output)
+      #expect(try direct.all("//forward/interface/@dev") == ["eth8", "eth9"])
+      let again = try daemon.vireo("plan", "--detailed-exitcode", file)
+      #expect(again.status == 0 && !again.output.contains("waits"), "\(again.output)\(again.errors)")
+    }
+  }
 }

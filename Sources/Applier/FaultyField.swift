@@ -1,0 +1,148 @@
+// Which field of the spec a message of libvirt's or QEMU's is about, found by what it names: a device's alias, a value of the
+// definition, or words that the two have for a subject.
+
+import Planner
+import Vocabulary
+import XMLTree
+
+/// The field of the spec that a message is about, as the spec writes it: `disks.root.source`.
+///
+/// - Parameters:
+///   - message: libvirt's whole message, with what QEMU said.
+///   - domain: the definition that it is about.
+/// - Returns: the field, or the device's entry where no field of it is known; nil where nothing of the definition is named.
+func faultyField(_ message: String, in domain: XMLElement) -> String? {
+  let devices = NamedDevice.all(in: domain)
+  // What is quoted, if the definition has it, says most: a path, a network, a device of the host.
+  for word in quotedWords(message) {
+    if let device = devices.lazy.compactMap({ $0.field(with: word) }).first { return device }
+    if let field = Vocabulary.domain.fields.first(where: { $0.names(word, in: domain) }) {
+      return Vocabulary.domain.displayName(of: field)
+    }
+  }
+  // QEMU names a device by its alias, with what libvirt puts before and behind it.
+  let named = devices.filter { device in device.alias.map { message.firstIndex(ofText: $0) != nil } ?? false }
+  if let device = named.max(by: { $0.alias?.count ?? 0 < $1.alias?.count ?? 0 }) { return device.name }
+  for subject in subjects where subject.words.contains(where: { message.firstIndex(ofText: $0) != nil }) {
+    if let field = subject.field(domain, devices) { return field }
+  }
+  return nil
+}
+
+/// A device that the spec has an entry for.
+private struct NamedDevice {
+  let type: ObjectType
+  /// As the spec writes it: `disks.root`.
+  let name: String
+  let element: XMLElement
+
+  var alias: String? {
+    element.first("alias")?[attribute: "name"].flatMap { $0.hasPrefix("ua-") ? $0 : nil }
+  }
+
+  static func all(in domain: XMLElement) -> [NamedDevice] {
+    let record = OwnershipRecord(in: domain)
+    return Vocabulary.domain.collections.flatMap { collection -> [NamedDevice] in
+      guard let rule = collection.type.device else { return [] }
+      let elements = domain.first("devices")?.all(rule.element).filter(rule.matches) ?? []
+      return elements.compactMap { element in
+        let key =
+          DeviceIdentity.key(of: element, kind: collection.type.name)
+          ?? record?.key(of: element, kind: collection.type.name, rule, among: collection.key)
+        return key.map { NamedDevice(type: collection.type, name: "\(collection.key).\($0)", element: element) }
+      }
+    }
+  }
+
+  /// The field of the device that has a value.
+  func field(with value: String) -> String? {
+    if type.name == "disk", DiskSource.path(of: element) == value { return "\(name).source" }
+    return type.fields.first { $0.names(value, in: element) }.map { "\(name).\(type.displayName(of: $0))" }
+  }
+}
+
+extension Field {
+  /// Whether the field has a text that is told from others: a path, a name of the host's.
+  fileprivate func names(_ value: String, in element: XMLElement) -> Bool {
+    // Common words stand in quotes, too, and say nothing of a field whose value is one.
+    guard value.contains("/") || value.contains(":") || Self.namesOfHost.contains(name) else { return false }
+    return lens?.get(element)?.string == value
+  }
+
+  private static let namesOfHost: Set = ["network", "bridge", "direct", "machine", "cpu.model", "model", "filter"]
+}
+
+/// What stands in quotes or brackets, behind `: ` up to the next, or is an address of a PCI device: what messages name.
+private func quotedWords(_ message: String) -> [String] {
+  var words: [String] = []
+  for line in message.split(whereSeparator: \.isNewline) {
+    for (open, close) in [("'", "'"), ("\"", "\""), ("[", "]")] {
+      // Within JSON of QEMU's options every name is quoted; each is tried, and most are nothing of the spec's.
+      var parts = line.split(separator: Character(open), omittingEmptySubsequences: false).dropFirst()
+      if open != close { parts = parts.map { $0.split(separator: Character(close)).first ?? "" }[...] }
+      words += parts.map(String.init)
+    }
+    words += line.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in
+      String(word.hasSuffix(":") ? word.dropLast() : word)
+    }.filter { $0.contains("/") || $0.contains(":") || $0.contains("_") || $0.contains("-") }
+  }
+  return words.filter { !$0.isEmpty }
+}
+
+/// Words that libvirt and QEMU have for a subject, and the field that it is.
+private struct Subject: Sendable {
+  let words: [String]
+  let field: @Sendable (XMLElement, [NamedDevice]) -> String?
+
+  init(_ words: String..., field: @escaping @Sendable (XMLElement, [NamedDevice]) -> String?) {
+    self.words = words
+    self.field = field
+  }
+
+  init(_ words: String..., is name: String) {
+    self.words = words
+    field = { _, _ in name }
+  }
+}
+
+/// The first whose words are found decides. The words are those of libvirt 9.0 and QEMU 7.2.
+private let subjects = [
+  Subject("-vnc ") { _, devices in port(of: "vnc", among: devices) },
+  Subject("-spice ", "spice server", "SPICE sockets") { _, devices in port(of: "spice", among: devices) },
+  Subject("host PCI devices", "Mediated host device", "USB device", "/sys/bus/usb", "/sys/bus/pci", "VFIO") {
+    _, devices in only("hostdevs", among: devices)
+  },
+  Subject("vhost-vsock") { _, devices in only("vsocks", among: devices) },
+  Subject("CPU mode 'host-passthrough'", "CPU mode 'host-model'", "CPU mode 'maximum'", is: "cpu"),
+  Subject("unknown CPU feature", "requested feature", is: "cpu.features"),
+  Subject("CPU model", "guest CPU", "CPU definition", "incompatible with host CPU") { domain, _ in
+    domain.exists(at: "cpu/model") ? "cpu.model" : "cpu"
+  },
+  Subject("machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", is: "vcpus"),
+  Subject("machine type", is: "machine"),
+  Subject("hugetlbfs", "hugepage", "huge page", is: "memory-backing.hugepages"),
+  Subject("NUMA node", is: "numatune"),
+  Subject("/cpuset.cpus", field: { domain, _ in pin(in: domain) }),
+  Subject("cannot set up guest memory", "Cannot allocate memory", "guest memory", "ram size", is: "memory"),
+  Subject("initialize kvm", "KVM kernel module", "/dev/kvm", "-accel kvm", is: "type"),
+  Subject("invalid option", is: "qemu.args"),
+]
+
+private func port(of type: String, among devices: [NamedDevice]) -> String? {
+  devices.first { $0.element.name == "graphics" && $0.element[attribute: "type"] == type }.map { $0.name + ".port" }
+}
+
+/// The entry of a collection, where it has one only.
+private func only(_ collection: String, among devices: [NamedDevice]) -> String? {
+  let found = devices.filter { $0.name.hasPrefix(collection + ".") }
+  return found.count == 1 ? found.first?.name : nil
+}
+
+/// The pin of a definition that has one kind of pin only.
+private func pin(in domain: XMLElement) -> String? {
+  let pins = [
+    ("vcpu/@cpuset", "vcpus.cpuset"), ("cputune/vcpupin", "cputune.vcpupin"),
+    ("cputune/emulatorpin", "cputune.emulatorpin"), ("cputune/iothreadpin", "cputune.iothreadpin"),
+  ].filter { domain.exists(at: XMLPath(stringLiteral: $0.0)) }
+  return pins.count == 1 ? pins.first?.1 : nil
+}

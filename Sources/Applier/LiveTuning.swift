@@ -1,0 +1,146 @@
+// What a running guest gets of the host and what follows its end: from values of the spec to libvirt's calls, several
+// where a value is a table.
+
+import Libvirt
+import Planner
+import Vocabulary
+import XMLTree
+
+extension ApplyRun {
+  /// Makes the I/O threads of a running guest those of its stored definition.
+  func changeIOThreads(of domain: LibvirtDomain) async throws {
+    let running = IOThreads(in: try await connection.runningDefinition(of: domain))
+    let stored = IOThreads(in: try await connection.storedDefinition(of: domain))
+    var refusals = Refusals()
+    for number in stored.numbers.subtracting(running.numbers).sorted() {
+      try await refusals.note { try await domain.addIOThread(number, scope: .live) }
+    }
+    for number in running.numbers.subtracting(stored.numbers).sorted() {
+      try await refusals.note { try await domain.removeIOThread(number, scope: .live) }
+    }
+    for (number, pool) in stored.pools.sorted(by: { $0.key < $1.key }) where running.pools[number] != pool {
+      try await refusals.note { try await domain.setIOThread(number, pool, scope: .live) }
+    }
+    try refusals.throwFirst()
+  }
+
+  /// Gives threads of a running guest the host's processors that its pins name, and those that have lost their pin all that
+  /// the domain may have.
+  func pin(_ changes: [LiveChange], of domain: LibvirtDomain) async throws {
+    let running = try await connection.runningDefinition(of: domain)
+    let usual = running.value(at: "vcpu/@cpuset").flatMap(NumberSet.members)
+    let online = try await connection.onlineProcessors()
+    let all = usual ?? online
+    var refusals = Refusals()
+    for change in changes {
+      if change.way == .emulatorPin {
+        let processors = change.value?.string.flatMap(NumberSet.members) ?? all
+        try await refusals.note { try await domain.pin(.emulator, to: processors, scope: .live) }
+        continue
+      }
+      let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+      let new = change.value?.table ?? [:]
+      for (key, number) in Set(old.keys).union(new.keys).compactMap({ key in UInt32(key).map { (key, $0) } })
+        .sorted(by: { $0.1 < $1.1 }) where old[key] != new[key]
+      {
+        let processors = new[key]?.string.flatMap(NumberSet.members) ?? all
+        let thread: PinnedThread = change.way == .vcpuPins ? .vcpu(number) : .ioThread(number)
+        try await refusals.note { try await domain.pin(thread, to: processors, scope: .live) }
+      }
+    }
+    try refusals.throwFirst()
+  }
+
+  /// Gives a running guest weights and limits of the host's block devices; a device that is not named any more has none.
+  func limitBlockDevices(of domain: LibvirtDomain, _ change: LiveChange) async throws {
+    let running = try await connection.runningDefinition(of: domain)
+    let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+    let new = change.value?.table ?? [:]
+    var refusals = Refusals()
+    for (member, parameter) in blockParameters {
+      let paths = Set(old.keys).union(new.keys).sorted().filter { path in
+        old[path]?.table?[member] != new[path]?.table?[member]
+      }
+      guard !paths.isEmpty else { continue }
+      let list = paths.map { "\($0),\(new[$0]?.table?[member]?.integer ?? 0)" }.joined(separator: ",")
+      // One by one: a host that cannot weigh can limit all the same.
+      try await refusals.note { try await domain.setBlockParameters([parameter: .text(list)], scope: .live) }
+    }
+    try refusals.throwFirst()
+  }
+
+  /// Counts the events of a running guest that are on, and no others.
+  func countEvents(of domain: LibvirtDomain, _ change: LiveChange) async throws {
+    let running = try await connection.runningDefinition(of: domain)
+    let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+    let new = change.value?.table ?? [:]
+    var refusals = Refusals()
+    for name in Set(old.keys).union(new.keys).sorted() {
+      let isOn = new[name] == .boolean(true)
+      guard isOn != (old[name] == .boolean(true)) else { continue }
+      try await refusals.note { try await domain.setPerfEvents([name: isOn], scope: .live) }
+    }
+    try refusals.throwFirst()
+  }
+
+  func setLifecycle(of domain: LibvirtDomain, _ change: LiveChange, _ event: String) async throws {
+    let word = (change.value ?? change.vocabularyField?.libvirtDefault)?.string
+    guard let event = lifecycleEvents[event], let action = word.flatMap({ lifecycleActions[$0] }) else { return }
+    try await domain.setLifecycleAction(event, action, scope: .live)
+  }
+}
+
+/// libvirt's lists of block devices, by the member that the vocabulary has for each.
+private let blockParameters = [
+  ("weight", "device_weight"), ("read-iops-sec", "device_read_iops_sec"), ("write-iops-sec", "device_write_iops_sec"),
+  ("read-bytes-sec", "device_read_bytes_sec"), ("write-bytes-sec", "device_write_bytes_sec"),
+]
+
+private let lifecycleEvents: [String: LifecycleEvent] = [
+  "on_poweroff": .powerOff, "on_reboot": .reboot, "on_crash": .crash,
+]
+
+private let lifecycleActions: [String: LifecycleAction] = [
+  "destroy": .destroy, "restart": .restart, "rename-restart": .renameRestart, "preserve": .preserve,
+  "coredump-destroy": .coredumpDestroy, "coredump-restart": .coredumpRestart,
+]
+
+/// What libvirt refused of several things that it was asked for; the others are done all the same.
+private struct Refusals {
+  private var first: LibvirtError?
+
+  mutating func note(_ ask: () async throws -> Void) async throws {
+    do {
+      try await ask()
+    } catch let error as LibvirtError where !error.isConnectionLost {
+      if first == nil { first = error }
+    }
+  }
+
+  func throwFirst() throws {
+    if let first { throw first }
+  }
+}
+
+/// The I/O threads of a domain: those that are listed, and others from 1 on up to their number.
+private struct IOThreads {
+  var numbers: Set<UInt32> = []
+  var pools: [UInt32: [String: DomainParameter]] = [:]
+
+  init(in domain: XMLElement) {
+    for thread in domain.first("iothreadids")?.all("iothread") ?? [] {
+      guard let number = thread[attribute: "id"].flatMap({ UInt32($0) }) else { continue }
+      numbers.insert(number)
+      for end in ["thread_pool_min", "thread_pool_max"] {
+        guard let size = thread[attribute: end].flatMap({ Int32($0) }) else { continue }
+        pools[number, default: [:]][end] = .signed32(size)
+      }
+    }
+    let count = domain.value(at: "iothreads").flatMap { Int($0) } ?? 0
+    var next: UInt32 = 1
+    while numbers.count < count {
+      numbers.insert(next)
+      next += 1
+    }
+  }
+}
