@@ -204,7 +204,7 @@ struct VolumePlanning {
   private mutating func planGrowth(_ image: ImageInfo) {
     guard let (setting, size) = builder.growth(of: file, image) else { return }
     guard !growsAsItRuns(to: size) else { return }
-    if let saved = users.all(path).first(where: { builder.inventory.domains[$0]?.hasManagedSave ?? false }) {
+    if users.all(path).contains(where: { builder.inventory.domains[$0]?.hasManagedSave ?? false }) {
       return builder.refuseGrowth(underSavedState: image, at: setting, object)
     }
     guard
