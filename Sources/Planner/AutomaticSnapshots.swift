@@ -18,9 +18,23 @@ struct AutomaticSnapshot {
   /// A snapshot of a domain, where its name is one of those that plans give.
   init?(_ snapshot: ObservedSnapshot) {
     guard let number = snapshot.name.split(separator: "-").last.flatMap({ Int($0) }),
-      [Effect.restart, .offline].contains(where: { Self.name(before: $0, number) == snapshot.name })
+      [Effect.restart, .offline, .replace].contains(where: { Self.name(before: $0, number) == snapshot.name })
     else { return nil }
     self.init(name: snapshot.name, number: number, kind: snapshot.kind, created: snapshot.created)
+  }
+
+  /// Those among a domain's snapshots, the oldest first. One that a spec declares by its name is the spec's.
+  static func all(of snapshots: [ObservedSnapshot], except declared: Set<String> = []) -> [AutomaticSnapshot] {
+    snapshots.compactMap(AutomaticSnapshot.init).filter { !declared.contains($0.name) }
+      .sorted { $0.number < $1.number }
+  }
+
+  /// The next one to be taken.
+  static func next(before effect: Effect, after snapshots: [AutomaticSnapshot]) -> (SnapshotCreation, number: Int) {
+    let number = (snapshots.last?.number ?? 0) + 1
+    let creation = SnapshotCreation(
+      name: name(before: effect, number), description: "taken by Vireo before a \(effect.noun)")
+    return (creation, number)
   }
 
   init(name: String, number: Int, kind: SnapshotKind?, created: Int?) {
@@ -32,11 +46,8 @@ struct AutomaticSnapshot {
 }
 
 extension DomainPlanning {
-  /// Those that there are, the oldest first. One that the spec declares by its name is the spec's.
   private var automaticSnapshots: [AutomaticSnapshot] {
-    let declared = Set(spec.members("snapshots").map(\.name))
-    return (observed?.snapshots ?? []).compactMap(AutomaticSnapshot.init)
-      .filter { !declared.contains($0.name) }.sorted { $0.number < $1.number }
+    AutomaticSnapshot.all(of: observed?.snapshots ?? [], except: Set(spec.members("snapshots").map(\.name)))
   }
 
   /// Plans a snapshot of the running guest before something is done to it, where the spec asks for one.
@@ -50,9 +61,7 @@ extension DomainPlanning {
       (setting.value.list ?? []).contains(.string(effect.rawValue)),
       let running = observed.running, SnapshotChoice.hasWrittenDisk(running)
     else { return nil }
-    let number = (automaticSnapshots.last?.number ?? 0) + 1
-    let creation = SnapshotCreation(
-      name: AutomaticSnapshot.name(before: effect, number), description: "taken by Vireo before a \(effect.noun)")
+    let (creation, number) = AutomaticSnapshot.next(before: effect, after: automaticSnapshots)
     let choice: SnapshotChoice
     do throws(SnapshotRefusal) {
       choice = try SnapshotChoice(creation, of: running, isActive: true, with: knownSnapshots)
@@ -106,5 +115,56 @@ extension DomainPlanning {
 
 extension Effect {
   /// What is done, in a sentence.
-  fileprivate var noun: String { self == .offline ? "stop" : "restart" }
+  fileprivate var noun: String {
+    switch self {
+    case .offline: "stop"
+    case .replace: "removal"
+    default: rawValue
+    }
+  }
+}
+
+extension PlanBuilder {
+  /// Plans a snapshot of a domain before it is undefined, where its spec or its record asks for one and its disks stay.
+  ///
+  /// - Returns: the snapshot and the step that takes it.
+  func planSnapshot(
+    beforeRemovalOf domain: ObservedDomain, _ declared: ObjectSpec?, _ record: OwnershipRecord?
+  ) -> (change: FieldChange, step: Int)? {
+    let setting = declared?.settings["snapshot-before"]
+    let recorded = declared == nil ? record?[OwnershipRecord.itself, "snapshot-before"] : nil
+    let effects = setting?.value ?? recorded.flatMap { try? Vocabulary.domain.field("snapshot-before")?.type.parse($0) }
+    let definition = domain.running ?? domain.inactive
+    guard effects?.list?.contains(.string(Effect.replace.rawValue)) ?? false, domain.isPersistent,
+      SnapshotChoice.hasWrittenDisk(definition)
+    else { return nil }
+    let object = ObjectReference(.domain, domain.name)
+    let (creation, _) = AutomaticSnapshot.next(
+      before: .replace, after: AutomaticSnapshot.all(of: domain.snapshots ?? []))
+    do throws(SnapshotRefusal) {
+      let choice = try SnapshotChoice(
+        creation, of: definition, isActive: domain.isActive, with: domain.snapshots ?? [])
+      guard choice.kind == .internal else {
+        // Its overlays would make the definition another one than the plan has seen; its disks stay as they are anyway.
+        note(
+          "no-snapshot", "no snapshot is taken before the removal: it could only be external", at: setting?.range,
+          subject: object)
+        return nil
+      }
+      let change = FieldChange(
+        "snapshots.\(creation.name)", new: .string(choice.kind.rawValue), effect: domain.isActive ? .live : .define,
+        reason: .spec, detail: choice.detail, range: setting?.range)
+      return (
+        change,
+        add(
+          .takeSnapshot(domain: DomainIdentity(name: domain.name, uuid: domain.uuid), creation), for: object,
+          effect: change.effect)
+      )
+    } catch {
+      fail(
+        "snapshot", "no snapshot can be taken before the removal: \(error.message)", at: setting?.range,
+        subject: object, suggestion: error.remedy)
+      return nil
+    }
+  }
 }

@@ -102,9 +102,15 @@ extension PlanBuilder {
           range: declared?.range))
     }
     var steps: [Int] = []
+    let snapshot = options.includesDisks ? nil : planSnapshot(beforeRemovalOf: domain, declared, record)
+    if let snapshot {
+      changes.append(snapshot.change)
+      steps.append(snapshot.step)
+    }
     if domain.isActive {
       lose("state", domain.state.rawValue, .offline)
-      steps.append(add(.stopDomain(identity, Shutdown(declared, record)), for: object, effect: .offline))
+      steps.append(
+        add(.stopDomain(identity, Shutdown(declared, record)), for: object, after: steps, effect: .offline))
     }
     guard domain.isPersistent else {
       // Its guest is all there is of it.
@@ -124,6 +130,7 @@ extension PlanBuilder {
       lose("snapshots", snapshots.map(\.name).joined(separator: ", "), .define, "libvirt forgets them")
       undefinition.forgetsSnapshots = true
     }
+    if snapshot != nil { undefinition.forgetsSnapshots = true }
     if let checkpoints = domain.checkpoints, !checkpoints.isEmpty {
       lose("checkpoints", checkpoints.joined(separator: ", "), .define, "libvirt forgets them")
       undefinition.forgetsCheckpoints = true

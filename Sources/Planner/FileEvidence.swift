@@ -51,7 +51,10 @@ struct EvidenceSearch {
     if let sha256 = Self.checksum(inNameOf: file.path) {
       return file.origin != nil || isResting(file.changed) ? .baseImage(sha256: sha256) : nil
     }
-    if let origin = file.origin { return .origin(origin) }
+    if let origin = file.origin {
+      // A volume is nobody's by its nature: that no domain needs it says nothing.
+      return origin.object.hasPrefix("\(ObjectReference.Kind.volume.rawValue) ") ? nil : .origin(origin)
+    }
     return overlay(file.path, depth: 0).map { .overlay(on: $0) }
   }
 

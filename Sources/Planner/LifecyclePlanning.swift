@@ -151,8 +151,7 @@ extension DomainPlanning {
     guard let observed, observed.hasManagedSave, !observed.isActive, !changes.isEmpty else { return }
     builder.note(
       "saved-state",
-      "the guest is saved: its next start resumes it with the definition of that time, and what is stored now takes "
-        + "another restart",
+      "the guest has a saved state: its next start resumes that, with the definition of the time when it was saved",
       at: spec.settings["state"]?.range ?? spec.range, subject: object,
       suggestion: "to give up its memory and start afresh: --discard-saved-state", severity: .warning)
   }

@@ -96,10 +96,11 @@ extension Vocabulary {
       stopped before they are. An entry with `count` stands for all of its domains.
       """, effect: .define),
     Field(
-      "snapshot-before", .list(of: .enumeration(["restart", "offline"])),
+      "snapshot-before", .list(of: .enumeration(["restart", "offline", "replace"])),
       """
-      Before which effects an apply takes a snapshot of the running guest, `before-restart-1` and so on. A guest without \
-      a disk that it writes to has nothing to keep.
+      Before which effects an apply takes a snapshot of the domain, `before-restart-1` and so on: `restart` and `offline` \
+      of the running guest, `replace` of one that is undefined, for `vireo restore` to bring back. A guest without a disk \
+      that it writes to has nothing to keep.
       """, effect: .define),
     Field(
       "snapshot-retention.count", .integer(1...1000),

@@ -102,7 +102,7 @@ struct LifecycleTests {
       try host.virsh("managedsave", "web")
       let plan = try host.plan(spec(40))
       #expect(
-        plan.output.contains("next-boot") && plan.output.contains("the guest is saved"), "\(plan.output)\(plan.errors)")
+        plan.output.contains("next-boot") && plan.output.contains("the guest has a saved state"), "\(plan.output)\(plan.errors)")
       try host.apply(spec(40))
       #expect(try host.virsh("dominfo", "web").contains(#/Managed save: +yes/#))
       // Resumed with what it was saved with; what is stored waits.
@@ -204,6 +204,25 @@ struct LifecycleTests {
       #expect(try snapshots() == ["before-offline-4", "before-restart-3"])
       try host.expectNoChanges(spec(56, "stopped"))
       #expect(try host.state("web") == "shut off")
+    }
+  }
+
+  @Test("a domain that goes with a snapshot comes back with it")
+  func snapshotBeforeRemoval() throws {
+    try ScratchHost.with { host in
+      let spec = Self.spec(
+        host, "memory: 32 MiB\ndisks: { root: { size: 1 MiB } }\nsnapshot-before: replace")
+      try host.apply(spec)
+      let uuid = try host.definition("web")("/domain/uuid")
+      let run = try host.vireo(["destroy", "--yes"], spec)
+      #expect(run.status == 0 && run.output.contains("before-replace-1"), "\(run.output)\(run.errors)")
+      #expect(try !host.virsh("list", "--all", "--name").contains("web"))
+      let restored = try TestSupport.run([programPath(), "restore", "web", "--connect", host.uri])
+      #expect(restored.status == 0, "\(restored.output)\(restored.errors)")
+      #expect(try host.definition("web")("/domain/uuid") == uuid)
+      #expect(try host.virsh("snapshot-list", "web", "--name").contains("before-replace-1"))
+      #expect(try host.virsh("snapshot-revert", "web", "before-replace-1").isEmpty)
+      #expect(try host.state("web") == "running")
     }
   }
 

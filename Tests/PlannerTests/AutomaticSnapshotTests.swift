@@ -85,6 +85,21 @@ struct AutomaticSnapshotTests {
     #expect(try young.plan(Self.spec(fields)).isEmpty)
   }
 
+  @Test("one is taken before the domain goes, where it can be inside the images and the disks stay")
+  func removal() throws {
+    let fields = "snapshot-before: [replace]"
+    let host = try host(snapshots: [("before-restart-4", 1)], fields: fields)
+    func steps(_ options: DeletionOptions, format: String = "") throws -> [String] {
+      self.steps(try Plan(for: stack(Self.spec(fields)), on: host.inventory, deleting: options))
+    }
+    #expect(try steps(DeletionOptions(.everything)) == ["take before-replace-5", "stop"])
+    #expect(try steps(DeletionOptions(.everything, includesDisks: true)) == ["stop"])
+    // What the record says counts where the spec has nothing of it any more.
+    let rest = try stack("stack: lab\ndomains:\n  other: { type: qemu, memory: 1 GiB }\n")
+    let pruned = try Plan(for: rest, on: host.inventory, deleting: DeletionOptions(.leftovers))
+    #expect(self.steps(pruned) == ["take before-replace-5", "stop"])
+  }
+
   @Test("a saved guest's changes wait, and its memory goes only where that is asked for")
   func savedState() throws {
     var host = try host(fields: "title: one")
