@@ -80,6 +80,6 @@ extension LibvirtConnection {
     guard definition.value(at: "os/@firmware") == "efi" || definition.value(at: "os/loader/@type") == "pflash" else {
       return nil
     }
-    return defaultVariablesFile(ofDomain: name)
+    return variablesFolder.map { "\($0)/\(name)_VARS.fd" }
   }
 }

@@ -29,7 +29,7 @@ extension Inventory {
       inventory.failures.append(
         Failure(subject: "domain \(name)", message: "QEMU does not answer: the state shown is the last one known"))
     }
-    let variables = ObservedDomain.variablesFolder(of: connection)
+    let variables = connection.variablesFolder
     for (name, handle, domain) in listing.records {
       switch domain {
       case .success(var domain):

@@ -10,7 +10,7 @@ extension ObservedDomain {
   /// libvirt writes down the file of a guest that runs. Of a stopped one whose firmware it chooses itself it says nothing
   /// (measured with libvirt 9.0), and has the file in a folder of its own under the domain's name.
   ///
-  /// - Parameter folder: that folder; see ``variablesFolder(of:)``.
+  /// - Parameter folder: that folder; see `LibvirtConnection.variablesFolder`.
   func findVariables(in folder: String?) -> String? {
     for definition in [inactive, running].compactMap(\.self) {
       if let path = definition.value(at: "os/nvram/source/@file") ?? definition.value(at: "os/nvram"),
@@ -21,15 +21,5 @@ extension ObservedDomain {
     }
     guard inactive.value(at: "os/@firmware") == "efi", let folder else { return nil }
     return ["fd", "qcow2", "img", "raw"].map { "\(folder)/\(name)_VARS.\($0)" }.first { access($0, F_OK) == 0 }
-  }
-
-  /// libvirt's folder for UEFI variables (virQEMUDriverConfigNew).
-  static func variablesFolder(of connection: LibvirtConnection) -> String? {
-    if let root = connection.embeddedRoot { return root + "/lib/qemu/nvram" }
-    if connection.uri.hasSuffix("/system") { return "/var/lib/libvirt/qemu/nvram" }
-    guard connection.uri.hasSuffix("/session") else { return nil }
-    let variable = { (name: String) in getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
-    }
-    return (variable("XDG_CONFIG_HOME") ?? variable("HOME").map { $0 + "/.config" }).map { $0 + "/libvirt/qemu/nvram" }
   }
 }

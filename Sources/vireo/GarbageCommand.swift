@@ -243,13 +243,11 @@ struct GarbageCommand: AsyncParsableCommand {
   }
 
   private static func age(_ text: String) throws -> Int {
-    let units = ["s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604_800]
-    let number = text.prefix(while: \.isNumber)
-    let unit = text.dropFirst(number.count).drop { $0 == " " }
-    guard let count = Int(number), count < 1_000_000, let seconds = units[String(unit)] else {
-      throw ValidationError("--older-than takes a number and a unit, such as 7d, 12h or 30min.")
+    do throws(ValueProblem) {
+      return try ValueType.duration.parse(text).seconds ?? 0
+    } catch {
+      throw ValidationError("--older-than: \(error.message); write a number and a unit, such as 7d, 12h or 30min.")
     }
-    return count * seconds
   }
 
   private static func `is`(_ kind: UInt32, _ path: String) -> Bool {

@@ -1,0 +1,24 @@
+// Where libvirt's QEMU driver keeps the UEFI variables of guests whose definition does not say where they are.
+
+import Glibc
+
+extension LibvirtConnection {
+  /// The folder of the files of UEFI variables that libvirt chooses, each `NAME_VARS.fd` after its domain
+  /// (virQEMUDriverConfigNew in libvirt's qemu_conf.c). Nil on another host.
+  public var variablesFolder: String? {
+    Self.variablesFolder(uri: uri, isRoot: geteuid() == 0) { getenv($0).map { String(cString: $0) } }
+  }
+
+  static func variablesFolder(uri: String, isRoot: Bool, environment: (String) -> String?) -> String? {
+    if let root = EmbeddedRoot(uri: uri) { return root.path + "/lib/qemu/nvram" }
+    switch uri.prefix(while: { $0 != "?" }) {
+    case "qemu:///system": return "/var/lib/libvirt/qemu/nvram"
+    // Root's session is the system's.
+    case "qemu:///session" where isRoot: return "/var/lib/libvirt/qemu/nvram"
+    case "qemu:///session":
+      let folder = { (name: String) in environment(name).flatMap { $0.hasPrefix("/") ? $0 : nil } }
+      return (folder("XDG_CONFIG_HOME") ?? folder("HOME").map { $0 + "/.config" }).map { $0 + "/libvirt/qemu/nvram" }
+    default: return nil
+    }
+  }
+}
