@@ -23,6 +23,11 @@ func faultyField(_ message: String, in domain: XMLElement) -> String? {
   // QEMU names a device by its alias, with what libvirt puts before and behind it.
   let named = devices.filter { device in device.alias.map { message.firstIndex(ofText: $0) != nil } ?? false }
   if let device = named.max(by: { $0.alias?.count ?? 0 < $1.alias?.count ?? 0 }) { return device.name }
+  if let start = message.firstIndex(ofText: reservation),
+    let field = port(at: String(message[start...].dropFirst(reservation.count)), among: devices)
+  {
+    return field
+  }
   for subject in subjects where subject.words.contains(where: { message.firstIndex(ofText: $0) != nil }) {
     if let field = subject.field(domain, devices) { return field }
   }
@@ -130,6 +135,20 @@ private let subjects = [
 
 private func port(of type: String, among devices: [NamedDevice]) -> String? {
   devices.first { $0.element.name == "graphics" && $0.element[attribute: "type"] == type }.map { $0.name + ".port" }
+}
+
+private let reservation = "Failed to reserve port "
+
+/// The field of a display that has the port, whose number stands at the beginning of a text.
+private func port(at end: String, among devices: [NamedDevice]) -> String? {
+  let number = end.prefix { $0.isNumber }
+  for device in devices where device.element.name == "graphics" {
+    for field in device.type.fields where field.name.hasSuffix("port") {
+      guard field.lens?.get(device.element)?.integer.map(String.init) == String(number) else { continue }
+      return "\(device.name).\(field.name)"
+    }
+  }
+  return nil
 }
 
 /// The entry of a collection, where it has one only.

@@ -150,7 +150,10 @@ func startRemedy(_ text: String) -> String? {
     (["No such device"], "see that the bridge or host device exists"),
     (["vhost-vsock"], "load the host's module (modprobe vhost_vsock)"),
     (["hugetlbfs"], "mount hugetlbfs on the host (/dev/hugepages), or take `memory-backing.hugepages` out of the spec"),
-    (["Address already in use", "SPICE sockets", "spice server"], "choose another port, or none: libvirt finds a free one"),
+    (
+      ["Address already in use", "reserve port", "SPICE sockets", "spice server"],
+      "choose another port, or none: libvirt finds a free one"
+    ),
   ]
   let found = remedies.first { entry in
     entry.words.first == "network" ? entry.words.allSatisfy(text.contains) : entry.words.contains(where: text.contains)

@@ -9,7 +9,8 @@ enum DeviceSummary {
   /// An entry of the spec that becomes a device: what it is, then whatever else the spec says of it.
   static func text(_ device: ObjectSpec, _ element: XMLElement) -> String {
     let isDisk = device.type.name == "disk"
-    let told = device.type.name == "video" ? told.union(["model"]) : told
+    var told = device.type.name == "video" ? told.union(["model"]) : told
+    if !isDisk { told.remove("size") }
     let rest = device.type.fields.compactMap { field in
       told.contains(field.name) ? nil : device[field.name].map { "\(field.name) \($0)" }
     }

@@ -132,6 +132,9 @@ private struct ExplanationText {
     if field.effect.running > .define {
       rows.append(("", "\(field.effect.running.rawValue): \(field.effect.running.explanation)"))
     }
+    if let condition = field.effect.way?.condition {
+      rows.append(("", "so where \(condition); otherwise it waits for the next start"))
+    }
     if let lens = field.lens { rows.append(("libvirt's XML", lens.places.joined(separator: ", "))) }
     if let reference = field.reference { rows.append(("see", SpecLanguage.libvirtPages + reference)) }
     for (label, text) in rows {

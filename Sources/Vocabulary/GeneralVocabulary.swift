@@ -110,7 +110,8 @@ extension Vocabulary {
     _ name: String, _ element: String, _ actions: [String], _ usual: String, _ summary: String
   ) -> Field {
     Field(
-      name, .enumeration(actions), summary + " `\(usual)` when not given.", at: element, effect: .live(.lifecycle(element)),
+      name, .enumeration(actions), summary + " `\(usual)` when not given.", at: element,
+      effect: .live(.lifecycle(element)),
       libvirtDefault: .string(usual),
       reference: "formatdomain.html#events-configuration")
   }

@@ -47,6 +47,20 @@ extension LiveWay {
   /// Whether it takes hold only when the guest plays along.
   public var needsGuest: Bool { self == .memory || self == .vcpus }
 
+  /// What must hold for it, in words that follow "where"; nil where it is always possible. Otherwise the change waits.
+  public var condition: String? {
+    switch self {
+    case .memory: "it is no more than the guest started with, and the guest gives it back"
+    case .vcpus: "there are no more than `vcpus.count`, and the guest lets go of those that leave"
+    case .hostNodes: "the guest was started with the mode `restrictive`"
+    case .connection: "the interface is on a bridge before and after"
+    case .scheduler, .memoryLimit, .blockWeight, .blockDevices, .vcpuPins, .emulatorPin, .ioThreadPins:
+      "the host's control groups allow it"
+    case .ioThreads: "no device uses a thread that leaves"
+    case .device, .medium, .title, .description, .blockIO, .lifecycle, .perfEvents, .statisticsPeriod: nil
+    }
+  }
+
   /// Whether a running guest has a value.
   ///
   /// libvirt shows more of a running guest than it was told: a pin to all processors for a vcpu whose pin was taken

@@ -100,6 +100,7 @@ struct FaultyFieldTests {
       2026-11-28T17:53:22.364925Z qemu-system-x86_64: failed to initialize spice server
       """, "graphics.viewer.port"
     ),
+    ("internal error: Failed to reserve port 5977", "graphics.vnc.port"),
     ("unsupported configuration: host doesn't support passthrough of host PCI devices", "hostdevs.card"),
     (
       "Device 0000:00:1f.7 not found: could not access /sys/bus/pci/devices/0000:00:1f.7/config: No such file",

@@ -60,7 +60,8 @@ struct HotplugTests {
     Row(collection: "interfaces", entry: "i: { type: user }", alias: "ua-interface-i", isKept: true),
     Row(
       collection: "channels",
-      entry: "c: { type: unix, path: POOL/c, source.mode: bind, target.type: virtio, target.name: a.b.c }", alias: "ua-channel-c"),
+      entry: "c: { type: unix, path: POOL/c, source.mode: bind, target.type: virtio, target.name: a.b.c }",
+      alias: "ua-channel-c"),
     Row(collection: "consoles", entry: "o: { type: pty }", alias: "ua-console-o"),
     Row(collection: "serials", entry: "s: { type: pty, target.type: usb-serial }", alias: "ua-serial-s"),
     Row(collection: "inputs", entry: "t: { type: tablet, bus: usb }", alias: "ua-input-t"),

@@ -146,7 +146,7 @@ struct TwiceTests {
     ("sounds", "sounds: { card: { model: ich9 } }, audios: { none: { id: 1, type: none } }"),
     (
       "memory-devices",
-      "memory: 1536 MiB, max-memory: { size: 4 GiB, slots: 4 }, numa: { cells: { 0: { cpus: 0, memory: 1 GiB } } }, memory-devices: { dimm: { model: dimm, size: 512 MiB, node: 0 } }"
+      "memory: 1 GiB, max-memory: { size: 4 GiB, slots: 4 }, numa: { cells: { 0: { cpus: 0, memory: 1 GiB } } }, memory-devices: { dimm: { model: dimm, size: 512 MiB, node: 0 } }"
     ),
     (
       "disk-limits",
