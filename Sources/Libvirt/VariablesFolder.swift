@@ -16,8 +16,8 @@ extension LibvirtConnection {
     // Root's session is the system's.
     case "qemu:///session" where isRoot: return "/var/lib/libvirt/qemu/nvram"
     case "qemu:///session":
-      let folder = { (name: String) in environment(name).flatMap { $0.hasPrefix("/") ? $0 : nil } }
-      return (folder("XDG_CONFIG_HOME") ?? folder("HOME").map { $0 + "/.config" }).map { $0 + "/libvirt/qemu/nvram" }
+      let settings = environment("XDG_CONFIG_HOME") ?? environment("HOME").map { $0 + "/.config" }
+      return settings.flatMap { $0.hasPrefix("/") ? $0 + "/libvirt/qemu/nvram" : nil }
     default: return nil
     }
   }

@@ -102,7 +102,8 @@ struct LifecycleTests {
       try host.virsh("managedsave", "web")
       let plan = try host.plan(spec(40))
       #expect(
-        plan.output.contains("next-boot") && plan.output.contains("the guest has a saved state"), "\(plan.output)\(plan.errors)")
+        plan.output.contains("next-boot") && plan.output.contains("the guest has a saved state"),
+        "\(plan.output)\(plan.errors)")
       try host.apply(spec(40))
       #expect(try host.virsh("dominfo", "web").contains(#/Managed save: +yes/#))
       // Resumed with what it was saved with; what is stored waits.
