@@ -13,8 +13,17 @@ extension ApplyRun {
     let domain = try await domain(identity)
     guard try await domain.isActive() else { return nil }
     var reasons: [String] = []
+    let before = RefusedValues(in: try await connection.runningDefinition(of: domain))
+    var refused = before
     for group in Self.groups(changes) {
-      if let reason = try await change(group, of: domain) { reasons.append(reason) }
+      let reason = try await change(group, of: domain)
+      if let reason { reasons.append(reason) }
+      for change in group where !change.way.needsGuest { refused.note(change, isRefused: reason != nil) }
+    }
+    if refused != before {
+      try await domain.setMetadata(
+        .element(namespace: RefusedValues.namespace), refused.isEmpty ? nil : refused.element.serialised(),
+        prefix: RefusedValues.prefix, scope: .live)
     }
     return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
   }

@@ -41,6 +41,8 @@ struct DomainPlanning {
   var liveChanges: [LiveChange] = []
   /// The snapshots that there are, and those that this plan takes.
   var knownSnapshots: [ObservedSnapshot] = []
+  /// What libvirt has refused to change in the guest since it was started.
+  let refused: RefusedValues?
   /// Targets that new disks have been given and that are not in the definition yet.
   var newTargets: Set<String> = []
 
@@ -57,6 +59,7 @@ struct DomainPlanning {
     }
     observed = found
     knownSnapshots = found?.snapshots ?? []
+    refused = found?.running.map(RefusedValues.init)
     nameOnHost = found?.name ?? spec.name
     record = found.flatMap { OwnershipRecord(in: $0.inactive) }
     owned = OwnershipRecord(stack: builder.spec.name)
@@ -290,8 +293,10 @@ struct DomainPlanning {
     let value = lens.get(running)
     guard !(field.effect.way?.isMet(stored, by: value, of: field) ?? field.matches(desired: stored, stored: value))
     else { return }
-    // A guest that lets go of nothing would be asked again and again; libvirt may leave out what is as usual.
-    let isWorthAsking = !(field.effect.way?.needsGuest ?? true) && value != nil
+    // A guest that lets go of nothing would be asked again and again, and so would libvirt, which may also leave out what
+    // is as usual.
+    let isWorthAsking =
+      !(field.effect.way?.needsGuest ?? true) && value != nil && !(refused?.contains(name(), stored) ?? false)
     guard isWorthAsking, effect(of: field, to: stored, on: device) == .live else {
       pending.append(PendingValue(name(), running: value, stored: stored))
       // What a guest does not let go of, it might not let go of after a restart either.

@@ -63,18 +63,7 @@ struct GarbageCommand: AsyncParsableCommand {
   @Flag(name: [.customLong("yes"), .customShort("y")], help: "Goes on without asking.")
   var isConfirmed = false
 
-  @Option(
-    name: .customLong("var"), parsing: .singleValue,
-    help: ArgumentHelp("Sets a variable of the spec; can be given several times.", valueName: "name=value"),
-    transform: VariableAssignment.init)
-  var variables: [VariableAssignment] = []
-
-  @Option(
-    name: .customLong("var-file"), parsing: .singleValue,
-    help: ArgumentHelp("Reads variables from a YAML file of names and values.", valueName: "file"),
-    completion: .file(extensions: ["yaml", "yml"]))
-  var variableFiles: [String] = []
-
+  @OptionGroup var variables: VariableOptions
   @OptionGroup var connection: ConnectionOptions
 
   @Option(help: "The form of the list and the result.")
@@ -82,11 +71,7 @@ struct GarbageCommand: AsyncParsableCommand {
 
   @OptionGroup var color: ColorOptions
 
-  func validate() throws {
-    guard files.filter({ $0 == "-" }).count <= 1 else {
-      throw ValidationError("Standard input can be read only once: give `-` one time.")
-    }
-  }
+  func validate() throws { try SpecOptions.validate(files) }
 
   func run() async throws {
     var messages: [Diagnostic] = []
@@ -171,7 +156,7 @@ struct GarbageCommand: AsyncParsableCommand {
 
   private func spec() throws(ExitCode) -> StackSpec? {
     guard !files.isEmpty else { return nil }
-    let loaded = SpecInput.load(SpecOptions(files: files, variables: variables, variableFiles: variableFiles))
+    let loaded = SpecInput.load(files, variables)
     guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
     color.color.tell(loaded.diagnostics)
     return stack
@@ -255,15 +240,5 @@ struct GarbageCommand: AsyncParsableCommand {
     // A folder may be named by a link, a file may not: what it leads to would go, and the link stay.
     let result = kind == S_IFDIR ? stat(path, &status) : lstat(path, &status)
     return result == 0 && status.st_mode & S_IFMT == kind
-  }
-}
-
-extension SpecOptions {
-  /// Options that were given to a command whose files need not be.
-  init(files: [String], variables: [VariableAssignment], variableFiles: [String]) {
-    self.init()
-    self.files = files
-    self.variables = variables
-    self.variableFiles = variableFiles
   }
 }

@@ -13,11 +13,24 @@ struct SpecOptions: ParsableArguments {
     completion: .file(extensions: ["yaml", "yml"]))
   var files: [String]
 
+  @OptionGroup var variables: VariableOptions
+
+  func validate() throws { try Self.validate(files) }
+
+  static func validate(_ files: [String]) throws {
+    guard files.filter({ $0 == "-" }).count <= 1 else {
+      throw ValidationError("Standard input can be read only once: give `-` one time.")
+    }
+  }
+}
+
+/// The values of a spec's variables.
+struct VariableOptions: ParsableArguments {
   @Option(
     name: .customLong("var"), parsing: .singleValue,
     help: ArgumentHelp("Sets a variable of the spec; can be given several times.", valueName: "name=value"),
     transform: VariableAssignment.init)
-  var variables: [VariableAssignment] = []
+  var assignments: [VariableAssignment] = []
 
   @Option(
     name: .customLong("var-file"), parsing: .singleValue,
@@ -25,13 +38,7 @@ struct SpecOptions: ParsableArguments {
       "Reads variables from a YAML file of names and values; can be given several times, and a later one wins.",
       valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
-  var variableFiles: [String] = []
-
-  func validate() throws {
-    guard files.filter({ $0 == "-" }).count <= 1 else {
-      throw ValidationError("Standard input can be read only once: give `-` one time.")
-    }
-  }
+  var files: [String] = []
 }
 
 /// `name=value` on the command line.

@@ -29,7 +29,7 @@ struct Session {
   /// - Returns: the stack, and messages that are no errors.
   /// - Throws: an exit code, after the messages were written.
   private func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
-    let loaded = SpecInput.load(options)
+    let loaded = SpecInput.load(options.files, options.variables)
     guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
     if format == .text { color.tell(loaded.diagnostics) }
     return (stack, loaded.diagnostics)

@@ -38,7 +38,7 @@ struct ValidateCommand: ParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func run() throws {
-    var loaded = SpecInput.load(spec)
+    var loaded = SpecInput.load(spec.files, spec.variables)
     if checksSchemas, let stack = loaded.stack, !loaded.diagnostics.hasErrors {
       loaded.diagnostics += schemaProblems(of: stack)
     }

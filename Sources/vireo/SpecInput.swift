@@ -6,11 +6,11 @@ import Spec
 
 /// Reads a spec as the command line asks for it.
 enum SpecInput {
-  static func load(_ options: SpecOptions) -> SpecLoader.Result {
+  static func load(_ files: [String], _ variables: VariableOptions) -> SpecLoader.Result {
     var sources = VariableSources(environment: environment())
     var problems: [Diagnostic] = []
-    for assignment in options.variables { sources.values[assignment.name] = assignment.value }
-    for path in options.variableFiles {
+    for assignment in variables.assignments { sources.values[assignment.name] = assignment.value }
+    for path in variables.files {
       do {
         sources.files.append(try file(path))
       } catch {
@@ -19,7 +19,7 @@ enum SpecInput {
     }
     // With a file of variables missing, the spec would be full of errors that are none.
     guard problems.isEmpty else { return SpecLoader().load([], diagnostics: problems) }
-    return SpecLoader(variables: sources).load(options.files)
+    return SpecLoader(variables: sources).load(files)
   }
 
   /// The environment at the start of the process.

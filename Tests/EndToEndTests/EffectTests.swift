@@ -139,6 +139,14 @@ struct EffectTests {
       guard !applied.output.contains("waits for a restart") else {
         // Traffic shaping takes a network of the host's; whoever cannot have it is told.
         #expect(row.field.contains("inbound"), "\(applied.output)")
+        // Nobody is asked again for what was refused once, until there is another guest or another value.
+        let again = try host.plan(change)
+        #expect(again.status == 0 && again.output.contains("waits for a restart"), "\(again.output)")
+        try host.apply(change.replacing("state: running", with: "state: stopped"))
+        try host.apply(change)
+        try host.expectNoChanges(change)
+        #expect(try !host.plan(change).output.contains("waits"))
+        #expect(try host.running("web")(row.path) == row.running)
         return
       }
       // First of all: virsh may take a guest of the embedded driver along when it ends.

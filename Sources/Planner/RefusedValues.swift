@@ -1,0 +1,50 @@
+// What libvirt has refused to change in a running guest, kept with that guest alone: asking again would give no other
+// answer, and a plan that asks every time would never be empty.
+
+public import Vocabulary
+public import XMLTree
+
+/// Values that a running guest was to get and that libvirt refused, in the metadata of the guest as it runs. libvirt drops
+/// that metadata when the guest stops, and with it the reason not to ask.
+public struct RefusedValues: Sendable, Hashable {
+  public static let namespace = "urn:vireo:refused:1"
+  /// The prefix that libvirt writes it with.
+  public static let prefix = "refused"
+
+  /// The values as the spec language writes them, by the field's whole name.
+  private var values: [String: String] = [:]
+
+  /// Reads what a running guest has of it.
+  public init(in running: XMLElement) {
+    guard let element = running.first("metadata")?.elements.first(where: { $0.namespaceURI == Self.namespace }) else {
+      return
+    }
+    for value in element.elements {
+      if let field = value[attribute: "field"] { values[field] = value[attribute: "value"] ?? "" }
+    }
+  }
+
+  public var isEmpty: Bool { values.isEmpty }
+
+  public func contains(_ field: String, _ value: Value?) -> Bool { values[field] == Self.text(value) }
+
+  /// Takes note of what came of a change.
+  public mutating func note(_ change: LiveChange, isRefused: Bool) {
+    values[change.field] = isRefused ? Self.text(change.value) : nil
+  }
+
+  /// The element for libvirt's metadata.
+  public var element: XMLElement {
+    var result = XMLElement("values")
+    for (field, value) in values.sorted(by: { $0.key < $1.key }) {
+      result.append(XMLElement("value", ["field": field, "value": value]))
+    }
+    return result
+  }
+
+  private static func text(_ value: Value?) -> String {
+    // A password is told to nobody; libvirt takes any.
+    if case .secret? = value { return "" }
+    return value?.description ?? ""
+  }
+}
