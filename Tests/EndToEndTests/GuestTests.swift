@@ -102,6 +102,40 @@ struct GuestTests {
     }
   }
 
+  @Test("has a memory module more as it runs, gives it back, and sees its cable pulled and plugged in")
+  func memory() throws {
+    try withGuest { daemon, folder, guest, apply in
+      let plain = Self.plain.replacing(
+        "memory: 256 MiB",
+        with: """
+          memory: 256 MiB
+          max-memory: { size: 1 GiB, slots: 4 }
+          numa: { cells: { 0: { cpus: 0-1, memory: 256 MiB } } }
+          disks: { root: { image: linux } }
+          """)
+      _ = try apply(plain)
+      let boot = try guest.boot()
+      func total() throws -> Int {
+        try #require(Int(try guest.shell("awk '/MemTotal/ { print $2 }' /proc/meminfo")))
+      }
+      let before = try total()
+      let more = try apply(plain + "\nmemory-devices: { more: { model: dimm, size: 128 MiB, node: 0 } }")
+      #expect(!more.output.contains("waits"), "\(more.output)")
+      try waitUntil("the module is in use", seconds: 60) { try total() > before + 100_000 }
+      let less = try apply(plain)
+      #expect(!less.output.contains("waits"), "\(less.output)")
+      #expect(try total() < before + 10_000)
+
+      let cable = "cat /sys/class/net/eth0/carrier"
+      #expect(try guest.shell(cable) == "1")
+      for (link, carrier) in [("down", "0"), ("up", "1")] {
+        _ = try apply(plain.replacing("{ network: default }", with: "{ network: default, link: \(link) }"))
+        #expect(try guest.shell(cable) == carrier)
+      }
+      #expect(try guest.boot() == boot)
+    }
+  }
+
   @Test(
     "is shut down by its agent or its power button, restarted when that is allowed, and started again by hand's stop")
   func stops() throws {
