@@ -108,6 +108,26 @@ struct SnapshotTests {
   }
 
   @Test(
+    "going back takes the definition along, and the plan says what of it the spec has otherwise",
+    arguments: ["stopped", "running"])
+  func definition(state: String) throws {
+    try ScratchHost.with { host in
+      let old = Self.spec(host, state: state)
+      try host.apply(old)
+      #expect(try host.snapshot("take", "web", "one").status == 0)
+      let new = old.replacing("memory: 32 MiB", with: "memory: 40 MiB\n    title: newer")
+      try host.apply(new)
+      #expect(try host.snapshot("revert", "web", "one", "--yes").status == 0)
+      #expect(try host.definition("web")("/domain/memory") == String(32 << 10))
+      let plan = try host.plan(new)
+      #expect(plan.status == 2 && plan.output.contains("32 MiB → 40 MiB"), "\(plan.output)\(plan.errors)")
+      #expect(plan.output.contains("title") && !plan.output.contains("disks."), "\(plan.output)")
+      try host.apply(new)
+      try host.expectNoChanges(new)
+    }
+  }
+
+  @Test(
     "what another domain's disk stands on is neither merged nor gone back from", arguments: ["internal", "external"])
   func neighbours(kind: String) throws {
     try ScratchHost.with { host in
