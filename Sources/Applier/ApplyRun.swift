@@ -109,6 +109,7 @@ struct ApplyRun: Sendable {
     }
     return .done
   }
+
   /// The mark of a file that an action makes.
   private func origin(for action: Action) -> String {
     FileOrigin(uri: connection.uri, stack: stack, object: action.object.description).text

@@ -59,14 +59,12 @@ extension LibvirtConnection {
     let checkpoints = try await domain.checkpoints(secure: true)
     return RemovedDomain(
       uri: uri, stack: undefinition.stack, name: domain.name, uuid: domain.uuid, autostart: autostart,
-      removed: time(nil), definition: undefinition.seen, snapshots: try parsed(snapshots.map(\.xml)),
-      currentSnapshot: snapshots.first(where: \.isCurrent)?.name, checkpoints: try parsed(checkpoints.map(\.xml)),
+      removed: time(nil), definition: undefinition.seen, snapshots: try XMLElement.parse(all: snapshots.map(\.xml)),
+      currentSnapshot: snapshots.first(where: \.isCurrent)?.name,
+      checkpoints: try XMLElement.parse(all: checkpoints.map(\.xml)),
       files: undefinition.files)
   }
 }
-
-@inline(never)
-private func parsed(_ documents: [String]) throws -> [XMLElement] { try documents.map { try XMLElement.parse($0) } }
 
 extension RemovedDomain {
   /// With the inode numbers that its files have now.

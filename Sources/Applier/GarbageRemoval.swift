@@ -1,7 +1,6 @@
 // Carrying out a garbage collection: the host is looked at again, each file is proved and locked, and then it goes.
 
 import BlockingWork
-import Crypto
 import DiskImage
 import Glibc
 public import Inventory
@@ -100,7 +99,9 @@ public struct GarbageCollector: Sendable {
     for file in collection.deletions where wanted.contains(file.file) {
       guard case .baseImage(let sha256) = file.evidence else { continue }
       do {
-        guard try await files.run({ try checksum(of: file.path) }) != sha256 else { continue }
+        guard try await files.run({ try FileChecksum.sha256(of: file.path, followsLinks: false) }) != sha256 else {
+          continue
+        }
         result.fail(file.path, ActionFailure("the content has not the checksum of the name: it is no copy of Vireo's"))
       } catch {
         result.fail(file.path, ActionFailure(error))
@@ -176,21 +177,5 @@ extension FileCensus {
       for below in links[next]?.files ?? [] where found.insert(below).inserted { waiting.append(below) }
     }
     return found
-  }
-}
-
-private func checksum(of path: String) throws(ActionFailure) -> String {
-  let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-  guard descriptor >= 0 else { throw .file("open", path, errno) }
-  defer { close(descriptor) }
-  var hash = SHA256()
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-  defer { buffer.deallocate() }
-  while true {
-    let count = read(descriptor, buffer.baseAddress, buffer.count)
-    if count < 0, errno == EINTR { continue }
-    guard count >= 0 else { throw .file("read", path, errno) }
-    if count == 0 { return hexadecimal(hash.finalize()) }
-    hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
   }
 }

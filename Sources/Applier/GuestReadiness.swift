@@ -63,11 +63,8 @@ extension ApplyRun {
 
   /// Whether the guest has opened the channel of its agent.
   func hasAgent(_ domain: LibvirtDomain) async throws -> Bool {
-    let running = try await connection.runningDefinition(of: domain)
-    return (running.first("devices")?.all("channel") ?? []).contains { channel in
-      channel.value(at: "target/@name") == "org.qemu.guest_agent.0"
-        && channel.value(at: "target/@state") == "connected"
-    }
+    let channel = try await connection.runningDefinition(of: domain).agentChannel
+    return channel?.value(at: "target/@state") == "connected"
   }
 
   /// Gives a guest that is not ready the definition back that it had before this run.

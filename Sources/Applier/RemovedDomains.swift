@@ -107,7 +107,7 @@ public struct RemovedDomains: Sendable {
     let moment = RemovedDomain.text(ofMoment: removal.removed).filter { $0 != "-" && $0 != ":" }
     for suffix in [""] + ["-\(moment)"] + (2...99).map({ "-\(moment)-\($0)" }) {
       do throws(ImageError) {
-        try WholeFile.publish(Array(text.utf8), as: stem + suffix + ".xml", mode: 0o600)
+        try WholeFile.publish(Array(text.utf8), as: stem + suffix + ".xml", access: FileAccess(mode: 0o600))
         return stem + suffix + ".xml"
       } catch {
         guard case .alreadyExists = error else { throw ActionFailure(error) }

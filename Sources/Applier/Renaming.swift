@@ -48,7 +48,7 @@ extension ApplyRun {
   private func namedVariables(
     _ definition: XMLElement, from old: String, to new: String
   ) -> (old: String, new: String)? {
-    guard definition.value(at: "os/nvram") == nil, let before = connection.variablesFile(of: definition, named: old),
+    guard definition.variablesFile == nil, let before = connection.variablesFile(of: definition, named: old),
       let after = connection.variablesFile(of: definition, named: new)
     else { return nil }
     return (before, after)

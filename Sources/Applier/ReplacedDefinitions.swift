@@ -30,7 +30,7 @@ actor ReplacedDefinitions {
   func wasStopped(_ uuid: String) -> Bool { stopped.contains(uuid) }
   func has(_ uuid: String) -> Bool { definitions[uuid] != nil }
 
-  func noteVariables(_ running: XMLElement, of uuid: String) { variableFiles[uuid] = running.value(at: "os/nvram") }
+  func noteVariables(_ running: XMLElement, of uuid: String) { variableFiles[uuid] = running.variablesFile }
 
   /// The file with the UEFI variables of a guest that starts with a definition of this run, where they are not kept yet.
   func variablesToKeep(of domain: LibvirtDomain, _ connection: LibvirtConnection) -> String? {

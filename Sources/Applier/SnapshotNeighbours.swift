@@ -19,9 +19,9 @@ extension DomainSnapshots {
     request.readsEveryDomain = true
     let inventory = try await Inventory.read(request, from: connection)
     guard let own = inventory.domains[domain.name] else { return }
-    let uses = DiskUses(inventory, .everyImage)
+    let users = ImageUsers(inventory)
     for file in Self.changedFiles(of: own, snapshot, change, inventory).sorted() {
-      guard let other = uses.other(than: domain.name, using: file) else { continue }
+      guard let other = users.other(than: domain.name, using: file) else { continue }
       throw ActionFailure(
         "domain \(other) needs \(file), which would \(change == .revert ? "become" : "not stay") what it was",
         remedy: "copy or flatten the disk of \(other) first (`vireo image convert`, `vireo image rebase`)")

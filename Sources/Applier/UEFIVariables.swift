@@ -1,6 +1,8 @@
 // The UEFI variables of a guest, kept while it tries a new definition: firmware writes to them as it starts.
 
+import DiskImage
 import Glibc
+import Inventory
 import Libvirt
 import XMLTree
 
@@ -34,18 +36,13 @@ struct UEFIVariables: Sendable {
     let new = path + ".vireo"
     // A leftover of a run that was cut off.
     unlink(new)
-    let descriptor = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { throw .file("make", new, errno) }
-    defer { close(descriptor) }
-    var done = 0
-    while done < content.count {
-      let count = content.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }
-      guard count > 0 else { throw .file("write", new, errno) }
-      done += count
+    let owner = FileAccess.Owner(user: status.st_uid, group: status.st_gid)
+    do throws(ImageError) {
+      try WholeFile.publish(content, as: new, access: FileAccess(mode: status.st_mode & 0o777, owner: owner))
+    } catch {
+      throw ActionFailure(error)
     }
-    guard fchown(descriptor, status.st_uid, status.st_gid) == 0, fchmod(descriptor, status.st_mode & 0o777) == 0,
-      fsync(descriptor) == 0, rename(new, path) == 0
-    else { throw .file("put back", path, errno) }
+    guard rename(new, path) == 0 else { throw .file("put back", path, errno) }
     return true
   }
 
@@ -76,7 +73,7 @@ extension LibvirtConnection {
   ///
   /// - Parameter name: the domain's, which decides where the definition leaves the path to libvirt.
   func variablesFile(of definition: XMLElement, named name: String) -> String? {
-    if let path = definition.value(at: "os/nvram") { return path }
+    if let path = definition.variablesFile { return path }
     guard definition.value(at: "os/@firmware") == "efi" || definition.value(at: "os/loader/@type") == "pflash" else {
       return nil
     }

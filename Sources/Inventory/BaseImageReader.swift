@@ -1,6 +1,5 @@
 // Looking at a base image and for its copy in a pool, without reading more of it than is needed.
 
-import Crypto
 import DiskImage
 import Glibc
 
@@ -22,7 +21,7 @@ struct BaseImageReader: Sendable {
       return ObservedBaseImage(source: source, sha256: known, copy: copy.path(sha256: known, format: chain.top.format))
     }
     do {
-      let sha256 = try checksum(of: image.source)
+      let sha256 = try FileChecksum.sha256(of: image.source)
       let path = copy.path(sha256: sha256, format: chain.top.format)
       return ObservedBaseImage(source: source, sha256: sha256, copy: exists(path) ? path : nil)
     } catch {
@@ -68,22 +67,5 @@ struct BaseImageReader: Sendable {
   private func exists(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0
-  }
-
-  private func checksum(of path: String) throws(ImageError) -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .io(operation: "open", path: path, errno: errno) }
-    defer { close(descriptor) }
-    var hash = SHA256()
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-    defer { buffer.deallocate() }
-    while true {
-      let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw .io(operation: "read", path: path, errno: errno) }
-      if count == 0 { break }
-      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-    }
-    return hexadecimal(hash.finalize())
   }
 }

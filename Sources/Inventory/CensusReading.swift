@@ -93,20 +93,17 @@ private struct Needs: Sendable {
   ) async throws -> [Needs] {
     let handle = try await connection.domain(uuid: domain.uuid)
     var documents = [domain.inactive] + [domain.running].compactMap(\.self)
-    if domain.hasManagedSave { documents += try parsed([await handle.managedSaveXML()]) }
-    documents += try parsed(await handle.checkpoints().map(\.xml))
+    if domain.hasManagedSave { documents += try XMLElement.parse(all: [await handle.managedSaveXML()]) }
+    documents += try XMLElement.parse(all: await handle.checkpoints().map(\.xml))
     let snapshots = try await handle.snapshots()
     var needs = [Needs(.domain, "domain \(domain.name)", documents, pools)]
     if let variables = domain.variables { needs[0].named.insert(variables) }
-    for (snapshot, document) in zip(snapshots, try parsed(snapshots.map(\.xml))) {
+    for (snapshot, document) in zip(snapshots, try XMLElement.parse(all: snapshots.map(\.xml))) {
       needs.append(Needs(.snapshot, "snapshot \(snapshot.name) of domain \(domain.name)", [document], pools))
     }
     return needs
   }
 }
-
-@inline(never)
-private func parsed(_ texts: [String]) throws -> [XMLElement] { try texts.map { try XMLElement.parse($0) } }
 
 /// Looks at files, and knows each by one name.
 private struct Explorer {

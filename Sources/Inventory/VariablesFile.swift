@@ -2,7 +2,7 @@
 
 import Glibc
 import Libvirt
-import XMLTree
+package import XMLTree
 
 extension ObservedDomain {
   /// The file with the UEFI variables; nil for a guest that has none yet.
@@ -13,13 +13,16 @@ extension ObservedDomain {
   /// - Parameter folder: that folder; see `LibvirtConnection.variablesFolder`.
   func findVariables(in folder: String?) -> String? {
     for definition in [inactive, running].compactMap(\.self) {
-      if let path = definition.value(at: "os/nvram/source/@file") ?? definition.value(at: "os/nvram"),
-        path.hasPrefix("/")
-      {
-        return path
-      }
+      if let path = definition.variablesFile { return path }
     }
     guard inactive.value(at: "os/@firmware") == "efi", let folder else { return nil }
     return ["fd", "qcow2", "img", "raw"].map { "\(folder)/\(name)_VARS.\($0)" }.first { access($0, F_OK) == 0 }
+  }
+}
+
+extension XMLElement {
+  /// The file with the UEFI variables that a domain's definition names; nil where it leaves the file to libvirt.
+  package var variablesFile: String? {
+    [value(at: "os/nvram/source/@file"), value(at: "os/nvram")].compactMap(\.self).first { $0.hasPrefix("/") }
   }
 }

@@ -1,8 +1,10 @@
 // Snapshots that are taken because something disruptive is about to be done, and how many of them are kept.
 
+import Diagnostics
 import Inventory
 import Spec
 import Vocabulary
+import XMLTree
 
 /// A snapshot that `snapshot-before` has taken, or takes in this plan.
 struct AutomaticSnapshot {
@@ -29,14 +31,6 @@ struct AutomaticSnapshot {
       .sorted { $0.number < $1.number }
   }
 
-  /// The next one to be taken.
-  static func next(before effect: Effect, after snapshots: [AutomaticSnapshot]) -> (SnapshotCreation, number: Int) {
-    let number = (snapshots.last?.number ?? 0) + 1
-    let creation = SnapshotCreation(
-      name: name(before: effect, number), description: "taken by Vireo before a \(effect.noun)")
-    return (creation, number)
-  }
-
   init(name: String, number: Int, kind: SnapshotKind?, created: Int?) {
     self.name = name
     self.number = number
@@ -61,22 +55,12 @@ extension DomainPlanning {
       (setting.value.list ?? []).contains(.string(effect.rawValue)),
       let running = observed.running, SnapshotChoice.hasWrittenDisk(running)
     else { return nil }
-    let (creation, number) = AutomaticSnapshot.next(before: effect, after: automaticSnapshots)
-    let choice: SnapshotChoice
-    do throws(SnapshotRefusal) {
-      choice = try SnapshotChoice(creation, of: running, isActive: true, with: knownSnapshots)
-    } catch {
-      builder.fail(
-        "snapshot", "no snapshot can be taken before the \(effect.noun): \(error.message)", at: setting.range,
-        subject: object, suggestion: error.remedy)
-      return nil
-    }
-    changes.append(
-      FieldChange(
-        "snapshots.\(creation.name)", new: .string(choice.kind.rawValue), effect: .live, reason: .spec,
-        detail: choice.detail, range: setting.range))
-    let step = builder.add(.takeSnapshot(domain: identity, creation), for: object, after: steps, effect: .live)
-    return (AutomaticSnapshot(name: creation.name, number: number, kind: choice.kind, created: nil), step)
+    let planned = builder.planSnapshot(
+      of: observed, running, before: effect, automaticSnapshots, known: knownSnapshots, at: setting.range,
+      after: steps)
+    guard let planned else { return nil }
+    changes.append(planned.change)
+    return (planned.snapshot, planned.step)
   }
 
   /// Plans to delete the snapshots that are too many or too old. The last one stays in any case.
@@ -113,17 +97,6 @@ extension DomainPlanning {
   }
 }
 
-extension Effect {
-  /// What is done, in a sentence.
-  fileprivate var noun: String {
-    switch self {
-    case .offline: "stop"
-    case .replace: "removal"
-    default: rawValue
-    }
-  }
-}
-
 extension PlanBuilder {
   /// Plans a snapshot of a domain before it is undefined, where its spec or its record asks for one and its disks stay.
   ///
@@ -138,33 +111,59 @@ extension PlanBuilder {
     guard effects?.list?.contains(.string(Effect.replace.rawValue)) ?? false, domain.isPersistent,
       SnapshotChoice.hasWrittenDisk(definition)
     else { return nil }
+    let known = domain.snapshots ?? []
+    return planSnapshot(
+      of: domain, definition, before: .replace, AutomaticSnapshot.all(of: known), known: known, at: setting?.range
+    ).map { ($0.change, $0.step) }
+  }
+
+  /// Plans the next snapshot of a domain before something is done to it.
+  ///
+  /// - Parameters:
+  ///   - definition: the domain as it is: what runs, or what is stored of a stopped one.
+  ///   - earlier: the automatic ones that there are, the oldest first.
+  ///   - known: all that there are or that are taken before.
+  /// - Returns: nil where none can be taken, which has been told.
+  fileprivate func planSnapshot(
+    of domain: ObservedDomain, _ definition: XMLElement, before effect: Effect, _ earlier: [AutomaticSnapshot],
+    known: [ObservedSnapshot], at range: SourceRange?, after steps: [Int] = []
+  ) -> (snapshot: AutomaticSnapshot, change: FieldChange, step: Int)? {
     let object = ObjectReference(.domain, domain.name)
-    let (creation, _) = AutomaticSnapshot.next(
-      before: .replace, after: AutomaticSnapshot.all(of: domain.snapshots ?? []))
+    let number = (earlier.last?.number ?? 0) + 1
+    let creation = SnapshotCreation(
+      name: AutomaticSnapshot.name(before: effect, number), description: "taken by Vireo before a \(effect.noun)")
+    let choice: SnapshotChoice
     do throws(SnapshotRefusal) {
-      let choice = try SnapshotChoice(
-        creation, of: definition, isActive: domain.isActive, with: domain.snapshots ?? [])
-      guard choice.kind == .internal else {
-        // Its overlays would make the definition another one than the plan has seen; its disks stay as they are anyway.
-        note(
-          "no-snapshot", "no snapshot is taken before the removal: it could only be external", at: setting?.range,
-          subject: object)
-        return nil
-      }
-      let change = FieldChange(
-        "snapshots.\(creation.name)", new: .string(choice.kind.rawValue), effect: domain.isActive ? .live : .define,
-        reason: .spec, detail: choice.detail, range: setting?.range)
-      return (
-        change,
-        add(
-          .takeSnapshot(domain: DomainIdentity(name: domain.name, uuid: domain.uuid), creation), for: object,
-          effect: change.effect)
-      )
+      choice = try SnapshotChoice(creation, of: definition, isActive: domain.isActive, with: known)
     } catch {
       fail(
-        "snapshot", "no snapshot can be taken before the removal: \(error.message)", at: setting?.range,
-        subject: object, suggestion: error.remedy)
+        "snapshot", "no snapshot can be taken before the \(effect.noun): \(error.message)", at: range, subject: object,
+        suggestion: error.remedy)
       return nil
+    }
+    guard effect != .replace || choice.kind == .internal else {
+      // Its overlays would make the definition another one than the plan has seen; its disks stay as they are anyway.
+      note(
+        "no-snapshot", "no snapshot is taken before the removal: it could only be external", at: range, subject: object)
+      return nil
+    }
+    let change = FieldChange(
+      "snapshots.\(creation.name)", new: .string(choice.kind.rawValue), effect: domain.isActive ? .live : .define,
+      reason: .spec, detail: choice.detail, range: range)
+    let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
+    let step = add(.takeSnapshot(domain: identity, creation), for: object, after: steps, effect: change.effect)
+    let snapshot = AutomaticSnapshot(name: creation.name, number: number, kind: choice.kind, created: nil)
+    return (snapshot, change, step)
+  }
+}
+
+extension Effect {
+  /// What is done, in a sentence.
+  fileprivate var noun: String {
+    switch self {
+    case .offline: "stop"
+    case .replace: "removal"
+    default: rawValue
     }
   }
 }

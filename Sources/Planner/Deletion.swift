@@ -58,7 +58,7 @@ extension PlanBuilder {
         suggestion: "if that is what you want, say it: `vireo destroy`")
     }
     let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let needs = options.includesDisks ? DiskUses(inventory, .everyImage) : DiskUses()
+    let needs = options.includesDisks ? ImageUsers(inventory) : ImageUsers()
     for domain in leftovers { planDeletion(of: domain, declared[domain.name], options, needs) }
     let domains = leftovers.map { ObjectReference(.domain, $0.name) }
     for network in networks { planDeletion(of: network, after: domains) }
@@ -83,7 +83,7 @@ extension PlanBuilder {
   ///   - needs: every image that a domain needs, where disks go too.
   func planDeletion(
     of domain: ObservedDomain, _ declared: ObjectSpec?, _ options: DeletionOptions = DeletionOptions(),
-    _ needs: DiskUses = DiskUses()
+    _ needs: ImageUsers = ImageUsers()
   ) {
     let object = ObjectReference(.domain, domain.name)
     let record = OwnershipRecord(in: domain.inactive)
@@ -135,7 +135,7 @@ extension PlanBuilder {
       lose("checkpoints", checkpoints.joined(separator: ", "), .define, "libvirt forgets them")
       undefinition.forgetsCheckpoints = true
     }
-    if let variables = domain.variables ?? domain.inactive.value(at: "os/nvram") {
+    if let variables = domain.variables ?? domain.inactive.variablesFile {
       undefinition.files.append(.init(variables, .nvram, isDeleted: options.includesDisks))
       lose("nvram", variables, options.includesDisks ? .dataLoss : .define, options.includesDisks ? nil : "stays")
     }

@@ -1,35 +1,22 @@
 // Who uses which files: one that another domain writes to must not become a disk or a base image here, and nobody may
 // write to a base image.
 
-package import Inventory
+import Inventory
 public import XMLTree
 
-/// The files that the host's domains have as disks.
-package struct DiskUses {
+/// The files that the host's domains have as disks and may write to. What they read besides, and what their disks stand on:
+/// ``ImageUsers``.
+struct DiskUses {
   private var users: [String: Set<String>] = [:]
 
-  /// Which files count.
-  package enum Scope {
-    /// Those that a domain may write to.
-    case writable
-    /// All that a domain needs: media, and whatever its disks stand on.
-    case everyImage
-  }
-
-  /// Nobody's.
-  init() {}
-
-  package init(_ inventory: Inventory, _ scope: Scope = .writable) {
+  init(_ inventory: Inventory) {
     for domain in inventory.domains.values {
       // A guest keeps a disk that left its definition until it stops.
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
         for disk in definition.first("devices")?.all("disk") ?? [] {
-          guard let path = DiskSource.path(of: disk) else { continue }
           // Media that are read-only may be shared.
-          guard scope == .everyImage || !disk.exists(at: "readonly") else { continue }
+          guard let path = DiskSource.path(of: disk), !disk.exists(at: "readonly") else { continue }
           users[path, default: []].insert(domain.name)
-          guard scope == .everyImage, case .image(let chain)? = inventory.files[path] else { continue }
-          for image in chain.images { users[image.path, default: []].insert(domain.name) }
         }
       }
     }
@@ -39,7 +26,7 @@ package struct DiskUses {
   func user(of path: String) -> String? { users[path]?.min() }
 
   /// A domain other than `domain` that has the file.
-  package func other(than domain: String, using path: String) -> String? {
+  func other(than domain: String, using path: String) -> String? {
     users[path]?.filter { $0 != domain }.min()
   }
 }

@@ -2,6 +2,7 @@
 
 import Spec
 import Vocabulary
+package import XMLTree
 
 /// How a guest is stopped.
 public struct Shutdown: Sendable, Hashable {
@@ -66,5 +67,12 @@ public struct Readiness: Sendable, Hashable {
       port: domain["ready.tcp"]?.integer, address: domain["ready.address"]?.string,
       timeout: domain["ready.timeout"]?.seconds ?? 300)
     guard lease || agent || port != nil else { return nil }
+  }
+}
+
+extension XMLElement {
+  /// The channel of QEMU's guest agent in a domain's definition.
+  package var agentChannel: XMLElement? {
+    first("devices")?.all("channel").first { $0.value(at: "target/@name") == NewDomain.agentChannel }
   }
 }

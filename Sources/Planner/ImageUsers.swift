@@ -1,16 +1,19 @@
 // Which domains have an image: as a disk of their definition, or open in a running QEMU, which holds its lock.
 
-import Inventory
+package import Inventory
 import XMLTree
 
 /// The domains of the host by the images that they use, media and what their disks stand on included.
-struct ImageUsers {
+package struct ImageUsers {
   private var named: [String: Set<String>] = [:]
   private var open: [String: Set<String>] = [:]
   /// For what a disk stands on, the domain and the disk's own file.
   private var overlays: [String: (domain: String, path: String)] = [:]
 
-  init(_ inventory: Inventory) {
+  /// Nobody's images.
+  init() {}
+
+  package init(_ inventory: Inventory) {
     for domain in inventory.domains.values.sorted(by: { $0.name > $1.name }) {
       add(domain.inactive, of: domain, in: inventory)
       if domain.isActive, let running = domain.running { add(running, of: domain, in: inventory, isOpen: true) }
@@ -22,6 +25,9 @@ struct ImageUsers {
 
   /// The domains whose definition, stored or running, has the image.
   func all(_ path: String) -> [String] { (named[path] ?? []).sorted() }
+
+  /// A domain other than `domain` that has the image.
+  package func other(than domain: String, using path: String) -> String? { all(path).first { $0 != domain } }
 
   /// A domain with a disk that stands on the image, as after an external snapshot, and the disk's own file.
   func overlay(on path: String) -> (domain: String, path: String)? { overlays[path] }

@@ -87,7 +87,7 @@ public enum NewDomain {
   // MARK: After the spec's fields and devices
 
   /// The channel of QEMU's guest agent.
-  private static let agentChannel = "org.qemu.guest_agent.0"
+  static let agentChannel = "org.qemu.guest_agent.0"
 
   /// Adds what a new domain is to have besides: boot order, console, agent channel, random numbers, controllers.
   static func complete(_ domain: inout XMLElement, for spec: ObjectSpec) {

@@ -97,7 +97,7 @@ public struct SnapshotChoice: Sendable, Hashable {
           remedy:
             "leave out `quiesce`: \(isActive ? "memory and disks belong together" : "a stopped guest writes nothing")")
       }
-      guard Self.hasAgent(definition) else {
+      guard definition.agentChannel != nil else {
         throw SnapshotRefusal(
           message: "the guest has no channel to an agent that could freeze its file systems",
           remedy: "add a channel `org.qemu.guest_agent.0` and run the agent in the guest, or leave out `quiesce`")
@@ -165,12 +165,6 @@ public struct SnapshotChoice: Sendable, Hashable {
       return "the UEFI variables are in a file that cannot hold one"
     }
     return nil
-  }
-
-  private static func hasAgent(_ definition: XMLElement) -> Bool {
-    (definition.first("devices")?.all("channel") ?? []).contains {
-      $0.value(at: "target/@name") == "org.qemu.guest_agent.0"
-    }
   }
 
   /// Whether a path is that of the overlay which a snapshot of some name puts on an image.

@@ -49,6 +49,14 @@ extension XMLElement {
     }.get()
   }
 
+  /// Reads several documents. Never inlined: see where definitions are read back for what Swift 6.3's optimiser makes of it.
+  @inline(never)
+  public static func parse(all texts: [String]) throws(XMLError) -> [XMLElement] {
+    var documents: [XMLElement] = []
+    for text in texts { documents.append(try parse(text)) }
+    return documents
+  }
+
   private static func parse(_ bytes: UnsafeBufferPointer<UInt8>, limits: XMLLimits) throws(XMLError) -> XMLElement {
     guard bytes.count <= min(limits.bytes, Int(Int32.max)) else {
       throw XMLError(

@@ -60,7 +60,7 @@ struct FileDeletionTests {
   func open() throws {
     try inFolder { folder in
       let path = folder + "/.x.partial"
-      try WholeFile.publish([1], as: path, mode: 0o600)
+      try WholeFile.publish([1], as: path, access: FileAccess(mode: 0o600))
       var deletion = FileDeletion(path: path)
       deletion.requiresClosed = true
       let reader = try #require(FileHandle(forReadingAtPath: path))

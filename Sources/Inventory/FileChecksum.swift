@@ -1,0 +1,26 @@
+// The SHA-256 of a file's content, with the library that uses the processor's own instructions for it.
+
+import Crypto
+package import DiskImage
+import Glibc
+
+package enum FileChecksum {
+  /// The checksum in lower-case hexadecimal.
+  ///
+  /// - Parameter followsLinks: whether the file at the end of a symbolic link counts.
+  package static func sha256(of path: String, followsLinks: Bool = true) throws(ImageError) -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
+    guard descriptor >= 0 else { throw .io(operation: "open", path: path, errno: errno) }
+    defer { close(descriptor) }
+    var hash = SHA256()
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    while true {
+      let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw .io(operation: "read", path: path, errno: errno) }
+      if count == 0 { return hexadecimal(hash.finalize()) }
+      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
+  }
+}
