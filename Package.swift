@@ -19,8 +19,7 @@ let package = Package(
     .executable(name: "vireo", targets: ["vireo"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     // System libraries: module maps and nothing else.
@@ -30,7 +29,9 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+    .systemLibrary(name: "CGcrypt", pkgConfig: "libgcrypt", providers: [.apt(["libgcrypt20-dev"])]),
 
+    .target(name: "Checksum", dependencies: ["CGcrypt"], swiftSettings: settings),
     .target(name: "Diagnostics", swiftSettings: settings),
     .target(name: "BlockingWork", swiftSettings: settings),
     .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd"], swiftSettings: engineSettings),
@@ -42,13 +43,12 @@ let package = Package(
     .target(
       name: "Inventory",
       dependencies: [
-        "BlockingWork", "DiskImage", "Libvirt", "XMLTree", .product(name: "Crypto", package: "swift-crypto"),
+        "BlockingWork", "Checksum", "DiskImage", "Libvirt", "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Planner",
       dependencies: [
-        "Diagnostics", "DiskImage", "Inventory", "Spec", "Vocabulary", "XMLTree",
-        .product(name: "Crypto", package: "swift-crypto"),
+        "Checksum", "Diagnostics", "DiskImage", "Inventory", "Spec", "Vocabulary", "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Importer",
@@ -57,8 +57,7 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "DiskImage", "Inventory", "Libvirt", "Planner", "Vocabulary", "XMLTree",
-        .product(name: "Crypto", package: "swift-crypto"),
+        "BlockingWork", "Checksum", "DiskImage", "Inventory", "Libvirt", "Planner", "Vocabulary", "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Report",
@@ -94,6 +93,7 @@ let package = Package(
       name: "YAMLTreeTests", dependencies: ["Diagnostics", "TestSupport", "YAMLTree"], exclude: ["Golden"],
       swiftSettings: settings),
     .testTarget(name: "XMLTreeTests", dependencies: ["XMLTree"], swiftSettings: settings),
+    .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: settings),
     .testTarget(name: "BlockingWorkTests", dependencies: ["BlockingWork"], swiftSettings: settings),
     .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"], swiftSettings: settings),
     .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "TestSupport"], swiftSettings: settings),
@@ -117,7 +117,7 @@ let package = Package(
     .testTarget(
       name: "ApplierTests",
       dependencies: [
-        "Applier", "DiskImage", "Inventory", "Libvirt", "Planner", "TestSupport", "Vocabulary", "XMLTree",
+        "Applier", "Checksum", "DiskImage", "Inventory", "Libvirt", "Planner", "TestSupport", "Vocabulary", "XMLTree",
       ],
       swiftSettings: settings),
     .testTarget(

@@ -1,6 +1,6 @@
 // Base images on their way into a pool: copied, hashed on the way, and published only under the checksum of the plan.
 
-import Crypto
+import Checksum
 import DiskImage
 import Planner
 
@@ -43,7 +43,7 @@ private func isThere(_ image: ImageImport) throws -> Bool {
 
 private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps) throws {
   var progress = progress
-  var hasher = SHA256()
+  let checksum = Checksum()
   var copy = FileCopy(source: image.source, directory: folder(of: image.destination), access: FileAccess(mode: 0o444))
   copy.preservesTime = true
   copy.origin = origin
@@ -51,10 +51,10 @@ private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSt
   var found = ""
   do throws(ImageError) {
     try copy.copy(
-      update: { bytes throws(ImageError) in hasher.update(bufferPointer: bytes) },
+      update: { bytes throws(ImageError) in checksum.update(bytes) },
       progress: { state throws(ImageError) in progress.reach(state.done) },
       name: { () throws(ImageError) in
-        found = hexadecimal(hasher.finalize())
+        found = hexadecimal(checksum.finish())
         guard found == image.sha256 else { throw ImageError.refused(path: image.source, reason: "") }
         return name
       })

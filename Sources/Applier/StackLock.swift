@@ -1,6 +1,6 @@
 // One stack is applied by one process at a time: a lock on a file that dies with the process. The file itself may stay.
 
-import Crypto
+import Checksum
 import DiskImage
 import Glibc
 
@@ -26,7 +26,7 @@ public final class StackLock: Sendable {
 
   /// - Parameter folder: where the file goes.
   init(stack: String, uri: String, folder: String) throws(ActionFailure) {
-    let digest = SHA256.hash(data: Array("\(uri)\0\(stack)".utf8))
+    let digest = Checksum.of(Array("\(uri)\0\(stack)".utf8))
     let path = "\(folder)/vireo-\(hexadecimal(digest.prefix(16))).lock"
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
     guard descriptor >= 0 else { throw .file("open the lock file", path, errno) }

@@ -1,6 +1,6 @@
 // The SHA-256 of a file's content, with the library that uses the processor's own instructions for it.
 
-import Crypto
+import Checksum
 package import DiskImage
 import Glibc
 
@@ -12,15 +12,15 @@ package enum FileChecksum {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else { throw .io(operation: "open", path: path, errno: errno) }
     defer { close(descriptor) }
-    var hash = SHA256()
+    let checksum = Checksum()
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }
     while true {
       let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw .io(operation: "read", path: path, errno: errno) }
-      if count == 0 { return hexadecimal(hash.finalize()) }
-      hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      if count == 0 { return hexadecimal(checksum.finish()) }
+      checksum.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
   }
 }

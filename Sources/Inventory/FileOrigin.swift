@@ -1,6 +1,6 @@
 // What Vireo writes into the mark of a file that it makes: on which connection, in which stack, for which object.
 
-import Crypto
+import Checksum
 import DiskImage
 
 /// Who made a file.
@@ -30,5 +30,5 @@ public struct FileOrigin: Sendable, Hashable {
   }
 
   /// A connection in twelve digits.
-  public static func key(of uri: String) -> String { hexadecimal(SHA256.hash(data: Array(uri.utf8)).prefix(6)) }
+  public static func key(of uri: String) -> String { hexadecimal(Checksum.of(Array(uri.utf8)).prefix(6)) }
 }

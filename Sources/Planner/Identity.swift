@@ -1,7 +1,7 @@
 // UUIDs, MAC addresses and serial numbers that the spec leaves out are derived from names, so that a plan shows them
 // before anything exists and two runs agree.
 
-import Crypto
+import Checksum
 import DiskImage
 
 /// Identities derived from the names of a stack, a domain and a device.
@@ -48,11 +48,11 @@ enum Identity {
 
   private static func hash(_ parts: String...) -> [UInt8] {
     // A NUL byte cannot be part of a name, so that no two lists of names are one text.
-    Array(SHA256.hash(data: Array(parts.joined(separator: "\0").utf8)))
+    Checksum.of(Array(parts.joined(separator: "\0").utf8))
   }
 
   private static func uuidBytes(of name: String, in namespace: [UInt8]) -> [UInt8] {
-    var bytes = Array(Insecure.SHA1.hash(data: namespace + Array(name.utf8)).prefix(16))
+    var bytes = Array(Checksum.of(namespace + Array(name.utf8), .sha1).prefix(16))
     bytes[6] = bytes[6] & 0x0F | 0x50
     bytes[8] = bytes[8] & 0x3F | 0x80
     return bytes

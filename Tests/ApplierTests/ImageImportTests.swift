@@ -1,6 +1,6 @@
 // Base images on their way into a pool.
 
-import Crypto
+import Checksum
 import DiskImage
 import Foundation
 import Planner
@@ -20,7 +20,7 @@ struct ImageImportTests {
     try FileManager.default.createDirectory(atPath: folder("pool"), withIntermediateDirectories: true)
     try FileManager.default.setAttributes(
       [.modificationDate: Date(timeIntervalSince1970: 1_600_000_000)], ofItemAtPath: path)
-    let sum = hexadecimal(SHA256.hash(data: data))
+    let sum = hexadecimal(Checksum.of(Array(data)))
     return ImageImport(
       source: path, destination: folder("pool/debian-\(sum).raw"), format: .raw, sha256: sum, length: UInt64(data.count)
     )
