@@ -1,5 +1,6 @@
 // The qemu.conf of a new embedded root: libvirt's defaults suppose daemons and users that such a root does not have.
 
+internal import CEmbeddedDriver
 import Glibc
 
 extension EmbeddedRoot {
@@ -14,11 +15,37 @@ extension EmbeddedRoot {
     // An error is libvirt's to report: it meets the same one a moment later.
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
-    let text = Self.configuration(asRoot: geteuid() == 0)
+    let text = Self.configuration(asRoot: geteuid() == 0, isChrooted: embedded_driver_root_is_changed() != 0)
     _ = text.withCString { write(descriptor, $0, strlen($0)) }
   }
 
-  static func configuration(asRoot: Bool) -> String {
+  /// Runs `body`, which opens a root's driver.
+  ///
+  /// As root, the driver wants QEMU's own user and group to exist even where its configuration names others. Where it
+  /// does, a machine without them is none the worse; where it does not, guests would run as them, and their lack is an
+  /// error.
+  static func withStandInAccounts<Result>(for root: EmbeddedRoot?, _ body: () -> Result) -> Result {
+    guard let root, root.configures("user"), root.configures("group") else { return body() }
+    embedded_driver_let_accounts_stand_in(1)
+    defer { embedded_driver_let_accounts_stand_in(0) }
+    return body()
+  }
+
+  /// Whether `ROOT/etc/qemu.conf` has a line for a setting.
+  private func configures(_ setting: String) -> Bool {
+    guard let file = fopen(path + "/etc/qemu.conf", "re") else { return false }
+    defer { fclose(file) }
+    var line: UnsafeMutablePointer<CChar>?
+    var capacity = 0
+    defer { free(line) }
+    while getline(&line, &capacity, file) >= 0, let line {
+      let name = String(cString: line).prefix { $0 != "=" }
+      if name.filter({ !$0.isWhitespace }) == setting { return true }
+    }
+    return false
+  }
+
+  static func configuration(asRoot: Bool, isChrooted: Bool) -> String {
     var text = """
       # Written because this root had no configuration. Change it as you like; it is not written again.
       # There is no virtlogd here that could keep the output of guests.
@@ -33,6 +60,13 @@ extension EmbeddedRoot {
         # So do their TPMs: the user of its own that libvirt has for them cannot enter this folder.
         swtpm_user = "root"
         swtpm_group = "root"
+
+        """
+    }
+    if isChrooted {
+      text += """
+        # Made under chroot(2), where libvirt cannot give guests a /dev of their own.
+        namespaces = []
 
         """
     }

@@ -39,10 +39,16 @@ struct EmbeddedRoot: Sendable {
     return folder
   }
 
-  /// Says who is in the way, where libvirt only names a file.
+  /// Says what is in the way and what to do, where libvirt only names a file or an account.
   func explain(_ error: LibvirtError) -> LibvirtError {
-    guard error.isEmbeddedRootInUse else { return error }
     var error = error
+    if error.message.contains("Failed to parse user") || error.message.contains("Failed to parse group") {
+      error.message +=
+        "; name an account that exists with `user` and `group` in \(path)/etc/qemu.conf, for example \"root\", or install "
+        + "the daemon's package (Debian: libvirt-daemon-system), which makes it"
+      return error
+    }
+    guard error.isEmbeddedRootInUse else { return error }
     error.message =
       "another process has the embedded root \(path) open, and only one can at a time; wait for it to end, or choose "
       + "another root (\(error.message))"

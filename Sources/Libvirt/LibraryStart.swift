@@ -1,7 +1,6 @@
 // What has to happen once in a process before the first connection: silence, the library's own start, the event loop.
 
 import BlockingWork
-import CLibXML2
 import CLibvirt
 import Glibc
 import Synchronization
@@ -22,9 +21,7 @@ enum Library {
       // libxml2 fills tables of its own when the first schema is read, without a lock, and an embedded driver reads its
       // schema for each definition: with two at once it complains on standard error, or misses a type that is not
       // there yet.
-      xmlInitParser()
-      xmlSchemaInitTypes()
-      xmlRelaxNGInitTypes()
+      prepareLibXML2()
       // Errors reach callers as values; libvirt's default is to print them too.
       virSetErrorFunc(nil) { _, _ in }
       // Before the first connection is opened: drivers look for an event loop at that moment.
@@ -36,6 +33,18 @@ enum Library {
         }
       }
       isStarted = true
+    }
+  }
+
+  /// Fills the tables of the libxml2 that libvirt uses. It is found by name: a released program has another copy of its
+  /// own linked into it, which the names of these functions would mean otherwise.
+  private static func prepareLibXML2() {
+    typealias Function = @convention(c) () -> Int32
+    for name in ["xmlInitParser", "xmlSchemaInitTypes", "xmlRelaxNGInitTypes"] {
+      // RTLD_DEFAULT, which is a macro with a cast: all libraries of the process, in the order they were loaded.
+      guard let function = dlsym(nil, name) else { continue }
+      // Some return nothing; the value is not looked at.
+      _ = unsafeBitCast(function, to: Function.self)()
     }
   }
 

@@ -63,7 +63,10 @@ public final class LibvirtConnection: Sendable {
     try Library.start(logFile: root?.makeLogFile())
 
     let operation = "connect to \(wanted ?? "the default hypervisor")"
-    guard let connection = readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri) else {
+    let opened = EmbeddedRoot.withStandInAccounts(for: root) {
+      readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri)
+    }
+    guard let connection = opened else {
       let error = LibvirtError.last(doing: operation)
       throw root?.explain(error) ?? error
     }

@@ -150,7 +150,7 @@ struct RefusalTests {
   private func isLocked(_ path: String) throws -> Bool {
     let attributes = try FileManager.default.attributesOfItem(atPath: path)
     let inode = try #require(attributes[.systemFileNumber] as? NSNumber)
-    return try String(contentsOfFile: "/proc/locks", encoding: .utf8).contains(":\(inode) ")
+    return try #require(fileText("/proc/locks")).contains(":\(inode) ")
   }
 
   @Test("an image that another process writes to is not grown; the rest of the stack is applied")

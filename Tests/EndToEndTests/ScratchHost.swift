@@ -66,7 +66,7 @@ struct ScratchHost {
 
   /// The folders that libvirt made for a guest below the machine's control groups.
   private static func controlGroups(of process: Int32) -> [String] {
-    let text = (try? String(contentsOfFile: "/proc/\(process)/cgroup", encoding: .utf8)) ?? ""
+    let text = fileText("/proc/\(process)/cgroup") ?? ""
     let names = text.split(separator: "\n").compactMap { line in
       line.split(separator: "/").first { $0.hasPrefix("qemu-embed-") && $0.hasSuffix(".libvirt-qemu") }
     }
@@ -78,12 +78,7 @@ struct ScratchHost {
 
   /// The QEMU processes of this host.
   var guestProcesses: [Int32] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.compactMap(Int32.init).filter { process in
-      guard let line = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") else { return false }
-      let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-      return words.first?.contains("qemu") == true && words.dropFirst().contains { $0.contains(folder.root + "/") }
-    }
+    processes { $0[0].contains("qemu") && $0.dropFirst().contains { $0.contains(folder.root + "/") } }
   }
 
   // MARK: Programs

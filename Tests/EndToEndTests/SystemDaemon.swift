@@ -57,7 +57,7 @@ final class SystemDaemon {
     var found = ""
     try waitUntil("the namespaces are there") {
       guard process.isRunning else { throw TestError("no daemon: \(process.errors)") }
-      found = (try? String(contentsOfFile: children, encoding: .utf8))?.trimmingCharacters(in: .whitespaces) ?? ""
+      found = fileText(children)?.trimmingCharacters(in: .whitespaces) ?? ""
       return !found.isEmpty && FileManager.default.fileExists(atPath: "/proc/\(found)/root/run/ready")
     }
     target = found

@@ -40,6 +40,7 @@ public struct TemporaryFolder: Sendable {
   }
 
   public func read(_ name: String) throws -> String {
-    String(decoding: try Data(contentsOf: URL(fileURLWithPath: path(name))), as: UTF8.self)
+    guard let text = fileText(path(name)) else { throw TestError("cannot read \(path(name))") }
+    return text
   }
 }
