@@ -103,7 +103,7 @@ extension SpecLanguage {
     switch type {
     case .text(let rule): return text(type, pattern: rule.pattern)
     case .reference: return text(type, pattern: TextRule.name.pattern)
-    case .path, .secretFile: return text(type, pattern: #"^[^~\x00]"#)
+    case .path, .secretFile: return text(type, pattern: pathPattern)
     case .integer(let range):
       return .object([
         ("type", .string("integer")), ("minimum", .integer(range.lowerBound)),
@@ -149,6 +149,8 @@ extension SpecLanguage {
     ])
   }
 
+  /// Neither `~` nor a shell's variable is expanded in a path; `$$` is a dollar.
+  static let pathPattern = #"^(?!~)([^$\x00]|\$\$|\$(?![A-Za-z_(]))+$"#
   static let sizePattern = "^[0-9]+(\\.[0-9]+)? *(B|[KMGTPE]iB|[kKMGTPE]B)$"
   static let durationPattern = "^[0-9]+ *(s|min|h|d)$"
 

@@ -74,45 +74,62 @@ struct ObjectDecoder {
   private mutating func set(_ field: Field, from node: YAMLNode, in object: inout ObjectSpec) {
     // Read where it is used, by the variables.
     if case .map = field.type { return }
-    if let node = finished(node), let value = value(of: field.type, from: node, at: field.name) {
+    if let value = value(of: field.type, from: node, at: field.name) {
       object.settings[field.name] = Setting(value, at: node.range)
     } else {
       object.malformed.insert(field.name)
     }
   }
 
-  /// The node with its last template expanded: the number of its domain. Nil for one with a variable that has no
-  /// value, which has been reported.
-  private mutating func finished(_ node: YAMLNode) -> YAMLNode? {
-    guard let text = node.scalar?.text, text.utf8.contains(UInt8(ascii: "$")) else { return node }
-    var isMisplaced = false
+  /// A node with its last template expanded: the number of its domain.
+  private struct Finished {
+    var node: YAMLNode
+    /// What looks like a shell's variable in it.
+    var shellVariable: String?
+  }
+
+  /// Expands a node's last template. Nil for one with a variable that has no value, which has been reported.
+  private mutating func finished(_ node: YAMLNode) -> Finished? {
+    guard let text = node.scalar?.text, text.utf8.contains(UInt8(ascii: "$")) else { return Finished(node: node) }
+    var isNumbered = false
     var isUnresolved = false
     let expanded = Template.expand(text, keepingEscapes: false) { name in
       guard name == VariableScope.index else {
         isUnresolved = true
         return nil
       }
-      usesIndex = true
-      isMisplaced = index == nil
+      isNumbered = true
       return index.map(String.init) ?? "1"
     }
-    if isMisplaced {
-      report(
-        "misplaced-index", "`${index}` has a value only in a domain with a `count`", at: node.range,
-        suggestion: "add `count:` to the domain")
+    if isNumbered {
+      usesIndex = true
+      if index == nil {
+        report(
+          "misplaced-index", "`${index}` has a value only in a domain with a `count`", at: node.range,
+          suggestion: "add `count:` to the domain")
+      }
     }
-    return isUnresolved || Template.malformed(text) != nil ? nil : node.replacingText(expanded)
+    guard !isUnresolved, Template.malformed(text) == nil else { return nil }
+    return Finished(
+      node: isNumbered ? node.replacingTemplate(by: expanded) : node.replacingText(expanded),
+      shellVariable: Template.shellVariable(in: text))
   }
 
   /// - Parameter name: the value's place in its object, for messages: `numa.cells.0.memory`.
   private mutating func value(of type: ValueType, from node: YAMLNode, at name: String) -> Value? {
+    finished(node).flatMap { value(of: type, from: $0, at: name) }
+  }
+
+  private mutating func value(of type: ValueType, from finished: Finished, at name: String) -> Value? {
+    let node = finished.node
     switch type {
     case .list(let element):
-      let nodes = node.elements ?? [node]
-      let values = nodes.compactMap { finished($0).flatMap { value(of: element, from: $0, at: name) } }
+      guard let nodes = node.elements else { return value(of: element, from: finished, at: name).map { .list([$0]) } }
+      let values = nodes.compactMap { value(of: element, from: $0, at: name) }
       return values.count == nodes.count ? .list(values) : nil
     case .table(let key, let element): return table(from: node, key: key, of: element, at: name)
     case .record(let members): return record(from: node, members, at: name)
+    case .path, .secretFile: return file(type, from: finished, at: name)
     default: return plainValue(of: type, from: node, at: name)
     }
   }
@@ -133,7 +150,7 @@ struct ObjectDecoder {
     var values: [String: Value] = [:]
     var isWhole = true
     for entry in entries {
-      let found = finished(entry.value).flatMap { value(of: element, from: $0, at: "\(name).\(entry.name)") }
+      let found = value(of: element, from: entry.value, at: "\(name).\(entry.name)")
       do {
         let key = try rule.normalised(entry.name)
         if values[key] != nil {
@@ -175,7 +192,7 @@ struct ObjectDecoder {
         continue
       }
       named.insert(member.name)
-      let found = finished(entry.value).flatMap { value(of: member.type, from: $0, at: "\(name).\(member.name)") }
+      let found = value(of: member.type, from: entry.value, at: "\(name).\(member.name)")
       values[member.name] = found
       isWhole = isWhole && found != nil
     }
@@ -193,32 +210,58 @@ struct ObjectDecoder {
       report("wrong-kind", "`\(name)` is \(type.explanation), not \(node.kindName)", at: node.range)
       return nil
     }
-    if let problem = kindProblem(type, scalar) {
+    let meaning = scalar.isFromTemplate ? scalar.unquotedValue : scalar.value
+    if let problem = kindProblem(type, scalar, meaning) {
       report("wrong-kind", problem.message, at: node.range, suggestion: problem.suggestion)
       return nil
     }
     if case .xml(let element) = type { return fragment(element, from: node, scalar, at: name) }
     do {
-      let value = try type.parse(scalar.text)
-      guard let path = value.string, type.isFile else { return value }
-      guard !path.hasPrefix("~") else {
-        report(
-          "bad-value", "`~` is not expanded in paths", at: node.range, suggestion: "write the whole path")
-        return nil
+      // In YAML `True` is true, and 0x10 is 16.
+      switch (type, meaning) {
+      case (.boolean, .boolean(let value)): return .boolean(value)
+      case (.integer, .integer(let number)): return try type.parse(String(number))
+      default: return try type.parse(scalar.text)
       }
-      guard !path.hasScheme else {
-        report(
-          "bad-value", "`\(path)` is a URL, and \(name) is a file or folder of this host", at: node.range,
-          suggestion: "fetch the file first, and write its path")
-        return nil
-      }
-      let resolved = SpecFiles.resolve(path, relativeTo: node.range.file)
-      guard case .secretFile = type else { return .string(resolved) }
-      return .secret(try SpecFiles.password(in: resolved))
     } catch {
       report(
         "bad-value", "\(name): \(error.message)", at: node.range,
         suggestion: error.suggestion ?? suggestion(for: scalar.text, type))
+      return nil
+    }
+  }
+
+  /// The path of a file or folder of this host, or what a file of secrets holds. Paths are what they say: no shell reads
+  /// them, which would replace `~` and `$HOME`.
+  private mutating func file(_ type: ValueType, from finished: Finished, at name: String) -> Value? {
+    let range = finished.node.range
+    guard let value = plainValue(of: type, from: finished.node, at: name), let path = value.string else { return nil }
+    guard !path.hasPrefix("~") else {
+      report(
+        "bad-value", "`~` is not expanded in paths", at: range,
+        suggestion: "write the whole path, or `${HOME}` and give --var HOME=\"$HOME\"")
+      return nil
+    }
+    if let variable = finished.shellVariable {
+      let name = variable == "$(" ? "NAME" : String(variable.dropFirst())
+      report(
+        "bad-value", "`\(variable)` is not expanded in paths", at: range,
+        suggestion:
+          "write the whole path, or `${\(name)}` and give --var \(name)=\"$\(name)\"; `$$` is a dollar")
+      return nil
+    }
+    guard !path.hasScheme else {
+      report(
+        "bad-value", "`\(path)` is a URL, and \(name) is a file or folder of this host", at: range,
+        suggestion: "fetch the file first, and write its path")
+      return nil
+    }
+    let resolved = SpecFiles.resolve(path, relativeTo: range.file)
+    guard case .secretFile = type else { return .string(resolved) }
+    do {
+      return .secret(try SpecFiles.password(in: resolved))
+    } catch {
+      report("bad-value", "\(name): \(error.message)", at: range, suggestion: error.suggestion)
       return nil
     }
   }
@@ -244,15 +287,17 @@ struct ObjectDecoder {
   }
 
   /// What is wrong with the kind of a scalar: numbers in quotes, booleans in words.
-  private func kindProblem(_ type: ValueType, _ scalar: YAMLScalar) -> ValueProblem? {
-    switch (type, scalar.value) {
+  ///
+  /// - Parameter meaning: what the scalar means where its place does not say.
+  private func kindProblem(_ type: ValueType, _ scalar: YAMLScalar, _ meaning: YAMLScalarValue) -> ValueProblem? {
+    switch (type, meaning) {
     case (.boolean, .boolean), (.integer, .integer): return nil
     case (.boolean, _):
       let remedy = scalar.yaml11Boolean.map { "write \($0)" } ?? "write true or false"
       return ValueProblem("`\(scalar.text)` is neither true nor false", suggestion: remedy)
-    case (.integer, let value):
-      let remedy = Int(scalar.text).map { "write \($0) without quotes" }
-      if case .number = value { return ValueProblem("`\(scalar.text)` is not a whole number") }
+    case (.integer, .number): return ValueProblem("`\(scalar.text)` is not a whole number")
+    case (.integer, _):
+      let remedy = scalar.isFromTemplate ? nil : Int(scalar.text).map { "write \($0) without quotes" }
       return ValueProblem("`\(scalar.text)` is not a number", suggestion: remedy)
     default: return nil
     }
@@ -285,16 +330,6 @@ struct ObjectDecoder {
     _ rule: String, _ message: String, at range: SourceRange, suggestion: String? = nil
   ) {
     diagnostics.append(Diagnostic(rule, message, at: range, suggestion: suggestion))
-  }
-}
-
-extension ValueType {
-  /// Whether a value of the kind is the path of a file.
-  fileprivate var isFile: Bool {
-    switch self {
-    case .path, .secretFile: true
-    default: false
-    }
   }
 }
 

@@ -45,4 +45,7 @@ public struct SpecLoader: Sendable {
     let hasErrors = diagnostics.contains { $0.severity == .error }
     return Result(stack: hasErrors ? nil : stack, diagnostics: diagnostics)
   }
+
+  /// What looks like a shell's variable in a text, such as `$HOME`; nil without one. None is expanded in any path.
+  public static func shellVariable(in text: String) -> String? { Template.shellVariable(in: text) }
 }

@@ -6,11 +6,11 @@ import YAMLTree
 
 /// Where values of variables come from beside the spec's own defaults.
 public struct VariableSources: Sendable {
-  /// Values given one by one; these win over all others.
+  /// Values given one by one; these win over all others. They are taken as they are.
   public var values: [String: String]
-  /// Files that map names to plain values; a later file wins over an earlier one.
+  /// Files that map names to plain values, which may hold other variables; a later file wins over an earlier one.
   public var files: [SourceFile]
-  /// The environment; `VIREO_VAR_name` is the variable `name`. It wins over files.
+  /// The environment; `VIREO_VAR_name` is the variable `name`. It wins over files, and is taken as it is.
   public var environment: [String: String]
 
   public init(values: [String: String] = [:], files: [SourceFile] = [], environment: [String: String] = [:]) {
@@ -27,34 +27,48 @@ struct VariableScope {
   /// Stands for the number of a domain that `count` makes; set when the domain is made.
   static let index = "index"
 
-  private var values: [String: String] = [:]
-  /// Names that the user gave explicitly: one that nothing uses is most likely misspelt.
-  private var explicit: [String]
+  private var values: VariableValues
+  /// Names that somebody gave a value beside the spec, and how: one that nothing uses is most likely misspelt.
+  private var given: [GivenVariable] = []
   private var declared: Set<String> = []
   private var used: Set<String> = []
 
   init(_ sources: VariableSources, declarations: YAMLNode?, into diagnostics: inout [Diagnostic]) {
-    explicit = sources.values.keys.sorted()
+    var definitions: [String: VariableDefinition] = [:]
     if let declarations {
-      declared = Set(Self.read(declarations, of: "variables", into: &values, &diagnostics))
+      let entries = Self.read(declarations, of: "variables", into: &definitions, &diagnostics)
+      declared = Set(entries.map(\.name))
+      used.formUnion(entries.flatMap(\.value.variableNames))
     }
     for file in sources.files {
       let parsed = parseYAML(file)
       diagnostics += parsed.diagnostics
       for document in parsed.documents {
-        Self.read(document, of: "a variables file", into: &values, &diagnostics)
+        for entry in Self.read(document, of: "a variables file", into: &definitions, &diagnostics) {
+          given.append(GivenVariable(name: entry.name, by: .file, range: entry.key.range))
+          used.formUnion(entry.value.variableNames)
+        }
       }
     }
-    for (name, value) in sources.environment where name.hasPrefix(VariableSources.environmentPrefix) {
-      values[String(name.dropFirst(VariableSources.environmentPrefix.count))] = value
+    for (key, value) in sources.environment.sorted(by: { $0.key < $1.key }) {
+      guard key.hasPrefix(VariableSources.environmentPrefix) else { continue }
+      let name = String(key.dropFirst(VariableSources.environmentPrefix.count))
+      definitions[name] = VariableDefinition(literal: value)
+      given.append(GivenVariable(name: name, by: .environment))
     }
-    values.merge(sources.values) { _, new in new }
-    if values.removeValue(forKey: Self.index) != nil {
+    for (name, value) in sources.values.sorted(by: { $0.key < $1.key }) {
+      definitions[name] = VariableDefinition(literal: value)
+      given.append(GivenVariable(name: name, by: .option))
+    }
+    if let definition = definitions.removeValue(forKey: Self.index) {
       diagnostics.append(
         Diagnostic(
-          "reserved-variable", "`index` is the number of a domain that `count` makes",
+          "reserved-variable", "`index` is the number of a domain that `count` makes", at: definition.range,
           suggestion: "give the variable another name"))
     }
+    values = VariableValues(definitions)
+    values.resolveAll(into: &diagnostics)
+    warnOfLiterals(definitions, into: &diagnostics)
   }
 
   /// Replaces the variables in every value below a node; keys are left as they are.
@@ -64,6 +78,7 @@ struct VariableScope {
     result.content = .mapping(
       entries.map { entry in
         guard entry.name != "variables" else { return entry }
+        checkKeys(below: entry.value, into: &diagnostics)
         return YAMLEntry(key: entry.key, value: substitute(below: entry.value, into: &diagnostics))
       })
     return result
@@ -73,48 +88,72 @@ struct VariableScope {
     var (scope, found) = (self, [Diagnostic]())
     let result = node.replacingScalars { scalar in
       guard let text = scalar.scalar?.text, text.utf8.contains(UInt8(ascii: "$")) else { return nil }
-      return scalar.replacingText(scope.expand(text, at: scalar.range, into: &found))
+      return scope.expand(scalar, text, into: &found)
     }
     self = scope
     diagnostics += found
     return result
   }
 
-  private mutating func expand(_ text: String, at range: SourceRange, into diagnostics: inout [Diagnostic]) -> String {
-    if let fragment = Template.malformed(text) {
-      diagnostics.append(
-        Diagnostic(
-          "bad-variable", "`\(fragment)` is no variable", at: range,
-          suggestion: "write `${name}` with letters, digits and `_`, or `$${` for the characters themselves"))
-    }
-    return Template.expand(text, keepingEscapes: true) { name in
-      if name == Self.index { return nil }
-      used.insert(name)
-      if let value = values[name] { return Template.escape(value) }
-      diagnostics.append(
-        Diagnostic(
-          "unknown-variable", "the variable `\(name)` has no value", at: range,
-          suggestion: closestMatch(to: name, among: values.keys.sorted()).map { "did you mean `${\($0)}`?" }
-            ?? "give it with --var \(name)=VALUE, or a default under `variables`"))
-      return nil
+  /// Reports keys with variables in them: names are what plans and merges go by.
+  private func checkKeys(below node: YAMLNode, into diagnostics: inout [Diagnostic]) {
+    for element in node.elements ?? [] { checkKeys(below: element, into: &diagnostics) }
+    for entry in node.entries ?? [] {
+      if let name = Template.names(in: entry.name).first {
+        diagnostics.append(
+          Diagnostic(
+            "variable-in-key", "a key cannot hold a variable, and this one has `${\(name)}`", at: entry.key.range,
+            suggestion: "write the name itself; `count` makes several domains of one"))
+      }
+      checkKeys(below: entry.value, into: &diagnostics)
     }
   }
 
-  /// Reports variables that were given one by one and that nothing uses.
+  /// A value with its variables replaced. It is read as what its place asks for: quotes belong to the template.
+  private mutating func expand(_ node: YAMLNode, _ text: String, into diagnostics: inout [Diagnostic]) -> YAMLNode {
+    used.formUnion(Template.names(in: text))
+    let expanded = values.expand(text, at: node.range, into: &diagnostics)
+    return expanded == text ? node : node.replacingTemplate(by: expanded)
+  }
+
+  // MARK: Names that nothing uses
+
+  /// Reports variables that were given and that the spec neither declares nor uses.
+  ///
+  /// The environment may be meant for other stacks too, so that there it is only a warning.
   func reportUnused(into diagnostics: inout [Diagnostic]) {
     let known = declared.union(used)
-    for name in explicit where !known.contains(name) && name != Self.index {
+    for variable in given where !known.contains(variable.name) && variable.name != Self.index {
+      let title = variable.title
       diagnostics.append(
         Diagnostic(
-          "unused-variable", "nothing in the spec uses the variable `\(name)` of --var",
-          suggestion: closestMatch(to: name, among: known.sorted()).map { "did you mean `\($0)`?" }))
+          variable.source == .environment ? .warning : .error, "unused-variable",
+          "nothing in the spec uses the variable \(title)", at: variable.range,
+          suggestion: closestMatch(to: variable.name, among: known.sorted()).map { "did you mean `\($0)`?" }
+            ?? "take it out, or use it as `${\(variable.name)}`"))
     }
   }
+
+  /// Values of the command line and the environment are taken as they are: a password may hold anything.
+  private func warnOfLiterals(_ definitions: [String: VariableDefinition], into diagnostics: inout [Diagnostic]) {
+    for variable in given where variable.source != .file {
+      guard let definition = definitions[variable.name], !definition.isTemplate,
+        let name = Template.names(in: definition.text).first, definitions[name] != nil
+      else { continue }
+      diagnostics.append(
+        Diagnostic(
+          .warning, "literal-variable", "`${\(name)}` in the value of \(variable.title) stays as it is",
+          suggestion: "write the value under `variables` or in a --var-file, where variables are replaced"))
+    }
+  }
+
+  // MARK: Reading
 
   @discardableResult
   private static func read(
-    _ node: YAMLNode, of what: String, into values: inout [String: String], _ diagnostics: inout [Diagnostic]
-  ) -> [String] {
+    _ node: YAMLNode, of what: String, into definitions: inout [String: VariableDefinition],
+    _ diagnostics: inout [Diagnostic]
+  ) -> [YAMLEntry] {
     guard let entries = node.entries else {
       if !node.isNull {
         diagnostics.append(
@@ -136,66 +175,40 @@ struct VariableScope {
             "wrong-kind", "a variable is a plain value, not \(entry.value.kindName)", at: entry.value.range))
         continue
       }
-      values[entry.name] = scalar.value == .null ? "" : scalar.text
+      definitions[entry.name] = VariableDefinition(
+        template: scalar.value == .null ? "" : scalar.text, at: entry.value.range)
     }
-    return entries.map(\.name)
+    return entries.filter { Template.isName($0.name) }
   }
 }
 
-/// Texts with `${name}` in them.
-///
-/// They are expanded twice: first the variables, then, when a value is read, the number of its domain and the escapes.
-enum Template {
-  /// Replaces each `${name}` by its value; a name without a value stays as it is.
-  ///
-  /// - Parameter keepingEscapes: whether `$$` stays, for a later pass, or becomes `$`.
-  static func expand(_ text: String, keepingEscapes: Bool, _ value: (String) -> String?) -> String {
-    var result = ""
-    var rest = Substring(text)
-    while let dollar = rest.firstIndex(of: "$") {
-      result += rest[..<dollar]
-      rest = rest[rest.index(after: dollar)...]
-      if rest.first == "$" {
-        result += keepingEscapes ? "$$" : "$"
-        rest = rest.dropFirst()
-      } else if rest.first == "{", let end = rest.firstIndex(of: "}"),
-        case let name = String(rest[rest.index(after: rest.startIndex)..<end]), isName(name)
-      {
-        result += value(name) ?? "${\(name)}"
-        rest = rest[rest.index(after: end)...]
-      } else {
-        result += "$"
-      }
-    }
-    return result + rest
+extension YAMLNode {
+  /// The variables that a value of a variable holds.
+  fileprivate var variableNames: [String] { scalar.map { Template.names(in: $0.text) } ?? [] }
+}
+
+/// A variable that was given beside the spec.
+private struct GivenVariable {
+  enum Source {
+    case option, file, environment
   }
 
-  /// The first `${` that begins no variable, with what follows it up to a brace; nil where there is none.
-  static func malformed(_ text: String) -> String? {
-    var rest = Substring(text)
-    while let dollar = rest.firstIndex(of: "$") {
-      let after = rest[rest.index(after: dollar)...]
-      if after.first == "{" {
-        let end = after.firstIndex(of: "}")
-        let name = after.dropFirst().prefix { $0 != "}" }
-        if end == nil || !isName(String(name)) {
-          return String(rest[dollar...(end ?? rest.index(before: rest.endIndex))])
-        }
-      }
-      rest = after.first == "$" ? after.dropFirst() : after
-    }
-    return nil
+  var name: String
+  var source: Source
+  var range: SourceRange?
+
+  init(name: String, by source: Source, range: SourceRange? = nil) {
+    self.name = name
+    self.source = source
+    self.range = range
   }
 
-  /// A text that expands to what it was.
-  static func escape(_ text: String) -> String {
-    text.utf8.contains(UInt8(ascii: "$")) ? String(text.flatMap { $0 == "$" ? "$$" : String($0) }) : text
-  }
-
-  static func isName(_ text: String) -> Bool {
-    guard let first = text.utf8.first, !(0x30...0x39).contains(first) else { return false }
-    return text.utf8.allSatisfy {
-      $0 == UInt8(ascii: "_") || (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+  /// The variable in the words of a message.
+  var title: String {
+    switch source {
+    case .option: "`\(name)` of --var"
+    case .file: "`\(name)` of --var-file"
+    case .environment: "`\(name)` of the environment (\(VariableSources.environmentPrefix)\(name))"
     }
   }
 }

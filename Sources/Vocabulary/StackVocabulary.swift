@@ -22,8 +22,10 @@ public enum Vocabulary {
       Field(
         "variables", .map,
         """
-        Variables and their default values. `${name}` in any value stands for the variable; `--var`, `--var-file` and \
-        `VIREO_VAR_name` in the environment override the default. `$$` stands for one `$`.
+        Variables and their default values. `${name}` in any value stands for the variable, and the value is read as what its \
+        place asks for: `vcpus: "${n}"` is a number. `--var`, `--var-file` and `VIREO_VAR_name` in the environment override the \
+        default. Defaults and the values of a file may hold other variables; those of `--var` and the environment are taken \
+        as they are. `$$` stands for one `$`.
         """, effect: .define),
     ],
     collections: [

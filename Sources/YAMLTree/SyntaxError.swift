@@ -169,6 +169,7 @@ extension Composer {
     case "did not find expected node content": return missingContent(problem, at: place)
     default: return nil
     }
+    if let problem = unquotedVariable(at: place, within: open + close) { return problem }
     guard place.line != context.line || character(at: place) == nil else {
       return syntax(
         "`,` or `\(close)` is expected here", at: place, notes: [note("the `\(open)` is here", at: context)])
@@ -176,6 +177,43 @@ extension Composer {
     return syntax(
       "the `\(open)` that opens here is not closed, or a `,` is missing", at: context, fix: "close it with `\(close)`",
       notes: [note("here `,` or `\(close)` is expected", at: place)])
+  }
+
+  /// A template such as `${name}` that stands without quotes within brackets, where its brace begins a mapping.
+  private func unquotedVariable(at place: SourcePosition, within brackets: String) -> Diagnostic? {
+    let line = Array(file.line(place.line).unicodeScalars)
+    let brace = place.column - 1
+    guard line.indices.contains(brace), line[brace] == "{", brace > 0, line[brace - 1] == "$" else { return nil }
+    var start = brace - 1
+    // A key ends with a colon and a space.
+    while start > 0, !",[{".unicodeScalars.contains(line[start - 1]) || isTemplateBrace(line, start - 1),
+      !(line[start - 1] == " " && start > 1 && line[start - 2] == ":")
+    {
+      start -= 1
+    }
+    while start < brace, line[start] == " " { start += 1 }
+    var end = brace
+    var depth = 0
+    while end < line.count {
+      if line[end] == "{" { depth += 1 }
+      if line[end] == "}" || line[end] == "]" || line[end] == "," {
+        guard depth > 0 else { break }
+        if line[end] == "}" { depth -= 1 }
+      }
+      if depth == 0, line[end] == ":", end + 1 == line.count || line[end + 1] == " " { break }
+      end += 1
+    }
+    let value = String(String.UnicodeScalarView(line[start..<end])).trimmingBlanks()
+    let canShow = depth == 0 && value.unicodeScalars.count <= 40 && !value.contains("\"") && !value.contains("\\")
+    return syntax(
+      "a value with `${` must be in quotes within `\(brackets)`",
+      at: SourcePosition(line: place.line, column: start + 1),
+      to: SourcePosition(line: place.line, column: start + 1 + max(1, value.unicodeScalars.count)),
+      fix: canShow ? "write \"\(value)\"" : "put the value in double quotes")
+  }
+
+  private func isTemplateBrace(_ line: [Unicode.Scalar], _ index: Int) -> Bool {
+    line[index] == "{" && index > 0 && line[index - 1] == "$"
   }
 
   private func missingContent(_ problem: EventParser.Problem, at place: SourcePosition) -> Diagnostic {

@@ -136,6 +136,17 @@ extension YAMLNode {
     return YAMLNode(.scalar(scalar), at: range, tag: tag)
   }
 
+  /// The same node with the text that a template in it has become: the reader says what the text means, whatever quotes
+  /// stood around the template.
+  ///
+  /// Only scalars have a text; other nodes are returned as they are.
+  public func replacingTemplate(by text: String) -> YAMLNode {
+    guard case .scalar(var scalar) = content else { return self }
+    scalar.text = text
+    scalar.isFromTemplate = true
+    return YAMLNode(.scalar(scalar), at: range, tag: tag)
+  }
+
   /// The tree with every scalar that is a value (not a key) passed through `transform`; nil keeps the scalar as it is.
   ///
   /// Lists and mappings in which nothing changed keep sharing their storage.

@@ -27,6 +27,8 @@ public struct YAMLScalar: Sendable, Hashable {
   public var style: Style
   /// The type that a tag such as `!!str` asked for; nil without a tag.
   public var typeTag: TypeTag?
+  /// Whether the text was made from a template: neither quotes nor the schema say what it means, but whoever reads it.
+  public var isFromTemplate = false
 
   public init(_ text: String, style: Style = .plain, typeTag: TypeTag? = nil) {
     self.text = text
@@ -37,8 +39,9 @@ public struct YAMLScalar: Sendable, Hashable {
   /// What the scalar means: YAML 1.2.2, section 10.3.2, "Tag Resolution".
   ///
   /// Anything that is not plain is a string, unless a tag says otherwise. A tag that does not fit the text has been
-  /// reported by the parser, and the value is then a string.
+  /// reported by the parser, and the value is then a string; so is a text from a template.
   public var value: YAMLScalarValue {
+    guard !isFromTemplate else { return .string(text) }
     switch typeTag {
     case .string: return .string(text)
     case nil: return style == .plain ? CoreSchema.resolve(text) : .string(text)
@@ -56,13 +59,17 @@ public struct YAMLScalar: Sendable, Hashable {
     }
   }
 
+  /// What the text would mean without quotes and tags.
+  public var unquotedValue: YAMLScalarValue { CoreSchema.resolve(text) }
+
   /// Whether this is one of the words that YAML 1.1 took for a truth value and YAML 1.2 takes for a text: plain `yes`,
   /// `no`, `on`, `off`, `y`, `n` in the usual spellings.
   public var looksLikeYAML11Boolean: Bool { yaml11Boolean != nil }
 
-  /// The truth value that YAML 1.1 saw in a plain `yes`, `no`, `on`, `off`, `y` or `n`; nil for anything else.
+  /// The truth value that YAML 1.1 saw in a plain `yes`, `no`, `on`, `off`, `y` or `n`; nil for anything else. A text from a
+  /// template counts as plain.
   public var yaml11Boolean: Bool? {
-    guard style == .plain, typeTag == nil else { return nil }
+    guard isFromTemplate || style == .plain && typeTag == nil else { return nil }
     switch text {
     case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON": return true
     case "n", "N", "no", "No", "NO", "off", "Off", "OFF": return false

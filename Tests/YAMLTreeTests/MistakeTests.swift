@@ -15,6 +15,8 @@ struct MistakeTests {
     "a: \"\\d\"\n", "a: \"\\xzz\"\n", "a: \"\\ud800\"\n", "a: - b\n", "a: |x\n  y\n", "a: |0\n  y\n", "a: & b\n",
     "a: *\n", "a: !x!y z\n", "a: !<x z\n", "%FOO\n", "%YAML 3.0\n---\na: 1\n", "%YAML 1.2\n%YAML 1.2\n---\na\n",
     "'a' b\n", "a: 1\n}\n", "? - a\n", ": 1\n", "[a, b]: 1\n", "a: ? b\n", "{a: 1} b\n", "a: \"x\n", "a: &x *y\n",
+    "a: { b: ${c} }\n", "a: { b: c, d: x-${e} GiB, f: 1 }\n", "a: [${b}, c]\n", "a: [\n  b ${c}\n]\n",
+    "a: { b: ${c}${d} }\n", "a: { ${b}: c }\n",
   ]
 
   static let meaning = [

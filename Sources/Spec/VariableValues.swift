@@ -1,0 +1,118 @@
+// What variables stand for: a value of the spec or of a file may hold other variables, which are replaced first.
+
+import Diagnostics
+
+/// Where a variable gets its value.
+struct VariableDefinition {
+  var text: String
+  /// Whether the text may hold variables.
+  var isTemplate: Bool
+  var range: SourceRange?
+
+  /// A value of the spec or of a file.
+  init(template text: String, at range: SourceRange) {
+    self.text = text
+    isTemplate = true
+    self.range = range
+  }
+
+  /// A value that is taken as it is.
+  init(literal text: String) {
+    self.text = text
+    isTemplate = false
+  }
+}
+
+/// The values of variables, each worked out once.
+struct VariableValues {
+  private let definitions: [String: VariableDefinition]
+  /// Texts in which `${index}` alone is left, and dollars are escaped; nil for one without a value, which was reported.
+  private var values: [String: String?] = [:]
+  /// The variables that are being worked out, each within the value of the one before it.
+  private var path: [String] = []
+
+  init(_ definitions: [String: VariableDefinition]) {
+    self.definitions = definitions
+  }
+
+  /// Works out every value, so that each mistake is reported, and once.
+  mutating func resolveAll(into diagnostics: inout [Diagnostic]) {
+    for name in definitions.keys.sorted() { _ = value(of: name, into: &diagnostics) }
+  }
+
+  /// A text with its variables replaced; one without a value stays as it is.
+  mutating func expand(_ text: String, at range: SourceRange?, into diagnostics: inout [Diagnostic]) -> String {
+    expandWhole(text, at: range, into: &diagnostics).text
+  }
+
+  private mutating func expandWhole(
+    _ text: String, at range: SourceRange?, into diagnostics: inout [Diagnostic]
+  ) -> (text: String, isWhole: Bool) {
+    var isWhole = true
+    if let fragment = Template.malformed(text) {
+      isWhole = false
+      diagnostics.append(
+        Diagnostic(
+          "bad-variable", "`\(fragment)` is no variable", at: range,
+          suggestion: "write `${name}` with letters, digits and `_`, or `$${` for the characters themselves"))
+    }
+    var (values, found) = (self, [Diagnostic]())
+    let expanded = Template.expand(text, keepingEscapes: true) { name in
+      guard name != VariableScope.index else { return nil }
+      guard values.definitions[name] != nil else {
+        isWhole = false
+        found.append(values.unknown(name, at: range))
+        return nil
+      }
+      guard let value = values.value(of: name, into: &found) else {
+        isWhole = false
+        return nil
+      }
+      return value
+    }
+    self = values
+    diagnostics += found
+    return (expanded, isWhole)
+  }
+
+  private mutating func value(of name: String, into diagnostics: inout [Diagnostic]) -> String? {
+    if let known = values[name] { return known }
+    guard let definition = definitions[name] else { return nil }
+    guard definition.isTemplate else {
+      let value = Template.escape(definition.text)
+      values[name] = value
+      return value
+    }
+    if let start = path.firstIndex(of: name) {
+      diagnostics.append(circle(path[start...] + [name], at: definition.range))
+      return nil
+    }
+    path.append(name)
+    let (text, isWhole) = expandWhole(definition.text, at: definition.range, into: &diagnostics)
+    path.removeLast()
+    // A dollar at the end must not begin a variable with whatever follows it in another text.
+    let value = isWhole ? Template.closed(text) : nil
+    values[name] = .some(value)
+    return value
+  }
+
+  // MARK: Messages
+
+  private func unknown(_ name: String, at range: SourceRange?) -> Diagnostic {
+    Diagnostic(
+      "unknown-variable", "the variable `\(name)` has no value", at: range,
+      suggestion: closestMatch(to: name, among: definitions.keys.sorted()).map { "did you mean `${\($0)}`?" }
+        ?? (name.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == UInt8(ascii: "_") }
+          ? "the environment is not read: give it with --var \(name)=\"$\(name)\""
+          : "give it with --var \(name)=VALUE, or a default under `variables`"))
+  }
+
+  private func circle(_ names: ArraySlice<String>, at range: SourceRange?) -> Diagnostic {
+    let chain = names.joined(separator: " → ")
+    return Diagnostic(
+      "circular-variables",
+      names.count == 2
+        ? "the variable `\(names.first ?? "")` stands for itself" : "the variables stand for each other: \(chain)",
+      at: range, suggestion: "give one of them a value without the others")
+  }
+}
