@@ -29,6 +29,10 @@ extension ActionFailure {
       self = .connectionLost
       return
     }
+    if let daemon = error.unreachableDaemon {
+      self.init("cannot \(error.operation): \(daemon.message)", remedy: daemon.remedy)
+      return
+    }
     let remedy: String? =
       switch error.code {
       case .operationDenied, .accessDenied, .authenticationFailed:

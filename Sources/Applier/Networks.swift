@@ -46,7 +46,7 @@ extension ApplyRun {
     if try await network.isActive() { return }
     do {
       try await network.start()
-    } catch let error as LibvirtError where !error.isConnectionLost {
+    } catch let error as LibvirtError where !error.isConnectionLost && error.unreachableDaemon == nil {
       // Somebody else was faster.
       if error.code == .operationInvalid, try await network.isActive() { return }
       throw ActionFailure(

@@ -87,7 +87,7 @@ extension ApplyRun {
   private func start(_ pool: LibvirtStoragePool) async throws {
     do {
       try await pool.start()
-    } catch let error as LibvirtError where !error.isConnectionLost {
+    } catch let error as LibvirtError where !error.isConnectionLost && error.unreachableDaemon == nil {
       // Somebody else may have been faster.
       if error.code == .operationInvalid, try await poolRecord(pool.name)?.isActive == true { return }
       throw ActionFailure(

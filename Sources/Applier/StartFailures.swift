@@ -15,6 +15,7 @@ extension ApplyRun {
   }
 
   private func startCause(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
+    if error.unreachableDaemon != nil { return ActionFailure(error) }
     let (text, path) = startMessage(error)
     let plain = ActionFailure("cannot \(error.operation): \(text)", remedy: startRemedy(text))
     guard let path else {

@@ -15,15 +15,17 @@ final class ConnectionCore: Sendable {
   let watch: ConnectionWatch
   let events = DomainEventHub()
   private let connection: Mutex<ObjectPointer?>
+  private let embeddedRoot: String?
 
   /// Takes over the caller's reference to `connection`.
   ///
-  /// - Parameter isEmbedded: the driver runs in this process, so that there is no daemon to watch.
-  init(owning connection: OpaquePointer, pool: BlockingPool, isEmbedded: Bool) {
+  /// - Parameter embeddedRoot: the folder of a driver that runs in this process, so that there is no daemon to watch.
+  init(owning connection: OpaquePointer, pool: BlockingPool, embeddedRoot: String?) {
     self.pool = pool
+    self.embeddedRoot = embeddedRoot
     self.connection = Mutex(ObjectPointer(pointer: connection))
     watch = ConnectionWatch()
-    if !isEmbedded { watch.start(on: connection) }
+    if embeddedRoot == nil { watch.start(on: connection) }
   }
 
   deinit {
@@ -71,6 +73,7 @@ final class ConnectionCore: Sendable {
       return try body(connection.pointer)
     } catch {
       var error = error
+      error.embeddedRoot = embeddedRoot
       // Codes do not tell: a daemon that cannot reach a daemon of its own reports the same ones.
       if virConnectIsAlive(connection.pointer) == 0 { error.isConnectionLost = true }
       throw error

@@ -71,7 +71,7 @@ public final class LibvirtConnection: Sendable {
       throw root?.explain(error) ?? error
     }
     // From here on the core closes it.
-    let core = ConnectionCore(owning: connection, pool: pool, isEmbedded: root != nil)
+    let core = ConnectionCore(owning: connection, pool: pool, embeddedRoot: root?.path)
     let unresponsive =
       root == nil ? [] : try EmbeddedRoot.waitForGuests(on: connection, milliseconds: 10_000)
     return LibvirtConnection(
@@ -87,6 +87,18 @@ public final class LibvirtConnection: Sendable {
 
   /// Why the connection ended by itself, or `nil` while it has not.
   public var endReason: EndReason? { core.watch.reason }
+
+  /// Whether a URI names an embedded driver whose folder knows nothing of this host's QEMU yet: libvirt asks it what it can
+  /// do then, which takes seconds.
+  public static func asksQEMUFirst(uri: String) -> Bool {
+    guard let root = EmbeddedRoot(uri: uri) else { return false }
+    guard let folder = opendir(root.path + "/cache/qemu/capabilities") else { return true }
+    defer { closedir(folder) }
+    while let entry = readdir(folder) {
+      if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { return false }
+    }
+    return true
+  }
 
   /// The folder of an embedded driver; nil on every other connection.
   public var embeddedRoot: String? { EmbeddedRoot(uri: uri)?.path }

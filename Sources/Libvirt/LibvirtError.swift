@@ -17,6 +17,8 @@ public struct LibvirtError: Error, Hashable, Sendable {
   /// The connection is gone: the daemon ended or stopped answering, or ``LibvirtConnection/close()`` was called. No
   /// further call on this connection can succeed.
   public var isConnectionLost: Bool
+  /// The folder of the embedded driver that failed; nil on every other connection.
+  public var embeddedRoot: String?
 
   init(
     operation: String, code: Code, domain: Domain = .none, level: Level = .error, message: String,

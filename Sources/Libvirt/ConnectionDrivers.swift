@@ -1,0 +1,68 @@
+// What a connection has beside domains: libvirt keeps networks, pools, filters and secrets in drivers of their own, which not
+// every connection has.
+
+import CLibvirt
+import Glibc
+
+/// A driver of libvirt's for something else than domains.
+public enum LibvirtDriver: String, Sendable, Hashable, CaseIterable {
+  case networks
+  case storagePools
+  case networkFilters
+  case secrets
+
+  /// The daemon of its own that has the driver where libvirt's daemons are many (https://libvirt.org/daemons.html).
+  public var daemon: String {
+    switch self {
+    case .networks: "virtnetworkd"
+    case .storagePools: "virtstoraged"
+    case .networkFilters: "virtnwfilterd"
+    case .secrets: "virtsecretd"
+    }
+  }
+}
+
+extension LibvirtConnection {
+  /// Asks whether the connection has a driver.
+  ///
+  /// A guest of an embedded root uses the daemon of its own that a driver may have on the host (measured with libvirt 9.0,
+  /// which looks for that socket and not for libvirtd's); this is no such connection, and its guests can nevertheless start.
+  ///
+  /// - Returns: nil where it has, or nobody knows; why it has not otherwise.
+  /// - Throws: ``LibvirtError`` when the connection does not answer.
+  public func obstacle(to driver: LibvirtDriver) async throws -> MissingDriver? {
+    do {
+      try await core.perform("ask for \(driver.rawValue)") { connection throws(LibvirtError) in
+        let count =
+          switch driver {
+          case .networks: virConnectNumOfNetworks(connection)
+          case .storagePools: virConnectNumOfStoragePools(connection)
+          case .networkFilters: virConnectNumOfNWFilters(connection)
+          case .secrets: virConnectNumOfSecrets(connection)
+          }
+        try check(count, "ask for \(driver.rawValue)")
+      }
+      return nil
+    } catch let error as LibvirtError {
+      if error.isUnsupported { return hasSocket(of: driver.daemon) ? nil : .unsupported }
+      if error.isConnectionLost { throw error }
+      // A user who may not ask may have guests all the same.
+      return error.unreachableDaemon.map(MissingDriver.unreachable)
+    }
+  }
+
+  /// Whether an embedded driver finds a daemon's socket.
+  private func hasSocket(of daemon: String) -> Bool {
+    guard embeddedRoot != nil else { return false }
+    let folder = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR").map { String(cString: $0) }
+    return folder.map { access("\($0)/libvirt/\(daemon)-sock", F_OK) == 0 } ?? false
+  }
+}
+
+/// Why a connection does not have a driver.
+public enum MissingDriver: Sendable, Hashable {
+  /// There is none.
+  case unsupported
+  /// Its daemon does not run.
+  case unreachable(UnreachableDaemon)
+}
