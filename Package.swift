@@ -51,7 +51,7 @@ let package = Package(
     .target(
       name: "Planner",
       dependencies: [
-        "Checksum", "Diagnostics", "DiskImage", "Inventory", "Spec", "Vocabulary", "XMLTree",
+        "Checksum", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Spec", "Vocabulary", "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Importer",
@@ -102,13 +102,13 @@ let package = Package(
     .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "TestSupport"], swiftSettings: settings),
     .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary", "XMLTree"], swiftSettings: settings),
     .testTarget(
-      name: "SpecTests", dependencies: ["Diagnostics", "Spec", "TestSupport", "Vocabulary"],
+      name: "SpecTests", dependencies: ["Diagnostics", "Spec", "TestSupport", "Vocabulary", "YAMLTree"],
       exclude: ["Golden", "Mistakes"], swiftSettings: settings),
     .testTarget(name: "InventoryTests", dependencies: ["DiskImage", "Inventory", "XMLTree"], swiftSettings: settings),
     .testTarget(
       name: "PlannerTests",
       dependencies: [
-        "Diagnostics", "DiskImage", "Inventory", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
+        "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
       ],
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(

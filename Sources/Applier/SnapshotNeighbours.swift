@@ -15,9 +15,7 @@ extension DomainSnapshots {
   func requireNobodyElse(onWhatChanges snapshot: ObservedSnapshot, _ change: Change) async throws {
     // Forgetting what is inside an image changes nothing that anybody reads.
     guard change == .revert || snapshot.kind == .external else { return }
-    var request = InventoryRequest()
-    request.readsEveryDomain = true
-    let inventory = try await Inventory.read(request, from: connection)
+    let inventory = try await Inventory.read(.disks, from: connection)
     guard let own = inventory.domains[domain.name] else { return }
     let users = ImageUsers(inventory)
     for file in Self.changedFiles(of: own, snapshot, change, inventory).sorted() {

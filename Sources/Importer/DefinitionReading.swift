@@ -22,6 +22,8 @@ enum DefinitionReading {
     var source = pool.inactive
     // What is in a pool is no part of what it is.
     for name in ["capacity", "allocation", "available"] { source.removeAll(name) }
+    // libvirt writes an empty one for a folder.
+    source.removeAll("source") { $0.attributes.isEmpty && $0.elements.first { _ in true } == nil }
     let start = XMLElement("pool", ["type": pool.type], children: [XMLElement("name", text: pool.name)])
     var object = read(source, as: Vocabulary.pool, named: pool.name, from: start, detail)
     if pool.type != "dir" { object.values["type"] = .string(pool.type) }

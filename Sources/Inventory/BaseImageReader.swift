@@ -7,6 +7,8 @@ import Glibc
 struct BaseImageReader: Sendable {
   let image: InventoryRequest.BaseImage
   let references: ReferencePolicy
+  /// Hears of a checksum on its way.
+  var report: @Sendable (ReadingProgress) -> Void = { _ in }
 
   func observe() -> ObservedBaseImage {
     let source = readSource()
@@ -21,7 +23,10 @@ struct BaseImageReader: Sendable {
       return ObservedBaseImage(source: source, sha256: known, copy: copy.path(sha256: known, format: chain.top.format))
     }
     do {
-      let sha256 = try FileChecksum.sha256(of: image.source)
+      let sha256 = try FileChecksum.sha256(of: image.source) { done in
+        report(.hashing(path: image.source, done: done, total: max(done, chain.top.fileLength)))
+      }
+      report(.hashed(path: image.source))
       let path = copy.path(sha256: sha256, format: chain.top.format)
       return ObservedBaseImage(source: source, sha256: sha256, copy: exists(path) ? path : nil)
     } catch {

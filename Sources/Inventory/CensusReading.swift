@@ -12,9 +12,7 @@ extension FileCensus {
   /// - Throws: ``LibvirtError`` when the connection does not answer. What cannot be read of a single object or file is among
   ///   the failures, or among the links.
   public static func take(_ request: CensusRequest, from connection: LibvirtConnection) async throws -> FileCensus {
-    var inventory = InventoryRequest(needsPools: true)
-    inventory.allowedFolders = nil
-    let host = try await Inventory.read(inventory, from: connection)
+    let host = try await Inventory.read(.definitions, from: connection)
     let pools = (host.pools ?? [:]).mapValues(\.path)
     var census = FileCensus(uri: connection.uri, moment: time(nil))
     census.domains = host.domains.values.sorted { $0.name < $1.name }
@@ -37,8 +35,7 @@ extension FileCensus {
     for need in needs {
       census.failures += need.failures.map { .init(subject: need.subject, message: $0) }
     }
-    let searched = (host.pools ?? [:]).values.filter { $0.isActive && ["dir", "fs", "netfs"].contains($0.type) }
-      .compactMap(\.path)
+    let searched = (host.pools ?? [:]).values.filter(\.isActive).compactMap(\.folder)
     let folders = request.folders.union(searched).sorted()
     let started = census
     let allNeeds = needs

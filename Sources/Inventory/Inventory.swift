@@ -1,6 +1,7 @@
 // The observed state of a host as a value: what libvirt holds, and what the image files on disk are.
 
 public import DiskImage
+public import Libvirt
 public import XMLTree
 
 /// What was found on a host.
@@ -10,7 +11,7 @@ public struct Inventory: Sendable {
   public var host: Host
   /// Every domain on the connection, by name.
   public var domains: [String: ObservedDomain]
-  /// Every storage pool, by name; nil where the driver has no storage pools.
+  /// Every storage pool, by name; nil where the driver has none, or nobody asked.
   public var pools: [String: ObservedPool]?
   /// The virtual networks by name; nil where the driver has none, or nobody asked.
   public var networks: [String: ObservedNetwork]?
@@ -39,30 +40,22 @@ public struct Inventory: Sendable {
     self.failures = failures
   }
 
-  /// A host with nothing but some files and the base images that a question asks about: to see what a spec makes without
-  /// a host.
-  public static func supposed(for request: InventoryRequest, with files: Set<String>) -> Inventory {
-    var inventory = Inventory(host: Host(uri: "no host"))
-    for (path, format) in request.files where files.contains(path) {
-      inventory.files[path] = format.map { .image(.supposed(path: path, format: $0)) } ?? .folder
-    }
-    for image in request.baseImages {
-      let chain = BackingChain.supposed(path: image.source, format: image.format ?? .qcow2)
-      inventory.baseImages[image] = ObservedBaseImage(
-        source: .image(chain), sha256: image.sha256 ?? String(repeating: "0", count: 64))
-    }
-    return inventory
-  }
-
   /// What the connection is and can do.
   public struct Host: Sendable, Hashable {
     public var uri: String
     /// The guests that the host can run; nil when no question needed the answer.
     public var capabilities: Capabilities?
+    /// Drivers that the connection does not have, and why, of those that were asked about.
+    public var missingDrivers: [LibvirtDriver: MissingDriver]
+    /// Whether there is no host, and everything is supposed that a spec may need.
+    public var isSupposed = false
 
-    public init(uri: String, capabilities: Capabilities? = nil) {
+    public init(
+      uri: String, capabilities: Capabilities? = nil, missingDrivers: [LibvirtDriver: MissingDriver] = [:]
+    ) {
       self.uri = uri
       self.capabilities = capabilities
+      self.missingDrivers = missingDrivers
     }
   }
 
@@ -147,6 +140,9 @@ public struct ObservedPool: Sendable, Hashable {
     self.autostart = autostart
     self.inactive = inactive
   }
+
+  /// The folder of a pool of files; nil for storage of another kind.
+  public var folder: String? { ["dir", "fs", "netfs"].contains(type) ? path : nil }
 }
 
 /// A virtual network as libvirt holds it.

@@ -9,16 +9,19 @@ import XMLTree
 extension Inventory {
   /// Looks at a host. Nothing is changed, no guest is waited for.
   ///
+  /// - Parameter report: hears of what takes long, from any thread.
   /// - Throws: ``LibvirtError`` when the connection does not answer. What cannot be read of a single object is among
   ///   the inventory's files or failures.
   public static func read(
-    _ request: InventoryRequest, from connection: LibvirtConnection
+    _ request: InventoryRequest, from connection: LibvirtConnection,
+    report: @escaping @Sendable (ReadingProgress) -> Void = { _ in }
   ) async throws -> Inventory {
     let pool = BlockingPool(name: "inventory", threads: 4)
-    async let images = observe(request.baseImages, allowing: request, on: pool)
-    async let pools = request.needsPools ? storagePools(of: connection) : nil
+    async let images = observe(request.baseImages, allowing: request, on: pool, report)
+    async let pools = request.pools == .none ? nil : storagePools(of: connection)
     async let networks =
       request.needsNetworks || request.needsNetworkDefinitions ? self.networks(request, of: connection) : nil
+    async let missing = missingDrivers(request.drivers, of: connection)
     let listing = try await connection.domainRecords { record in
       (name: record.name, handle: record.handle, domain: Result { try ObservedDomain(record: record) })
     }
@@ -34,7 +37,7 @@ extension Inventory {
       switch domain {
       case .success(var domain):
         domain.variables = domain.findVariables(in: variables)
-        if request.readsEverySnapshot || request.snapshotsOf.contains(name) {
+        if request.snapshots.contains(name) {
           domain.snapshots = try await handle.snapshots().map(ObservedSnapshot.init)
           domain.checkpoints = try await handle.checkpoints().map(\.name)
         }
@@ -43,11 +46,12 @@ extension Inventory {
         inventory.failures.append(Failure(subject: "domain \(name)", message: "\(error)"))
       }
     }
-    if !request.domains.isSubset(of: inventory.domains.keys) {
+    if case .some(let names) = request.domains, !names.isSubset(of: inventory.domains.keys) {
       let document = try await connection.capabilities()
       inventory.host.capabilities = (try? XMLElement.parse(document)).map(Capabilities.init)
     }
-    let files = FileQuestion.all(request, of: inventory.domains)
+    inventory.pools = try await pools
+    let files = FileQuestion.all(request, of: inventory)
     for (question, result) in zip(files, await pool.map(files) { $0.answer() }) {
       inventory.files[question.path] = try result.get()
     }
@@ -59,9 +63,18 @@ extension Inventory {
         inventory.files[copy] = try await pool.run { question.answer() }
       }
     }
-    inventory.pools = try await pools
     inventory.networks = try await networks
+    inventory.host.missingDrivers = try await missing
     return inventory
+  }
+
+  /// Which drivers the connection does not have.
+  private static func missingDrivers(
+    _ drivers: Set<LibvirtDriver>, of connection: LibvirtConnection
+  ) async throws -> [LibvirtDriver: MissingDriver] {
+    var missing: [LibvirtDriver: MissingDriver] = [:]
+    for driver in drivers { missing[driver] = try await connection.obstacle(to: driver) }
+    return missing
   }
 
   /// The storage pools; nil where the driver has none.
@@ -89,20 +102,25 @@ extension Inventory {
     }
   }
 
-  /// What a driver answers; nil from one that does not have such objects.
+  /// What a driver answers; nil from one that does not have such objects, or whose daemon does not run.
   private static func ifSupported<R: Sendable>(_ body: () async throws -> R) async throws -> R? {
     do {
       return try await body()
-    } catch let error as LibvirtError where error.isUnsupported {
+    } catch let error as LibvirtError
+      where error.isUnsupported || error.unreachableDaemon != nil && !error.isConnectionLost
+    {
       return nil
     }
   }
 
   private static func observe(
-    _ images: [InventoryRequest.BaseImage], allowing request: InventoryRequest, on pool: BlockingPool
+    _ images: [InventoryRequest.BaseImage], allowing request: InventoryRequest, on pool: BlockingPool,
+    _ report: @escaping @Sendable (ReadingProgress) -> Void
   ) async throws -> [(InventoryRequest.BaseImage, ObservedBaseImage)] {
     let references = ReferencePolicy(allowedFolders: request.allowedFolders)
-    let results = await pool.map(images) { BaseImageReader(image: $0, references: references).observe() }
+    let results = await pool.map(images) {
+      BaseImageReader(image: $0, references: references, report: report).observe()
+    }
     return try zip(images, results).map { ($0, try $1.get()) }
   }
 }
@@ -135,16 +153,22 @@ struct FileQuestion: Sendable {
   /// The declared format; nil for a folder, or for a file whose first bytes decide.
   var format: ImageFormat?
   var references: ReferencePolicy
+  /// Whether a folder is to be there.
+  var isFolder = false
 
-  /// Every file that a request and the disks of its domains ask about.
-  static func all(_ request: InventoryRequest, of domains: [String: ObservedDomain]) -> [FileQuestion] {
+  /// Every file that a request asks about, and those that the host's objects among it bring along: the disks of domains
+  /// and the folders of pools.
+  static func all(_ request: InventoryRequest, of host: Inventory) -> [FileQuestion] {
     let gated = ReferencePolicy(allowedFolders: request.allowedFolders)
     var questions: [String: FileQuestion] = [:]
     for (path, format) in request.files {
-      questions[path] = FileQuestion(path: path, format: format, references: gated)
+      questions[path] = FileQuestion(path: path, format: format, references: gated, isFolder: format == nil)
     }
-    for name in request.readsEveryDomain ? Set(domains.keys) : request.domains {
-      guard let domain = domains[name] else { continue }
+    for (name, pool) in host.pools ?? [:] where request.pools.contains(name) {
+      guard let path = pool.folder, questions[path] == nil else { continue }
+      questions[path] = FileQuestion(path: path, format: nil, references: gated, isFolder: true)
+    }
+    for (name, domain) in host.domains where request.domains.contains(name) {
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
         for disk in definition.first("devices")?.all("disk") ?? [] {
           guard let path = disk.value(at: "source/@file") ?? disk.value(at: "source/@dev") else { continue }

@@ -1,45 +1,65 @@
 // What a plan needs to know about a host: the question, as a value.
 
 public import DiskImage
+package import Libvirt
 
 /// What to look at on a host.
+///
+/// There is one way to each: a plan's question is made from the spec (`InventoryRequest(for:deleting:)`), an import's from
+/// the objects (`InventoryRequest(importing:)`), and the others are here. What objects bring along, the images of a
+/// domain and the folder of a pool, is found while reading, and needs not be asked for.
 public struct InventoryRequest: Sendable {
-  /// The domains whose disks' image headers are read; all domains' definitions are. Where one of them does not exist the
-  /// host's capabilities are read too, for it is to be made.
-  public var domains: Set<String>
-  /// Whether every domain of the host is one of ``domains``.
-  public var readsEveryDomain = false
-  /// Whether the snapshots of every domain are listed.
-  public var readsEverySnapshot = false
-  /// The domains whose snapshots are listed.
-  public var snapshotsOf: Set<String> = []
-  /// Images among ``files`` that are to have a size and snapshots of their own, by path.
-  public var volumes: [String: Volume] = [:]
-  /// Files to look at, with the format that they are declared to have; nil for folders.
-  public var files: [String: ImageFormat?]
-  public var baseImages: [BaseImage]
-  /// Folders from which base images and backing files may come; nil for anywhere.
-  public var allowedFolders: [String]?
-  /// Whether libvirt's storage pools matter.
-  public var needsPools: Bool
-  /// Whether virtual networks matter.
-  public var needsNetworks: Bool
-  /// Whether the networks' definitions matter, and not only which there are.
-  public var needsNetworkDefinitions: Bool
+  /// Objects of one kind, by name.
+  public enum Names: Sendable, Hashable {
+    case some(Set<String>)
+    case all
 
-  public init(
-    domains: Set<String> = [], files: [String: ImageFormat?] = [:], baseImages: [BaseImage] = [],
-    allowedFolders: [String]? = nil, needsPools: Bool = false,
-    needsNetworks: Bool = false, needsNetworkDefinitions: Bool = false
-  ) {
-    self.domains = domains
-    self.files = files
-    self.baseImages = baseImages
-    self.allowedFolders = allowedFolders
-    self.needsPools = needsPools
-    self.needsNetworks = needsNetworks
-    self.needsNetworkDefinitions = needsNetworkDefinitions
+    public static let none = Names.some([])
+
+    public func contains(_ name: String) -> Bool {
+      switch self {
+      case .some(let names): names.contains(name)
+      case .all: true
+      }
+    }
   }
+
+  /// The domains whose disks' image headers are read; all domains' definitions are. Where one that is named does not exist
+  /// the host's capabilities are read too, for it is to be made.
+  package var domains = Names.none
+  /// The domains whose snapshots are listed.
+  package var snapshots = Names.none
+  /// The storage pools whose folders are looked at; with none, pools are not listed at all.
+  package var pools = Names.none
+  /// Whether virtual networks matter.
+  package var needsNetworks = false
+  /// Whether the networks' definitions matter, and not only which there are.
+  package var needsNetworkDefinitions = false
+  /// Drivers of libvirt's without which something could not be done.
+  package var drivers: Set<LibvirtDriver> = []
+  /// Files to look at, with the format that they are declared to have; nil for folders.
+  package var files: [String: ImageFormat?] = [:]
+  package var baseImages: [BaseImage] = []
+  /// Images among ``files`` that are to have a size and snapshots of their own, by path.
+  package var volumes: [String: Volume] = [:]
+  /// Folders from which base images and backing files may come; nil for anywhere.
+  package var allowedFolders: [String]?
+
+  package init() {}
+
+  /// Every domain's definition, and the pools: what a census of files begins with.
+  static let definitions: InventoryRequest = {
+    var request = InventoryRequest()
+    request.pools = .all
+    return request
+  }()
+
+  /// Every domain with the images of its disks: who else stands on a file.
+  package static let disks: InventoryRequest = {
+    var request = InventoryRequest()
+    request.domains = .all
+    return request
+  }()
 
   /// What an image that no domain owns is to have. Its snapshots are listed, and where it lacks something the images of
   /// all domains are read, too: one may stand on it.

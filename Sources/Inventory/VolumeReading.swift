@@ -16,8 +16,8 @@ extension Inventory {
     }
     guard request.volumes.contains(where: { lacks($0.value, at: $0.key) }) else { return }
     var everything = request
-    everything.readsEveryDomain = true
-    let questions = FileQuestion.all(everything, of: domains).filter { files[$0.path] == nil }
+    everything.domains = .all
+    let questions = FileQuestion.all(everything, of: self).filter { files[$0.path] == nil }
     for (question, answer) in zip(questions, await pool.map(questions) { $0.answer() }) {
       files[question.path] = try answer.get()
     }

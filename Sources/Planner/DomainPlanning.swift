@@ -98,6 +98,7 @@ struct DomainPlanning {
     settleDefinition()
     checkHostLimits()
     checkNetworks()
+    checkDrivers()
     if observed == nil {
       if isCompletedByVireo { NewDomain.complete(&xml, for: spec) }
     } else if isCompletedByVireo {

@@ -2,23 +2,35 @@
 
 import DiskImage
 public import Inventory
+import Libvirt
 public import Spec
 
 extension InventoryRequest {
   /// What a plan for a spec needs to know about the host.
-  public init(for spec: StackSpec) {
+  ///
+  /// - Parameter deletions: what the plan may take from the host.
+  public init(for spec: StackSpec, deleting deletions: DeletionOptions = DeletionOptions()) {
+    self.init()
     let layout = DiskLayout(spec: spec)
-    self.init(
-      domains: Set(spec.domains.map(\.name) + spec.domains.compactMap { $0["renamed-from"]?.string }),
-      needsPools: !spec.pools.isEmpty,
-      needsNetworks: spec.domains.contains { domain in
-        domain.members("interfaces").contains { $0["type"] == .string("network") }
-      },
-      needsNetworkDefinitions: !spec.networks.isEmpty)
-    snapshotsOf = Set(
-      spec.domains.filter {
-        !$0.members("snapshots").isEmpty || $0["snapshot-before"] != nil || $0["state"] == .string("absent")
-      }.map(\.name))
+    domains = .some(Set(spec.domains.map(\.name) + spec.domains.compactMap { $0["renamed-from"]?.string }))
+    pools = .some(Set(spec.pools.map(\.name)))
+    needsNetworks = spec.domains.contains { domain in
+      domain.members("interfaces").contains { $0["type"] == .string("network") }
+    }
+    needsNetworkDefinitions = !spec.networks.isEmpty
+    snapshots = .some(
+      Set(
+        spec.domains.filter {
+          !$0.members("snapshots").isEmpty || $0["snapshot-before"] != nil || $0["state"] == .string("absent")
+        }.map(\.name)))
+    if !spec.domains.isEmpty { drivers = Set(LibvirtDriver.allCases) }
+    if !spec.networks.isEmpty { drivers.insert(.networks) }
+    if !spec.pools.isEmpty { drivers.insert(.storagePools) }
+    if deletions.scope != .declared {
+      // Whatever stands on a file that would go, and whatever would be forgotten with a domain.
+      (domains, snapshots) = (.all, .all)
+      needsNetworkDefinitions = true
+    }
     var folders: Set<String> = []
     for pool in spec.pools where pool.holdsFiles {
       guard let path = pool["path"]?.string else { continue }

@@ -9,11 +9,12 @@ import XMLTree
 extension PlanBuilder {
   /// Plans a network.
   func plan(network: ObjectSpec) {
-    guard let networks = inventory.networks else {
+    guard let networks = inventory.networks ?? (inventory.host.isSupposed ? [:] : nil) else {
+      let reason = inventory.host.missingDrivers[.networks] ?? .unsupported
+      let (message, remedy) = reason.explanation(of: .networks, on: inventory.host.uri)
       return fail(
-        "no-networks", "the connection \(inventory.host.uri) has no virtual networks", at: network.range,
-        subject: ObjectReference(.network, network.name),
-        suggestion: "connect to `qemu:///system`, or give guests interfaces of `type: user`")
+        "no-networks", message, at: network.range, subject: ObjectReference(.network, network.name),
+        suggestion: reason == .unsupported ? "\(remedy), or give guests interfaces of `type: user`" : remedy)
     }
     NetworkPlanning(network, among: networks, in: self).plan()
   }

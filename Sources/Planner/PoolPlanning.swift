@@ -26,7 +26,7 @@ struct PoolPlanning {
 
   mutating func plan() {
     guard planFolder() else { return }
-    if let pools = builder.inventory.pools {
+    if let pools = builder.inventory.pools ?? (builder.inventory.host.isSupposed ? [:] : nil) {
       guard planDefinition(among: pools) else { return }
     } else {
       guard refuseWithoutPools() else { return }
@@ -62,13 +62,21 @@ struct PoolPlanning {
 
   /// Without storage pools there are folders, and nothing that libvirt would have to do with them.
   private func refuseWithoutPools() -> Bool {
+    let host = builder.inventory.host
+    if let reason = host.missingDrivers[.storagePools], reason != .unsupported {
+      let (message, remedy) = reason.explanation(of: .storagePools, on: host.uri)
+      builder.fail("no-pools", message, at: spec.range, subject: object, suggestion: remedy)
+      return false
+    }
     let known: Set = ["type", "path", "uuid", "state"]
     let rest = spec.type.fields.first { !known.contains($0.name) && spec.settings[$0.name] != nil }
     guard let name = isFolder ? rest?.name : "type", let setting = spec.settings[name] else { return true }
     builder.fail(
-      "no-pools", "the connection \(builder.inventory.host.uri) has no storage pools: a pool is its folder alone",
-      at: setting.range, subject: object,
-      suggestion: isFolder ? "leave out `\(name)`, or connect to `qemu:///system`" : "connect to `qemu:///system`")
+      "no-pools", "the connection \(host.uri) has no storage pools: a pool is its folder alone", at: setting.range,
+      subject: object,
+      suggestion: isFolder
+        ? "leave out `\(name)`, or connect to a daemon, such as `--connect qemu:///system`"
+        : "connect to a daemon, such as `--connect qemu:///system`")
     return false
   }
 

@@ -63,14 +63,7 @@ struct RoundTrip {
 
   private func importSpec(of object: ScratchHost.Object, _ outcome: inout Outcome) -> StackSpec? {
     let importer = Importer(stack: "round-trip", includesSecrets: true)
-    // Whatever the definition names is there.
-    var request = InventoryRequest()
-    for path in object.stored.first("devices")?.all("disk").compactMap(DiskSource.path) ?? [] {
-      request.files[path] = .raw
-    }
-    if object.reference.kind == .pool, let path = object.stored.value(at: "target/path") {
-      request.files.updateValue(nil, forKey: path)
-    }
+    let request = InventoryRequest(importing: [object.reference])
     let inventory = host.inventory(object, for: request)
     let result = importer.read([object.reference], from: inventory)
     outcome.importProblems = result.messages.map { "\($0.rule): \($0.message)" }

@@ -78,12 +78,17 @@ struct ScratchHost {
       handle: .pool(pool))
   }
 
-  /// The host as an inventory: with the object given, and every file that is asked for.
+  /// The host as a reading for the request would find it: with the object given, and every file that is looked at.
   func inventory(_ object: Object?, for request: InventoryRequest) -> Inventory {
-    var inventory = Inventory.supposed(for: request, with: Set(request.files.keys))
+    var inventory = Inventory.supposed(for: request, with: [])
     inventory.host = .init(uri: connection.uri, capabilities: capabilities)
     (inventory.networks, inventory.pools) = ([:], [:])
-    guard let object else { return inventory }
+    if let object { add(object, to: &inventory) }
+    inventory.supposeFiles(for: request)
+    return inventory
+  }
+
+  private func add(_ object: Object, to inventory: inout Inventory) {
     let (name, stored) = (object.reference.name, object.stored)
     let uuid = stored.value(at: "uuid") ?? ""
     switch object.handle {
@@ -93,8 +98,8 @@ struct ScratchHost {
     case .network:
       inventory.networks?[name] = ObservedNetwork(name: name, uuid: uuid, isActive: false, inactive: stored)
     case .pool:
-      inventory.pools?[name] = ObservedPool(name: name, isActive: false, autostart: false, inactive: stored)
+      // As the pools of a host are; nothing is started here.
+      inventory.pools?[name] = ObservedPool(name: name, isActive: true, autostart: true, inactive: stored)
     }
-    return inventory
   }
 }

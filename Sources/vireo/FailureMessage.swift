@@ -9,6 +9,7 @@ enum FailureMessage {
   /// - Parameter uri: the connection that was asked for.
   static func diagnostic(for error: any Error, uri: String) -> Diagnostic {
     switch error {
+    case let message as Diagnostic: return message
     case let error as LibvirtError:
       var message = "cannot \(error.operation): \(error.message)"
       if error.isEmbeddedRootInUse { message = "cannot \(error.operation): another process has its root open" }
@@ -36,6 +37,7 @@ enum FailureMessage {
     if error.code == .noConnection || message.contains("no connection driver available") || (isConnecting && !isKnown) {
       return "check the URI: qemu:///system, qemu:///session, qemu+ssh://HOST/system or 'qemu:///embed?root=DIR'"
     }
+    if let daemon = error.unreachableDaemon, !ConnectionChoice.isRemote(uri) { return daemon.remedy }
     if uri.hasPrefix("qemu:///embed") {
       guard isConnecting else { return nil }
       if message.contains("root path") || message.contains("'root'") {

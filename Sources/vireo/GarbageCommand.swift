@@ -95,6 +95,8 @@ struct GarbageCommand: AsyncParsableCommand {
     }
   }
 
+  private var notice: WaitNotice { WaitNotice(for: format) }
+
   // MARK: The way
 
   private func collect(_ stack: StackSpec?, on connection: LibvirtConnection) async throws {
@@ -104,7 +106,7 @@ struct GarbageCommand: AsyncParsableCommand {
     request.minimumAge = olderThan ?? 0
     if let stack { try await declare(stack, in: &request.census, on: connection) }
     let collector = try GarbageCollector(connection: connection, request: request)
-    let shown = try await collector.look()
+    let shown = try await notice.during("looking for files that nothing refers to") { _ in try await collector.look() }
     let style = Output.output.style(color.color)
     let obstacles = obstacles(of: shown)
     if format == .text { try Output.result(shown.text(style)) }
@@ -174,7 +176,7 @@ struct GarbageCommand: AsyncParsableCommand {
       ])
     }
     do {
-      return try await LibvirtConnection.open(uri: uri)
+      return try await HostConnection.open(uri, notice)
     } catch {
       throw fail([FailureMessage.diagnostic(for: error, uri: uri)])
     }
@@ -192,7 +194,7 @@ struct GarbageCommand: AsyncParsableCommand {
     for pool in stack.pools where pool.holdsFiles {
       if let path = pool["path"]?.string { census.folders.insert(path) }
     }
-    let inventory = try await Inventory.read(request, from: connection)
+    let inventory = try await HostConnection.read(request, from: connection, notice)
     for (image, observed) in inventory.baseImages {
       files.append(FileReference(image.source, format: image.format?.rawValue))
       guard let copy = image.copy else { continue }

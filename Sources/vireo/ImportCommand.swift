@@ -64,17 +64,17 @@ struct ImportCommand: AsyncParsableCommand {
     let names = domains + networks + pools
     guard all || !names.isEmpty else { throw ValidationError("name what to import, or say --all") }
     guard !all || names.isEmpty else { throw ValidationError("--all takes everything: leave out the names") }
+    if let output, let word = HostConnection.shellWord(in: output) {
+      throw ValidationError("`\(word)` is not expanded in --output: write the whole path, or leave a space before it")
+    }
   }
 
   func run() async throws {
     let connection = try await connection.open(telling: color)
     let inventory: Inventory
     do {
-      // All domains' definitions are read in any case; this is about their files.
-      var request = InventoryRequest(domains: Set(domains), needsPools: true, needsNetworks: true)
-      request.readsEveryDomain = all
-      request.needsNetworkDefinitions = true
-      inventory = try await Inventory.read(request, from: connection)
+      let request = InventoryRequest(importing: all ? nil : named)
+      inventory = try await HostConnection.read(request, from: connection, WaitNotice(for: .text))
       await connection.close()
     } catch {
       await connection.close()
@@ -94,12 +94,19 @@ struct ImportCommand: AsyncParsableCommand {
     if result.messages.contains(where: { $0.severity == .error }) { throw code }
   }
 
+  /// The objects that the command line names.
+  private var named: [ObjectReference] {
+    [(ObjectReference.Kind.pool, pools), (.network, networks), (.domain, domains)].flatMap { kind, names in
+      names.map { ObjectReference(kind, $0) }
+    }
+  }
+
   private func objects(of inventory: Inventory) -> [ObjectReference] {
-    let named = [(ObjectReference.Kind.pool, pools), (.network, networks), (.domain, domains)]
+    guard all else { return named }
     let found = [
       (ObjectReference.Kind.pool, (inventory.pools ?? [:]).keys.sorted()),
       (.network, (inventory.networks ?? [:]).keys.sorted()), (.domain, inventory.domains.keys.sorted()),
     ]
-    return (all ? found : named).flatMap { kind, names in names.map { ObjectReference(kind, $0) } }
+    return found.flatMap { kind, names in names.map { ObjectReference(kind, $0) } }
   }
 }

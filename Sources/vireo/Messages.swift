@@ -19,11 +19,15 @@ extension ColorOptions.Choice {
 
 extension ConnectionOptions {
   /// Opens the connection that the option or the environment asks for, or the user's own; what fails is told.
-  func open(telling messages: ColorOptions) async throws(ExitCode) -> LibvirtConnection {
+  ///
+  /// - Parameter format: whom the command reports to.
+  func open(
+    telling messages: ColorOptions, for format: ReportFormat = .text
+  ) async throws(ExitCode) -> LibvirtConnection {
     let uri = ConnectionChoice.uri(
       option: connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil, isRoot: geteuid() == 0)
     do {
-      return try await LibvirtConnection.open(uri: uri)
+      return try await HostConnection.open(uri, WaitNotice(for: format))
     } catch {
       throw messages.color.tell([FailureMessage.diagnostic(for: error, uri: uri)])
     }

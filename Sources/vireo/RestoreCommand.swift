@@ -48,7 +48,7 @@ struct RestoreCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let connection = try await connection.open(telling: color)
+    let connection = try await connection.open(telling: color, for: format)
     do {
       try await perform(on: connection)
       await connection.close()

@@ -22,6 +22,8 @@ struct Session {
   /// Whether the saved memory of stopped guests is given up.
   var discardsSavedStates = false
 
+  private var notice: WaitNotice { WaitNotice(for: format) }
+
   // MARK: Spec
 
   /// Reads the spec.
@@ -46,7 +48,7 @@ struct Session {
   ) async throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic], connection: LibvirtConnection) {
     let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
     let early = ConnectionChoice.given(option: option, environment: environment)
-      .flatMap { uri in ConnectionChoice.isRemote(uri) ? nil : Task { try await LibvirtConnection.open(uri: uri) } }
+      .flatMap { uri in ConnectionChoice.isRemote(uri) ? nil : Task { try await HostConnection.open(uri) } }
     do throws(ExitCode) {
       let (stack, messages) = try loadSpec()
       let uri = ConnectionChoice.uri(
@@ -71,8 +73,8 @@ struct Session {
       ])
     }
     do {
-      if let early { return try await early.value }
-      return try await LibvirtConnection.open(uri: uri)
+      guard let early else { return try await HostConnection.open(uri, notice) }
+      return try await HostConnection.wait(for: uri, notice) { try await early.value }
     } catch {
       throw fail([FailureMessage.diagnostic(for: error, uri: uri)])
     }
@@ -85,14 +87,8 @@ struct Session {
     _ stack: StackSpec, on connection: LibvirtConnection, messages: [Diagnostic]
   ) async throws(ExitCode) -> Plan {
     do {
-      var request = InventoryRequest(for: stack)
-      if deletions.scope != .declared {
-        // Whatever stands on a file that would go, and whatever would be forgotten with a domain.
-        request.readsEveryDomain = true
-        request.readsEverySnapshot = true
-        request.needsNetworkDefinitions = true
-      }
-      let inventory = try await Inventory.read(request, from: connection)
+      let request = InventoryRequest(for: stack, deleting: deletions)
+      let inventory = try await HostConnection.read(request, from: connection, notice)
       var plan = try Plan(
         for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates)
       if format == .json { plan.notes = messages + plan.notes }

@@ -38,8 +38,10 @@ struct SnapshotCommand: AsyncParsableCommand {
     @OptionGroup var color: ColorOptions
 
     /// Does something with the domain's snapshots; what fails is told.
-    func perform<Result>(_ work: (DomainSnapshots) async throws -> Result) async throws(ExitCode) -> Result {
-      let connection = try await connection.open(telling: color)
+    func perform<Result>(
+      for format: ReportFormat = .text, _ work: (DomainSnapshots) async throws -> Result
+    ) async throws(ExitCode) -> Result {
+      let connection = try await connection.open(telling: color, for: format)
       do {
         let result = try await work(DomainSnapshots(of: try await connection.domain(named: domain), on: connection))
         await connection.close()
@@ -88,7 +90,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     var format: ReportFormat = .text
 
     func run() async throws {
-      let snapshots = try await target.perform { try await $0.list() }
+      let snapshots = try await target.perform(for: format) { try await $0.list() }
       try Output.result(format == .json ? ObservedSnapshot.json(snapshots) : ObservedSnapshot.table(snapshots))
     }
   }

@@ -34,6 +34,21 @@ struct ChoiceTests {
   }
 
   @Test(
+    "what nobody expands in the root of an embedded driver is an error, and a root that says what it is is none",
+    arguments: [
+      ("~/vms", "~"), ("~", "~"), ("$HOME/vms", "$HOME"), ("/home/$USER", "$USER"), ("/a/$(pwd)", "$("),
+      ("/srv/vms", nil), ("/a/~/b", nil), ("/a/%24HOME", nil), ("/a$", nil), ("/a/$1", nil),
+    ])
+  func root(path: String, word: String?) {
+    for uri in ["qemu:///embed?root=\(path)", "qemu:///embed?x=y&root=\(path)"] {
+      let problem = HostConnection.problem(of: uri)
+      #expect(problem?.message == word.map { "`\($0)` is not expanded in the root of \(uri)" })
+      #expect((problem == nil) == (problem?.suggestion == nil))
+    }
+    #expect(HostConnection.problem(of: "qemu+ssh://host/system?keyfile=\(path)") == nil)
+  }
+
+  @Test(
     "colour follows the option, then NO_COLOR, TERM and the terminal",
     arguments: [
       (ColorOptions.Choice.auto, true, [:], true), (.auto, false, [:], false), (.auto, true, ["NO_COLOR": "1"], false),

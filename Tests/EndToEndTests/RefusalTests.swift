@@ -29,6 +29,40 @@ struct RefusalTests {
     if let line { #expect(run.errors.contains("spec.yaml:\(line):"), "\(text)", sourceLocation: sourceLocation) }
   }
 
+  @Test("a guest on a network is refused where the connection has none, before anything is made")
+  func noNetworks() throws {
+    try ScratchHost.with { host in
+      let text = Self.spec(host, "web: { profiles: [tiny], state: running, interfaces: { lan: { network: default } } }")
+      for command in [["plan"], ["apply", "--yes"]] {
+        let run = try host.vireo(command, text)
+        expectMessage(run, ["interfaces.lan needs the network default", "`type: user`", "qemu:///system"], line: 6)
+      }
+      #expect(!FileManager.default.fileExists(atPath: host.pool))
+      #expect(try host.virsh("list", "--all", "--name").allSatisfy(\.isNewline))
+      try host.apply(text.replacing("network: default", with: "type: user"))
+    }
+  }
+
+  @Test(
+    "a daemon that a root's own configuration asks for is named, with what the root can do without it",
+    .enabled(if: SystemDaemon.obstacle == nil, "needs root and namespaces"))
+  func noLogDaemon() throws {
+    try ScratchHost.with { host in
+      // The root gets its configuration, and then one of the user's.
+      _ = try host.vireo(["plan"], Self.spec(host, "web: { profiles: [tiny] }"))
+      let root = try #require(host.uri.split(separator: "=").last.map(String.init))
+      try "user = \"root\"\ngroup = \"root\"\n".write(
+        toFile: "\(root)/etc/qemu.conf", atomically: true, encoding: .utf8)
+      try host.folder.write(Self.spec(host, "web: { profiles: [tiny], state: running }"), to: "spec.yaml")
+      let run = try TestSupport.run([
+        "unshare", "--mount", "bash", "-c", "mount -t tmpfs tmpfs /run && exec \"$@\"", "vireo", programPath(), "apply",
+        "--yes", "--connect", host.uri, host.folder.path("spec.yaml"),
+      ])
+      expectMessage(run, ["virtlogd does not run", "stdio_handler = \"file\"", "\(root)/etc/qemu.conf"])
+      #expect(!run.output.contains("restore the file"))
+    }
+  }
+
   @Test("a smaller size is refused before anything is touched")
   func shrink() throws {
     try ScratchHost.with { host in

@@ -163,6 +163,57 @@ struct SystemTests {
     }
   }
 
+  @Test("import takes everything of a host with the usual pool, and the specs plan to nothing but whose it is")
+  func importsAll() throws {
+    try withDaemon { daemon, folder in
+      _ = try daemon.inside("mkdir", "-p", folder.path("inactive"))
+      for (name, path) in [("default", "/var/lib/libvirt/images"), ("inactive", folder.path("inactive"))] {
+        try #require(daemon.virsh("pool-define-as", name, "dir", "--target", path).status == 0)
+      }
+      try #require(daemon.virsh("pool-start", "default").status == 0)
+      try daemon.virsh("pool-autostart", "default")
+      _ = try daemon.inside("qemu-img", "create", "-q", "-f", "qcow2", "/var/lib/libvirt/images/web.qcow2", "1M")
+      try folder.write(
+        """
+        <domain type='qemu'><name>web</name><memory unit='MiB'>32</memory><os><type machine='q35'>hvm</type></os><devices>
+        <disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+        <source file='/var/lib/libvirt/images/web.qcow2'/><target dev='vda' bus='virtio'/></disk>
+        <interface type='network'><source network='default'/><model type='virtio'/></interface></devices></domain>
+        """, to: "web.xml")
+      try #require(daemon.virsh("define", folder.path("web.xml")).status == 0)
+
+      let specs = folder.path("specs")
+      let run = try daemon.vireo("import", "--all", "--output", specs)
+      #expect(run.status == 0, "\(run.output)\(run.errors)")
+      for file in ["pools/default", "pools/inactive", "networks/default", "domains/web"] {
+        #expect(FileManager.default.fileExists(atPath: "\(specs)/\(file).yaml"), "\(file): \(run.errors)")
+      }
+      #expect(try folder.read("specs/pools/default.yaml").contains("/var/lib/libvirt/images"))
+      for name in ["default", "inactive"] {
+        #expect(try daemon.vireo("import", "--pool", name).status == 0)
+      }
+      // Nothing of it is done but what records whose it is.
+      let plan = try daemon.vireo("plan", specs)
+      #expect(
+        plan.status == 0 && plan.output.contains("0 to create, 0 to update, 2 to adopt"), "\(plan.output)\(plan.errors)"
+      )
+      let before = try Self.definitions(daemon)
+      let apply = try daemon.vireo("apply", "--yes", specs)
+      #expect(apply.status == 0, "\(apply.output)\(apply.errors)")
+      #expect(try Self.definitions(daemon) == before)
+      #expect(try daemon.vireo("plan", "--detailed-exitcode", specs).status == 0)
+    }
+  }
+
+  /// What libvirt has of the pools, and how they are; not how much is in them.
+  private static func definitions(_ daemon: SystemDaemon) throws -> [Substring] {
+    let amounts = ["capacity", "allocation", "available", "Capacity", "Allocation", "Available"]
+    let texts = try ["default", "inactive"].flatMap { pool in
+      try [daemon.virsh("pool-dumpxml", "--inactive", pool).output, daemon.virsh("pool-info", pool).output]
+    }
+    return texts.flatMap { $0.split(separator: "\n") }.filter { line in !amounts.contains { line.contains($0) } }
+  }
+
   @Test("ranges, groups of ports and devices of a network change as it runs")
   func networkUpdates() throws {
     try withDaemon { daemon, folder in

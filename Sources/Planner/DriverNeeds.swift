@@ -1,0 +1,126 @@
+// What a definition needs beside the hypervisor: networks, pools, filters and secrets are kept by drivers of libvirt's that
+// not every connection has. What the connection cannot do, no plan shows.
+
+import Diagnostics
+import Inventory
+import Libvirt
+import Spec
+import Vocabulary
+import XMLTree
+
+/// Something that a device, or another part of a domain, needs from one of libvirt's drivers.
+struct DriverNeed: Hashable {
+  let driver: LibvirtDriver
+  /// The name or UUID of what is needed.
+  let name: String
+
+  /// What it is, for a message: `the network default`.
+  var title: String {
+    switch driver {
+    case .networks: "the network \(name)"
+    case .storagePools: "a volume of the pool \(name)"
+    case .networkFilters: "the filter \(name)"
+    case .secrets: "the secret \(name)"
+    }
+  }
+
+  /// What an element and everything in it needs (formatdomain.html, formatsecret.html).
+  static func all(in element: XMLElement) -> Set<DriverNeed> {
+    var needs: Set<DriverNeed> = []
+    add(element, to: &needs)
+    return needs
+  }
+
+  private static func add(_ element: XMLElement, to needs: inout Set<DriverNeed>) {
+    func need(_ driver: LibvirtDriver, _ name: String?) {
+      if let name { needs.insert(DriverNeed(driver: driver, name: name)) }
+    }
+    switch element.name {
+    case "interface" where element[attribute: "type"] == "network":
+      need(.networks, element.value(at: "source/@network"))
+    case "listen" where element[attribute: "type"] == "network": need(.networks, element[attribute: "network"])
+    case "filterref": need(.networkFilters, element[attribute: "filter"])
+    case "disk", "filesystem", "hostdev":
+      if element[attribute: "type"] == "volume" { need(.storagePools, element.value(at: "source/@pool")) }
+    case "secret": need(.secrets, element[attribute: "uuid"] ?? element[attribute: "usage"])
+    case "encryption": need(.secrets, element[attribute: "secret"])
+    default: break
+    }
+    for child in element.elements where child.name != "metadata" { add(child, to: &needs) }
+  }
+}
+
+extension MissingDriver {
+  /// Why a driver is missing and what to do, in the words of a message.
+  func explanation(
+    of driver: LibvirtDriver, on uri: String
+  ) -> (message: String, remedy: String) {
+    switch self {
+    case .unsupported:
+      let things =
+        switch driver {
+        case .networks: "virtual networks"
+        case .storagePools: "storage pools"
+        case .networkFilters: "network filters"
+        case .secrets: "secrets"
+        }
+      return ("the connection \(uri) has no \(things)", "connect to a daemon, such as `--connect qemu:///system`")
+    case .unreachable(let daemon): return (daemon.message, daemon.remedy)
+    }
+  }
+}
+
+extension DomainPlanning {
+  /// Refuses what a guest needs from a driver that the connection does not have: a definition with it can be stored, and
+  /// no guest can start with it, or get it as it runs.
+  func checkDrivers() {
+    let missing = builder.inventory.host.missingDrivers
+    guard !missing.isEmpty else { return }
+    let needs = DriverNeed.all(in: xml).filter { missing[$0.driver] != nil }
+    guard !needs.isEmpty else { return }
+    let present = observed.map { DriverNeed.all(in: $0.inactive) } ?? []
+    let isActive = observed?.isActive ?? false
+    let starts = ["running", "paused"].contains(spec["state"]?.string) && !isActive
+    for need in needs.sorted(by: { ($0.driver.rawValue, $0.name) < ($1.driver.rawValue, $1.name) }) {
+      guard let reason = missing[need.driver] else { continue }
+      let place = place(of: need)
+      let (message, remedy) = reason.explanation(of: need.driver, on: builder.inventory.host.uri)
+      let instead: String? =
+        switch need.driver {
+        case .networks where place.collection == "interfaces": "give the interface `type: user`"
+        case .networks: nil
+        case .storagePools: "name the file with `source`"
+        case .networkFilters: "take the filter out"
+        case .secrets: nil
+        }
+      let suggestion =
+        reason == .unsupported ? [instead, remedy].compactMap(\.self).joined(separator: ", or ") : remedy
+      let subject = place.name.map { "\($0) needs \(need.title)" } ?? "the domain needs \(need.title)"
+      if starts || isActive && !present.contains(need) {
+        builder.fail(
+          "missing-driver", "\(subject), and \(message)", at: place.range, subject: object, suggestion: suggestion)
+      } else {
+        builder.note(
+          "missing-driver", "\(subject), and \(message): the guest cannot start", at: place.range, subject: object,
+          suggestion: suggestion, severity: .warning)
+      }
+    }
+  }
+
+  /// Where the spec asks for something: the device, and the value that names it.
+  private func place(of need: DriverNeed) -> (name: String?, collection: String?, range: SourceRange) {
+    let elements = (xml.first("devices")?.elements.map { $0 } ?? []).filter { DriverNeed.all(in: $0).contains(need) }
+    for collection in Vocabulary.domain.collections {
+      guard let rule = collection.type.device else { continue }
+      for device in spec.members(collection.key) {
+        let identity = DeviceIdentity(of: device, rule)
+        guard elements.contains(where: { rule.matches($0) && identity.isMet(by: $0) }) else { continue }
+        let setting =
+          device.type.fields.lazy.compactMap { device.settings[$0.name] }.first { $0.value.string == need.name }
+          ?? device.settings[Field.xmlName]
+        return ("\(collection.key).\(device.name)", collection.key, setting?.range ?? device.range)
+      }
+    }
+    return (nil, nil, spec.settings[Field.xmlName]?.range ?? spec.range)
+  }
+}

@@ -1,0 +1,36 @@
+// The words for what a command waits for before it has anything to show.
+
+public import Inventory
+import Vocabulary
+
+/// The words of a notice.
+public struct WaitText: Sendable {
+  private let what: String
+  /// Files on their way, by path.
+  private var files: [String: (done: UInt64, total: UInt64)] = [:]
+
+  public init(_ what: String) {
+    self.what = what
+  }
+
+  public mutating func report(_ progress: ReadingProgress) {
+    switch progress {
+    case .hashing(let path, let done, let total): files[path] = (done, total)
+    case .hashed(let path): files[path] = nil
+    }
+  }
+
+  /// The line, cut to a terminal's width.
+  public func line(width: Int) -> String {
+    SafeText.cut(SafeText.clean(words + " …"), to: width)
+  }
+
+  private var words: String {
+    guard let first = files.keys.min() else { return what }
+    let done = files.values.reduce(0) { $0 + $1.done }
+    let total = files.values.reduce(0) { $0 + $1.total }
+    let amount = "\(ByteCount.approximate(done)) of \(ByteCount.approximate(total))"
+    return files.count == 1
+      ? "working out the checksum of \(first): \(amount)" : "working out \(files.count) checksums: \(amount)"
+  }
+}
