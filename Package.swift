@@ -38,20 +38,22 @@ let package = Package(
     .target(name: "Diagnostics", swiftSettings: settings),
     .target(name: "BlockingWork", swiftSettings: settings),
     .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd"], swiftSettings: engineSettings),
+    .target(name: "Versions", swiftSettings: settings),
     .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
-    .target(name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt"], swiftSettings: settings),
-    .target(name: "Vocabulary", dependencies: ["XMLTree"], swiftSettings: settings),
+    .target(
+      name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Versions"], swiftSettings: settings),
+    .target(name: "Vocabulary", dependencies: ["Versions", "XMLTree"], swiftSettings: settings),
     .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: settings),
     .target(
       name: "Inventory",
       dependencies: [
-        "BlockingWork", "Checksum", "DiskImage", "Libvirt", "XMLTree",
+        "BlockingWork", "Checksum", "DiskImage", "Libvirt", "Versions", "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Planner",
       dependencies: [
-        "Checksum", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Spec", "Vocabulary", "XMLTree",
+        "Checksum", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Spec", "Versions", "Vocabulary", "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Importer",
@@ -64,7 +66,9 @@ let package = Package(
       ], swiftSettings: settings),
     .target(
       name: "Report",
-      dependencies: ["Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Vocabulary", "XMLTree"],
+      dependencies: [
+        "Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Versions", "Vocabulary", "XMLTree",
+      ],
       swiftSettings: settings
     ),
     .executableTarget(
@@ -99,8 +103,10 @@ let package = Package(
     .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: settings),
     .testTarget(name: "BlockingWorkTests", dependencies: ["BlockingWork"], swiftSettings: settings),
     .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"], swiftSettings: settings),
-    .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "TestSupport"], swiftSettings: settings),
-    .testTarget(name: "VocabularyTests", dependencies: ["Vocabulary", "XMLTree"], swiftSettings: settings),
+    .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "TestSupport", "Versions"], swiftSettings: settings),
+    .testTarget(
+      name: "VocabularyTests", dependencies: ["TestSupport", "Versions", "Vocabulary", "XMLTree"],
+      swiftSettings: settings),
     .testTarget(
       name: "SpecTests", dependencies: ["Diagnostics", "Spec", "TestSupport", "Vocabulary", "YAMLTree"],
       exclude: ["Golden", "Mistakes"], swiftSettings: settings),
@@ -108,7 +114,8 @@ let package = Package(
     .testTarget(
       name: "PlannerTests",
       dependencies: [
-        "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
+        "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Spec", "TestSupport",
+        "Versions", "Vocabulary", "XMLTree",
       ],
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(

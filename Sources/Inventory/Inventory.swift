@@ -2,6 +2,7 @@
 
 public import DiskImage
 public import Libvirt
+public import Versions
 public import XMLTree
 
 /// What was found on a host.
@@ -43,6 +44,8 @@ public struct Inventory: Sendable {
   /// What the connection is and can do.
   public struct Host: Sendable, Hashable {
     public var uri: String
+    /// The version of libvirt on the host, which is the daemon's where there is one; nil for a host that is only supposed.
+    public var libvirtVersion: LibvirtVersion?
     /// The guests that the host can run; nil when no question needed the answer.
     public var capabilities: Capabilities?
     /// Drivers that the connection does not have, and why, of those that were asked about.
@@ -51,9 +54,11 @@ public struct Inventory: Sendable {
     public var isSupposed = false
 
     public init(
-      uri: String, capabilities: Capabilities? = nil, missingDrivers: [LibvirtDriver: MissingDriver] = [:]
+      uri: String, libvirtVersion: LibvirtVersion? = nil, capabilities: Capabilities? = nil,
+      missingDrivers: [LibvirtDriver: MissingDriver] = [:]
     ) {
       self.uri = uri
+      self.libvirtVersion = libvirtVersion
       self.capabilities = capabilities
       self.missingDrivers = missingDrivers
     }

@@ -25,7 +25,7 @@ extension Inventory {
     let listing = try await connection.domainRecords { record in
       (name: record.name, handle: record.handle, domain: Result { try ObservedDomain(record: record) })
     }
-    var inventory = Inventory(host: Host(uri: connection.uri))
+    var inventory = Inventory(host: Host(uri: connection.uri, libvirtVersion: connection.libvirtVersion))
     inventory.time = Glibc.time(nil)
     inventory.failures = listing.failures.map { Failure(subject: "domain \($0.name)", message: "\($0.error)") }
     for name in connection.unresponsiveDomains {

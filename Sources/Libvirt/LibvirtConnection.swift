@@ -3,6 +3,7 @@
 import BlockingWork
 import CLibvirt
 import Glibc
+public import Versions
 
 /// A connection to a hypervisor through libvirt.
 ///
@@ -12,6 +13,9 @@ public final class LibvirtConnection: Sendable {
   let core: ConnectionCore
   /// The URI as libvirt resolved it.
   public let uri: String
+  /// The version of libvirt that runs the guests: the daemon's where there is one, which may be on another host and older
+  /// or newer than the library in this process. Read once, when the connection is opened.
+  public let libvirtVersion: LibvirtVersion
   /// Opened without the right to change anything, or to read secrets.
   public let isReadOnly: Bool
   /// On an embedded driver: running domains whose QEMU process did not answer while the connection was opened, so that
@@ -30,9 +34,12 @@ public final class LibvirtConnection: Sendable {
     case client = 3
   }
 
-  private init(core: ConnectionCore, uri: String, isReadOnly: Bool, unresponsiveDomains: [String]) {
+  private init(
+    core: ConnectionCore, uri: String, libvirtVersion: LibvirtVersion, isReadOnly: Bool, unresponsiveDomains: [String]
+  ) {
     self.core = core
     self.uri = uri
+    self.libvirtVersion = libvirtVersion
     self.isReadOnly = isReadOnly
     self.unresponsiveDomains = unresponsiveDomains
   }
@@ -74,9 +81,11 @@ public final class LibvirtConnection: Sendable {
     let core = ConnectionCore(owning: connection, pool: pool, embeddedRoot: root?.path)
     let unresponsive =
       root == nil ? [] : try EmbeddedRoot.waitForGuests(on: connection, milliseconds: 10_000)
+    var version: UInt = 0
+    try check(virConnectGetLibVersion(connection, &version), "read libvirt's version")
     return LibvirtConnection(
-      core: core, uri: try takeString(virConnectGetURI(connection), operation), isReadOnly: readOnly,
-      unresponsiveDomains: unresponsive)
+      core: core, uri: try takeString(virConnectGetURI(connection), operation),
+      libvirtVersion: LibvirtVersion(number: version), isReadOnly: readOnly, unresponsiveDomains: unresponsive)
   }
 
   /// Ends the connection. Calls that run are waited for by libvirt, later ones fail with
@@ -110,15 +119,6 @@ public final class LibvirtConnection: Sendable {
     }
   }
 
-  /// The version of libvirt that runs on the host.
-  public func libvirtVersion() async throws -> LibvirtVersion {
-    try await core.perform("read libvirt's version") { connection throws(LibvirtError) in
-      var version: UInt = 0
-      try check(virConnectGetLibVersion(connection, &version), "read libvirt's version")
-      return LibvirtVersion(number: Int(version))
-    }
-  }
-
   /// The host's capabilities, as libvirt's capabilities XML.
   public func capabilities() async throws -> String {
     try await core.perform("read the host's capabilities") { connection throws(LibvirtError) in
@@ -142,28 +142,4 @@ public final class LibvirtConnection: Sendable {
         "read the domain capabilities")
     }
   }
-}
-
-/// A libvirt release.
-public struct LibvirtVersion: Hashable, Sendable, Comparable, CustomStringConvertible {
-  public let major: Int
-  public let minor: Int
-  public let release: Int
-
-  public init(major: Int, minor: Int, release: Int) {
-    self.major = major
-    self.minor = minor
-    self.release = release
-  }
-
-  /// libvirt's own form: major × 1,000,000 + minor × 1,000 + release.
-  init(number: Int) {
-    self.init(major: number / 1_000_000, minor: number / 1_000 % 1_000, release: number % 1_000)
-  }
-
-  public static func < (a: LibvirtVersion, b: LibvirtVersion) -> Bool {
-    (a.major, a.minor, a.release) < (b.major, b.minor, b.release)
-  }
-
-  public var description: String { "\(major).\(minor).\(release)" }
 }

@@ -4,6 +4,7 @@ import Foundation
 import Libvirt
 import TestSupport
 import Testing
+import Versions
 
 @Suite("A connection")
 struct ConnectionTests {
@@ -14,7 +15,7 @@ struct ConnectionTests {
     #expect(connection.isReadOnly == false)
     #expect(connection.endReason == nil)
     #expect(try await connection.hostname() == ProcessInfo.processInfo.hostName)
-    #expect(try await connection.libvirtVersion() >= LibvirtVersion(major: 6, minor: 0, release: 0))
+    #expect(connection.libvirtVersion >= LibvirtVersion(6, 0))
     #expect(try await connection.capabilities().hasPrefix("<capabilities>"))
     await connection.close()
   }
@@ -76,7 +77,8 @@ struct ConnectionTests {
 
   @Test("versions are numbers, not text")
   func versions() {
-    #expect(LibvirtVersion(major: 10, minor: 0, release: 0) > LibvirtVersion(major: 9, minor: 10, release: 1))
-    #expect(LibvirtVersion(major: 9, minor: 0, release: 0).description == "9.0.0")
+    #expect(LibvirtVersion(10, 0) > LibvirtVersion(9, 10, 1))
+    #expect(LibvirtVersion(number: 9_000_000).description == "9.0.0")
+    #expect(LibvirtVersion(number: 11_003_000) == LibvirtVersion(11, 3))
   }
 }
