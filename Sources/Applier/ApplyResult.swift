@@ -21,6 +21,8 @@ public enum ActionOutcome: Sendable, Hashable {
   case done
   /// Stored, and the running guest has not all of it: why. It waits for the guest's next start.
   case waits(String)
+  /// Done, and libvirt stored something beside what was asked for: what.
+  case noted(String)
   case failed(ActionFailure)
   /// A step that it depends on failed: the index of the first such action in the plan.
   case blocked(by: Int)
@@ -32,7 +34,7 @@ extension ActionOutcome {
   /// Whether what depends on the action can go on.
   public var isDone: Bool {
     switch self {
-    case .done, .waits: true
+    case .done, .waits, .noted: true
     case .failed, .blocked, .notStarted: false
     }
   }

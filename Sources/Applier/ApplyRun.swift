@@ -81,7 +81,8 @@ struct ApplyRun: Sendable {
     case .importImage(let image): try await importImage(image, index, origin(for: action))
     case .createImage(let path, let creation): try await createImage(path, creation, origin(for: action))
     case .growImage(let path, let format, let from, let to): try await growImage(path, format, from: from, to: to)
-    case .defineDomain(let definition): try await defineDomain(definition)
+    case .defineDomain(let definition):
+      return try await defineDomain(definition).map(ActionOutcome.noted) ?? .done
     case .resizeBlockDevice(let domain, let target, let path, let to):
       try await resizeBlockDevice(of: domain, target, path, to)
     case .attachDevice(let domain, let device, let name):

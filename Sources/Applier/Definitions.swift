@@ -7,7 +7,9 @@ import XMLTree
 
 extension ApplyRun {
   /// Stores a definition, new or changed.
-  func defineDomain(_ definition: DomainDefinition) async throws {
+  ///
+  /// - Returns: what libvirt stored beside it that nobody asked for; nil for nothing.
+  func defineDomain(_ definition: DomainDefinition) async throws -> String? {
     let name = definition.identity.name
     if let seen = definition.replacing {
       let domain = try await domain(definition.identity)
@@ -28,14 +30,26 @@ extension ApplyRun {
       failure.field = faultyField(error.message, in: definition.xml)
       throw failure
     }
+    let unasked = UnaskedChange.all(in: stored, asked: definition.xml, replacing: definition.replacing)
     do {
       try definition.check(stored)
+      try throwSubstance(of: unasked)
     } catch {
       throw await undo(definition, on: domain, because: ActionFailure(error))
     }
     if let old = definition.replacing {
       await replaced.note(domain.uuid, ReplacedDefinition(old: old, new: stored))
     }
+    return unasked.isEmpty ? nil : "libvirt " + unasked.map(\.description).joined(separator: "; ")
+  }
+
+  /// What makes another machine of the guest is not stored.
+  private func throwSubstance(of changes: [UnaskedChange]) throws(ActionFailure) {
+    let found = changes.filter(\.isSubstance)
+    guard !found.isEmpty else { return }
+    throw ActionFailure(
+      "libvirt \(found.map(\.description).joined(separator: "; ")), which nobody asked for",
+      remedy: "write in the spec what it is to be")
   }
 
   /// The domain with this name and UUID.
@@ -150,9 +164,8 @@ extension Expectation {
       return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
     }
     guard let value, let lens = entry.lens else { return nil }
-    let stored = lens.get(element)
-    if entry.matches(desired: value, stored: stored) { return nil }
-    guard let stored else { return "libvirt dropped `\(field)`: \(value) was asked for, nothing is stored" }
+    if entry.isMet(value, in: element) { return nil }
+    guard let stored = lens.get(element) else { return "libvirt dropped `\(field)`: \(value) was asked for, nothing is stored" }
     return "libvirt changed `\(field)`: \(value) was asked for, \(stored) is stored"
   }
 }

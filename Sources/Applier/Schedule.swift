@@ -86,7 +86,7 @@ struct Schedule {
       switch outcomes[other] {
       case .failed: other
       case .blocked(let cause): cause
-      case .done, .waits, .notStarted, nil: nil
+      case .done, .waits, .noted, .notStarted, nil: nil
       }
     }.min()
   }

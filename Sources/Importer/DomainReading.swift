@@ -22,6 +22,8 @@ enum Detail: Int, CaseIterable {
 struct DomainReading {
   /// Whether passwords are written too.
   var includesSecrets = false
+  /// Whether the host's libvirt writes down which firmware it chose, so that such a choice is nobody's wish.
+  var isFirmwareWritten = false
 
   /// The domain as the spec would have it, so that an empty host would get the same.
   func object(for domain: ObservedDomain, _ detail: Detail) -> ImportedObject {
@@ -29,6 +31,7 @@ struct DomainReading {
     OwnershipRecord.remove(from: &source)
     if !includesSecrets { source = XMLFragment(source).withoutSecrets.root }
     ImpliedDevices.remove(from: &source)
+    if isFirmwareWritten { source.removeChosenFirmware(ofDomain: domain.name) }
     source.removeVirtioConsolePorts()
     var object = ImportedObject(Vocabulary.domain, domain.name)
     var devices = DeviceReading(names: [:])

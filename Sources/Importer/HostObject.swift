@@ -77,9 +77,12 @@ enum HostObject {
         subject: subject)
   }
 
-  func imported(_ detail: Detail, includesSecrets: Bool) -> ImportedObject {
+  /// - Parameter isFirmwareWritten: whether the host's libvirt writes down which firmware it chose.
+  func imported(_ detail: Detail, includesSecrets: Bool, isFirmwareWritten: Bool) -> ImportedObject {
     switch self {
-    case .domain(let domain): DomainReading(includesSecrets: includesSecrets).object(for: domain, detail)
+    case .domain(let domain):
+      DomainReading(includesSecrets: includesSecrets, isFirmwareWritten: isFirmwareWritten)
+        .object(for: domain, detail)
     case .network(let network): DefinitionReading.object(for: network, detail)
     case .pool(let pool): DefinitionReading.object(for: pool, detail)
     case .image(let image): image.object

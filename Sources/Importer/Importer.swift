@@ -53,10 +53,11 @@ public struct Importer: Sendable {
             .note, "password", "there is a password, which is not written down", subject: object.description,
             suggestion: "it stays as it is on this host"))
       }
-      drafts.append(Draft(found, .fields, self))
+      drafts.append(Draft(found, .fields, self, on: inventory.host))
     }
     drafts =
-      HostBaseImage.all(below: drafts.map(\.object), in: inventory).map { Draft(.image($0), .fields, self) } + drafts
+      HostBaseImage.all(below: drafts.map(\.object), in: inventory).map { Draft(.image($0), .fields, self, on: inventory.host) }
+      + drafts
     prove(&drafts, on: inventory, &result)
     for draft in drafts where draft.detail != .fields {
       let reasons = draft.reasons.map(\.message).joined(separator: "; ")
@@ -88,7 +89,7 @@ public struct Importer: Sendable {
           drafts.remove(at: index)
           continue
         }
-        var draft = Draft(drafts[index].object, lower, self)
+        var draft = Draft(drafts[index].object, lower, self, on: inventory.host)
         draft.reasons = drafts[index].reasons + reasons
         drafts[index] = draft
       }
@@ -138,10 +139,11 @@ struct Draft {
   /// Why more detail did not hold.
   var reasons: [Diagnostic] = []
 
-  init(_ object: HostObject, _ detail: Detail, _ importer: Importer) {
+  init(_ object: HostObject, _ detail: Detail, _ importer: Importer, on host: Inventory.Host) {
     self.object = object
     self.detail = detail
-    let read = object.imported(detail, includesSecrets: importer.includesSecrets)
+    let read = object.imported(
+      detail, includesSecrets: importer.includesSecrets, isFirmwareWritten: host.writesFirmwareDown)
     document = .mapping([(object.collection, .mapping([(read.name, read.document())]))])
   }
 }

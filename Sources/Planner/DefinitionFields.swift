@@ -56,7 +56,7 @@ struct DefinitionFields {
         continue
       }
       let old = lens.get(xml)
-      let isStored = !isNew && field.matches(desired: setting.value, stored: old)
+      let isStored = !isNew && field.isMet(setting.value, in: xml)
       let isRunning = running.map { field.matches(desired: setting.value, stored: lens.get($0)) } ?? true
       let isLive = field.effect.running == .live && !isRunning && liveFields(field)
       if isLive { live.append(field.name) }

@@ -12,6 +12,8 @@ extension DomainPlanning {
     settleBootOrder()
     settleAudio()
     settleConsoles()
+    settleFirmware()
+    checkVariablesFormat()
     checkBoard()
     checkTargets()
   }

@@ -70,8 +70,7 @@ struct DeviceMatcher {
       device.type.fields.allSatisfy { field in
         guard let setting = device.settings[field.name] else { return true }
         if case .xml(let fragment) = setting.value { return fragment.isMet(by: element) }
-        guard let lens = field.lens else { return true }
-        return field.matches(desired: setting.value, stored: lens.get(element))
+        return field.lens == nil || field.isMet(setting.value, in: element)
       }
     }
   }

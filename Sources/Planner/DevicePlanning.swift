@@ -89,7 +89,7 @@ extension DomainPlanning {
       var name: String { "\(key).\(device.type.displayName(of: field))" }
       if isNew {
         lens.put(setting.value, into: &element)
-      } else if !field.matches(desired: setting.value, stored: old) {
+      } else if !field.isMet(setting.value, in: element) {
         guard let effect = effect(of: field, name: name, of: device, identity, old: old, to: setting) else { continue }
         if effect == .live { addLive(field, name: name, to: setting.value, on: identity) }
         fieldChanges.append(

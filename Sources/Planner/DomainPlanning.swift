@@ -201,7 +201,7 @@ struct DomainPlanning {
       own(field)
       let name = Vocabulary.domain.displayName(of: field)
       let old = lens.get(xml)
-      if observed == nil || !field.matches(desired: setting.value, stored: old) {
+      if observed == nil || !field.isMet(setting.value, in: xml) {
         // Another field may have taken this one along; the host has what it had.
         let seen = observed.flatMap { lens.get($0.inactive) }
         if observed == nil || seen != setting.value { change(field, name: name, old: seen, to: setting) }
@@ -352,7 +352,15 @@ struct DomainPlanning {
           except: snapshotDisks.contains(device.name) && collection.key == "disks" ? ["format"] : [])
       }
     }
-    return spec.expectations() + devices
+    return spec.expectations() + firmwareExpectations() + devices
+  }
+
+  /// Firmware that keeps its variables is expected wherever it was asked for on the spec's behalf.
+  private func firmwareExpectations() -> [Expectation] {
+    guard spec.settings["loader.stateless"] == nil, xml.value(at: "os/@firmware") == "efi",
+      xml.value(at: "os/loader/@stateless") == "no"
+    else { return [] }
+    return [Expectation(field: "loader.stateless", value: .boolean(false), device: nil, entry: "loader.stateless")]
   }
 
   /// The spec says something new that is no part of the definition but for the record of it, such as how a guest is

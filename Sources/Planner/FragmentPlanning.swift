@@ -71,8 +71,8 @@ struct FragmentPlan {
   ) -> [Diagnostic] {
     object.type.fields.compactMap { field in
       guard let setting = object.settings[field.name], let lens = field.lens else { return nil }
+      guard !field.isMet(setting.value, in: element) else { return nil }
       let value = lens.get(element)
-      guard !field.matches(desired: setting.value, stored: value) else { return nil }
       let name = object.type.displayName(of: field)
       return Diagnostic(
         "conflict", "`xml` makes \(name) \(value.map(\.description) ?? "undefined"), and it is to be \(setting.value)",

@@ -1,6 +1,7 @@
 // How a snapshot can be taken of a domain as it is: inside the images or beside them, with or without memory.
 
 public import Inventory
+public import Versions
 import Vocabulary
 public import XMLTree
 
@@ -54,8 +55,10 @@ public struct SnapshotChoice: Sendable, Hashable {
   ///   - definition: the domain as it is: what runs, or what is stored of a stopped one.
   ///   - snapshots: those that there are. Kinds are not mixed: libvirt can neither revert nor merge a chain whose images
   ///     have snapshots inside of them.
+  ///   - version: the host's libvirt; nil for one that is not known, and that is taken for an old one.
   public init(
-    _ creation: SnapshotCreation, of definition: XMLElement, isActive: Bool, with snapshots: [ObservedSnapshot]
+    _ creation: SnapshotCreation, of definition: XMLElement, isActive: Bool, with snapshots: [ObservedSnapshot],
+    on version: LibvirtVersion?
   ) throws(SnapshotRefusal) {
     let disks = definition.first("devices")?.all("disk") ?? []
     let written = disks.filter(Self.isWritten)
@@ -64,7 +67,7 @@ public struct SnapshotChoice: Sendable, Hashable {
       throw SnapshotRefusal(message: "the domain has no disk that it writes to", remedy: "there is nothing to keep")
     }
     let existing = Set(snapshots.compactMap(\.kind))
-    let obstacle = Self.obstacleInside(written, definition, creation)
+    let obstacle = Self.obstacleInside(written, definition, version)
     let wish =
       creation.kind ?? (existing.count == 1 ? existing.first : nil) ?? (obstacle == nil ? .internal : .external)
     if wish == .internal, let obstacle {
@@ -154,15 +157,25 @@ public struct SnapshotChoice: Sendable, Hashable {
 
   /// What keeps a snapshot from going into the images; nil for nothing.
   private static func obstacleInside(
-    _ disks: [XMLElement], _ definition: XMLElement, _ creation: SnapshotCreation
+    _ disks: [XMLElement], _ definition: XMLElement, _ version: LibvirtVersion?
   ) -> String? {
     for disk in disks where disk.value(at: "driver/@type") != "qcow2" {
       return
         "disk \(disk.value(at: "target/@dev") ?? "") is \(disk.value(at: "driver/@type") ?? "raw"), and only qcow2 holds snapshots"
     }
-    // libvirt refuses it whatever the guest does (qemuSnapshotPrepare).
-    if definition.value(at: "os/loader/@type") == "pflash" || definition.value(at: "os/@firmware") == "efi" {
-      return "the UEFI variables are in a file that cannot hold one"
+    return obstacleInVariables(definition, version)
+  }
+
+  /// What keeps a snapshot from going into the file of UEFI variables; nil for nothing, or where there is none.
+  private static func obstacleInVariables(_ definition: XMLElement, _ version: LibvirtVersion?) -> String? {
+    let isUEFI = definition.value(at: "os/loader/@type") == "pflash" || definition.value(at: "os/@firmware") == "efi"
+    guard isUEFI, definition.isFirmwareOpen || definition.keepsVariables else { return nil }
+    guard definition.value(at: "os/nvram/@format") == "qcow2" else {
+      return "the UEFI variables are in a raw file, which cannot hold one (see `nvram.format`)"
+    }
+    // 10.9 takes them, and cannot go back to them nor delete them (libvirt's news of 10.10).
+    guard let version, version >= LibvirtVersion(10, 10) else {
+      return "libvirt \(version?.shortDescription ?? "before 10.10") takes none of UEFI variables, 10.10 is the first that does"
     }
     return nil
   }

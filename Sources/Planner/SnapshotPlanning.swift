@@ -23,7 +23,9 @@ extension DomainPlanning {
       let isActive = observed?.isActive ?? false
       let choice: SnapshotChoice
       do throws(SnapshotRefusal) {
-        choice = try SnapshotChoice(creation, of: observed?.running ?? xml, isActive: isActive, with: knownSnapshots)
+        choice = try SnapshotChoice(
+          creation, of: observed?.running ?? xml, isActive: isActive, with: knownSnapshots,
+          on: builder.inventory.host.libvirtVersion)
       } catch {
         builder.fail(
           "snapshot", "\(key): \(error.message)", at: declared.range, subject: object, suggestion: error.remedy)

@@ -39,6 +39,7 @@ extension ActionOutcome {
     switch self {
     case .done: [("outcome", .string("done"))]
     case .waits(let reason): [("outcome", .string("waits-for-restart")), ("message", .string(reason))]
+    case .noted(let what): [("outcome", .string("done")), ("message", .string(what))]
     case .failed(let failure):
       [
         ("outcome", .string("failed")), ("message", .string(failure.message)),

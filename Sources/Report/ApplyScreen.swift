@@ -58,7 +58,7 @@ public struct ApplyScreen: Sendable {
       running.removeAll { $0.index == index }
       switch outcome {
       case .done: break
-      case .waits: if let line { lasting.append(line) }
+      case .waits, .noted: if let line { lasting.append(line) }
       case .failed:
         failed += 1
         if let line { lasting.append(line) }

@@ -13,6 +13,10 @@ extension ApplyResult {
       guard case .waits(let reason) = outcome, plan.actions.indices.contains(index) else { continue }
       output += paragraph("waits for a restart:", .yellow, "\(plan.actions[index].object): \(reason)", style)
     }
+    for (index, outcome) in outcomes.enumerated() {
+      guard case .noted(let what) = outcome, plan.actions.indices.contains(index) else { continue }
+      output += paragraph("not asked for:", .yellow, "\(plan.actions[index].object): \(what)", style)
+    }
     let left = skipped(in: plan)
     if !left.isEmpty {
       output += paragraph("not tried:", .yellow, left, style)
@@ -37,7 +41,7 @@ extension ApplyResult {
     var (done, failed, skipped) = (0, 0, 0)
     for outcome in outcomes {
       switch outcome {
-      case .done, .waits: done += 1
+      case .done, .waits, .noted: done += 1
       case .failed: failed += 1
       case .blocked, .notStarted: skipped += 1
       }

@@ -35,11 +35,12 @@ extension Vocabulary {
       "firmware", .enumeration(["bios", "uefi", "any-uefi"]),
       """
       The firmware. With `uefi` libvirt picks a firmware of the host's without Secure Boot, or with it where \
-      `secure-boot` says so; with `any-uefi` the first that fits, with or without.
+      `secure-boot` says so; with `any-uefi` the first that fits, with or without. Either way it is one that keeps its \
+      variables, unless `loader.stateless` says otherwise.
       """, lens: firmwareLens, initial: .string("bios"), staysWhenDropped: true, isComparableWhenRunning: false,
       reference: bootReference,
-      // A definition that leaves the choice to libvirt is UEFI as well, and stays as it is.
-      equivalent: { desired, stored in desired == .string("uefi") && stored == .string("any-uefi") }),
+      // Whatever libvirt chose, and wrote down or not, is UEFI and stays as it is; `secure-boot` asks for more.
+      equivalent: { desired, stored in desired != .string("bios") && stored != .string("bios") }),
     Field(
       "secure-boot", .boolean, "Whether the UEFI firmware that libvirt picks has Secure Boot; not when not given.",
       lens: firmwareFeatureLens("secure-boot"), staysWhenDropped: true, isComparableWhenRunning: false,
@@ -56,8 +57,11 @@ extension Vocabulary {
     loaderField("type", .enumeration(["rom", "pflash"]), "How it is mapped: as read-only memory, or as flash."),
     loaderField("readonly", .boolean, "Whether the image is read-only; images that guests share are."),
     loaderField("secure", .boolean, "Whether the firmware implements Secure Boot, which needs `features.smm`."),
-    loaderField("stateless", .boolean, "Whether the firmware keeps nothing, so that there is no `nvram`."),
-    loaderField("format", .enumeration(["raw", "qcow2"]), "The format of the image."),
+    Field(
+      "loader.stateless", .boolean,
+      "Whether the firmware keeps nothing, so that there is no `nvram`; a new UEFI domain has one that keeps its variables.",
+      lens: statelessLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+    loaderField("format", .enumeration(["raw", "qcow2"]), "The format of the image; `raw` when not given."),
     Field(
       "nvram.type", .enumeration(["file", "block", "network"]),
       "What holds the firmware's variables, where it is not a plain file.", lens: nvramTypeLens,
@@ -73,8 +77,16 @@ extension Vocabulary {
       "nvram.template", .path, "The image that a new file of variables is copied from.", at: "os/nvram/@template",
       staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
     Field(
-      "nvram.format", .enumeration(["raw", "qcow2"]), "The format of the variables' file.", at: "os/nvram/@format",
-      staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+      "nvram.template-format", .enumeration(["raw", "qcow2"]), "The format of that image; `raw` when not given.",
+      lens: rawByDefault("os/nvram/@templateFormat"), staysWhenDropped: true, isComparableWhenRunning: false,
+      reference: bootReference),
+    Field(
+      "nvram.format", .enumeration(["raw", "qcow2"]),
+      """
+      The format of the variables' file; `raw` when not given. Internal snapshots of a UEFI guest need `qcow2`. libvirt makes \
+      a file of that format from a template of the same format only.
+      """, lens: rawByDefault("os/nvram/@format"), staysWhenDropped: true, isComparableWhenRunning: false,
+      reference: bootReference),
     Field(
       "kernel", .path, "A kernel of the host's to boot, in place of what the disks hold.", at: "os/kernel",
       reference: kernelReference),
@@ -137,34 +149,59 @@ extension Vocabulary {
     } write: { domain, value in
       guard let isEnabled = value?.boolean else { return domain.remove(at: feature) }
       if domain.value(at: "os/@firmware") != "efi" { firmwareLens.put(.string("any-uefi"), into: &domain) }
+      domain.clearChosenFirmware()
       domain.update("os") { $0.setFirmwareFeature(name, enabled: isEnabled) }
     }
   }
 
   private static func loaderField(_ name: String, _ type: ValueType, _ summary: String) -> Field {
-    var notation: Notation?
-    if case .boolean = type { notation = .yesNo }
+    let path = "os/loader/@\(name)"
+    let lens: Lens
+    switch type {
+    // Of an image that is named, what is not said is not so.
+    case .boolean:
+      lens = Lens.at(path, type, .yesNo).alsoMeant { domain, value in
+        value == .boolean(false) && domain.hasLoaderPath && !domain.exists(at: XMLPath(stringLiteral: path))
+      }
+    default: lens = name == "format" ? rawByDefault(path) : .at(path, type)
+    }
     return Field(
-      "loader.\(name)", type, summary, at: "os/loader/@\(name)", notation, staysWhenDropped: true,
-      isComparableWhenRunning: false, reference: bootReference)
+      "loader.\(name)", type, summary, lens: lens, staysWhenDropped: true, isComparableWhenRunning: false,
+      reference: bootReference)
   }
 
-  /// The loader's path, which takes the place of libvirt's choice. Beside such a choice it is what libvirt chose, and
-  /// nothing that anyone asked for.
+  /// The format of an image, which is raw where nothing is said: libvirt writes it down since 9.2.
+  private static func rawByDefault(_ path: String) -> Lens {
+    Lens.at(path, .enumeration(["raw", "qcow2"])).alsoMeant { domain, value in
+      value == .string("raw") && !domain.exists(at: XMLPath(stringLiteral: path))
+    }
+  }
+
+  /// The loader's path, which takes the place of libvirt's choice. Beside `os/@firmware` it is what libvirt chose, and
+  /// nothing that anyone asked for; a loader that was asked for and that libvirt knows has that form since 9.2, too.
   private static let loaderPathLens: Lens = {
     let path = Lens.at("os/loader", .path)
     return Lens(places: path.places) { domain in
       domain.exists(at: "os/@firmware") ? nil : path.get(domain)
     } write: { domain, value in
-      if value != nil, domain.exists(at: "os/@firmware") {
-        let isUEFI = domain.value(at: "os/@firmware") == "efi"
-        domain.update("os") { os in
-          os[attribute: "firmware"] = nil
-          os.removeAll("firmware")
-        }
-        if isUEFI, !domain.exists(at: "os/loader/@type") { domain.set("pflash", at: "os/loader/@type") }
-      }
+      guard value != nil || !domain.exists(at: "os/@firmware") else { return }
+      if value != nil { domain.endFirmwareChoice() }
       path.put(value, into: &domain)
+    }.alsoMeant { domain, value in path.get(domain) == value }
+  }()
+
+  /// `os/loader/@stateless`, by which libvirt chooses. What it chose says it as well: it names a place for variables or not.
+  private static let statelessLens: Lens = {
+    let stateless = Lens.at("os/loader/@stateless", .boolean, .yesNo)
+    return Lens(places: stateless.places, read: stateless.get) { domain, value in
+      if let value, domain.keepsVariables == (value == .boolean(true)) {
+        domain.clearChosenFirmware()
+        if value == .boolean(true), domain.exists(at: "os/@firmware") { domain.remove(at: "os/nvram") }
+      }
+      stateless.put(value, into: &domain)
+    }.alsoMeant { domain, value in
+      guard domain.hasLoaderPath, !domain.exists(at: "os/loader/@stateless") else { return false }
+      return value == .boolean(!domain.keepsVariables)
     }
   }()
 
@@ -180,6 +217,9 @@ extension Vocabulary {
         nvram.removeAll("source")
       }
       type.put(value, into: &domain)
+    }.alsoMeant { domain, value in
+      // A path as the element's text is that of a file.
+      value == .string("file") && type.get(domain) == nil && nvramPathLens.get(domain) != nil
     }
   }()
 

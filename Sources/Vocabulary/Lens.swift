@@ -11,6 +11,7 @@ public struct Lens: Sendable {
   public let places: [String]
   private let read: @Sendable (XMLElement) -> Value?
   private let write: @Sendable (inout XMLElement, Value?) -> Void
+  private var meaning: (@Sendable (XMLElement, Value) -> Bool)?
 
   /// - Parameters:
   ///   - read: the value, or nil where the document does not say.
@@ -26,6 +27,17 @@ public struct Lens: Sendable {
 
   /// The field's value in an element, normalised for comparison; nil where the element does not say.
   public func get(_ element: XMLElement) -> Value? { read(element) }
+
+  /// Whether an element means a value in another way than ``get(_:)`` reads: what one libvirt leaves unsaid another one
+  /// writes down.
+  func isMeant(_ value: Value, by element: XMLElement) -> Bool { meaning?(element, value) ?? false }
+
+  /// The same place, for which some elements mean a value without saying it there.
+  func alsoMeant(_ meaning: @escaping @Sendable (XMLElement, Value) -> Bool) -> Lens {
+    var lens = self
+    lens.meaning = meaning
+    return lens
+  }
 
   /// Puts a value into an element; nil takes the field out. What is there already is not written again, so that an
   /// element keeps the notation that libvirt gave it.
@@ -110,5 +122,13 @@ struct Notation: Sendable {
     Notation(
       value: { $0 == yes ? .boolean(true) : $0 == no ? .boolean(false) : nil },
       text: { $0.boolean.map { $0 ? yes : no } })
+  }
+}
+
+extension Field {
+  /// Whether an element has what the spec asks for: the value itself, an alias of it, or what means the same.
+  public func isMet(_ desired: Value, in element: XMLElement) -> Bool {
+    guard let lens else { return false }
+    return matches(desired: desired, stored: lens.get(element)) || lens.isMeant(desired, by: element)
   }
 }

@@ -102,7 +102,7 @@ extension XMLElement {
 /// Pairs elements that are wanted with those that are there.
 ///
 /// - Returns: for each of `wanted` the index of its counterpart in `present`, nil where it has none.
-func counterparts(of wanted: [XMLElement], among present: [XMLElement], under parent: String) -> [Int?] {
+package func counterparts(of wanted: [XMLElement], among present: [XMLElement], under parent: String) -> [Int?] {
   guard let first = wanted.first else { return [] }
   var free = Set(present.indices)
   func take(_ index: Int?) -> Int? {
