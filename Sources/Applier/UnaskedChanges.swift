@@ -16,8 +16,10 @@ package struct UnaskedChange: Sendable, Hashable {
   /// Whether the guest would be another machine, or have other storage or networks.
   package var isSubstance: Bool {
     // What is added is told; what the spec needs to have or not to have is expected by its fields.
-    asked != nil && Self.substance.contains { place.hasSuffix($0) || place.contains($0 + "/") || place.contains($0 + "[") }
-      || isDevice && stored == nil
+    guard asked != nil else { return false }
+    let steps = placeWithoutConditions
+    let isDevice = steps.hasPrefix("/domain/devices/") && steps.count(where: { $0 == "/" }) == 3
+    return Self.substance.contains { steps.hasSuffix($0) || steps.contains($0 + "/") } || isDevice && stored == nil
   }
 
   private static let substance = [
@@ -25,7 +27,16 @@ package struct UnaskedChange: Sendable, Hashable {
     "/source", "/mac", "/driver/@type", "/target/@dev", "/target/@bus",
   ]
 
-  private var isDevice: Bool { place.hasPrefix("/domain/devices/") && place.filter { $0 == "/" }.count == 3 }
+  /// The place without what tells siblings apart: `/domain/devices/disk/source`.
+  private var placeWithoutConditions: String {
+    var depth = 0
+    return String(
+      place.filter { character in
+        if character == "[" { depth += 1 }
+        defer { if character == "]" { depth -= 1 } }
+        return depth == 0
+      })
+  }
 
   package var description: String {
     switch (asked, stored) {
@@ -81,10 +92,13 @@ private struct DefinitionAreas {
     )
     var changes = compare(
       XMLPairs(asked.withoutDevices.elements.map { $0 }, stored.withoutDevices.elements.map { $0 }, under: "domain"),
-      path: "/domain", replaced: replaced?.elements.map { $0 } ?? [], usual: replaced == nil ? Self.usualElements : [])
+      path: "/domain", replaced: replaced?.elements.map { $0 } ?? [],
+      // What was taken out of an existing definition is filled in again.
+      usual: replaced.map { Self.usualElements.intersection($0.elements.map(\.name)) } ?? Self.usualElements)
     changes += compare(
       XMLPairs(devices.asked, devices.stored, under: "devices"), path: "/domain/devices", replaced: devices.replaced,
-      usual: replaced == nil ? Self.usualDevices : ["controller"])
+      usual: replaced.map { _ in Self.usualDevices.intersection(devices.replaced.map(\.name)).union(["controller"]) }
+        ?? Self.usualDevices)
     changes += attributes()
     let touchesSerials = devices.asked.filter { $0.name == "serial" } != devices.replaced.filter { $0.name == "serial" }
     return changes.filter { change in
@@ -117,7 +131,7 @@ private struct DefinitionAreas {
       case (let asked?, nil):
         changes.append(
           UnaskedChange(place: path + "/" + asked.label, asked: asked.serialised(indent: nil), stored: nil))
-      case (nil, let stored?) where !usual.contains(stored.name):
+      case (nil, let stored?) where !usual.contains(stored.name) && !replaced.contains(stored):
         changes.append(
           UnaskedChange(place: path + "/" + stored.label, asked: nil, stored: stored.serialised(indent: nil)))
       default: break

@@ -82,6 +82,10 @@ extension XMLElement {
     var result = self
     OwnershipRecord.remove(from: &result)
     result.removeVirtioConsolePorts()
+    // Firmware that was chosen and keeps its variables does so whether it was asked to or not.
+    if result.hasChosenFirmware, result.keepsVariables, result.value(at: "os/loader/@stateless") == "no" {
+      result.remove(at: "os/loader/@stateless")
+    }
     result.update("devices", create: false) { devices in
       devices.children = devices.children.map { node in
         guard var device = node.element else { return node }

@@ -17,6 +17,8 @@ extension DomainPlanning {
   /// boot entries and enrolled keys would be gone with each stop of the guest (measured with libvirt 12.8).
   mutating func settleFirmware() {
     guard xml.value(at: "os/@firmware") == "efi", !xml.exists(at: "os/loader/@stateless"),
+      // What `defaults: libvirt` leaves to libvirt is a choice at the guest's start where libvirt writes nothing down.
+      isCompletedByVireo || builder.inventory.host.writesFirmwareDown,
       !xml.exists(at: "launchSecurity"), spec.settings["loader.stateless"] == nil,
       let field = Vocabulary.domain.field("loader.stateless"), let lens = field.lens
     else { return }

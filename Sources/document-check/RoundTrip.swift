@@ -1,5 +1,6 @@
 // One document: defined, imported, taken over, made anew, and compared.
 
+import Applier
 import Diagnostics
 import Importer
 import Inventory
@@ -86,7 +87,9 @@ struct RoundTrip {
       outcome.phantoms += plan.objects.flatMap(\.changes).filter { $0.old != $0.new }.map { "planned: \($0.field)" }
       var adopted = object
       for action in plan.actions {
-        if let stored = try await host.store(action.operation) { adopted = stored }
+        guard let stored = try await host.store(action.operation) else { continue }
+        adopted = stored
+        outcome.phantoms += Self.told(stored.stored, action.operation).map { "told: \($0)" }
       }
       outcome.phantoms += Self.differences(object.stored, adopted.stored).map { "adopted: \($0)" }
       let second = try Plan(for: stack, on: host.inventory(adopted, for: request))
@@ -108,6 +111,7 @@ struct RoundTrip {
         guard let made = try await host.store(action.operation) else { continue }
         isMade = true
         outcome.differences += Self.differences(stored, made.stored)
+        outcome.differences += Self.told(made.stored, action.operation).map { "told: \($0)" }
         await host.undefine(made)
       }
       if !isMade { outcome.differences.append("nothing would be defined") }
@@ -116,6 +120,12 @@ struct RoundTrip {
     } catch {
       outcome.differences.append("\(error)")
     }
+  }
+
+  /// What an apply would tell of what libvirt stored beside what it was asked for.
+  private static func told(_ stored: XMLElement, _ operation: Planner.Operation) -> [String] {
+    guard case .defineDomain(let definition) = operation else { return [] }
+    return UnaskedChange.all(in: stored, asked: definition.xml, replacing: definition.replacing).map(\.description)
   }
 
   /// What two definitions differ in, but for whose they are and the order of siblings that has no meaning.

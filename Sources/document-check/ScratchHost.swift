@@ -81,7 +81,8 @@ struct ScratchHost {
   /// The host as a reading for the request would find it: with the object given, and every file that is looked at.
   func inventory(_ object: Object?, for request: InventoryRequest) -> Inventory {
     var inventory = Inventory.supposed(for: request, with: [])
-    inventory.host = .init(uri: connection.uri, capabilities: capabilities)
+    inventory.host = .init(
+      uri: connection.uri, libvirtVersion: connection.libvirtVersion, capabilities: capabilities)
     (inventory.networks, inventory.pools) = ([:], [:])
     if let object { add(object, to: &inventory) }
     inventory.supposeFiles(for: request)
