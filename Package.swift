@@ -42,7 +42,8 @@ let package = Package(
     .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
     .target(
-      name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Versions"], swiftSettings: settings),
+      name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Versions"],
+      swiftSettings: settings),
     .target(name: "Vocabulary", dependencies: ["Versions", "XMLTree"], swiftSettings: settings),
     .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: settings),
     .target(

@@ -165,7 +165,9 @@ extension Expectation {
     }
     guard let value, let lens = entry.lens else { return nil }
     if entry.isMet(value, in: element) { return nil }
-    guard let stored = lens.get(element) else { return "libvirt dropped `\(field)`: \(value) was asked for, nothing is stored" }
+    guard let stored = lens.get(element) else {
+      return "libvirt dropped `\(field)`: \(value) was asked for, nothing is stored"
+    }
     return "libvirt changed `\(field)`: \(value) was asked for, \(stored) is stored"
   }
 }

@@ -40,7 +40,8 @@ public struct DomainSnapshots: Sendable {
     let definition =
       isActive
       ? try await connection.runningDefinition(of: domain) : try await connection.storedDefinition(of: domain)
-    let choice = try SnapshotChoice(creation, of: definition, isActive: isActive, with: existing, on: connection.libvirtVersion)
+    let choice = try SnapshotChoice(
+      creation, of: definition, isActive: isActive, with: existing, on: connection.libvirtVersion)
     var options: SnapshotOptions = []
     if choice.kind == .external {
       options.insert(.atomic)

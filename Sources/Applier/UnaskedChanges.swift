@@ -76,7 +76,8 @@ private struct DefinitionAreas {
 
   /// Elements that libvirt adds to a definition that does not have them (measured with 9.0, 11.3 and 12.8).
   private static let usualElements: Set<String> = [
-    "uuid", "currentMemory", "vcpu", "resource", "os", "features", "cpu", "clock", "on_poweroff", "on_reboot", "on_crash",
+    "uuid", "currentMemory", "vcpu", "resource", "os", "features", "cpu", "clock", "on_poweroff", "on_reboot",
+    "on_crash",
     "pm", "devices", "seclabel", "iothreads", "genid", "metadata", "sysinfo",
   ]
 
@@ -87,7 +88,8 @@ private struct DefinitionAreas {
 
   func compare() -> [UnaskedChange] {
     let devices = (
-      asked: asked.first("devices")?.elements.map { $0 } ?? [], stored: stored.first("devices")?.elements.map { $0 } ?? [],
+      asked: asked.first("devices")?.elements.map { $0 } ?? [],
+      stored: stored.first("devices")?.elements.map { $0 } ?? [],
       replaced: replaced?.first("devices")?.elements.map { $0 } ?? []
     )
     var changes = compare(

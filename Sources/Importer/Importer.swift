@@ -56,7 +56,9 @@ public struct Importer: Sendable {
       drafts.append(Draft(found, .fields, self, on: inventory.host))
     }
     drafts =
-      HostBaseImage.all(below: drafts.map(\.object), in: inventory).map { Draft(.image($0), .fields, self, on: inventory.host) }
+      HostBaseImage.all(below: drafts.map(\.object), in: inventory).map {
+        Draft(.image($0), .fields, self, on: inventory.host)
+      }
       + drafts
     prove(&drafts, on: inventory, &result)
     for draft in drafts where draft.detail != .fields {

@@ -134,7 +134,8 @@ extension PlanBuilder {
       name: AutomaticSnapshot.name(before: effect, number), description: "taken by Vireo before a \(effect.noun)")
     let choice: SnapshotChoice
     do throws(SnapshotRefusal) {
-      choice = try SnapshotChoice(creation, of: definition, isActive: domain.isActive, with: known, on: inventory.host.libvirtVersion)
+      choice = try SnapshotChoice(
+        creation, of: definition, isActive: domain.isActive, with: known, on: inventory.host.libvirtVersion)
     } catch {
       fail(
         "snapshot", "no snapshot can be taken before the \(effect.noun): \(error.message)", at: range, subject: object,

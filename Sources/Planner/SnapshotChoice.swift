@@ -175,7 +175,8 @@ public struct SnapshotChoice: Sendable, Hashable {
     }
     // 10.9 takes them, and cannot go back to them nor delete them (libvirt's news of 10.10).
     guard let version, version >= LibvirtVersion(10, 10) else {
-      return "libvirt \(version?.shortDescription ?? "before 10.10") takes none of UEFI variables, 10.10 is the first that does"
+      return
+        "libvirt \(version?.shortDescription ?? "before 10.10") takes none of UEFI variables, 10.10 is the first that does"
     }
     return nil
   }

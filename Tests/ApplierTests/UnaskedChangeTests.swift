@@ -35,18 +35,25 @@ struct UnaskedChangeTests {
     var edit: @Sendable (inout XMLElement) -> Void
     var testDescription: String { name }
 
-    init(_ name: String, _ place: String, isSubstance: Bool = false, _ edit: @escaping @Sendable (inout XMLElement) -> Void)
-    {
+    init(
+      _ name: String, _ place: String, isSubstance: Bool = false, _ edit: @escaping @Sendable (inout XMLElement) -> Void
+    ) {
       (self.name, self.place, self.isSubstance, self.edit) = (name, place, isSubstance, edit)
     }
   }
 
   static let edits = [
-    Edit("another loader", "/domain/os/loader", isSubstance: true) { $0.set("/usr/share/ovmf/OVMF.amdsev.fd", at: "os/loader") },
-    Edit("another kind of loader", "/domain/os/loader/@type", isSubstance: true) { $0.set("rom", at: "os/loader/@type") },
+    Edit("another loader", "/domain/os/loader", isSubstance: true) {
+      $0.set("/usr/share/ovmf/OVMF.amdsev.fd", at: "os/loader")
+    },
+    Edit("another kind of loader", "/domain/os/loader/@type", isSubstance: true) {
+      $0.set("rom", at: "os/loader/@type")
+    },
     Edit("variables dropped", "/domain/os/nvram", isSubstance: true) { $0.remove(at: "os/nvram") },
     Edit("a template's format", "/domain/os/nvram/@templateFormat") { $0.set("raw", at: "os/nvram/@templateFormat") },
-    Edit("another machine", "/domain/os/type/@machine", isSubstance: true) { $0.set("pc-q35-8.0", at: "os/type/@machine") },
+    Edit("another machine", "/domain/os/type/@machine", isSubstance: true) {
+      $0.set("pc-q35-8.0", at: "os/type/@machine")
+    },
     Edit("a feature", "/domain/features/smm") { $0.set("on", at: "features/smm/@state") },
     Edit("another processor", "/domain/cpu/model") { $0.set("EPYC", at: "cpu/model") },
     Edit("a processor's flag", "/domain/cpu/feature[@name='svm']") { $0.set("svm", at: "cpu/feature/@name") },
@@ -67,7 +74,10 @@ struct UnaskedChangeTests {
     Edit("an interface dropped", "/domain/devices/interface[mac/@address='52:54:00:6b:3c:58']", isSubstance: true) {
       $0.remove(at: "devices/interface")
     },
-    Edit("an interface's network", "/domain/devices/interface[mac/@address='52:54:00:6b:3c:58']/source/@network", isSubstance: true) {
+    Edit(
+      "an interface's network", "/domain/devices/interface[mac/@address='52:54:00:6b:3c:58']/source/@network",
+      isSubstance: true
+    ) {
       $0.set("other", at: "devices/interface/source/@network")
     },
     Edit("an element of the guest's", "/domain/launchSecurity") { $0.set("sev", at: "launchSecurity/@type") },
@@ -103,7 +113,9 @@ struct UnaskedChangeTests {
   static let usual: [Edit] = [
     Edit("nothing", "") { _ in },
     Edit("a controller for what is new", "") { domain in
-      domain.update("devices") { $0.append(XMLElement("controller", ["type": "pci", "index": "1", "model": "pcie-root-port"])) }
+      domain.update("devices") {
+        $0.append(XMLElement("controller", ["type": "pci", "index": "1", "model": "pcie-root-port"]))
+      }
     },
     Edit("another notation", "") { domain in
       domain.set("52:54:00:6B:3C:58", at: "devices/interface/mac/@address")

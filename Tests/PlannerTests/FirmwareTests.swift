@@ -105,7 +105,9 @@ struct FirmwareTests {
     // Whoever wants it says so.
     let wanted = lab("firmware: uefi, loader: { stateless: true }")
     #expect(try host.plan(wanted).object("web")?.changes.map(\.field).contains("loader.stateless") == true)
-    #expect(try host.plan(wanted).definition(of: "web")?.xml.first("os") == host.inventory.domains["web"]?.inactive.first("os"))
+    #expect(
+      try host.plan(wanted).definition(of: "web")?.xml.first("os")
+        == host.inventory.domains["web"]?.inactive.first("os"))
   }
 
   @Test("where the spec says nothing of firmware, a choice without variables is told and stays")
@@ -180,7 +182,8 @@ struct FirmwareTests {
     host.inventory.host.libvirtVersion = LibvirtVersion(11, 3)
     host.apply(try host.plan(spec))
     let definition = try #require(host.inventory.domains["web"]?.inactive)
-    func kind(_ definition: XMLElement, _ version: LibvirtVersion?, _ kind: SnapshotKind? = nil) throws -> SnapshotKind {
+    func kind(_ definition: XMLElement, _ version: LibvirtVersion?, _ kind: SnapshotKind? = nil) throws -> SnapshotKind
+    {
       try SnapshotChoice(
         SnapshotCreation(name: "s", kind: kind), of: definition, isActive: false, with: [], on: version
       ).kind

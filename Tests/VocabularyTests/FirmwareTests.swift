@@ -88,7 +88,8 @@ struct FirmwareTests {
       name: "firmware that keeps nothing",
       asked: ["firmware": .string("uefi"), "loader.stateless": .boolean(true)],
       old: "<os firmware='efi'>\(type)<loader stateless='yes'/></os>",
-      new: "<os firmware='efi'>\(type)\(without)<loader type='rom' format='raw'>/usr/share/ovmf/OVMF.amdsev.fd</loader></os>"
+      new:
+        "<os firmware='efi'>\(type)\(without)<loader type='rom' format='raw'>/usr/share/ovmf/OVMF.amdsev.fd</loader></os>"
     ),
   ]
 
@@ -122,7 +123,8 @@ struct FirmwareTests {
         #expect(!field.isMet(other, in: domain), "\(name) \(other) in \(os)")
         field.lens?.put(other, into: &domain)
         #expect(field.isMet(other, in: domain), "\(name) \(other) put: \(domain.serialised())")
-        #expect(!field.isMet(value, in: domain) || name == "nvram.type", "\(name) \(value) still: \(domain.serialised())")
+        #expect(
+          !field.isMet(value, in: domain) || name == "nvram.type", "\(name) \(value) still: \(domain.serialised())")
       }
     }
   }
