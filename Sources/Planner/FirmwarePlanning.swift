@@ -66,7 +66,7 @@ extension DomainPlanning {
         suggestion: suggestion)
     }
     let template =
-      "make a template once, `vireo image convert /usr/share/OVMF/OVMF_VARS_4M.fd VARS.qcow2`, and write "
+      "make a template once, `vireo image convert --image-format raw /usr/share/OVMF/OVMF_VARS_4M.fd VARS.qcow2`, and write "
       + "`loader: { path: …, type: pflash, readonly: true }` and `nvram: { template: …, template-format: qcow2, format: qcow2 }`"
     if let version = builder.inventory.host.libvirtVersion, version < LibvirtVersion(10, 10) {
       return fail(

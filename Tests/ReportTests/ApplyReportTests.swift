@@ -23,6 +23,21 @@ struct ApplyReportTests {
     #expect(result.text(of: plan) == "Applied: \(plan.actions.count) steps done.\n")
   }
 
+  @Test("what libvirt stored beside what it was asked for is told everywhere, and the step is done")
+  func unasked() throws {
+    let plan = SamplePlans.creation(count: 1)
+    let what = "libvirt added devices/watchdog"
+    let outcomes = plan.actions.indices.map { $0 == 0 ? ActionOutcome.noted(what) : .done }
+    let result = ApplyResult(outcomes: outcomes, wasInterrupted: false)
+    #expect(result.isComplete)
+    let text = result.text(of: plan, TextStyle(color: false, width: 120))
+    #expect(text.contains("not asked for: \(plan.actions[0].object): \(what)"))
+    #expect(text.hasSuffix("Applied: \(plan.actions.count) steps done.\n"))
+    var lines = ApplyLines(plan)
+    #expect(lines.line(for: .finished(0, .noted(what)))?.contains(what) == true)
+    #expect(result.json(of: plan).contains(what))
+  }
+
   @Test("every finished step is a line with its number")
   func lines() throws {
     let (plan, result) = SamplePlans.failed
