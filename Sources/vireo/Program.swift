@@ -9,6 +9,9 @@ enum Program {
     // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
     signal(SIGPIPE, SIG_IGN)
     Output.occupyClosedStreams()
+    if let problem = CommandWords.problem(in: Array(CommandLine.arguments.dropFirst()), of: VireoCommand.self) {
+      exit(ColorOptions.Choice.auto.tell([problem]).rawValue)
+    }
     do {
       var command = try VireoCommand.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -48,19 +51,21 @@ struct VireoCommand: AsyncParsableCommand {
     discussion: """
       Write what pools, images and domains there should be, see what would change, then apply it:
 
-        vireo validate lab.yaml
-        vireo plan lab.yaml
-        vireo apply lab.yaml
+        vireo init                  writes a first spec for this host
+        vireo validate vireo.yaml   finds every mistake in it
+        vireo plan vireo.yaml       shows what would change
+        vireo apply vireo.yaml      makes it so
+        vireo status vireo.yaml     shows whether it still is
 
       Without a daemon, and without root's rights: --connect 'qemu:///embed?root=/some/folder'.
 
-      Exit codes: 0 for success, 1 for any failure, 2 for changes that are pending with plan --detailed-exitcode; image \
-      check and image compare have more.
+      Exit codes: 0 for success, 1 for any failure, 2 with --detailed-exitcode for changes that are pending (plan) \
+      and domains that are not in sync (status); image check and image compare have more.
       """,
     version: "vireo \(Version.text)",
     subcommands: [
-      ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
-      SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self, RestoreCommand.self, GarbageCommand.self,
+      InitCommand.self, ValidateCommand.self, PlanCommand.self, ApplyCommand.self, StatusCommand.self,
+      ImportCommand.self, ExplainCommand.self, SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self, RestoreCommand.self, GarbageCommand.self,
       ImageCommand.self,
     ]
   )

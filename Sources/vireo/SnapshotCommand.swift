@@ -91,7 +91,8 @@ struct SnapshotCommand: AsyncParsableCommand {
 
     func run() async throws {
       let snapshots = try await target.perform(for: format) { try await $0.list() }
-      try Output.result(format == .json ? ObservedSnapshot.json(snapshots) : ObservedSnapshot.table(snapshots))
+      try Output.result(
+        format == .json ? ObservedSnapshot.json(snapshots) : ObservedSnapshot.table(snapshots, of: target.domain))
     }
   }
 
