@@ -26,8 +26,10 @@ struct TextFormat {
       output += "  " + paint(text, .green) + "\n"
     }
     for note in diagnostic.notes {
-      if note.range == nil { output += "  " }
-      writeHeading(.note, visible(note.message, continuation: "\n"), at: note.range, to: &output)
+      let margin = note.range == nil ? "  " : ""
+      output += margin
+      writeHeading(
+        .note, visible(note.message, continuation: "\n"), at: note.range, after: margin.count, to: &output)
       if let range = note.range { writeExcerpt(of: range, gutter: gutter, suggestion: nil, to: &output) }
     }
   }
@@ -35,8 +37,11 @@ struct TextFormat {
   /// Further lines of a message are indented, so that none can pass for a message of its own.
   private static let indent = "    "
 
-  private func writeHeading(_ severity: Severity, _ message: String, at range: SourceRange?, to output: inout String) {
-    var used = severity.rawValue.utf8.count + 2
+  /// - Parameter margin: the columns that are taken already.
+  private func writeHeading(
+    _ severity: Severity, _ message: String, at range: SourceRange?, after margin: Int = 0, to output: inout String
+  ) {
+    var used = margin + severity.rawValue.utf8.count + 2
     if let range {
       let place = "\(visible(range.file.path)):\(range.start.line):\(range.start.column):"
       output += paint(place, .bold) + " "

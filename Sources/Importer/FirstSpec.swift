@@ -77,14 +77,17 @@ public struct FirstSpec: Sendable {
 
   // MARK: Text
 
-  /// The spec as a YAML file.
-  public var text: String {
+  /// The spec as YAML.
+  ///
+  /// - Parameter file: the file that it is in, for the commands that the comments show.
+  public func text(in file: String) -> String {
+    let file = comment(file)
     var lines = [
       "# A first spec for \(comment(uri)).", "#",
-      "#   vireo validate FILE   finds every mistake in it",
-      "#   vireo plan FILE       shows what would change",
-      "#   vireo apply FILE      makes it so; run it again at any time",
-      "#   vireo status FILE     shows whether it still is so", "#",
+      "#   vireo validate \(file)   finds every mistake in it",
+      "#   vireo plan \(file)       shows what would change",
+      "#   vireo apply \(file)      makes it so; run it again at any time",
+      "#   vireo status \(file)     shows whether it still is so", "#",
       "# `vireo explain` lists every key; `vireo explain disks.size` describes one.",
     ]
     for remark in remarks { lines += ["#"] + wrapped(remark) }

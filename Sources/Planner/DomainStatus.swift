@@ -17,9 +17,9 @@ public struct DomainStatus: Sendable, Hashable {
     /// It was changed on the host since the last apply.
     case drifted
     /// An apply would change it: the spec says something new.
-    case outdated
+    case toChange = "to-change"
     /// It exists, and belongs to no stack yet.
-    case unadopted
+    case toAdopt = "to-adopt"
     /// The definition is as it should be, and the running guest has other values until it is restarted.
     case waiting
     case inSync = "in-sync"
@@ -37,10 +37,10 @@ public struct DomainStatus: Sendable, Hashable {
   /// The fields that drifted, by their names in the spec.
   public var drifted: [String] = []
   /// The fields that an apply would change because the spec says so.
-  public var outdated: [String] = []
+  public var toChange: [String] = []
   /// The fields that wait for a restart of the guest.
   public var waiting: [String] = []
-  /// Why no plan can be made for it.
+  /// Why no plan can be made for it, and what a plan warns of.
   public var problems: [Diagnostic] = []
 
   public init(name: String, stack: String, state: ObservedDomain.State? = nil, condition: Condition) {
@@ -62,7 +62,7 @@ public struct HostStatus: Sendable {
   public var domains: [DomainStatus]
   /// Objects besides domains that an apply would change.
   public var others: [ObjectReference] = []
-  /// What stands in the way of a plan and is about no single domain.
+  /// What stands in the way of a plan, or what it warns of, and is about no single domain.
   public var problems: [Diagnostic] = []
   /// Domains of the host that belong to no stack, where all stacks were asked for.
   public var unowned: [String] = []
@@ -82,13 +82,14 @@ extension HostStatus {
   public init(of spec: StackSpec, on inventory: Inventory) {
     let builder = PlanBuilder(planning: spec, on: inventory)
     self.init(uri: inventory.host.uri, stack: spec.name, domains: [])
-    var errors: [String: [Diagnostic]] = [:]
+    var messages: [String: [Diagnostic]] = [:]
     let names = Set(spec.domains.map(\.name))
-    for error in builder.parts.errors {
-      if let subject = error.subject, subject.hasPrefix("domain "), names.contains(String(subject.dropFirst(7))) {
-        errors[String(subject.dropFirst(7)), default: []].append(error)
+    let warnings = builder.parts.notes.filter { $0.severity == .warning }
+    for message in builder.parts.errors + warnings {
+      if let subject = message.subject, subject.hasPrefix("domain "), names.contains(String(subject.dropFirst(7))) {
+        messages[String(subject.dropFirst(7)), default: []].append(message)
       } else {
-        problems.append(error)
+        problems.append(message)
       }
     }
     let plans = Dictionary(builder.parts.objects.map { ($0.object, $0) }, uniquingKeysWith: { first, _ in first })
@@ -99,8 +100,8 @@ extension HostStatus {
         inventory.domains[domain.name] ?? domain["renamed-from"]?.string.flatMap { inventory.domains[$0] }
       domains.append(
         DomainStatus(
-          of: domain, plans[object], observed, hasSteps: acted.contains(object), errors: errors[domain.name] ?? [],
-          in: spec.name))
+          of: domain, plans[object], observed, hasSteps: acted.contains(object),
+          problems: messages[domain.name] ?? [], in: spec.name))
     }
     let renamed = spec.domains.compactMap { $0["renamed-from"]?.string }
     for observed in inventory.domains.values.sorted(by: { $0.name < $1.name })
@@ -124,8 +125,10 @@ extension HostStatus {
       domains += status.domains.map { domain in
         // What the record cannot hold, such as a base image's file, is no news here.
         var domain = domain
-        domain.outdated = []
-        if domain.condition == .outdated { domain.condition = domain.waiting.isEmpty ? .inSync : .waiting }
+        domain.toChange = []
+        if domain.condition == .toChange { domain.condition = domain.waiting.isEmpty ? .inSync : .waiting }
+        // By its spec it would be refused: a disk that Vireo made is never made twice.
+        if domain.problems.contains(where: { $0.rule == "unusable-file" }) { domain.condition = .refused }
         domain.problems = domain.problems.map(Self.withoutPlace)
         return domain
       }
@@ -155,35 +158,35 @@ extension DomainStatus {
   ///   - plan: what a plan says of it; nil where it cannot be planned.
   ///   - hasSteps: whether the plan has steps of it.
   fileprivate init(
-    of spec: ObjectSpec, _ plan: ObjectPlan?, _ observed: ObservedDomain?, hasSteps: Bool, errors: [Diagnostic],
-    in stack: String
+    of spec: ObjectSpec, _ plan: ObjectPlan?, _ observed: ObservedDomain?, hasSteps: Bool,
+    problems: [Diagnostic], in stack: String
   ) {
     self.init(name: spec.name, stack: stack, state: observed?.state, condition: .inSync)
     isSaved = observed.map { $0.hasManagedSave && !$0.isActive } ?? false
-    problems = errors
+    self.problems = problems
     for change in plan?.changes ?? [] where plan?.verb != .create && plan?.verb != .adopt {
       switch change.reason {
       case .drift where change.detail != FieldChange.storedAlready: drifted.append(change.field)
       case _ where change.detail == FieldChange.storedAlready: waiting.append(change.field)
-      default: outdated.append(change.field)
+      default: toChange.append(change.field)
       }
     }
     waiting += plan?.pending.map(\.field) ?? []
     condition =
-      if !errors.isEmpty || plan == nil {
+      if problems.hasErrors || plan == nil {
         .refused
       } else if plan?.verb == .create {
         .missing
       } else if !drifted.isEmpty {
         .drifted
       } else if plan?.verb == .adopt {
-        .unadopted
-      } else if !outdated.isEmpty {
-        .outdated
+        .toAdopt
+      } else if !toChange.isEmpty {
+        .toChange
       } else if !waiting.isEmpty {
         .waiting
       } else if hasSteps {
-        .outdated
+        .toChange
       } else {
         .inSync
       }

@@ -14,8 +14,13 @@ extension SpecLanguage {
     guard let path, !path.isEmpty else { return writer.overview() }
     let keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     let found = subjects(keys)
-    guard !found.isEmpty else { throw unknown(path, keys) }
-    return found.map(writer.text).joined(separator: "\n")
+    if !found.isEmpty { return found.map(writer.text).joined(separator: "\n") }
+    let meant = meanings(of: keys)
+    guard !meant.isEmpty else { throw unknown(path, keys) }
+    return meant.map { place, meaning in
+      let explained = subjects(place.path + meaning.key.split(separator: ".").map(String.init))
+      return writer.introduction(keys.last ?? path, in: place.type, meaning) + explained.map(writer.text).joined()
+    }.joined(separator: "\n")
   }
 
   /// What a path can mean.
@@ -73,6 +78,30 @@ extension SpecLanguage {
     return nil
   }
 
+  /// What is meant by a word that is no key, in each kind of object where people try it.
+  private static func meanings(of keys: [String]) -> [(place: Place, meaning: Meaning)] {
+    guard let word = keys.last else { return [] }
+    let owner = Array(keys.dropLast())
+    if owner.isEmpty {
+      // Where most people would try it: first of all in a domain.
+      let ordered = places.filter { $0.type === Vocabulary.domain } + places.filter { $0.type !== Vocabulary.domain }
+      return ordered.filter { $0.type !== Vocabulary.profile }.compactMap { place in
+        place.type.meaning(of: word).map { (place, $0) }
+      }
+    }
+    for ending in [owner, owner.dropLast()] where !ending.isEmpty {
+      let found = subjects(Array(ending)).compactMap { subject -> (Place, Meaning)? in
+        switch subject {
+        case .object(let place): place.type.meaning(of: word).map { (place, $0) }
+        case .group(let place, let group): place.type.meaning(of: word, in: group.name).map { (place, $0) }
+        case .field: nil
+        }
+      }
+      if !found.isEmpty { return found }
+    }
+    return []
+  }
+
   private static func unknown(_ path: String, _ keys: [String]) -> Diagnostic {
     var names: [String] = []
     for place in places where place.type !== Vocabulary.profile {
@@ -107,6 +136,12 @@ private struct ExplanationText {
       output += paragraph(keys, margin: "  ")
     }
     return output + "\n" + paragraph("`vireo explain KEY` has more about a key: try memory, disks, disks.size.")
+  }
+
+  /// What to write for a word that is no key.
+  func introduction(_ word: String, in type: ObjectType, _ meaning: Meaning) -> String {
+    let owner = type === Vocabulary.stack ? "a spec" : type.name.withArticle
+    return paragraph("`\(word)` is no key of \(owner): \(meaning.advice).") + "\n"
   }
 
   func text(_ subject: SpecLanguage.Subject) -> String {

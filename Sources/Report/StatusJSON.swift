@@ -34,7 +34,7 @@ extension DomainStatus {
     .object([
       ("name", .string(name)), ("stack", .string(stack)), ("state", JSON(state?.rawValue)),
       ("saved", .boolean(isSaved)), ("condition", .string(condition.rawValue)),
-      ("drifted", .array(drifted.map(JSON.string))), ("outdated", .array(outdated.map(JSON.string))),
+      ("drifted", .array(drifted.map(JSON.string))), ("to-change", .array(toChange.map(JSON.string))),
       ("waiting", .array(waiting.map(JSON.string))), ("problems", .array(problems.map { JSON($0) })),
     ])
   }

@@ -79,7 +79,7 @@ extension DomainStatus {
   fileprivate var conditionWords: [String] {
     var parts: [(String, [String])] = []
     if !drifted.isEmpty { parts.append((Condition.drifted.words, drifted)) }
-    if !outdated.isEmpty { parts.append((Condition.outdated.words, outdated)) }
+    if !toChange.isEmpty { parts.append((Condition.toChange.words, toChange)) }
     if !waiting.isEmpty { parts.append((Condition.waiting.words, waiting)) }
     if parts.first?.0 != condition.words { parts.insert((condition.words, []), at: 0) }
     var words: [String] = []
@@ -105,8 +105,8 @@ extension DomainStatus.Condition {
     case .refused: "cannot be planned"
     case .missing: "not there"
     case .drifted: "drifted"
-    case .outdated: "to be changed"
-    case .unadopted: "to be adopted"
+    case .toChange: "to be changed"
+    case .toAdopt: "to be adopted"
     case .waiting: "waiting for a restart"
     case .inSync: "in sync"
     case .undeclared: "undeclared"
@@ -116,9 +116,9 @@ extension DomainStatus.Condition {
   var ink: TextStyle.Ink? {
     switch self {
     case .refused: .alarm
-    case .missing, .outdated: .yellow
+    case .missing, .toChange: .yellow
     case .drifted: .blue
-    case .unadopted: .cyan
+    case .toAdopt: .cyan
     case .waiting: .magenta
     case .inSync: .green
     case .undeclared: .dim

@@ -51,9 +51,9 @@ struct InitCommand: AsyncParsableCommand {
       default: throw color.color.tell([FailureMessage.diagnostic(for: error, uri: host.uri)])
       }
     }
-    guard output != "-" else { return try Output.result(spec.text) }
+    guard output != "-" else { return try Output.result(spec.text(in: "FILE")) }
     let folder = SpecFolder(path: ".", replaces: false, remedy: "write another file with --output FILE")
-    if let problem = folder.write(spec.text, to: output) { throw color.color.tell([problem]) }
+    if let problem = folder.write(spec.text(in: output), to: output) { throw color.color.tell([problem]) }
     let image = spec.image.map { "image \($0.path)" } ?? "a blank disk"
     try Output.result(
       """
@@ -141,7 +141,7 @@ private struct FirstHost {
 
   /// What keeps a spec from being planned.
   private func problems(of spec: FirstSpec, file: String) async throws -> [Diagnostic] {
-    let loaded = SpecLoader().load([SourceFile(path: file, text: spec.text)])
+    let loaded = SpecLoader().load([SourceFile(path: file, text: spec.text(in: file))])
     guard let stack = loaded.stack else { return loaded.diagnostics }
     let inventory = try await Inventory.read(InventoryRequest(for: stack), from: connection)
     do {

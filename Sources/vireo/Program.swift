@@ -1,6 +1,7 @@
 // Where the program starts: the command line is read, a command runs, and whatever it ends with becomes an exit code.
 
 import ArgumentParser
+import Diagnostics
 import Glibc
 
 @main
@@ -32,9 +33,11 @@ enum Program {
     if isSuccess {
       guard Output.write(text.hasSuffix("\n") ? text : text + "\n", to: .output) else { exit(1) }
     } else {
-      // In the words of all other messages.
-      let message = text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text
-      Output.write(message + "\n", to: .error)
+      // In the form of all other messages; the usage stands below.
+      let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+      let message = lines[0].hasPrefix("Error: ") ? lines[0].dropFirst(7) : lines[0]
+      ColorOptions.Choice.auto.tell([Diagnostic("usage", String(message))])
+      if lines.count > 1 { Output.write(lines[1] + "\n", to: .error) }
     }
     // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes. Of two disks, 1 says
     // that they differ.
