@@ -8,7 +8,7 @@
 ///   - columns: what a line may take; nil for lines of any length.
 ///   - used: what is taken of the first line already.
 ///   - indent: what further lines start with, which counts.
-func broken(_ text: String, to columns: Int?, used: Int = 0, indent: String) -> String {
+package func broken(_ text: String, to columns: Int?, used: Int = 0, indent: String) -> String {
   let parts = text.split(separator: "\n", omittingEmptySubsequences: false)
   guard let columns else { return parts.joined(separator: "\n" + indent) }
   var lines: [String] = []

@@ -20,7 +20,8 @@ extension Plan {
     deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
   ) throws(DiagnosticsError) {
     let builder = PlanBuilder(
-      planning: spec, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates)
+      planning: spec, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates
+    )
     guard builder.parts.errors.isEmpty else { throw DiagnosticsError(builder.parts.errors) }
     self.init(
       stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,

@@ -41,7 +41,8 @@ extension Operation {
       [("path", .string(path)), ("device", device.map(JSON.string))] + creation.details
     case .growImage(let path, let format, let old, let new, let device):
       [
-        ("path", .string(path)), ("device", device.map(JSON.string)), ("format", .string(format.rawValue)), ("from", .unsigned(old)), ("to", .unsigned(new)),
+        ("path", .string(path)), ("device", device.map(JSON.string)), ("format", .string(format.rawValue)),
+        ("from", .unsigned(old)), ("to", .unsigned(new)),
       ]
     case .defineDomain(let definition):
       [

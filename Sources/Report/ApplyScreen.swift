@@ -153,7 +153,9 @@ public struct ApplyScreen: Sendable {
   }
 
   /// A failure's line in one row of the moving picture.
-  private static func plain(_ line: String, to columns: Int) -> String { SafeText.cut("  " + line.dropLast(), to: columns) }
+  private static func plain(_ line: String, to columns: Int) -> String {
+    SafeText.cut("  " + line.dropLast(), to: columns)
+  }
 
   /// A line that stays, broken to fit, further rows indented.
   private static func broken(_ line: String, to columns: Int) -> String {

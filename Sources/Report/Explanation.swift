@@ -14,13 +14,16 @@ extension SpecLanguage {
     guard let path, !path.isEmpty else { return writer.overview() }
     let keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     let found = subjects(keys)
-    if !found.isEmpty { return found.map(writer.text).joined(separator: "\n") }
-    let meant = meanings(of: keys)
-    guard !meant.isEmpty else { throw unknown(path, keys) }
-    return meant.map { place, meaning in
-      let explained = subjects(place.path + meaning.key.split(separator: ".").map(String.init))
-      return writer.introduction(keys.last ?? path, in: place.type, meaning) + explained.map(writer.text).joined()
-    }.joined(separator: "\n")
+    var texts = found.map(writer.text)
+    // A word can be a key of a rare device and still be tried for something of the domain's: `ram`.
+    let meant = meanings(of: keys).filter { found.isEmpty || keys.count == 1 && $0.place.type === Vocabulary.domain }
+    guard !found.isEmpty || !meant.isEmpty else { throw unknown(path, keys) }
+    for (place, meaning) in meant.reversed() {
+      let explained = subjects(place.path + meaning.key.split(separator: ".").map(String.init)).map(writer.text)
+      guard !explained.contains(where: texts.contains) else { continue }
+      texts.insert(writer.introduction(keys.last ?? path, in: place.type, meaning) + explained.joined(), at: 0)
+    }
+    return texts.joined(separator: "\n")
   }
 
   /// What a path can mean.

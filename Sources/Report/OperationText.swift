@@ -62,7 +62,8 @@ extension Operation {
     case .growImage(let path, _, let old, let new, let device):
       ["grow", device ?? path, "from \(ByteCount.text(old))", "to \(ByteCount.text(new))"]
     case .defineDomain(let definition): definition.replacing == nil ? ["define"] : ["store", "the definition"]
-    case .resizeBlockDevice(_, _, _, let size, let device): ["grow", device, "as it runs,", "to \(ByteCount.text(size))"]
+    case .resizeBlockDevice(_, _, _, let size, let device):
+      ["grow", device, "as it runs,", "to \(ByteCount.text(size))"]
     case .attachDevice(_, _, let name): ["plug in", name]
     case .detachDevice(_, _, let name): ["unplug", name]
     case .undefineDomain, .undefineNetwork: ["undefine"]

@@ -54,7 +54,12 @@ extension HostStatus {
   private var summary: String {
     let rest = unowned.isEmpty ? "" : " \(unowned.count) more \(unowned.count == 1 ? "belongs" : "belong") to no stack."
     guard !domains.isEmpty else {
-      return (stack == nil ? "No domain here belongs to a stack." : "The stack has no domains.") + rest
+      guard stack == nil else { return "The stack has no domains." }
+      return switch unowned.count {
+      case 0: "The host has no domains."
+      case 1: "The host has 1 domain, which belongs to no stack."
+      default: "The host has \(unowned.count) domains, none of which belongs to a stack."
+      }
     }
     let counts = DomainStatus.Condition.allCases.reversed().compactMap { condition -> String? in
       let count = domains.count { $0.condition == condition }

@@ -322,7 +322,9 @@ struct ObjectDecoder {
     // What is there under a misspelt key is not missed as well.
     if let name = meaning?.key ?? closest.map({ key in group.map { "\($0).\(key)" } ?? key }) {
       let shorthand = type.group(name)?.shorthand.map { "\(name).\($0)" }
-      for field in [name, shorthand].compactMap(\.self) where type.field(field) != nil { object.malformed.insert(field) }
+      for field in [name, shorthand].compactMap(\.self) where type.field(field) != nil {
+        object.malformed.insert(field)
+      }
     }
     let place = group.map { "`\($0)`" } ?? (type.name == "stack" ? "a spec" : type.name.withArticle)
     report(

@@ -165,7 +165,9 @@ enum Synonyms {
   /// Values, by the kind of object and the field.
   static let values: [String: [String: String]] = [
     "domain.state": states,
-    "network.state": activity.merging(["off": "inactive", "stopped": "inactive", "down": "inactive"]) { first, _ in first },
+    "network.state": activity.merging(["off": "inactive", "stopped": "inactive", "down": "inactive"]) { first, _ in
+      first
+    },
     "pool.state": activity,
     "domain.type": ["tcg": "qemu", "emulated": "qemu", "emulation": "qemu"],
     "domain.firmware": ["efi": "uefi", "ovmf": "uefi", "seabios": "bios", "legacy": "bios"],

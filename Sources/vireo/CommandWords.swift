@@ -31,7 +31,8 @@ enum CommandWords {
 
   private static func unknown(_ word: String, in path: [String], among names: [String]) -> Diagnostic {
     let owner = path.joined(separator: " ")
-    let meant = synonyms[path.dropFirst().joined(separator: " ")]?[word.lowercased()] ?? closestMatch(to: word, among: names)
+    let meant =
+      synonyms[path.dropFirst().joined(separator: " ")]?[word.lowercased()] ?? closestMatch(to: word, among: names)
     return Diagnostic(
       "unknown-command", "`\(owner)` has no command `\(word)`",
       suggestion: meant.map { "did you mean `\(owner) \($0)`?" } ?? "the commands are \(names.joined(separator: ", "))")

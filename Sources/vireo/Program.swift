@@ -37,7 +37,10 @@ enum Program {
       let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
       let message = lines[0].hasPrefix("Error: ") ? lines[0].dropFirst(7) : lines[0]
       ColorOptions.Choice.auto.tell([Diagnostic("usage", String(message))])
-      if lines.count > 1 { Output.write(lines[1] + "\n", to: .error) }
+      for line in lines.dropFirst().flatMap({ $0.split(separator: "\n") }) {
+        let columns = Output.error.isTerminal ? Output.error.size.width : nil
+        Output.write(broken(String(line), to: columns, indent: "    ") + "\n", to: .error)
+      }
     }
     // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes. Of two disks, 1 says
     // that they differ.
@@ -68,7 +71,8 @@ struct VireoCommand: AsyncParsableCommand {
     version: "vireo \(Version.text)",
     subcommands: [
       InitCommand.self, ValidateCommand.self, PlanCommand.self, ApplyCommand.self, StatusCommand.self,
-      ImportCommand.self, ExplainCommand.self, SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self, RestoreCommand.self, GarbageCommand.self,
+      ImportCommand.self, ExplainCommand.self, SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self,
+      RestoreCommand.self, GarbageCommand.self,
       ImageCommand.self,
     ]
   )

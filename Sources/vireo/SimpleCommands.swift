@@ -60,7 +60,8 @@ struct ValidateCommand: ParsableCommand {
   /// What libvirt's schemas have against the spec.
   private func schemaProblems(of stack: StackSpec) -> [Diagnostic] {
     do {
-      return try SchemaCheck(XMLSchema(path: (schemaFolder ?? SchemaCheck.installedFolder) + "/domain.rng")).problems(of: stack)
+      return try SchemaCheck(XMLSchema(path: (schemaFolder ?? SchemaCheck.installedFolder) + "/domain.rng")).problems(
+        of: stack)
     } catch let error as DiagnosticsError {
       return error.diagnostics
     } catch {

@@ -20,7 +20,8 @@ struct DeviceTests {
     try await Host.withGuest("device-resize", devices: diskXML(path), start: true) { connection, domain, identity in
       func resize(_ path: String, target: String = "vda", to size: UInt64) async throws -> ActionFailure? {
         try await apply(
-          .resizeBlockDevice(domain: identity, target: target, path: path, to: size, device: "disks.root"), on: connection
+          .resizeBlockDevice(domain: identity, target: target, path: path, to: size, device: "disks.root"),
+          on: connection
         ).failure
       }
       for _ in 1...2 {

@@ -18,8 +18,10 @@ struct CommandLineTests {
     """
 
   @Test(
-    "help is what the golden files show", arguments: [
-      "", "init", "validate", "plan", "apply", "status", "import", "explain", "schema", "snapshot", "destroy", "restore", "gc",
+    "help is what the golden files show",
+    arguments: [
+      "", "init", "validate", "plan", "apply", "status", "import", "explain", "schema", "snapshot", "destroy",
+      "restore", "gc",
     ])
   func help(command: String) throws {
     let run = try vireo((command.isEmpty ? [] : [command]) + ["--help"])
@@ -32,7 +34,8 @@ struct CommandLineTests {
   @Test(
     "a mistake on the command line ends with 1 and a sentence on standard error",
     arguments: [
-      ["plann"], ["plan"], ["help", "nope"], ["help", "image", "nope"], ["image", "ceate"], ["snapshot", "lst"], ["image"],
+      ["plann"], ["plan"], ["help", "nope"], ["help", "image", "nope"], ["image", "ceate"], ["snapshot", "lst"],
+      ["image"],
       ["status", "--var", "a=b"], ["plan", "--format", "xml", "a.yaml"], ["validate", "--var", "novalue", "a.yaml"],
       ["validate", "--var", "=x", "a.yaml"], ["apply", "--jobs", "0", "a.yaml"], ["apply", "--jobs", "many", "a.yaml"],
       ["validate", "--nonsense", "a.yaml"], ["validate", "-", "-"], ["explain", "a", "b"],

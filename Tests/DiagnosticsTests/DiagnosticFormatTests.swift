@@ -44,7 +44,8 @@ struct DiagnosticFormatTests {
     let range = SourceRange(
       file: file, start: SourcePosition(line: 1, column: 1), end: SourcePosition(line: 1, column: 5))
     let diagnostics = [
-      Diagnostic("a", "a message " + keys, at: range, suggestion: "the keys are " + keys, notes: [.init("a note " + keys)]),
+      Diagnostic(
+        "a", "a message " + keys, at: range, suggestion: "the keys are " + keys, notes: [.init("a note " + keys)]),
       Diagnostic("a", "without a place " + keys, suggestion: "the keys are " + keys),
     ]
     let terminal = DiagnosticFormat.render(diagnostics, as: .text(color: false, width: width))

@@ -44,7 +44,9 @@ struct StatusTests {
       func recorded() throws -> [String: [String: Any]] {
         try json(vireo(["status", "--format", "json", "--connect", host.uri]))
       }
-      func condition(_ name: String, _ domains: [String: [String: Any]]) -> String? { domains[name]?["condition"] as? String }
+      func condition(_ name: String, _ domains: [String: [String: Any]]) -> String? {
+        domains[name]?["condition"] as? String
+      }
 
       #expect(condition("web", try status()) == "missing")
       #expect(try recorded().isEmpty)

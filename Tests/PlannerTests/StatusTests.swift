@@ -139,7 +139,10 @@ struct StatusTests {
     for status in [HostStatus(of: try stack(lab), on: host.inventory), HostStatus(recordedOn: host.inventory)] {
       let conditions = Dictionary(uniqueKeysWithValues: status.domains.map { ($0.name, $0.condition) })
       #expect(conditions == ["web": .inSync, "db": .refused])
-      #expect(status.domains.first { $0.name == "db" }?.problems.map(\.rule) == [status.stack == nil ? "unusable-file" : "missing-file"])
+      #expect(
+        status.domains.first { $0.name == "db" }?.problems.map(\.rule) == [
+          status.stack == nil ? "unusable-file" : "missing-file"
+        ])
       #expect(status.problems.isEmpty)
     }
   }
@@ -147,7 +150,8 @@ struct StatusTests {
   @Test("objects besides domains that an apply would change are named")
   func others() throws {
     let host = try appliedHost()
-    let text = lab.replacing("pools: { vms: { path: /vms } }", with: "pools: { vms: { path: /vms } }\nvolumes: { more: { size: 1 GiB } }")
+    let text = lab.replacing(
+      "pools: { vms: { path: /vms } }", with: "pools: { vms: { path: /vms } }\nvolumes: { more: { size: 1 GiB } }")
     let status = HostStatus(of: try stack(text), on: host.inventory)
     #expect(status.others == [ObjectReference(.volume, "more")])
     #expect(!status.isSettled)

@@ -47,7 +47,9 @@ struct LanguageTests {
     }
   }
 
-  @Test("a word that people try is explained as what it is called", arguments: ["ram", "nics", "image.checksum", "domains.web.cpus"])
+  @Test(
+    "a word that people try is explained as what it is called",
+    arguments: ["ram", "nics", "image.checksum", "domains.web.cpus"])
   func tried(word: String) throws {
     try expectGolden(try SpecLanguage.explanation(of: word), "explain-\(word).txt")
   }

@@ -12,7 +12,8 @@ import Testing
 @Suite("status text")
 struct StatusTextTests {
   private static func domain(
-    _ name: String, _ condition: DomainStatus.Condition, _ state: ObservedDomain.State? = .running, stack: String = "lab",
+    _ name: String, _ condition: DomainStatus.Condition, _ state: ObservedDomain.State? = .running,
+    stack: String = "lab",
     _ change: (inout DomainStatus) -> Void = { _ in }
   ) -> DomainStatus {
     var status = DomainStatus(name: name, stack: stack, state: state, condition: condition)
@@ -51,7 +52,10 @@ struct StatusTextTests {
   static let host: HostStatus = {
     var status = HostStatus(
       uri: "qemu:///system",
-      domains: [domain("web", .inSync), domain(String(repeating: "long-", count: 20), .waiting, stack: "farm") { $0.waiting = ["cpu"] }])
+      domains: [
+        domain("web", .inSync),
+        domain(String(repeating: "long-", count: 20), .waiting, stack: "farm") { $0.waiting = ["cpu"] },
+      ])
     status.unowned = ["a", "b"]
     return status
   }()
@@ -75,8 +79,10 @@ struct StatusTextTests {
 
   @Test("a host without stacks says so")
   func empty() {
-    #expect(
-      HostStatus(uri: "qemu:///session", domains: []).text() == "qemu:///session\n\nNo domain here belongs to a stack.\n")
+    var status = HostStatus(uri: "qemu:///session", domains: [])
+    #expect(status.text() == "qemu:///session\n\nThe host has no domains.\n")
+    status.unowned = ["a", "b"]
+    #expect(status.text().hasSuffix("\nThe host has 2 domains, none of which belongs to a stack.\n"))
   }
 
   @Test("JSON is what the golden file shows, and a JSON document")
@@ -92,7 +98,8 @@ struct StatusTextTests {
 
   @Test("nothing foreign reaches the terminal")
   func injection() {
-    var status = HostStatus(uri: SamplePlans.control, domains: [Self.domain(SamplePlans.control, .drifted, stack: SamplePlans.control)])
+    var status = HostStatus(
+      uri: SamplePlans.control, domains: [Self.domain(SamplePlans.control, .drifted, stack: SamplePlans.control)])
     status.domains[0].drifted = [SamplePlans.control]
     let text = status.text()
     #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || ($0.value >= 0x20 && !(0x7F...0x9F ~= $0.value)) })

@@ -11,7 +11,9 @@ struct SynonymTests {
   /// Whether a path leads to a field, a group or a collection, from an object of a kind.
   private static func leads(_ path: String, from type: ObjectType) -> Bool {
     if type.field(path) != nil || type.group(path) != nil || type.collection(path) != nil { return true }
-    guard let dot = path.firstIndex(of: "."), let collection = type.collection(String(path[..<dot])) else { return false }
+    guard let dot = path.firstIndex(of: "."), let collection = type.collection(String(path[..<dot])) else {
+      return false
+    }
     return leads(String(path[path.index(after: dot)...]), from: collection.type)
   }
 
@@ -30,7 +32,9 @@ struct SynonymTests {
     }
   }
 
-  @Test("every value that a word means is one of the field's, and the word is none", arguments: Synonyms.values.keys.sorted())
+  @Test(
+    "every value that a word means is one of the field's, and the word is none",
+    arguments: Synonyms.values.keys.sorted())
   func values(place: String) throws {
     let dot = try #require(place.firstIndex(of: "."))
     let type = try #require(Self.type(String(place[..<dot])))
@@ -58,7 +62,9 @@ struct SynonymTests {
     for type in [Vocabulary.domain, Vocabulary.profile] { #expect(type.meaning(of: word)?.advice == advice) }
   }
 
-  @Test("states in other words", arguments: [("on", "running"), ("started", "running"), ("up", "running"), ("Shut-Off", "stopped")])
+  @Test(
+    "states in other words",
+    arguments: [("on", "running"), ("started", "running"), ("up", "running"), ("Shut-Off", "stopped")])
   func states(word: String, state: String) {
     #expect(Vocabulary.domain.value(meantBy: word, for: "state") == state)
   }
