@@ -14,9 +14,11 @@ struct InitCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "init",
     abstract: "Writes a first spec for this host.",
+    usage: "vireo init [options]",
     discussion: """
       Looks for the connection as other commands do, and at its storage pools, networks and images. The spec has one guest \
-      and comments on each part, and can be planned as it is. Nothing on the host is changed.
+      and comments on each part, and can be planned as it is. Nothing on the host is changed, but that the folder of \
+      an embedded driver is made when it is opened.
 
       Where no --connect and no environment variable names a connection and no libvirt answers, the spec is for libvirt's \
       embedded driver, which needs no daemon.
