@@ -79,6 +79,9 @@ private struct FirstHost {
   /// Why it is not the one that is usual.
   let remark: String?
 
+  private static let notice = WaitNotice(for: .text)
+  private var notice: WaitNotice { Self.notice }
+
   static func open(_ option: String?, telling color: ColorOptions.Choice) async throws(ExitCode) -> FirstHost {
     let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
     let given = ConnectionChoice.given(option: option, environment: environment)
@@ -89,13 +92,13 @@ private struct FirstHost {
       ])
     }
     do {
-      return FirstHost(connection: try await LibvirtConnection.open(uri: uri), uri: uri, remark: nil)
+      return FirstHost(connection: try await HostConnection.open(uri, notice), uri: uri, remark: nil)
     } catch let usual {
       let failure = FailureMessage.diagnostic(for: usual, uri: uri)
       guard given == nil else { throw color.tell([failure]) }
       let embedded = "qemu:///embed?root=\(dataFolder)/vireo/host"
       do {
-        let connection = try await LibvirtConnection.open(uri: embedded)
+        let connection = try await HostConnection.open(embedded, notice)
         color.tell([
           Diagnostic(
             .note, "no-daemon", "\(uri) does not answer, so the spec is for libvirt without a daemon",
@@ -123,7 +126,7 @@ private struct FirstHost {
   ///
   /// - Parameter file: the file that it is to be in.
   func spec(file: String) async throws -> FirstSpec {
-    let seen = try await Inventory.read(InventoryRequest(needsPools: true, needsNetworks: true), from: connection)
+    let seen = try await HostConnection.read(.firstSpec, from: connection, notice)
     var spec = FirstSpec(
       for: seen, uri: uri, folder: newFolder,
       isWritable: { faccessat(AT_FDCWD, $0, W_OK | X_OK, AT_EACCESS) == 0 },
@@ -145,7 +148,7 @@ private struct FirstHost {
   private func problems(of spec: FirstSpec, file: String) async throws -> [Diagnostic] {
     let loaded = SpecLoader().load([SourceFile(path: file, text: spec.text(in: file))])
     guard let stack = loaded.stack else { return loaded.diagnostics }
-    let inventory = try await Inventory.read(InventoryRequest(for: stack), from: connection)
+    let inventory = try await HostConnection.read(InventoryRequest(for: stack), from: connection, notice)
     do {
       _ = try Plan(for: stack, on: inventory)
       return []
@@ -166,10 +169,8 @@ private struct FirstHost {
   private func images(in inventory: Inventory) async throws -> [FirstSpec.Image] {
     let folders = (inventory.pools ?? [:]).values.filter { $0.type == "dir" && $0.isActive }.compactMap(\.path).sorted()
     let found = folders.flatMap { Self.candidates(in: $0) }
-    var request = InventoryRequest()
-    request.baseImages = found.map { .init(source: $0, format: nil, sha256: nil, copy: nil) }
-    request.allowedFolders = folders
-    let observed = try await Inventory.read(request, from: connection).baseImages
+    let request = InventoryRequest(baseImages: found, in: folders)
+    let observed = try await HostConnection.read(request, from: connection, notice).baseImages
     return request.baseImages.compactMap { question -> FirstSpec.Image? in
       guard case .image(let chain)? = observed[question]?.source, chain.images.count == 1 else { return nil }
       let image = chain.top

@@ -53,6 +53,8 @@ struct StatusCommand: AsyncParsableCommand {
     if detailedExitCode, !status.isSettled { throw ExitCode(2) }
   }
 
+  private var notice: WaitNotice { WaitNotice(for: format) }
+
   /// How the domains of the spec stand.
   private func specified() async throws -> HostStatus {
     var options = SpecOptions()
@@ -61,19 +63,20 @@ struct StatusCommand: AsyncParsableCommand {
     let session = Session(options: options, format: format, color: color.color)
     let (stack, _, connection) = try await session.open(connection.connect)
     return try await reading(connection, session) { connection in
-      HostStatus(of: stack, on: try await Inventory.read(InventoryRequest(for: stack), from: connection))
+      HostStatus(
+        of: stack, on: try await HostConnection.read(InventoryRequest(for: stack), from: connection, notice))
     }
   }
 
   /// How the domains of all stacks on the host stand.
   private func recorded() async throws -> HostStatus {
     let session = Session(options: SpecOptions(), format: format, color: color.color)
-    let connection = try await connection.open(telling: color)
+    let connection = try await connection.open(telling: color, for: format)
     return try await reading(connection, session) { connection in
       // Which files matter is known once the domains are.
-      let domains = try await Inventory.read(InventoryRequest(), from: connection)
+      let domains = try await HostConnection.read(InventoryRequest(), from: connection, notice)
       let request = RecordedStack.request(for: domains)
-      return HostStatus(recordedOn: try await Inventory.read(request, from: connection))
+      return HostStatus(recordedOn: try await HostConnection.read(request, from: connection, notice))
     }
   }
 
