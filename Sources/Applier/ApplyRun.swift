@@ -79,12 +79,12 @@ struct ApplyRun: Sendable {
     case .setPoolAutostart(let name, let value): try await setPoolAutostart(name, value)
     case .startPool(let name): try await startPool(name)
     case .importImage(let image): try await importImage(image, index, origin(for: action))
-    case .createImage(let path, let creation): try await createImage(path, creation, origin(for: action))
-    case .growImage(let path, let format, let from, let to): try await growImage(path, format, from: from, to: to)
+    case .createImage(let path, let creation, _): try await createImage(path, creation, origin(for: action))
+    case .growImage(let path, let format, let from, let to, _): try await growImage(path, format, from: from, to: to)
     case .defineDomain(let definition):
       return try await defineDomain(definition).map(ActionOutcome.noted) ?? .done
-    case .resizeBlockDevice(let domain, let target, let path, let to):
-      try await resizeBlockDevice(of: domain, target, path, to)
+    case .resizeBlockDevice(let domain, let target, let path, let to, let device):
+      try await resizeBlockDevice(of: domain, target, path, to, device)
     case .attachDevice(let domain, let device, let name):
       return try await attachDevice(to: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .detachDevice(let domain, let device, let name):
@@ -100,7 +100,7 @@ struct ApplyRun: Sendable {
     case .renameDomain(let domain, let name): try await renameDomain(domain, to: name)
     case .undefineDomain(let domain, let undefinition): try await undefineDomain(domain, undefinition)
     case .undefineNetwork(let name): try await undefineNetwork(name)
-    case .deleteFile(let path): try await deleteFile(path)
+    case .deleteFile(let path, _): try await deleteFile(path)
     case .restartDomain(let domain, let shutdown): try await restartDomain(domain, shutdown)
     case .awaitReady(let domain, let readiness, let shutdown):
       try await awaitReady(domain, readiness, shutdown, index)

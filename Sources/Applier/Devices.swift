@@ -7,9 +7,13 @@ import XMLTree
 
 extension ApplyRun {
   /// Grows the disk of a running guest. Never shrinks it: libvirt would, without a flag or an error.
-  func resizeBlockDevice(of identity: DomainIdentity, _ target: String, _ path: String, _ size: UInt64) async throws {
+  ///
+  /// - Parameter device: the disk as the spec writes it.
+  func resizeBlockDevice(
+    of identity: DomainIdentity, _ target: String, _ path: String, _ size: UInt64, _ device: String
+  ) async throws {
     let domain = try await domain(identity)
-    let disk = "disk \(target) of domain \(domain.name)"
+    let disk = "\(device) of domain \(domain.name)"
     try requireImage(path, of: target, in: try await running(domain), disk)
     let before = try await domain.blockInfo(target).capacity
     if before == size { return }

@@ -4,8 +4,9 @@
 public enum DiagnosticFormat: Sendable, Hashable {
   /// For people: the message, the line it is about, and a caret under the place.
   ///
-  /// `color` adds ANSI colours, which carry no meaning of their own. `width` is the terminal's; long source lines are
-  /// cut around the caret to fit. Nil stands for 80.
+  /// `color` adds ANSI colours, which carry no meaning of their own. `width` is the terminal's: messages are broken into
+  /// lines that fit, and long source lines are cut around the caret. Nil is for pipes and files: each message stays on a
+  /// line, so that it can be searched for, as compilers do it, and source lines are cut at 80.
   case text(color: Bool, width: Int?)
   /// For programs: one JSON object, `{"format": "vireo-diagnostics", "version": 1, "diagnostics": […]}`.
   case json
@@ -24,7 +25,7 @@ public enum DiagnosticFormat: Sendable, Hashable {
     let ordered = diagnostics.inReadingOrder()
     switch format {
     case .text(let color, let width):
-      return TextFormat(color: color, width: width ?? 80).render(ordered.joiningSubjects())
+      return TextFormat(color: color, columns: width).render(ordered.joiningSubjects())
     case .json: return JSONFormat.render(ordered)
     case .github: return GitHubFormat.render(ordered.joiningSubjects())
     }

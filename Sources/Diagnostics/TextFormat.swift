@@ -2,7 +2,10 @@
 
 struct TextFormat {
   let color: Bool
-  let width: Int
+  /// The terminal's columns; nil where there is none, and lines may have any length.
+  let columns: Int?
+  /// The columns that an excerpt may take.
+  private var width: Int { columns ?? 80 }
 
   func render(_ diagnostics: [Diagnostic]) -> String {
     var output = ""
@@ -13,28 +16,38 @@ struct TextFormat {
   private func write(_ diagnostic: Diagnostic, to output: inout String) {
     let numbers = ([diagnostic.range] + diagnostic.notes.map(\.range)).compactMap { $0?.start.line }
     let gutter = max(4, 1 + String(numbers.max() ?? 0).utf8.count)
-    var message = visible(diagnostic.message, continuation: Self.continuation)
+    var message = visible(diagnostic.message, continuation: "\n")
     if diagnostic.range == nil, let subject = diagnostic.subject { message = visible(subject) + ": " + message }
     writeHeading(diagnostic.severity, message, at: diagnostic.range, to: &output)
     if let range = diagnostic.range {
       writeExcerpt(of: range, gutter: gutter, suggestion: diagnostic.suggestion, to: &output)
     } else if let suggestion = diagnostic.suggestion {
-      output += "  " + paint(visible(suggestion, continuation: Self.continuation), .green) + "\n"
+      let text = broken(visible(suggestion, continuation: "\n"), to: columns, used: 2, indent: Self.indent)
+      output += "  " + paint(text, .green) + "\n"
     }
     for note in diagnostic.notes {
-      if note.range == nil { output += "  " }
-      writeHeading(.note, visible(note.message, continuation: Self.continuation), at: note.range, to: &output)
+      let margin = note.range == nil ? "  " : ""
+      output += margin
+      writeHeading(
+        .note, visible(note.message, continuation: "\n"), at: note.range, after: margin.count, to: &output)
       if let range = note.range { writeExcerpt(of: range, gutter: gutter, suggestion: nil, to: &output) }
     }
   }
 
   /// Further lines of a message are indented, so that none can pass for a message of its own.
-  private static let continuation = "\n    "
+  private static let indent = "    "
 
-  private func writeHeading(_ severity: Severity, _ message: String, at range: SourceRange?, to output: inout String) {
+  /// - Parameter margin: the columns that are taken already.
+  private func writeHeading(
+    _ severity: Severity, _ message: String, at range: SourceRange?, after margin: Int = 0, to output: inout String
+  ) {
+    var used = margin + severity.rawValue.utf8.count + 2
     if let range {
-      output += paint("\(visible(range.file.path)):\(range.start.line):\(range.start.column):", .bold) + " "
+      let place = "\(visible(range.file.path)):\(range.start.line):\(range.start.column):"
+      output += paint(place, .bold) + " "
+      used += visibleWidth(place) + 1
     }
+    let message = broken(message, to: columns, used: used, indent: Self.indent)
     let ink: Ink =
       switch severity {
       case .error: .red
@@ -57,9 +70,13 @@ struct TextFormat {
       return
     }
     let used = gutter + 3 + excerpt.caretColumn + excerpt.caretWidth + 1
-    let fits = !suggestion.contains("\n") && used + visibleWidth(suggestion) <= width
-    let text = visible(suggestion, continuation: "\n" + space + "   ")
-    output += (fits ? " " : "\n" + space + " = ") + paint(text, .green) + "\n"
+    let text = visible(suggestion, continuation: "\n")
+    if !text.contains("\n"), used + visibleWidth(suggestion) <= width {
+      output += " " + paint(text, .green) + "\n"
+    } else {
+      let lines = broken(text, to: columns, used: gutter + 3, indent: space + "   ")
+      output += "\n" + space + " = " + paint(lines, .green) + "\n"
+    }
   }
 
   private enum Ink: String {

@@ -18,3 +18,24 @@ extension InventoryRequest {
     (needsNetworks, needsNetworkDefinitions) = (true, names(.network) != .none)
   }
 }
+
+extension InventoryRequest {
+  /// What a first spec needs to know: what the host has, and the folders of its pools.
+  public static let firstSpec: InventoryRequest = {
+    var request = InventoryRequest()
+    request.pools = .all
+    request.needsNetworks = true
+    return request
+  }()
+
+  /// What a first spec needs to know of files that may be base images.
+  ///
+  /// - Parameters:
+  ///   - paths: the files.
+  ///   - folders: where backing files may be.
+  public init(baseImages paths: [String], in folders: [String]) {
+    self.init()
+    baseImages = paths.map { BaseImage(source: $0, format: nil, sha256: nil, copy: nil) }
+    allowedFolders = folders
+  }
+}

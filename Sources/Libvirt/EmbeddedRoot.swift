@@ -118,3 +118,8 @@ extension EmbeddedRoot {
     return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
   }
 }
+
+extension LibvirtConnection {
+  /// The root folder of the embedded driver that a URI names; nil for any other kind of URI.
+  public static func embeddedRoot(of uri: String) -> String? { EmbeddedRoot(uri: uri)?.path }
+}

@@ -146,7 +146,7 @@ extension PlanBuilder {
     }
     let files = self.files(of: domain, record)
     for disk in files.kept { lose(disk.field, disk.path, .define, "stays") }
-    var deleted: [String] = []
+    var deleted: [DiskFile] = []
     for disk in files.made {
       let other = options.includesDisks ? needs.other(than: domain.name, using: disk.path) : nil
       let goes = options.includesDisks && other == nil
@@ -156,10 +156,12 @@ extension PlanBuilder {
         continue
       }
       lose(disk.field, disk.path, .dataLoss, disk.bytes.map { "\(ByteCount.text($0)) deleted" } ?? "deleted")
-      deleted.append(disk.path)
+      deleted.append(disk)
     }
     let step = add(.undefineDomain(identity, undefinition), for: object, after: steps, effect: .replace)
-    for path in deleted { add(.deleteFile(path: path), for: object, after: [step], effect: .dataLoss) }
+    for disk in deleted {
+      add(.deleteFile(path: disk.path, device: disk.field), for: object, after: [step], effect: .dataLoss)
+    }
     setReady(object, after: step)
     add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
   }

@@ -217,7 +217,7 @@ extension DomainPlanning {
     guard let creation = builder.creation(of: file(of: disk, key: key), at: path) else { return }
     var objects = layout.pool(of: disk).map { [ObjectReference(.pool, $0.name)] } ?? []
     if let image = disk["image"]?.string { objects.append(ObjectReference(.image, image)) }
-    fileSteps.append(builder.add(.createImage(path: path, creation), for: object, waitingFor: objects))
+    fileSteps.append(builder.add(.createImage(path: path, creation, device: key), for: object, waitingFor: objects))
   }
 
   private func file(of disk: ObjectSpec, key: String) -> PlannedFile {
@@ -247,9 +247,9 @@ extension DomainPlanning {
         reason: .spec, range: setting.range))
     let operation: Operation =
       if isLive, let target = running?.value(at: "target/@dev") {
-        .resizeBlockDevice(domain: identity, target: target, path: image.path, to: size)
+        .resizeBlockDevice(domain: identity, target: target, path: image.path, to: size, device: key)
       } else {
-        .growImage(path: image.path, format: image.format, from: image.virtualSize, to: size)
+        .growImage(path: image.path, format: image.format, from: image.virtualSize, to: size, device: key)
       }
     // Not before a saved state that knows the old size is gone.
     fileSteps.append(

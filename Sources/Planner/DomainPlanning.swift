@@ -307,7 +307,8 @@ struct DomainPlanning {
     addLive(field, name: name(), to: stored, on: device)
     changes.append(
       FieldChange(
-        name(), old: value, new: stored, effect: .live, reason: .drift, detail: "stored already", range: setting.range))
+        name(), old: value, new: stored, effect: .live, reason: .drift, detail: FieldChange.storedAlready,
+        range: setting.range))
   }
 
   // MARK: Steps

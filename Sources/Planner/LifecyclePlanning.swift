@@ -59,7 +59,8 @@ extension DomainPlanning {
     let range = spec.settings["restart-policy"]?.range
     changes += pending.map { value in
       FieldChange(
-        value.field, old: value.running, new: value.stored, effect: .restart, reason: .spec, detail: "stored already",
+        value.field, old: value.running, new: value.stored, effect: .restart, reason: .spec,
+        detail: FieldChange.storedAlready,
         range: range)
     }
     pending = []

@@ -5,6 +5,9 @@ public import Vocabulary
 public import XMLTree
 
 /// What a step does. Sizes are bytes, paths absolute.
+///
+/// `device` is what the step is about as the spec writes it, `disks.root`, where that is a part of the object; nil where
+/// it is the object itself, such as a volume.
 public enum Operation: Sendable {
   /// Make a folder, with the folders above it.
   case createDirectory(path: String)
@@ -23,13 +26,13 @@ public enum Operation: Sendable {
   /// Copy a base image into a pool, read-only, under a name that carries its SHA-256.
   case importImage(ImageImport)
   /// Make a new image file.
-  case createImage(path: String, ImageCreation)
+  case createImage(path: String, ImageCreation, device: String? = nil)
   /// Grow an image that no guest has open.
-  case growImage(path: String, format: ImageFormat, from: UInt64, to: UInt64)
+  case growImage(path: String, format: ImageFormat, from: UInt64, to: UInt64, device: String? = nil)
   /// Define a domain: a new one, or a changed definition of one that exists.
   case defineDomain(DomainDefinition)
   /// Grow the disk of a running guest.
-  case resizeBlockDevice(domain: DomainIdentity, target: String, path: String, to: UInt64)
+  case resizeBlockDevice(domain: DomainIdentity, target: String, path: String, to: UInt64, device: String)
   /// Plug a device into a running guest, as the stored definition has it by then: at the same address.
   /// `name` is the device as the spec writes it: `disks.data`.
   case attachDevice(domain: DomainIdentity, device: DeviceIdentity, name: String)
@@ -54,7 +57,7 @@ public enum Operation: Sendable {
   case undefineDomain(DomainIdentity, Undefinition)
   case undefineNetwork(name: String)
   /// Delete an image that nobody uses any more.
-  case deleteFile(path: String)
+  case deleteFile(path: String, device: String? = nil)
   /// Stop a guest as `stopDomain` does, and start it again.
   case restartDomain(DomainIdentity, Shutdown)
   /// Wait until a guest that was started is ready. One that is not in time gets its old definition back, where this run

@@ -117,6 +117,9 @@ public struct FieldChange: Sendable, Hashable {
   /// Where the spec says so.
   public var range: SourceRange?
 
+  /// The detail of a change to a guest alone: the definition has the value.
+  static let storedAlready = "stored already"
+
   public init(
     _ field: String, old: Value? = nil, new: Value? = nil, effect: Effect, reason: Reason, detail: String? = nil,
     range: SourceRange? = nil

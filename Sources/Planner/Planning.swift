@@ -19,24 +19,9 @@ extension Plan {
     for spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
     deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
   ) throws(DiagnosticsError) {
-    let builder = PlanBuilder(spec, inventory, discardsSavedStates: discardsSavedStates)
-    for failure in inventory.failures {
-      builder.note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
-    }
-    let uses = DiskUses(inventory)
-    if deletions.scope != .everything {
-      for network in spec.networks { builder.plan(network: network) }
-      for pool in spec.pools { builder.plan(pool: pool) }
-      for image in spec.images { builder.plan(image: image, uses: uses) }
-      builder.planVolumes()
-      builder.plan(domains: spec.domains, uses: uses)
-    } else {
-      builder.noteVolumes()
-    }
-    builder.planDeletions(deletions)
-    builder.limitDeletions(deletions)
-    builder.orderDependents()
-    builder.enforce(maxEffect)
+    let builder = PlanBuilder(
+      planning: spec, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates
+    )
     guard builder.parts.errors.isEmpty else { throw DiagnosticsError(builder.parts.errors) }
     self.init(
       stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,
@@ -45,6 +30,31 @@ extension Plan {
 }
 
 extension PlanBuilder {
+  /// Plans a whole stack, as far as it can be planned.
+  convenience init(
+    planning spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
+    deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
+  ) {
+    self.init(spec, inventory, discardsSavedStates: discardsSavedStates)
+    for failure in inventory.failures {
+      note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
+    }
+    let uses = DiskUses(inventory)
+    if deletions.scope != .everything {
+      for network in spec.networks { plan(network: network) }
+      for pool in spec.pools { plan(pool: pool) }
+      for image in spec.images { plan(image: image, uses: uses) }
+      planVolumes()
+      plan(domains: spec.domains, uses: uses)
+    } else {
+      noteVolumes()
+    }
+    planDeletions(deletions)
+    limitDeletions(deletions)
+    orderDependents()
+    enforce(maxEffect)
+  }
+
   /// Plans domains. None looks at another's plan, so batches of them are planned side by side.
   fileprivate func plan(domains: [ObjectSpec], uses: DiskUses) {
     let size = 32

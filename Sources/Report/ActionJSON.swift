@@ -37,10 +37,12 @@ extension Operation {
         ("source", .string(work.source)), ("destination", .string(work.destination)),
         ("format", .string(work.format.rawValue)), ("sha256", .string(work.sha256)), ("length", .unsigned(work.length)),
       ]
-    case .createImage(let path, let creation): [("path", .string(path))] + creation.details
-    case .growImage(let path, let format, let old, let new):
+    case .createImage(let path, let creation, let device):
+      [("path", .string(path)), ("device", device.map(JSON.string))] + creation.details
+    case .growImage(let path, let format, let old, let new, let device):
       [
-        ("path", .string(path)), ("format", .string(format.rawValue)), ("from", .unsigned(old)), ("to", .unsigned(new)),
+        ("path", .string(path)), ("device", device.map(JSON.string)), ("format", .string(format.rawValue)),
+        ("from", .unsigned(old)), ("to", .unsigned(new)),
       ]
     case .defineDomain(let definition):
       [
@@ -48,8 +50,11 @@ extension Operation {
         ("xml", .string(XMLFragment(definition.xml).withoutSecrets.root.serialised())),
         ("expectations", .array(definition.expectations.map(\.json))),
       ]
-    case .resizeBlockDevice(let domain, let target, let path, let size):
-      [("domain", domain.json), ("target", .string(target)), ("path", .string(path)), ("to", .unsigned(size))]
+    case .resizeBlockDevice(let domain, let target, let path, let size, let device):
+      [
+        ("domain", domain.json), ("device", .string(device)), ("target", .string(target)), ("path", .string(path)),
+        ("to", .unsigned(size)),
+      ]
     case .attachDevice(let domain, let device, let name), .detachDevice(let domain, let device, let name):
       [("domain", domain.json), ("device", .string(name)), ("alias", .string(device.value))]
     case .undefineDomain(let domain, let undefinition):
@@ -61,7 +66,7 @@ extension Operation {
       ]
     case .undefineNetwork: []
     case .renameDomain(let domain, let name): [("domain", domain.json), ("to", .string(name))]
-    case .deleteFile(let path): [("path", .string(path))]
+    case .deleteFile(let path, let device): [("path", .string(path)), ("device", device.map(JSON.string))]
     case .takeSnapshot(let domain, let snapshot):
       [
         ("domain", domain.json), ("name", .string(snapshot.name)), ("kind", JSON(snapshot.kind?.rawValue)),

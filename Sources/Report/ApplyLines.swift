@@ -54,7 +54,7 @@ extension Plan {
     return SafeText.clean(actions[index].object.description) + ": " + actions[index].operation.phrase
   }
 
-  /// The same without file names: `domain web-1: make the disk image`.
+  /// The same without file names: `domain web-1: make disks.root`.
   func shortTitle(of index: Int) -> String {
     guard actions.indices.contains(index) else { return "step \(index)" }
     return SafeText.clean(actions[index].object.description) + ": " + actions[index].operation.shortPhrase

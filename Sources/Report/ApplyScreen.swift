@@ -1,4 +1,4 @@
-// An apply that is under way, on a terminal: a few lines that are drawn again in place. Failures stay above them.
+// An apply that is under way, on a terminal: a few lines that are drawn again in place, the latest failures among them.
 
 public import Applier
 public import Planner
@@ -18,8 +18,13 @@ public struct ApplyScreen: Sendable {
   private var running: [RunningStep] = []
   private var failed = 0
   private var skipped = 0
+  /// Whether failures stay when the moving lines go, because the result, which says them well, is written elsewhere.
+  private let keepsFailures: Bool
   /// Lines that have come since the last frame and that stay.
   private var lasting: [String] = []
+  /// The latest failures, for as long as the moving lines are up.
+  private var recent: [String] = []
+  private static let mostRecent = 3
   /// Widths of the lines of the last frame: a narrower terminal has broken them by now.
   private var drawn: [Int] = []
   private var isShown = false
@@ -37,10 +42,13 @@ public struct ApplyScreen: Sendable {
   /// Shows the cursor again; to be written whenever the program ends while the screen is up.
   public static let restoration = "\u{1B}[?25h"
 
-  public init(_ plan: Plan, color: Bool) {
+  /// - Parameter keepsFailures: whether each failure leaves a line, where the result goes elsewhere than to this terminal.
+  public init(_ plan: Plan, color: Bool, keepsFailures: Bool = false) {
+    self.keepsFailures = keepsFailures
     self.plan = plan
     self.color = color
-    lines = ApplyLines(plan, style: TextStyle(color: color))
+    // Rows are cut and broken by their width, so that they hold no colours of their own.
+    lines = ApplyLines(plan, style: TextStyle())
   }
 
   /// Takes note of an event. The next frame shows it.
@@ -58,10 +66,12 @@ public struct ApplyScreen: Sendable {
       running.removeAll { $0.index == index }
       switch outcome {
       case .done: break
-      case .waits, .noted: if let line { lasting.append(line) }
+      case .waits, .noted: if let line, keepsFailures { lasting.append(line) }
       case .failed:
         failed += 1
-        if let line { lasting.append(line) }
+        if let line {
+          if keepsFailures { lasting.append(line) } else { recent = (recent + [line]).suffix(Self.mostRecent) }
+        }
       case .blocked, .notStarted: skipped += 1
       }
     }
@@ -81,17 +91,18 @@ public struct ApplyScreen: Sendable {
     // The last column stays free: a character there makes some terminals move on.
     let columns = max(width - 1, 10)
     var rows = [counter(style, columns)]
-    let room = max(1, min(height - 3, 12))
+    let room = max(1, min(height - 3 - recent.count, 12))
     let spinner = Self.spinner[tick % Self.spinner.count]
     let shown = running.count > room ? room - 1 : running.count
     for step in running.prefix(shown) { rows.append(row(step, spinner, style, columns)) }
     if running.count > shown { rows.append(("  … and \(running.count - shown) more", nil)) }
+    for line in recent { rows.append((Self.plain(line, to: columns), .alarm)) }
     if let message { rows.append((SafeText.cut(message, to: columns), .bold)) }
     var output = isShown ? home(width: max(width, 1)) : "\u{1B}[?25l"
     isShown = true
     if !lasting.isEmpty {
       // Such a line may take several rows, each of which held something else.
-      output += "\r\u{1B}[J" + lasting.joined()
+      output += "\r\u{1B}[J" + lasting.map { Self.broken($0, to: columns) }.joined()
       lasting = []
     }
     for (text, ink) in rows { output += "\r" + style.paint(text, ink) + "\u{1B}[K\n" }
@@ -103,7 +114,8 @@ public struct ApplyScreen: Sendable {
   /// The bytes that take the moving lines away and show the cursor again.
   public mutating func end(width: Int) -> String {
     var output = isShown ? home(width: max(width, 1)) + "\r\u{1B}[J" : ""
-    for line in lasting { output += line }
+    for line in lasting { output += Self.broken(line, to: max(width - 1, 10)) }
+    recent = []
     lasting = []
     let wasShown = isShown
     isShown = false
@@ -138,6 +150,17 @@ public struct ApplyScreen: Sendable {
     }
     let title = SafeText.shorten(plan.title(of: step.index), to: columns - 4 - SafeText.width(amount))
     return (SafeText.cut("  \(spinner) " + title + amount, to: columns), nil)
+  }
+
+  /// A failure's line in one row of the moving picture.
+  private static func plain(_ line: String, to columns: Int) -> String {
+    SafeText.cut("  " + line.dropLast(), to: columns)
+  }
+
+  /// A line that stays, broken to fit, further rows indented.
+  private static func broken(_ line: String, to columns: Int) -> String {
+    SafeText.wrap(String(line.dropLast()), to: columns - 4).enumerated().map { ($0 == 0 ? "" : "    ") + $1 + "\n" }
+      .joined()
   }
 
   /// Moves to the first line of the last frame.

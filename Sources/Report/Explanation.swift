@@ -14,8 +14,16 @@ extension SpecLanguage {
     guard let path, !path.isEmpty else { return writer.overview() }
     let keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     let found = subjects(keys)
-    guard !found.isEmpty else { throw unknown(path, keys) }
-    return found.map(writer.text).joined(separator: "\n")
+    var texts = found.map(writer.text)
+    // A word can be a key of a rare device and still be tried for something of the domain's: `ram`.
+    let meant = meanings(of: keys).filter { found.isEmpty || keys.count == 1 && $0.place.type === Vocabulary.domain }
+    guard !found.isEmpty || !meant.isEmpty else { throw unknown(path, keys) }
+    for (place, meaning) in meant.reversed() {
+      let explained = subjects(place.path + meaning.key.split(separator: ".").map(String.init)).map(writer.text)
+      guard !explained.contains(where: texts.contains) else { continue }
+      texts.insert(writer.introduction(keys.last ?? path, in: place.type, meaning) + explained.joined(), at: 0)
+    }
+    return texts.joined(separator: "\n")
   }
 
   /// What a path can mean.
@@ -73,6 +81,30 @@ extension SpecLanguage {
     return nil
   }
 
+  /// What is meant by a word that is no key, in each kind of object where people try it.
+  private static func meanings(of keys: [String]) -> [(place: Place, meaning: Meaning)] {
+    guard let word = keys.last else { return [] }
+    let owner = Array(keys.dropLast())
+    if owner.isEmpty {
+      // Where most people would try it: first of all in a domain.
+      let ordered = places.filter { $0.type === Vocabulary.domain } + places.filter { $0.type !== Vocabulary.domain }
+      return ordered.filter { $0.type !== Vocabulary.profile }.compactMap { place in
+        place.type.meaning(of: word).map { (place, $0) }
+      }
+    }
+    for ending in [owner, owner.dropLast()] where !ending.isEmpty {
+      let found = subjects(Array(ending)).compactMap { subject -> (Place, Meaning)? in
+        switch subject {
+        case .object(let place): place.type.meaning(of: word).map { (place, $0) }
+        case .group(let place, let group): place.type.meaning(of: word, in: group.name).map { (place, $0) }
+        case .field: nil
+        }
+      }
+      if !found.isEmpty { return found }
+    }
+    return []
+  }
+
   private static func unknown(_ path: String, _ keys: [String]) -> Diagnostic {
     var names: [String] = []
     for place in places where place.type !== Vocabulary.profile {
@@ -107,6 +139,12 @@ private struct ExplanationText {
       output += paragraph(keys, margin: "  ")
     }
     return output + "\n" + paragraph("`vireo explain KEY` has more about a key: try memory, disks, disks.size.")
+  }
+
+  /// What to write for a word that is no key.
+  func introduction(_ word: String, in type: ObjectType, _ meaning: Meaning) -> String {
+    let owner = type === Vocabulary.stack ? "a spec" : type.name.withArticle
+    return paragraph("`\(word)` is no key of \(owner): \(meaning.advice).") + "\n"
   }
 
   func text(_ subject: SpecLanguage.Subject) -> String {

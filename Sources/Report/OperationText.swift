@@ -58,15 +58,16 @@ extension Operation {
     case .startPool: ["start", "the pool"]
     case .importImage(let work):
       ["copy", ByteCount.approximate(work.length), "to", work.destination.withShortChecksum]
-    case .createImage(let path, let creation): creation.words(path: path)
-    case .growImage(let path, _, let old, let new):
-      ["grow", path, "from \(ByteCount.text(old))", "to \(ByteCount.text(new))"]
+    case .createImage(let path, let creation, let device): creation.words(path: path, device)
+    case .growImage(let path, _, let old, let new, let device):
+      ["grow", device ?? path, "from \(ByteCount.text(old))", "to \(ByteCount.text(new))"]
     case .defineDomain(let definition): definition.replacing == nil ? ["define"] : ["store", "the definition"]
-    case .resizeBlockDevice(_, let target, _, let size): ["grow", "\(target) as it runs", "to \(ByteCount.text(size))"]
+    case .resizeBlockDevice(_, _, _, let size, let device):
+      ["grow", device, "as it runs,", "to \(ByteCount.text(size))"]
     case .attachDevice(_, _, let name): ["plug in", name]
     case .detachDevice(_, _, let name): ["unplug", name]
     case .undefineDomain, .undefineNetwork: ["undefine"]
-    case .deleteFile(let path): ["delete", path]
+    case .deleteFile(let path, let device): ["delete"] + (device.map { ["\($0),"] } ?? []) + [path]
     case .renameDomain(let domain, let name): ["rename", domain.name, "to \(name)"]
     case .restartDomain: ["restart"]
     case .takeSnapshot(_, let snapshot): ["take", "the snapshot", snapshot.name]
@@ -96,8 +97,10 @@ extension Operation {
     switch self {
     case .createDirectory: "make the folder"
     case .importImage: "copy the image"
-    case .createImage: "make the disk image"
-    case .growImage, .resizeBlockDevice: "grow the disk"
+    case .createImage(_, _, let device): "make \(device.map(SafeText.clean) ?? "the image")"
+    case .growImage(_, _, _, _, let device): "grow \(device.map(SafeText.clean) ?? "the image")"
+    case .resizeBlockDevice(_, _, _, _, let device): "grow \(SafeText.clean(device))"
+    case .deleteFile(_, let device): "delete \(device.map(SafeText.clean) ?? "the file")"
     default: phrase
     }
   }
@@ -105,8 +108,8 @@ extension Operation {
   /// The file that the step makes or changes.
   var path: String? {
     switch self {
-    case .createDirectory(let path), .createImage(let path, _), .growImage(let path, _, _, _),
-      .resizeBlockDevice(_, _, let path, _), .takeImageSnapshot(let path, _):
+    case .createDirectory(let path), .createImage(let path, _, _), .growImage(let path, _, _, _, _),
+      .resizeBlockDevice(_, _, let path, _, _), .takeImageSnapshot(let path, _):
       path
     case .importImage(let work): work.destination
     default: nil
@@ -115,11 +118,12 @@ extension Operation {
 }
 
 extension ImageCreation {
-  fileprivate func words(path: String) -> [String] {
+  fileprivate func words(path: String, _ device: String?) -> [String] {
     let size = virtualSize.map(ByteCount.text)
-    guard let backing else { return ["make the", "\(format.rawValue) image", path + ","] + [size ?? "of no size"] }
+    let subject = device.map { ["make", "\($0),", "the"] } ?? ["make the"]
+    guard let backing else { return subject + ["\(format.rawValue) image", path + ",", size ?? "of no size"] }
     let name = backing.name.split(separator: "/").last.map(String.init) ?? backing.name
-    let words = ["make the", "overlay", size == nil ? path : path + ",", size, "on", name.withShortChecksum]
+    let words = subject + ["overlay", size == nil ? path : path + ",", size, "on", name.withShortChecksum]
     return words.compactMap(\.self)
   }
 }

@@ -119,10 +119,9 @@ struct PlanBlock {
     if change.effect != effect { parts.append((change.effect.rawValue, change.effect.ink)) }
     switch change.reason {
     case .spec: break
-    case .drift:
-      parts.append(("drift: " + change.driftText, .magenta))
-    case .dropped: parts.append(("no longer in the spec", nil))
-    case .default: parts.append(("default", .dim))
+    case .drift: parts.append(("drift: " + change.driftText, change.reason.ink))
+    case .dropped: parts.append(("no longer in the spec", change.reason.ink))
+    case .default: parts.append(("default", change.reason.ink))
     }
     guard !parts.isEmpty else { return nil }
     // A drifted value can be of any length, and the row shows it as the new one already.

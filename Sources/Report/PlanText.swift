@@ -97,3 +97,14 @@ extension Effect {
     }
   }
 }
+
+extension FieldChange.Reason {
+  /// No effect has the colour of drift: what a change costs and where it comes from are two things.
+  var ink: TextStyle.Ink? {
+    switch self {
+    case .spec, .dropped: nil
+    case .drift: .blue
+    case .default: .dim
+    }
+  }
+}

@@ -5,9 +5,13 @@ import Inventory
 import Vocabulary
 
 extension RemovedDomains.Found {
-  /// A line for each removal, and one for each of its files; nothing when there is none.
-  public static func table(_ removals: [RemovedDomains.Found], _ style: TextStyle = TextStyle()) -> String {
-    guard !removals.isEmpty else { return "" }
+  /// A line for each removal, and one for each of its files; a sentence when there is none.
+  ///
+  /// - Parameter uri: the connection whose removals they are.
+  public static func table(
+    _ removals: [RemovedDomains.Found], of uri: String, _ style: TextStyle = TextStyle()
+  ) -> String {
+    guard !removals.isEmpty else { return "no removed domain is kept for \(SafeText.clean(uri))\n" }
     let rows =
       [["NAME", "STACK", "REMOVED (UTC)", "UUID"]]
       + removals.map { found in

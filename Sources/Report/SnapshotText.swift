@@ -3,9 +3,11 @@
 public import Inventory
 
 extension ObservedSnapshot {
-  /// A table with a line of titles, or nothing when there is no snapshot. The one that the domain goes on from has a star.
-  public static func table(_ snapshots: [ObservedSnapshot]) -> String {
-    guard !snapshots.isEmpty else { return "" }
+  /// A table with a line of titles, or a sentence when there is no snapshot. The one that the domain goes on from has a star.
+  ///
+  /// - Parameter domain: whose snapshots they are.
+  public static func table(_ snapshots: [ObservedSnapshot], of domain: String) -> String {
+    guard !snapshots.isEmpty else { return "domain \(SafeText.clean(domain)) has no snapshots\n" }
     return TextTable.render(
       [["  NAME", "KIND", "MEMORY", "DISKS", "TAKEN (UTC)", "FROM"]]
         + snapshots.map { snapshot in

@@ -20,6 +20,8 @@ public struct TextStyle: Sendable, Hashable {
     case red = "31"
     case green = "32"
     case yellow = "33"
+    /// Bold, because plain blue is hard to read on black.
+    case blue = "1;34"
     case magenta = "35"
     case cyan = "36"
     case alarm = "1;31"

@@ -9,6 +9,8 @@ struct ObjectDecoder {
   var diagnostics: [Diagnostic] = []
   /// The number that `${index}` stands for; nil outside of domains that `count` makes.
   var index: Int?
+  /// The kind of object whose values are being read.
+  private var kind: ObjectType?
   /// Whether a value that was read holds `${index}`.
   private(set) var usesIndex = false
 
@@ -74,6 +76,7 @@ struct ObjectDecoder {
   private mutating func set(_ field: Field, from node: YAMLNode, in object: inout ObjectSpec) {
     // Read where it is used, by the variables.
     if case .map = field.type { return }
+    kind = object.type
     if let value = value(of: field.type, from: node, at: field.name) {
       object.settings[field.name] = Setting(value, at: node.range)
     } else {
@@ -226,7 +229,7 @@ struct ObjectDecoder {
     } catch {
       report(
         "bad-value", "\(name): \(error.message)", at: node.range,
-        suggestion: error.suggestion ?? suggestion(for: scalar.text, type))
+        suggestion: error.suggestion ?? suggestion(for: scalar.text, type, at: name))
       return nil
     }
   }
@@ -303,8 +306,9 @@ struct ObjectDecoder {
     }
   }
 
-  private func suggestion(for text: String, _ type: ValueType) -> String? {
+  private func suggestion(for text: String, _ type: ValueType, at name: String) -> String? {
     guard case .enumeration(let names) = type else { return nil }
+    if let value = kind?.value(meantBy: text, for: name) { return "write `\(value)`" }
     return closestMatch(to: text, among: names).map { "did you mean `\($0)`?" }
   }
 
@@ -313,16 +317,19 @@ struct ObjectDecoder {
   private mutating func reportUnknown(_ entry: YAMLEntry, in group: String?, of object: inout ObjectSpec) {
     let type = object.type
     let keys = type.keys(in: group)
-    let closest = closestMatch(to: entry.name, among: keys)
+    let meaning = type.meaning(of: entry.name, in: group)
+    let closest = meaning == nil ? closestMatch(to: entry.name, among: keys) : nil
     // What is there under a misspelt key is not missed as well.
-    if let closest {
-      let name = group.map { "\($0).\(closest)" } ?? closest
-      if type.field(name) != nil { object.malformed.insert(name) }
+    if let name = meaning?.key ?? closest.map({ key in group.map { "\($0).\(key)" } ?? key }) {
+      let shorthand = type.group(name)?.shorthand.map { "\(name).\($0)" }
+      for field in [name, shorthand].compactMap(\.self) where type.field(field) != nil {
+        object.malformed.insert(field)
+      }
     }
     let place = group.map { "`\($0)`" } ?? (type.name == "stack" ? "a spec" : type.name.withArticle)
     report(
       "unknown-key", "\(place) has no key `\(entry.name)`", at: entry.key.range,
-      suggestion: closest.map { "did you mean `\($0)`?" }
+      suggestion: meaning?.advice ?? closest.map { "did you mean `\($0)`?" }
         ?? "the keys are \(keys.joined(separator: ", "))")
   }
 

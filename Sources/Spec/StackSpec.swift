@@ -16,6 +16,19 @@ public struct StackSpec: Sendable {
   /// The domains with their profiles merged in and their counts expanded.
   public var domains: [ObjectSpec]
 
+  public init(
+    name: String, connect: String? = nil, networks: [ObjectSpec] = [], pools: [ObjectSpec] = [],
+    images: [ObjectSpec] = [], volumes: [ObjectSpec] = [], domains: [ObjectSpec] = []
+  ) {
+    self.name = name
+    self.connect = connect
+    self.networks = networks
+    self.pools = pools
+    self.images = images
+    self.volumes = volumes
+    self.domains = domains
+  }
+
   /// Whether the stack has files on the host: folders, images or disks.
   public var usesFiles: Bool {
     pools.contains { $0.poolType == "dir" } || !images.isEmpty || !volumes.isEmpty

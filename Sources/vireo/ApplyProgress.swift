@@ -19,10 +19,12 @@ final class ApplyProgress: Sendable {
   let isLive: Bool
   private let state: Mutex<State>
 
-  init(_ plan: Plan, color: ColorOptions.Choice) {
+  /// - Parameter isToldAgain: whether the result of the apply is written for people, and to a terminal.
+  init(_ plan: Plan, color: ColorOptions.Choice, isToldAgain: Bool) {
     let style = Output.error.style(color)
     isLive = Output.error.canMoveCursor
-    state = Mutex(State(screen: ApplyScreen(plan, color: style.color), lines: ApplyLines(plan, style: style)))
+    let screen = ApplyScreen(plan, color: style.color, keepsFailures: !isToldAgain)
+    state = Mutex(State(screen: screen, lines: ApplyLines(plan, style: style)))
   }
 
   /// Takes an event: it is drawn with the next frame, or written at once as a line.
@@ -57,7 +59,7 @@ final class ApplyProgress: Sendable {
     }
   }
 
-  /// Takes the moving lines away; failures stay.
+  /// Takes the moving lines away; failures stay where nothing else tells them.
   func end() {
     state.withLock { state in
       state.isEnded = true

@@ -48,7 +48,8 @@ struct ApplySession {
       return
     }
     try confirm(plan)
-    let progress = ApplyProgress(plan, color: session.color)
+    let progress = ApplyProgress(
+      plan, color: session.color, isToldAgain: session.format == .text && Output.output.isTerminal)
     let result = await InterruptibleApply(connection: connection, jobs: jobs, disruptions: disruptions).apply(
       plan, showing: progress)
     // What was done is done, whether or not anybody still reads about it.

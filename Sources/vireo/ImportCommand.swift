@@ -90,6 +90,11 @@ struct ImportCommand: AsyncParsableCommand {
     } else if !result.documents.isEmpty {
       try Output.result(importer.head.serialised() + Importer.merged(result.documents).serialised())
     }
+    if all, result.documents.isEmpty, result.messages.isEmpty {
+      result.messages = [
+        Diagnostic(.note, "nothing-to-import", "\(connection.uri) has no domain, network or storage pool to import")
+      ]
+    }
     let code = color.color.tell(result.messages)
     if result.messages.contains(where: { $0.severity == .error }) { throw code }
   }

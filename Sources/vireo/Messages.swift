@@ -6,13 +6,18 @@ import Glibc
 import Libvirt
 
 extension ColorOptions.Choice {
+  /// How messages are written to standard error: broken into lines only where it is a terminal.
+  var messageFormat: DiagnosticFormat {
+    let style = Output.error.style(self)
+    return .text(color: style.color, width: Output.error.isTerminal ? style.width : nil)
+  }
+
   /// Writes messages to standard error.
   ///
   /// - Returns: the exit code for those among them that are errors.
   @discardableResult
   func tell(_ messages: [Diagnostic]) -> ExitCode {
-    let style = Output.error.style(self)
-    Output.write(DiagnosticFormat.render(messages, as: .text(color: style.color, width: style.width)), to: .error)
+    Output.write(DiagnosticFormat.render(messages, as: messageFormat), to: .error)
     return ExitCode(1)
   }
 }

@@ -1,6 +1,7 @@
 // Where the program starts: the command line is read, a command runs, and whatever it ends with becomes an exit code.
 
 import ArgumentParser
+import Diagnostics
 import Glibc
 
 @main
@@ -9,6 +10,9 @@ enum Program {
     // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
     signal(SIGPIPE, SIG_IGN)
     Output.occupyClosedStreams()
+    if let problem = CommandWords.problem(in: Array(CommandLine.arguments.dropFirst()), of: VireoCommand.self) {
+      exit(ColorOptions.Choice.auto.tell([problem]).rawValue)
+    }
     do {
       var command = try VireoCommand.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -29,9 +33,14 @@ enum Program {
     if isSuccess {
       guard Output.write(text.hasSuffix("\n") ? text : text + "\n", to: .output) else { exit(1) }
     } else {
-      // In the words of all other messages.
-      let message = text.hasPrefix("Error: ") ? "error: " + text.dropFirst(7) : text
-      Output.write(message + "\n", to: .error)
+      // In the form of all other messages; the usage stands below.
+      let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+      let message = lines[0].hasPrefix("Error: ") ? lines[0].dropFirst(7) : lines[0]
+      ColorOptions.Choice.auto.tell([Diagnostic("usage", String(message))])
+      for line in lines.dropFirst().flatMap({ $0.split(separator: "\n") }) {
+        let columns = Output.error.isTerminal ? Output.error.size.width : nil
+        Output.write(broken(String(line), to: columns, indent: "    ") + "\n", to: .error)
+      }
     }
     // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes. Of two disks, 1 says
     // that they differ.
@@ -48,19 +57,22 @@ struct VireoCommand: AsyncParsableCommand {
     discussion: """
       Write what pools, images and domains there should be, see what would change, then apply it:
 
-        vireo validate lab.yaml
-        vireo plan lab.yaml
-        vireo apply lab.yaml
+        vireo init                  writes a first spec for this host
+        vireo validate vireo.yaml   finds every mistake in it
+        vireo plan vireo.yaml       shows what would change
+        vireo apply vireo.yaml      makes it so
+        vireo status vireo.yaml     shows whether it still is
 
       Without a daemon, and without root's rights: --connect 'qemu:///embed?root=/some/folder'.
 
-      Exit codes: 0 for success, 1 for any failure, 2 for changes that are pending with plan --detailed-exitcode; image \
-      check and image compare have more.
+      Exit codes: 0 for success, 1 for any failure, 2 with --detailed-exitcode for changes that are pending (plan) \
+      and domains that are not in sync (status); image check and image compare have more.
       """,
     version: "vireo \(Version.text)",
     subcommands: [
-      ValidateCommand.self, PlanCommand.self, ApplyCommand.self, ImportCommand.self, ExplainCommand.self,
-      SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self, RestoreCommand.self, GarbageCommand.self,
+      InitCommand.self, ValidateCommand.self, PlanCommand.self, ApplyCommand.self, StatusCommand.self,
+      ImportCommand.self, ExplainCommand.self, SchemaCommand.self, SnapshotCommand.self, DestroyCommand.self,
+      RestoreCommand.self, GarbageCommand.self,
       ImageCommand.self,
     ]
   )

@@ -72,7 +72,7 @@ struct RestoreCommand: AsyncParsableCommand {
       return try Output.result(
         format == .json
           ? RemovedDomains.Found.json(found)
-          : RemovedDomains.Found.table(found, Output.output.style(color.color)))
+          : RemovedDomains.Found.table(found, of: connection.uri, Output.output.style(color.color)))
     }
     guard let entry = chosen.first else {
       throw Diagnostic(

@@ -17,20 +17,23 @@ struct ValidateCommand: ParsableCommand {
     abstract: "Checks a spec without looking at any host.",
     usage: "vireo validate [options] <file> ...",
     discussion: """
-      With --validate the definitions that the spec makes are checked against libvirt's own schemas too, which come with \
-      libvirt's packages.
+      With --libvirt-schema the definitions that the spec makes are also checked against libvirt's own schemas, which \
+      come with libvirt's packages.
 
       Exit codes: 0 when the spec is valid, 1 when it is not or cannot be read.
       """)
 
   @OptionGroup var spec: SpecOptions
 
-  @Flag(name: .customLong("validate"), help: "Checks against libvirt's Relax NG schemas as well.")
+  @Flag(name: .customLong("libvirt-schema"), help: "Checks against libvirt's Relax NG schemas as well.")
   var checksSchemas = false
 
   @Option(
-    help: ArgumentHelp("The folder of libvirt's schemas.", valueName: "dir"), completion: .directory)
-  var schemas = SchemaCheck.installedFolder
+    name: .customLong("schema-folder"),
+    help: ArgumentHelp(
+      "The folder of libvirt's schemas, where it is not \(SchemaCheck.installedFolder); implies --libvirt-schema.",
+      valueName: "dir"), completion: .directory)
+  var schemaFolder: String?
 
   @Option(help: "The form of the messages; github makes annotations of a pull request.")
   var format: Format = .text
@@ -39,15 +42,14 @@ struct ValidateCommand: ParsableCommand {
 
   func run() throws {
     var loaded = SpecInput.load(spec.files, spec.variables)
-    if checksSchemas, let stack = loaded.stack, !loaded.diagnostics.hasErrors {
+    if checksSchemas || schemaFolder != nil, let stack = loaded.stack, !loaded.diagnostics.hasErrors {
       loaded.diagnostics += schemaProblems(of: stack)
     }
     switch format {
     case .json: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .json))
     case .github: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .github))
     case .text:
-      let style = Output.error.style(color.color)
-      var text = DiagnosticFormat.render(loaded.diagnostics, as: .text(color: style.color, width: style.width))
+      var text = DiagnosticFormat.render(loaded.diagnostics, as: color.color.messageFormat)
       if let summary = DiagnosticFormat.summary(of: loaded.diagnostics) { text += summary + "\n" }
       Output.write(text, to: .error)
       if let stack = loaded.stack, !loaded.diagnostics.hasErrors { try Output.result(valid(stack)) }
@@ -58,14 +60,15 @@ struct ValidateCommand: ParsableCommand {
   /// What libvirt's schemas have against the spec.
   private func schemaProblems(of stack: StackSpec) -> [Diagnostic] {
     do {
-      return try SchemaCheck(XMLSchema(path: schemas + "/domain.rng")).problems(of: stack)
+      return try SchemaCheck(XMLSchema(path: (schemaFolder ?? SchemaCheck.installedFolder) + "/domain.rng")).problems(
+        of: stack)
     } catch let error as DiagnosticsError {
       return error.diagnostics
     } catch {
       return [
         Diagnostic(
           "no-schema", "libvirt's schemas cannot be read: \(error)",
-          suggestion: "install libvirt, or name their folder with --schemas")
+          suggestion: "install libvirt, or name their folder with --schema-folder")
       ]
     }
   }
@@ -96,9 +99,7 @@ struct ExplainCommand: ParsableCommand {
     do {
       try Output.result(SpecLanguage.explanation(of: key, Output.output.style(color.color)))
     } catch let error as Diagnostic {
-      let style = Output.error.style(color.color)
-      Output.write(DiagnosticFormat.render([error], as: .text(color: style.color, width: style.width)), to: .error)
-      throw ExitCode(1)
+      throw color.color.tell([error])
     }
   }
 }

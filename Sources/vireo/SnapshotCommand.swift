@@ -82,7 +82,8 @@ struct SnapshotCommand: AsyncParsableCommand {
 
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists the snapshots of a domain, parents before their children.")
+      abstract: "Lists the snapshots of a domain, parents before their children.",
+      usage: "vireo snapshot list [options] <domain>")
 
     @OptionGroup var target: Target
 
@@ -91,13 +92,15 @@ struct SnapshotCommand: AsyncParsableCommand {
 
     func run() async throws {
       let snapshots = try await target.perform(for: format) { try await $0.list() }
-      try Output.result(format == .json ? ObservedSnapshot.json(snapshots) : ObservedSnapshot.table(snapshots))
+      try Output.result(
+        format == .json ? ObservedSnapshot.json(snapshots) : ObservedSnapshot.table(snapshots, of: target.domain))
     }
   }
 
   struct Take: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Takes a snapshot.",
+      usage: "vireo snapshot take [options] <domain> <snapshot>",
       discussion: """
         Without --internal or --external the domain's other snapshots decide; else it is internal where all disks are qcow2 \
         and there is no UEFI, and external otherwise.
@@ -137,6 +140,7 @@ struct SnapshotCommand: AsyncParsableCommand {
   struct Revert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Makes a domain what it was: disks, memory where that was taken, and its definition.",
+      usage: "vireo snapshot revert [options] <domain> <snapshot>",
       discussion: "What was written since is lost, unless another snapshot holds it.")
 
     @OptionGroup var target: Target
@@ -152,7 +156,8 @@ struct SnapshotCommand: AsyncParsableCommand {
 
   struct Delete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Deletes a snapshot; the domain stays as it is.")
+      abstract: "Deletes a snapshot; the domain stays as it is.",
+      usage: "vireo snapshot delete [options] <domain> <snapshot>")
 
     @OptionGroup var target: Target
     @OptionGroup var decision: Decision

@@ -9,6 +9,8 @@ struct SpecFolder {
   let path: String
   /// Whether files that exist may be replaced.
   var replaces: Bool
+  /// What helps where a file is in the way.
+  var remedy = "move it away, or replace it with --force"
   /// Who may read the files, as `chmod` counts.
   var mode: mode_t = 0o644
 
@@ -36,7 +38,10 @@ struct SpecFolder {
     return problems
   }
 
-  private func write(_ text: String, to path: String) -> Diagnostic? {
+  /// Writes one file.
+  ///
+  /// - Returns: why it could not be written.
+  func write(_ text: String, to path: String) -> Diagnostic? {
     func failure(_ doing: String) -> Diagnostic {
       Diagnostic("unwritable-file", "cannot \(doing) \(path): \(String(cString: strerror(errno)))")
     }
@@ -64,7 +69,7 @@ struct SpecFolder {
     guard errno == EEXIST else { return failure("write") }
     guard Self.contents(path) != text else { return nil }
     return Diagnostic(
-      "file-exists", "\(path) exists and says something else", suggestion: "move it away, or replace it with --force")
+      "file-exists", "\(path) exists and says something else", suggestion: remedy)
   }
 
   private static func contents(_ path: String) -> String? {

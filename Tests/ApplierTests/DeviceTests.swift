@@ -20,7 +20,8 @@ struct DeviceTests {
     try await Host.withGuest("device-resize", devices: diskXML(path), start: true) { connection, domain, identity in
       func resize(_ path: String, target: String = "vda", to size: UInt64) async throws -> ActionFailure? {
         try await apply(
-          .resizeBlockDevice(domain: identity, target: target, path: path, to: size), on: connection
+          .resizeBlockDevice(domain: identity, target: target, path: path, to: size, device: "disks.root"),
+          on: connection
         ).failure
       }
       for _ in 1...2 {
@@ -32,7 +33,7 @@ struct DeviceTests {
       #expect(try await domain.blockInfo("vda").capacity == 2 << 20)
       #expect(
         try await resize(path, target: "vdb", to: 3 << 20)?.message.contains(
-          "disk vdb of domain device-resize is not there any more") == true)
+          "disks.root of domain device-resize is not there any more") == true)
       #expect(try await resize("/other", to: 3 << 20)?.message.contains("its image is \(path), not /other") == true)
 
       // The image that a guest has open is not grown behind its back, and the guest is named.

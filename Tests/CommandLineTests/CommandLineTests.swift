@@ -1,7 +1,10 @@
 // The command line as a process: exit codes, which stream says what, help.
 
+import ArgumentParser
 import TestSupport
 import Testing
+
+@testable import vireo
 
 @Suite("command line")
 struct CommandLineTests {
@@ -15,7 +18,11 @@ struct CommandLineTests {
     """
 
   @Test(
-    "help is what the golden files show", arguments: ["", "validate", "plan", "apply", "explain", "schema"])
+    "help is what the golden files show",
+    arguments: [
+      "", "init", "validate", "plan", "apply", "status", "import", "explain", "schema", "snapshot", "destroy",
+      "restore", "gc",
+    ])
   func help(command: String) throws {
     let run = try vireo((command.isEmpty ? [] : [command]) + ["--help"])
     #expect(run.status == 0)
@@ -27,7 +34,9 @@ struct CommandLineTests {
   @Test(
     "a mistake on the command line ends with 1 and a sentence on standard error",
     arguments: [
-      ["plann"], ["plan"], ["plan", "--format", "xml", "a.yaml"], ["validate", "--var", "novalue", "a.yaml"],
+      ["plann"], ["plan"], ["help", "nope"], ["help", "image", "nope"], ["image", "ceate"], ["snapshot", "lst"],
+      ["image"],
+      ["status", "--var", "a=b"], ["plan", "--format", "xml", "a.yaml"], ["validate", "--var", "novalue", "a.yaml"],
       ["validate", "--var", "=x", "a.yaml"], ["apply", "--jobs", "0", "a.yaml"], ["apply", "--jobs", "many", "a.yaml"],
       ["validate", "--nonsense", "a.yaml"], ["validate", "-", "-"], ["explain", "a", "b"],
       ["plan", "--color", "pink", "a.yaml"],
@@ -37,6 +46,36 @@ struct CommandLineTests {
     #expect(run.status == 1)
     #expect(run.output.isEmpty)
     #expect(run.errors.hasPrefix("error: "))
+  }
+
+  @Test(
+    "a word that is no command is told with the command that is meant, also behind `help`",
+    arguments: [
+      (["aply"], "vireo apply"), (["help", "aply"], "vireo apply"), (["image", "ceate"], "vireo image create"),
+      (["snapshot", "lst"], "vireo snapshot list"), (["image", "snapshot", "lst"], "vireo image snapshot list"),
+      (["diff", "a.yaml"], "vireo plan"), (["snapshot", "rollback", "web"], "vireo snapshot revert"),
+    ])
+  func meantCommand(arguments: [String], meant: String) throws {
+    let run = try vireo(arguments)
+    #expect(run.status == 1)
+    #expect(run.output.isEmpty)
+    #expect(run.errors.hasSuffix("  did you mean `\(meant)`?\n"), "\(run.errors)")
+    #expect(run.errors.split(separator: "\n").count == 2)
+  }
+
+  @Test("every synonym of a command means a command of its group, and is none itself")
+  func commandSynonyms() throws {
+    for (group, words) in CommandWords.synonyms {
+      var command: any ParsableCommand.Type = VireoCommand.self
+      for word in group.split(separator: " ") {
+        command = try #require(command.configuration.subcommands.first { CommandWords.name(of: $0) == word })
+      }
+      let names = command.configuration.subcommands.map(CommandWords.name)
+      for (word, meant) in words {
+        #expect(names.contains(meant), "\(group): \(word) means \(meant)")
+        #expect(!names.contains(word), "\(group): \(word) is a command")
+      }
+    }
   }
 
   @Test("the version is one line")

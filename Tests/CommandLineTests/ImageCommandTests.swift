@@ -24,8 +24,8 @@ struct ImageCommandTests {
   @Test(
     "a mistake on the command line is a sentence on standard error that says what to write",
     arguments: [
-      ([], "Say what to do: info, check, map"), (["frobnicate"], "frobnicate"),
-      (["snapshot"], "Say what to do: list, create, apply, rename, delete."), (["info"], "<image>"),
+      ([], "needs a command: info, check, map"), (["frobnicate"], "frobnicate"),
+      (["snapshot"], "needs a command: list, create, apply, rename, delete"), (["info"], "<image>"),
       (["create", "a.qcow2", "20"], "write 20 MiB or 20 GiB"), (["create", "a.qcow2", "20G"], "write 20 GiB"),
       (["create", "a.qcow2", "many"], "is not a size"), (["create", "a.qcow2", "1TiB", "x"], "x"),
       (["create", "a.qcow2", "1MiB", "--compat", "2"], "0.10"),

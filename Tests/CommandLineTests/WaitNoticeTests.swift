@@ -55,7 +55,7 @@ struct WaitNoticeTests {
 
   static let commands = [
     ["plan", "SPEC"], ["apply", "SPEC"], ["destroy", "SPEC"], ["import", "--all"], ["gc", "--plan"],
-    ["restore", "--list"], ["snapshot", "list", "web"],
+    ["restore", "--list"], ["snapshot", "list", "web"], ["status"], ["status", "SPEC"], ["init", "--output", "-"],
   ]
   private static let notice = "connecting to qemu+unix:///system"
   private static let erased = "\r\u{1B}[K"
@@ -78,7 +78,7 @@ struct WaitNoticeTests {
     ]
     for text in quiet {
       #expect(
-        text.contains("connect to qemu+unix") && !text.contains(Self.erased) && !text.contains("\r" + Self.notice))
+        text.contains("cannot connect to") && !text.contains(Self.erased) && !text.contains("\r" + Self.notice))
     }
   }
 

@@ -37,6 +37,33 @@ struct DiagnosticFormatTests {
     for line in excerpts { #expect(line.count <= width, "\(line)") }
   }
 
+  @Test("on a terminal no line of words is wider than it; in a pipe each message is one line", arguments: [40, 80])
+  func lines(width: Int) {
+    let keys = (1...40).map { "key-\($0)" }.joined(separator: ", ")
+    let file = SourceFile(path: "lab.yaml", text: "nope: 1\n")
+    let range = SourceRange(
+      file: file, start: SourcePosition(line: 1, column: 1), end: SourcePosition(line: 1, column: 5))
+    let diagnostics = [
+      Diagnostic(
+        "a", "a message " + keys, at: range, suggestion: "the keys are " + keys, notes: [.init("a note " + keys)]),
+      Diagnostic("a", "without a place " + keys, suggestion: "the keys are " + keys),
+    ]
+    let terminal = DiagnosticFormat.render(diagnostics, as: .text(color: false, width: width))
+    for line in terminal.split(separator: "\n") { #expect(line.count <= width, "\(line)") }
+    let pipe = DiagnosticFormat.render(diagnostics, as: .text(color: false, width: nil))
+    #expect(pipe.split(separator: "\n").count { $0.contains(keys) } == 5)
+    // The same words in the same order.
+    let words = { (text: String) in text.split { $0 == " " || $0 == "\n" } }
+    #expect(words(terminal) == words(pipe))
+  }
+
+  @Test("a word that is wider than the terminal stays whole")
+  func longWord() {
+    let path = "/" + String(repeating: "folder/", count: 20)
+    let text = DiagnosticFormat.render([Diagnostic("a", "cannot read \(path): no")], as: .text(color: false, width: 40))
+    #expect(text == "error: cannot read\n    \(path):\n    no\n")
+  }
+
   @Test(
     "no control character gets through, whatever the form and wherever it stands",
     arguments: [DiagnosticFormat.text(color: false, width: nil), .json, .github])

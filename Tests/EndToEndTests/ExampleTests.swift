@@ -43,6 +43,12 @@ struct ExampleTests {
       let again = try run("apply", "--yes")
       #expect(again.status == 0, "\(again.output)\(again.errors)")
       #expect(host.footprint() == before)
+
+      // With the spec and without it, from what the apply recorded.
+      let status = try run("status", "--detailed-exitcode")
+      #expect(status.status == 0, "\(status.output)\(status.errors)")
+      let recorded = try vireo(["status", "--detailed-exitcode", "--connect", host.uri])
+      #expect(recorded.status == 0, "\(recorded.output)\(recorded.errors)")
     }
   }
 }

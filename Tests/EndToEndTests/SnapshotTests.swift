@@ -98,7 +98,7 @@ struct SnapshotTests {
         let deleted = try host.snapshot("delete", "web", name, "--yes")
         #expect(deleted.status == 0, "\(deleted.errors)")
       }
-      #expect(try host.snapshot("list", "web").output.isEmpty)
+      #expect(try host.snapshot("list", "web").output == "domain web has no snapshots\n")
       #expect(try host.definition("web")("//disk/source/@file") == host.pool + "/web.root.raw")
       try host.expectNoChanges(spec)
       if state == "running" { try host.apply(Self.spec(host, format: "raw")) }

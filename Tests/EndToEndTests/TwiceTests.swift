@@ -202,6 +202,9 @@ struct TwiceTests {
       let before = host.footprint()
       try host.apply(full)
       #expect(host.footprint() == before)
+      // What each apply records of a field reads back as the value that the host has.
+      let recorded = try vireo(["status", "--detailed-exitcode", "--connect", host.uri])
+      #expect(recorded.status == 0, "\(recorded.output)\(recorded.errors)")
 
       // The files of disks stay, and are found again.
       let bare = Self.spec(host) { _ in "memory: 16 MiB" }.replacingOccurrences(

@@ -91,7 +91,7 @@ struct CreationTests {
       return
     }
     #expect(copy.destination == "/vms/base-\(ImaginedHost.sha256).qcow2")
-    guard case .createImage(let path, let creation) = plan.actions[1].operation else {
+    guard case .createImage(let path, let creation, _) = plan.actions[1].operation else {
       Issue.record("the second step is \(plan.actions[1].operation)")
       return
     }
@@ -115,7 +115,7 @@ struct CreationTests {
       domains: { web: { memory: 1 GiB, disks: { a: { image: place }, b: { image: base } } } }
       """)
     let bases = plan.actions.compactMap { action -> String? in
-      guard case .createImage(_, let creation) = action.operation else { return nil }
+      guard case .createImage(_, let creation, _) = action.operation else { return nil }
       return creation.backing?.path
     }
     #expect(bases == ["/images/base.qcow2", "/vms/base-\(ImaginedHost.sha256).qcow2"])

@@ -11,7 +11,7 @@ import XMLTree
 /// The stack that a text describes.
 func stack(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> StackSpec {
   let result = SpecLoader().load([SourceFile(path: "/specs/lab.yaml", text: text)])
-  let messages = DiagnosticFormat.render(result.diagnostics, as: .text(color: false, width: 100))
+  let messages = DiagnosticFormat.render(result.diagnostics, as: .text(color: false, width: nil))
   return try #require(result.stack, "\(messages)", sourceLocation: sourceLocation)
 }
 
@@ -51,12 +51,12 @@ struct ImaginedHost {
     for action in plan.actions {
       switch action.operation {
       case .createDirectory(let path): inventory.files[path] = .folder
-      case .createImage(let path, let creation):
+      case .createImage(let path, let creation, _):
         let top = image(path, creation.format, size: creation.virtualSize ?? 0)
         let below = creation.backing.flatMap { $0.path }.map { [image($0, size: 1 << 30)] } ?? []
         inventory.files[path] = .image(BackingChain(images: [top] + below))
-      case .growImage(let path, _, _, let size): grow(path, to: size)
-      case .resizeBlockDevice(_, _, let path, let size): grow(path, to: size)
+      case .growImage(let path, _, _, let size, _): grow(path, to: size)
+      case .resizeBlockDevice(_, _, let path, let size, _): grow(path, to: size)
       case .takeImageSnapshot(let path, let name):
         let known = (try? inventory.imageSnapshots[path]?.get()) ?? []
         inventory.imageSnapshots[path] = .success(known + [ObservedImageSnapshot(id: "\(known.count + 1)", name: name)])

@@ -303,7 +303,8 @@ struct PatchTests {
     let spec = lab.replacing("20 GiB", with: "30 GiB")
     let stopped = try host.plan(spec)
     guard
-      case .growImage("/vms/web.root.qcow2", .qcow2, 21_474_836_480, 32_212_254_720)? = stopped.actions.first?.operation
+      case .growImage("/vms/web.root.qcow2", .qcow2, 21_474_836_480, 32_212_254_720, "disks.root")? = stopped.actions
+        .first?.operation
     else {
       Issue.record("\(stopped.actions)")
       return
@@ -311,7 +312,9 @@ struct PatchTests {
     #expect(stopped.actions.count == 1, "the definition has nothing to do with it")
     host.start("web")
     let running = try host.plan(spec)
-    guard case .resizeBlockDevice(_, "vda", "/vms/web.root.qcow2", 32_212_254_720)? = running.actions.first?.operation
+    guard
+      case .resizeBlockDevice(_, "vda", "/vms/web.root.qcow2", 32_212_254_720, "disks.root")? = running.actions.first?
+        .operation
     else {
       Issue.record("\(running.actions)")
       return
@@ -344,7 +347,7 @@ struct PatchTests {
     #expect(plan.isEmpty)
     #expect(plan.notes.map(\.rule) == ["snapshot"])
     let grown = try host.plan(lab.replacing("20 GiB", with: "30 GiB"))
-    guard case .growImage(overlay, .qcow2, _, _)? = grown.actions.first?.operation else {
+    guard case .growImage(overlay, .qcow2, _, _, "disks.root")? = grown.actions.first?.operation else {
       Issue.record("\(grown.actions)")
       return
     }

@@ -86,7 +86,7 @@ struct VolumeTests {
     var host = ImaginedHost()
     let text = lab("image: base, cluster-size: 128 KiB, extended-l2: true, permissions: { mode: '0640', owner: 7 }")
     let plan = try host.plan(text)
-    guard case .createImage(_, let creation) = plan.actions.first?.operation else {
+    guard case .createImage(_, let creation, _) = plan.actions.first?.operation else {
       Issue.record("\(plan.actions)")
       return
     }

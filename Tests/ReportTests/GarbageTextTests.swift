@@ -96,7 +96,8 @@ struct GarbageTextTests {
         ])
     ]
     try expectGolden(
-      RemovedDomains.Found.table(found) + RemovedDomains.Found.json(found), "removed.txt")
-    #expect(RemovedDomains.Found.table([]).isEmpty)
+      RemovedDomains.Found.table(found, of: "qemu:///system") + RemovedDomains.Found.json(found), "removed.txt")
+    #expect(RemovedDomains.Found.table([], of: "qemu:///system") == "no removed domain is kept for qemu:///system\n")
+    #expect(RemovedDomains.Found.json([]) == "[]\n")
   }
 }

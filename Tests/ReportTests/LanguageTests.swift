@@ -48,6 +48,13 @@ struct LanguageTests {
   }
 
   @Test(
+    "a word that people try is explained as what it is called",
+    arguments: ["ram", "nics", "image.checksum", "domains.web.cpus"])
+  func tried(word: String) throws {
+    try expectGolden(try SpecLanguage.explanation(of: word), "explain-\(word).txt")
+  }
+
+  @Test(
     "what resembles nothing is an error with a way on",
     arguments: ["zzzzzz", ".", "..", "disks.", ".size", "a.b.c.d.e"])
   func unknown(path: String) {

@@ -39,6 +39,13 @@ struct PlanTextTests {
     }
   }
 
+  @Test("drift has a colour that no effect has")
+  func driftColor() {
+    let effects = Set(Effect.allCases.compactMap(\.ink))
+    #expect(FieldChange.Reason.drift.ink.map { !effects.contains($0) } ?? false)
+    #expect(Effect.restart.ink != Effect.nextBoot.ink && Effect.restart.ink != Effect.dataLoss.ink)
+  }
+
   @Test("nothing foreign reaches the terminal")
   func injection() {
     let text = SamplePlans.hostile(SamplePlans.control).text()

@@ -93,7 +93,8 @@ enum SamplePlans {
         object,
         .createImage(
           path: "/srv/vms/\(name)-root.qcow2",
-          ImageCreation(format: .qcow2, virtualSize: 20 << 30, backing: .init(name: copy, format: .qcow2))),
+          ImageCreation(format: .qcow2, virtualSize: 20 << 30, backing: .init(name: copy, format: .qcow2)),
+          device: "disks.root"),
         after: [2], effect: .define))
     plan.actions.append(
       Action(
@@ -145,7 +146,9 @@ enum SamplePlans {
     let legacy = ObjectReference(.domain, "legacy")
     plan.actions = [
       Action(
-        object, .resizeBlockDevice(domain: identity, target: "vdb", path: "/srv/vms/db-data.qcow2", to: 20_000_000_000),
+        object,
+        .resizeBlockDevice(
+          domain: identity, target: "vdb", path: "/srv/vms/db-data.qcow2", to: 20_000_000_000, device: "disks.data"),
         after: [], effect: .live),
       Action(
         object,

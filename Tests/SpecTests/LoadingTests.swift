@@ -11,7 +11,7 @@ private func load(
 ) throws -> StackSpec {
   let files = texts.enumerated().map { SourceFile(path: "/specs/\($0.offset).yaml", text: $0.element) }
   let result = SpecLoader(variables: variables).load(files)
-  let messages = DiagnosticFormat.render(result.diagnostics, as: .text(color: false, width: 100))
+  let messages = DiagnosticFormat.render(result.diagnostics, as: .text(color: false, width: nil))
   return try #require(result.stack, "\(messages)", sourceLocation: sourceLocation)
 }
 

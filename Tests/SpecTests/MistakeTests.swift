@@ -21,6 +21,7 @@ struct MistakeTests {
     let result = SpecLoader().load([SourceFile(path: name, text: text)])
     #expect(result.stack == nil)
     #expect(result.diagnostics.hasErrors)
+    // On a terminal; in a pipe each message stays on a line.
     let rendered = DiagnosticFormat.render(result.diagnostics, as: .text(color: false, width: 100))
     try expectGolden(rendered, name.replacing(".yaml", with: ".txt"))
   }

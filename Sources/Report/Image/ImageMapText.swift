@@ -44,7 +44,7 @@ public struct ImageMapWriter {
   public func end() -> String {
     switch format {
     case .json: count == 0 ? "[]\n" : "]\n"
-    case .text: ""
+    case .text: count == 0 ? "the image is empty: it has no byte\n" : ""
     }
   }
 

@@ -29,5 +29,8 @@ public enum ImageMessage {
   /// `overlay.qcow2: committed to its backing file`
   public static func committed(_ path: String) -> String { line(path, "committed to its backing file") }
 
+  /// `disk.qcow2: no snapshots`
+  public static func noSnapshots(_ path: String) -> String { line(path, "no snapshots") }
+
   private static func line(_ path: String, _ text: String) -> String { SafeText.clean("\(path): \(text)") + "\n" }
 }

@@ -1,6 +1,7 @@
 // vireo image: the image engine for people, without any spec or host.
 
 import ArgumentParser
+import Diagnostics
 import DiskImage
 
 struct ImageCommand: ParsableCommand {
@@ -30,12 +31,10 @@ struct ImageCommand: ParsableCommand {
 ///
 /// - Parameter words: the command as it is written.
 func subcommandMissing(_ command: any ParsableCommand.Type, _ words: String) -> ExitCode {
-  var names: [String] = []
-  for subcommand in command.configuration.subcommands {
-    names.append(subcommand.configuration.commandName ?? "\(subcommand)".lowercased())
-  }
-  Output.write(
-    "error: Say what to do: \(names.joined(separator: ", ")).\n  See '\(words) --help' for more information.\n",
-    to: .error)
-  return ExitCode(1)
+  let names = command.configuration.subcommands.map(CommandWords.name)
+  return ColorOptions.Choice.auto.tell([
+    Diagnostic(
+      "missing-command", "`\(words)` needs a command: \(names.joined(separator: ", "))",
+      suggestion: "see `\(words) --help`")
+  ])
 }

@@ -1,6 +1,7 @@
 // Options that image commands share: which image, in which format, what may be opened beside it.
 
 import ArgumentParser
+import Diagnostics
 import DiskImage
 import Report
 import Vocabulary
@@ -115,5 +116,5 @@ func tell(_ error: ImageError) {
     case .referenceNotAllowed: "; --allow FOLDER adds one"
     default: ""
     }
-  Output.write("error: \(error)\(remedy)\n", to: .error)
+  ColorOptions.Choice.auto.tell([Diagnostic("image", "\(error)\(remedy)")])
 }

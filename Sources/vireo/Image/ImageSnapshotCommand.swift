@@ -87,7 +87,11 @@ struct ImageSnapshotCommand: ParsableCommand {
       let snapshots = try target.perform { (image) throws(ImageError) in
         try ImageSnapshots.list(path: image, sharing: isShared)
       }
-      try Output.result(format == .json ? ImageSnapshot.json(snapshots) : ImageSnapshot.table(snapshots))
+      switch format {
+      case .json: try Output.result(ImageSnapshot.json(snapshots))
+      case .text where snapshots.isEmpty: try Output.result(ImageMessage.noSnapshots(target.image))
+      case .text: try Output.result(ImageSnapshot.table(snapshots))
+      }
     }
   }
 

@@ -1,0 +1,66 @@
+// Words that stand where a command should and are none: what was most likely meant.
+
+import ArgumentParser
+import Diagnostics
+
+/// Finds a word on the command line that stands for a command and is none.
+///
+/// The argument parser takes such a word for an argument too many, and `help` followed by one prints the help of what it
+/// knows.
+enum CommandWords {
+  /// What is wrong with the commands that the arguments name; nil when nothing is.
+  static func problem(in arguments: [String], of root: any ParsableCommand.Type) -> Diagnostic? {
+    var words = arguments[...]
+    if words.first == "help" { words = words.dropFirst() }
+    var command = root
+    var path = [name(of: root)]
+    while !command.configuration.subcommands.isEmpty, let word = words.popFirst(), !word.hasPrefix("-") {
+      guard let next = command.configuration.subcommands.first(where: { name(of: $0) == word }) else {
+        return unknown(word, in: path, among: command.configuration.subcommands.map(name))
+      }
+      command = next
+      path.append(word)
+    }
+    return nil
+  }
+
+  /// A command as it is written.
+  static func name(of command: any ParsableCommand.Type) -> String {
+    command.configuration.commandName ?? "\(command)".lowercased()
+  }
+
+  private static func unknown(_ word: String, in path: [String], among names: [String]) -> Diagnostic {
+    let owner = path.joined(separator: " ")
+    let meant =
+      synonyms[path.dropFirst().joined(separator: " ")]?[word.lowercased()] ?? closestMatch(to: word, among: names)
+    return Diagnostic(
+      "unknown-command", "`\(owner)` has no command `\(word)`",
+      suggestion: meant.map { "did you mean `\(owner) \($0)`?" } ?? "the commands are \(names.joined(separator: ", "))")
+  }
+
+  /// The words of other tools, by the command that they are tried at; the root's under the empty text.
+  static let synonyms: [String: [String: String]] = [
+    "": [
+      "diff": "plan", "preview": "plan", "dry-run": "plan", "up": "apply", "create": "apply", "deploy": "apply",
+      "converge": "apply", "sync": "apply", "start": "apply", "run": "apply", "check": "validate", "lint": "validate",
+      "verify": "validate", "down": "destroy", "delete": "destroy", "remove": "destroy", "rm": "destroy",
+      "undefine": "destroy", "ls": "status", "list": "status", "ps": "status", "show": "status", "state": "status",
+      "new": "init", "adopt": "import", "export": "import", "undelete": "restore", "recover": "restore",
+      "prune": "gc", "clean": "gc", "cleanup": "gc", "docs": "explain", "describe": "explain", "snap": "snapshot",
+      "disk": "image",
+    ],
+    "snapshot": [
+      "create": "take", "new": "take", "add": "take", "save": "take", "restore": "revert", "rollback": "revert",
+      "apply": "revert", "rm": "delete", "remove": "delete", "ls": "list", "show": "list",
+    ],
+    "image": [
+      "show": "info", "inspect": "info", "stat": "info", "new": "create", "make": "create", "grow": "resize",
+      "shrink": "resize", "extend": "resize", "diff": "compare", "merge": "commit", "verify": "check",
+      "repair": "check", "copy": "convert",
+    ],
+    "image snapshot": [
+      "take": "create", "new": "create", "add": "create", "save": "create", "revert": "apply", "restore": "apply",
+      "rollback": "apply", "rm": "delete", "remove": "delete", "mv": "rename", "ls": "list", "show": "list",
+    ],
+  ]
+}

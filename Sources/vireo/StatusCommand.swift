@@ -1,0 +1,95 @@
+// vireo status: how each domain stands, on a line.
+
+import ArgumentParser
+import Diagnostics
+import Inventory
+import Libvirt
+import Planner
+import Report
+
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Shows what each domain does, and whether it is as it should be.",
+    usage: "vireo status [options] [<file> ...]",
+    discussion: """
+      With a spec it shows the domains of that stack: in sync, drifted (changed on the host since the last apply), to be \
+      changed (the spec says something new), to be adopted, waiting for a restart, not there, or undeclared (the stack has \
+      it and the spec does not). `vireo plan` shows the values.
+
+      Without a spec it shows the domains of all stacks on the host, compared with what the last apply of each has recorded.
+
+      Exit codes: 0 when the status was shown, 1 on any failure. With --detailed-exitcode a status that has something other \
+      than "in sync" and "undeclared" ends with 2.
+      """)
+
+  @Argument(
+    help: ArgumentHelp(
+      "Spec files; a folder stands for the .yaml and .yml files in it, `-` for standard input.", valueName: "file"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var files: [String] = []
+
+  @OptionGroup var variables: VariableOptions
+  @OptionGroup var connection: ConnectionOptions
+
+  @Option(help: "The form of the status.")
+  var format: ReportFormat = .text
+
+  @OptionGroup var color: ColorOptions
+
+  @Flag(name: .customLong("detailed-exitcode"), help: "Ends with 2 when a domain is not in sync.")
+  var detailedExitCode = false
+
+  func validate() throws {
+    try SpecOptions.validate(files)
+    guard !files.isEmpty || variables.assignments.isEmpty && variables.files.isEmpty else {
+      throw ValidationError("Variables belong to a spec: name its file.")
+    }
+  }
+
+  func run() async throws {
+    let status = try await files.isEmpty ? recorded() : specified()
+    try Output.result(format == .json ? status.json() : status.text(Output.output.style(color.color)))
+    if detailedExitCode, !status.isSettled { throw ExitCode(2) }
+  }
+
+  private var notice: WaitNotice { WaitNotice(for: format) }
+
+  /// How the domains of the spec stand.
+  private func specified() async throws -> HostStatus {
+    var options = SpecOptions()
+    options.files = files
+    options.variables = variables
+    let session = Session(options: options, format: format, color: color.color)
+    let (stack, _, connection) = try await session.open(connection.connect)
+    return try await reading(connection, session) { connection in
+      HostStatus(
+        of: stack, on: try await HostConnection.read(InventoryRequest(for: stack), from: connection, notice))
+    }
+  }
+
+  /// How the domains of all stacks on the host stand.
+  private func recorded() async throws -> HostStatus {
+    let session = Session(options: SpecOptions(), format: format, color: color.color)
+    let connection = try await connection.open(telling: color, for: format)
+    return try await reading(connection, session) { connection in
+      // Which files matter is known once the domains are.
+      let domains = try await HostConnection.read(InventoryRequest(), from: connection, notice)
+      let request = RecordedStack.request(for: domains)
+      return HostStatus(recordedOn: try await HostConnection.read(request, from: connection, notice))
+    }
+  }
+
+  private func reading(
+    _ connection: LibvirtConnection, _ session: Session, _ work: (LibvirtConnection) async throws -> HostStatus
+  ) async throws -> HostStatus {
+    do {
+      let status = try await work(connection)
+      await connection.close()
+      return status
+    } catch {
+      await connection.close()
+      throw session.fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+    }
+  }
+}
