@@ -12,6 +12,7 @@ extension DomainPlanning {
     settleBootOrder()
     settleAudio()
     settleConsoles()
+    settleWatchdogs()
     checkBoard()
     checkTargets()
   }
