@@ -1,6 +1,6 @@
 // Reverting to external snapshots: by libvirt, and by Vireo where libvirt has not done it.
 //
-// libvirt before 9.10 reverts to no external snapshot, some later versions not to those of a running guest's disks, and
+// libvirt before 9.9 reverts to no external snapshot, some later versions not to those of a running guest's disks, and
 // each says so with another error code. So no code decides: what decides is what was asked for and what happened.
 
 import DiskImage

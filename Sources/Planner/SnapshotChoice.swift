@@ -169,7 +169,7 @@ public struct SnapshotChoice: Sendable, Hashable {
 
   /// Whether a path is that of an overlay which a snapshot of some name, or going back to one, puts on an image.
   ///
-  /// libvirt from 9.10 on goes back to an external snapshot by putting a new overlay on the image that it kept. It names the
+  /// libvirt from 9.9 on goes back to an external snapshot by putting a new overlay on the image that it kept. It names the
   /// overlay itself, by the second at which it does: `web.root.1796016516` on `web.root.qcow2`.
   static func isOverlay(_ path: String, on image: String) -> Bool {
     let beginning = stem(of: image) + "."
