@@ -42,7 +42,8 @@ enum FailureCause: CaseIterable {
     case .kvmBusy: ["ioctl(KVM_CREATE_VM) failed: …busy", "failed to initialize kvm: Device or resource busy"]
     case .kvmMissing:
       [
-        "Could not access KVM kernel module", "failed to initialize kvm", "Domain requires KVM, but it is not available",
+        "Could not access KVM kernel module", "failed to initialize kvm",
+        "Domain requires KVM, but it is not available",
         "does not support virt type 'kvm'", "invalid accelerator kvm",
       ]
     case .firewall:
@@ -66,14 +67,16 @@ enum FailureCause: CaseIterable {
       ]
     case .hugePages:
       [
-        "hugetlbfs filesystem is not mounted", "hugetlbfs …", "hugepages are not …", "Unable to find any usable hugetlbfs",
+        "hugetlbfs filesystem is not mounted", "hugetlbfs …", "hugepages are not …",
+        "Unable to find any usable hugetlbfs",
         "unable to map backing store for guest RAM: Cannot allocate memory",
       ]
     case .memory: ["cannot set up guest memory", "Cannot allocate memory"]
     case .vsock: ["vhost-vsock device", "/dev/vhost-vsock", "vhost-vsock: "]
     case .portTaken:
       [
-        "Failed to reserve port ", "Unable to find an unused port", "Failed to find an available port: Address already in use",
+        "Failed to reserve port ", "Unable to find an unused port",
+        "Failed to find an available port: Address already in use",
         "Failed to bind socket: Address already in use", "reds_init_socket: …binding socket to …failed",
         "failed to initialize spice server", "Failed to start VNC server: …Address already in use",
         "Address already in use",
@@ -91,7 +94,8 @@ enum FailureCause: CaseIterable {
     case .kvmMissing: "load the host's module (modprobe kvm_intel or kvm_amd), or write `type: qemu`"
     case .firewall:
       "see that `nft` or `iptables` works on the host, with its kernel modules; where firewalld runs, restart libvirt after it"
-    case .dnsServerAddress: "stop the other DNS or DHCP server that has the network's address, or give the network another"
+    case .dnsServerAddress:
+      "stop the other DNS or DHCP server that has the network's address, or give the network another"
     case .dnsServerMissing: "install dnsmasq (on Debian the package dnsmasq-base)"
     case .addressesTaken: "give the network other addresses: a network or device of the host has these"
     case .bridgeTaken: "give the network another `bridge`: the host has a device of this name"

@@ -127,7 +127,8 @@ private let subjects = [
   Subject("CPU model", "guest CPU", "CPU definition", "incompatible with host CPU") { domain, _ in
     domain.exists(at: "cpu/model") ? "cpu.model" : "cpu"
   },
-  Subject("machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", "more than 255 vCPUs",
+  Subject(
+    "machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", "more than 255 vCPUs",
     is: "vcpus"),
   Subject("machine type", is: "machine"),
   Subject("hugetlbfs", "hugepage", "huge page", is: "memory-backing.hugepages"),

@@ -50,7 +50,9 @@ struct Figures {
         + outcome.differences.map { "anew: \($0)" }
         + outcome.lawBreaches
       guard !faults.isEmpty, outcome.refusal == nil else { continue }
-      text += "\n\(outcome.document.name)\(known.contains(outcome.document.name) ? " (known)" : "")\n" + faults.map { "  \($0)\n" }.joined()
+      text +=
+        "\n\(outcome.document.name)\(known.contains(outcome.document.name) ? " (known)" : "")\n"
+        + faults.map { "  \($0)\n" }.joined()
     }
     let most = coverage.paths.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(lines)
     guard !most.isEmpty else { return text }

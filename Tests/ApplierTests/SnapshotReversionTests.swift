@@ -33,7 +33,10 @@ struct SnapshotReversionTests {
     (.operationTimeout, "Timed out during operation: cannot acquire state change lock"),
     (.accessDenied, "access denied: 'domain' denied access"),
     (.noSnapshot, "Domain snapshot not found: no domain snapshot with matching name 'one'"),
-    (.snapshotRevertRisky, "revert requires force: snapshot without memory state, removal of existing managed saved state"),
+    (
+      .snapshotRevertRisky,
+      "revert requires force: snapshot without memory state, removal of existing managed saved state"
+    ),
   ]
 
   static func error(_ code: LibvirtError.Code, _ message: String) -> LibvirtError {

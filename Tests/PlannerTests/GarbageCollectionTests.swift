@@ -64,7 +64,8 @@ struct GarbageCollectionTests {
   @Test(
     "an overlay on a file of Vireo's is known by its name: a snapshot's, or one that libvirt made to go back to one",
     arguments: [
-      ("/vms/web.root.before.qcow2", true), ("/vms/web.root.1796016516", true), ("/vms/web.root.qcow2.1796016516", false),
+      ("/vms/web.root.before.qcow2", true), ("/vms/web.root.1796016516", true),
+      ("/vms/web.root.qcow2.1796016516", false),
       ("/vms/web.root.17960165", false), ("/vms/web.root.17960165167", false), ("/vms/web.root.179601651x", false),
       ("/vms/web.root.bak", false), ("/vms/web.data.1796016516", false), ("/elsewhere/web.root.1796016516", false),
     ])
