@@ -65,7 +65,7 @@ extension ApplyRun {
     let found = explained ?? nil
     return ActionFailure(
       "cannot plug `\(name)` into the running domain \(domain): \(found?.message ?? text)",
-      remedy: found?.remedy ?? startRemedy(text), field: name)
+      remedy: found?.remedy ?? FailureCause(text)?.remedy, field: name)
   }
 
   /// Asks a running guest to let go of a device that left the stored definition.

@@ -28,6 +28,7 @@ func faultyField(_ message: String, in domain: XMLElement) -> String? {
   {
     return field
   }
+  if FailureCause(message)?.concernsKVM ?? false { return "type" }
   for subject in subjects where subject.words.contains(where: { message.firstIndex(ofText: $0) != nil }) {
     if let field = subject.field(domain, devices) { return field }
   }
@@ -110,8 +111,11 @@ private struct Subject: Sendable {
   }
 }
 
-/// The first whose words are found decides. The words are those of libvirt 9.0 and QEMU 7.2.
+/// The first whose words are found decides. The words are those of libvirt 9.0 to 12.8 and QEMU 7.2 to 11.1.
 private let subjects = [
+  Subject("spice graphics are not supported") { _, devices in display("spice", among: devices) },
+  Subject("vnc graphics are not supported") { _, devices in display("vnc", among: devices) },
+  Subject("watchdogs with different actions") { _, devices in only("watchdogs", among: devices) },
   Subject("-vnc ") { _, devices in port(of: "vnc", among: devices) },
   Subject("-spice ", "spice server", "SPICE sockets") { _, devices in port(of: "spice", among: devices) },
   Subject("host PCI devices", "Mediated host device", "USB device", "/sys/bus/usb", "/sys/bus/pci", "VFIO") {
@@ -123,18 +127,23 @@ private let subjects = [
   Subject("CPU model", "guest CPU", "CPU definition", "incompatible with host CPU") { domain, _ in
     domain.exists(at: "cpu/model") ? "cpu.model" : "cpu"
   },
-  Subject("machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", is: "vcpus"),
+  Subject(
+    "machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", "more than 255 vCPUs",
+    is: "vcpus"),
   Subject("machine type", is: "machine"),
   Subject("hugetlbfs", "hugepage", "huge page", is: "memory-backing.hugepages"),
   Subject("NUMA node", is: "numatune"),
   Subject("/cpuset.cpus", field: { domain, _ in pin(in: domain) }),
   Subject("cannot set up guest memory", "Cannot allocate memory", "guest memory", "ram size", is: "memory"),
-  Subject("initialize kvm", "KVM kernel module", "/dev/kvm", "-accel kvm", is: "type"),
   Subject("invalid option", is: "qemu.args"),
 ]
 
+private func display(_ type: String, among devices: [NamedDevice]) -> String? {
+  devices.first { $0.element.name == "graphics" && $0.element[attribute: "type"] == type }?.name
+}
+
 private func port(of type: String, among devices: [NamedDevice]) -> String? {
-  devices.first { $0.element.name == "graphics" && $0.element[attribute: "type"] == type }.map { $0.name + ".port" }
+  display(type, among: devices).map { $0 + ".port" }
 }
 
 private let reservation = "Failed to reserve port "

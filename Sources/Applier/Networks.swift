@@ -50,8 +50,7 @@ extension ApplyRun {
       // Somebody else was faster.
       if error.code == .operationInvalid, try await network.isActive() { return }
       throw ActionFailure(
-        "cannot start network \(name): \(plainMessage(error))",
-        remedy: "see that no other network or device of the host has its addresses or its bridge")
+        "cannot start network \(name): \(plainMessage(error))", remedy: FailureCause(error.message)?.remedy)
     }
     guard try await network.isActive() else { throw ActionFailure("network \(name) is not active after its start") }
   }

@@ -17,7 +17,7 @@ extension ApplyRun {
   private func startCause(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
     if error.unreachableDaemon != nil { return ActionFailure(error) }
     let (text, path) = startMessage(error)
-    let plain = ActionFailure("cannot \(error.operation): \(text)", remedy: startRemedy(text))
+    let plain = ActionFailure("cannot \(error.operation): \(text)", remedy: FailureCause(text)?.remedy)
     guard let path else {
       // libvirt may notice that QEMU has ended before it has its last words.
       let locked = try? await lockedDisk(of: domain)
@@ -103,7 +103,7 @@ func explainFile(_ path: String, _ text: String) -> ActionFailure? {
       "QEMU's user may not pass the folder \(folder) on the way to \(path)",
       remedy: "let others pass it (chmod o+x \(folder)), or keep the images elsewhere")
   }
-  if text.contains("lock") {
+  if FailureCause(text) == .imageLocked {
     if let holders = writers(of: path) { return ActionFailure(.locked(path: path, by: holders)) }
     return ActionFailure("\(path) is in use by another process", remedy: "stop what uses it, then apply again")
   }
@@ -132,34 +132,6 @@ private func closedFolder(above path: String) -> String? {
     if status.st_mode & S_IXOTH == 0 { return present }
   }
   return nil
-}
-
-/// What helps for the usual causes, by QEMU's and libvirt's own words.
-func startRemedy(_ text: String) -> String? {
-  let remedies: [(words: [String], remedy: String)] = [
-    (
-      ["KVM", "kvm"],
-      "load the host's module (modprobe kvm_intel or kvm_amd), let libvirt use /dev/kvm, or write `type: qemu`"
-    ),
-    (["network", "is not active"], "start the network (virsh net-start) and mark it for autostart"),
-    (["Network not found"], "define the network, or name another one"),
-    (
-      ["Cannot allocate memory", "cannot set up guest memory"], "give the guest less memory, or free some of the host's"
-    ),
-    (["lock"], "stop what uses the image, then apply again"),
-    (["Permission denied"], "see that QEMU's user may read the file and pass its folders"),
-    (["No such device"], "see that the bridge or host device exists"),
-    (["vhost-vsock"], "load the host's module (modprobe vhost_vsock)"),
-    (["hugetlbfs"], "mount hugetlbfs on the host (/dev/hugepages), or take `memory-backing.hugepages` out of the spec"),
-    (
-      ["Address already in use", "reserve port", "SPICE sockets", "spice server"],
-      "choose another port, or none: libvirt finds a free one"
-    ),
-  ]
-  let found = remedies.first { entry in
-    entry.words.first == "network" ? entry.words.allSatisfy(text.contains) : entry.words.contains(where: text.contains)
-  }
-  return found?.remedy
 }
 
 extension StringProtocol {

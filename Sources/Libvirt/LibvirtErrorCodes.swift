@@ -53,6 +53,8 @@ extension LibvirtError {
     public static let noSnapshot = Code(rawValue: 72)
     /// 74, the driver has the function, but not with these arguments.
     public static let argumentUnsupported = Code(rawValue: 74)
+    /// 77, a snapshot would be reverted to with a risk, and nobody has said that it may.
+    public static let snapshotRevertRisky = Code(rawValue: 77)
     /// 80, no metadata of that kind.
     public static let noMetadata = Code(rawValue: 80)
     /// 84, the driver cannot do this to such an object.

@@ -14,6 +14,7 @@ extension DomainPlanning {
     settleConsoles()
     settleFirmware()
     checkVariablesFormat()
+    settleWatchdogs()
     checkBoard()
     checkTargets()
   }

@@ -52,6 +52,11 @@ struct DeviceMatcher {
       return claimForeign { element in
         element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
       }
+    case "watchdog":
+      if let index = claimEqual(to: device) { return index }
+      // The board has one of these, whatever it does; libvirt from 9.1 on writes it down by itself.
+      guard let model = device["model"]?.string, model != "i6300esb" else { return nil }
+      return claimForeign { $0[attribute: "model"] == model }
     default:
       if let index = claimEqual(to: device) { return index }
       // Serial ports and the like have no identity but their order; a device of another kind is another one.

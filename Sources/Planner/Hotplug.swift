@@ -148,7 +148,12 @@ enum Hotplug {
           $0.name == "controller" && $0[attribute: "type"] == "scsi"
             && $0[attribute: "index"] == element[attribute: "index"]
         }
-    case "watchdog": return element[attribute: "model"] == "i6300esb" && hasConventionalPCI(running)
+    case "watchdog":
+      // QEMU's action for all watchdogs is settled when it starts.
+      return element[attribute: "model"] == "i6300esb" && hasConventionalPCI(running)
+        && others.allSatisfy {
+          $0.name != "watchdog" || ($0[attribute: "action"] ?? "reset") == (element[attribute: "action"] ?? "reset")
+        }
     case "shmem": return hasConventionalPCI(running)
     case "filesystem": return element.value(at: "driver/@type") == "virtiofs" && sharesMemory(running)
     case "memory": return ["dimm", "nvdimm", "virtio-pmem", "virtio-mem"].contains(element[attribute: "model"])

@@ -181,11 +181,17 @@ public struct SnapshotChoice: Sendable, Hashable {
     return nil
   }
 
-  /// Whether a path is that of the overlay which a snapshot of some name puts on an image.
+  /// Whether a path is that of an overlay which a snapshot of some name, or going back to one, puts on an image.
+  ///
+  /// libvirt from 9.9 on goes back to an external snapshot by putting a new overlay on the image that it kept. It names the
+  /// overlay itself, by the second at which it does: `web.root.1796016516` on `web.root.qcow2`.
   static func isOverlay(_ path: String, on image: String) -> Bool {
     let beginning = stem(of: image) + "."
-    guard path.hasPrefix(beginning), path.hasSuffix(".qcow2"), path != image else { return false }
-    let name = path.dropFirst(beginning.count).dropLast(".qcow2".count)
+    guard path.hasPrefix(beginning), path != image else { return false }
+    let rest = path.dropFirst(beginning.count)
+    if rest.utf8.count == 10, rest.utf8.allSatisfy({ (0x30...0x39).contains($0) }) { return true }
+    guard rest.hasSuffix(".qcow2") else { return false }
+    let name = rest.dropLast(".qcow2".count)
     return !name.isEmpty && !name.contains("/")
   }
 

@@ -25,6 +25,7 @@ enum DomainChecks {
       }
     }
     checkGraphics(domain.members("graphics"), into: &diagnostics)
+    checkWatchdogs(domain.members("watchdogs"), into: &diagnostics)
     if let address = domain.settings["ready.address"], !domain.says("ready.tcp") {
       diagnostics.append(
         Diagnostic(
@@ -111,6 +112,19 @@ enum DomainChecks {
         "conflict", "\(values.map(String.init).joined(separator: " × ")) is not the number of vcpus, \(count)",
         at: range,
         suggestion: "sockets × \(dies == nil ? "" : "dies × ")cores × threads must be \(count)"))
+  }
+
+  // MARK: Watchdogs
+
+  /// What a guest that hangs gets is QEMU's to do, once for all of its watchdogs.
+  private static func checkWatchdogs(_ watchdogs: [ObjectSpec], into diagnostics: inout [Diagnostic]) {
+    let actions = watchdogs.compactMap { $0.settings["action"] }
+    guard let first = actions.first, let other = actions.first(where: { $0.value != first.value }) else { return }
+    diagnostics.append(
+      Diagnostic(
+        "conflict", "a guest has one action for all its watchdogs, and this one has another", at: other.range,
+        suggestion: "write `action: \(first.value)` here, too, or leave it out",
+        notes: [.init("the other action, \(first.value)", at: first.range)]))
   }
 
   // MARK: Firmware and clock

@@ -18,7 +18,7 @@ struct DocumentCheck: AsyncParsableCommand {
       The embedded libvirt has neither networks nor storage pools. Documents of these are tried where --daemon says, under \
       their own names: they are defined there, never started, and undefined again, one at a time.
 
-      Exit codes: 0 when all that is promised holds for every document, 1 otherwise.
+      Exit codes: 0 when all that is promised holds for every document that is not known otherwise, 1 if not.
       """)
 
   @Argument(help: "Documents, or folders of them.", completion: .file())
@@ -29,6 +29,9 @@ struct DocumentCheck: AsyncParsableCommand {
 
   @Option(help: "A connection with a network and a storage driver, for documents of networks and pools.")
   var daemon: String?
+
+  @Option(help: "A file that names documents, one a line with the reason behind it, that are known not to hold.")
+  var known: String?
 
   @Option(help: "How many lines the table of what has no field has.")
   var left = 40
@@ -43,6 +46,7 @@ struct DocumentCheck: AsyncParsableCommand {
     }
     let folder = root ?? "\(NSTemporaryDirectory())vireo-document-check-\(getpid())"
     defer { if root == nil { try? FileManager.default.removeItem(atPath: folder) } }
+    let known = try self.known.map(Document.names(in:)) ?? []
     var all: [Figures] = []
     // Once a process has the embedded driver, that driver answers for every QEMU connection.
     for kind in ["network", "pool", "domain"] {
@@ -51,7 +55,7 @@ struct DocumentCheck: AsyncParsableCommand {
       guard !own.isEmpty, let uri else { continue }
       let connection = try await LibvirtConnection.open(uri: uri)
       let host = try await ScratchHost(connection)
-      var figures = Figures(kind: kind)
+      var figures = Figures(kind: kind, known: known)
       for document in own {
         let outcome = await RoundTrip(document, on: host).run()
         figures.add(outcome)
@@ -73,6 +77,12 @@ struct Document {
 
   /// The file's name without its folder.
   var name: String { String(path.split(separator: "/").last ?? "") }
+
+  /// The first word of each line that is not empty nor a comment.
+  static func names(in file: String) throws -> Set<String> {
+    let lines = try String(contentsOfFile: file, encoding: .utf8).split(whereSeparator: \.isNewline)
+    return Set(lines.compactMap { $0.split(separator: " ").first.map(String.init) }.filter { !$0.hasPrefix("#") })
+  }
 
   static func read(_ paths: [String]) throws -> [Document] {
     var found: [Document] = []

@@ -1,4 +1,4 @@
-// Messages of libvirt's and QEMU's, as libvirt 9.0 and QEMU 7.2 write them, and the fields of the spec that they are about.
+// Messages of libvirt's and QEMU's, as libvirt 9.0 to 12.8 and QEMU 7.2 to 11.1 write them, and the fields of the spec that they are about.
 
 import Testing
 import XMLTree
@@ -29,6 +29,7 @@ struct FaultyFieldTests {
     <graphics type='vnc' port='5977'/><graphics type='spice' port='5978'/>
     <hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x00' slot='0x1f' function='0x7'/></source>
       <alias name='ua-hostdev-card'/></hostdev>
+    <watchdog model='i6300esb' action='none'><alias name='ua-watchdog-dog'/></watchdog>
     <vsock model='virtio'><cid auto='no' address='5'/><alias name='ua-vsock-talk'/></vsock>
     </devices></domain>
     """
@@ -147,6 +148,21 @@ struct FaultyFieldTests {
       "internal error: qemu unexpectedly closed the monitor: qemu-system-x86_64: -nosuchoption: invalid option",
       "qemu.args"
     ),
+    // QEMU is built in parts since Debian 13, and SPICE is one of them.
+    ("unsupported configuration: spice graphics are not supported with this QEMU", "graphics.viewer"),
+    ("unsupported configuration: vnc graphics are not supported with this QEMU", "graphics.vnc"),
+    (
+      "unsupported configuration: watchdogs with different actions are not supported with this QEMU binary",
+      "watchdogs.dog"
+    ),
+    (
+      "unsupported configuration: more than 255 vCPUs require extended interrupt mode enabled on the iommu device",
+      "vcpus"
+    ),
+    (
+      "unsupported configuration: Emulator '/usr/bin/qemu-system-x86_64' does not support virt type 'kvm'", "type"
+    ),
+    ("Unable to set ACLs on /dev/kvm: Operation not supported", nil),
     ("internal error: client socket is closed", nil),
     ("", nil),
   ]

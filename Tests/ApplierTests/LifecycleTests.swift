@@ -159,18 +159,6 @@ struct StartMessageTests {
     #expect(found.path == path)
   }
 
-  @Test(
-    "come with what helps",
-    arguments: [
-      ("failed to initialize kvm: Permission denied", "/dev/kvm"),
-      ("Requested operation is not valid: network 'lab' is not active", "virsh net-start"),
-      ("Failed to get \"write\" lock", "stop what uses the image"),
-      ("cannot set up guest memory 'pc.ram': Cannot allocate memory", "less memory"),
-    ])
-  func remedy(text: String, words: String) {
-    #expect(startRemedy(text)?.contains(words) == true)
-  }
-
   @Test("name the folder on the way that others may not pass")
   func closedFolder() throws {
     let folder = try Folder()

@@ -123,7 +123,8 @@ func expectMembers(
 ) {
   switch theirs {
   case let object as [String: Any]:
-    for (name, value) in object where !ignored.contains(name) {
+    // The nodes below an image: QEMU 8.0 began to tell of its own block graph there.
+    for (name, value) in object where !ignored.contains(name) && name != "children" {
       // What is below has no exceptions.
       expectMembers(
         of: value, in: (ours as? [String: Any])?[name], except: path.isEmpty ? [] : ignored, at: "\(path).\(name)",

@@ -74,8 +74,9 @@ struct HotplugTests {
       isKept: true),
     Row(
       collection: "controllers", entry: "b: { type: scsi, model: virtio-scsi }", alias: "ua-controller-b", isKept: true),
+    // The action that libvirt gives the board's own watchdog, where it knows of that: see `watchdogAction`.
     Row(
-      collection: "watchdogs", entry: "w: { model: i6300esb, action: none }", alias: "ua-watchdog-w", isKept: true),
+      collection: "watchdogs", entry: "w: { model: i6300esb, action: reset }", alias: "ua-watchdog-w", isKept: true),
     Row(
       collection: "shmems", entry: "m: { name: vireo-test-shm, model: ivshmem-plain, size: 1 MiB }",
       alias: "ua-shmem-m", isKept: true),

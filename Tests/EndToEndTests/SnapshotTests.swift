@@ -82,6 +82,29 @@ struct SnapshotTests {
   }
 
   @Test(
+    "a reverted domain is imported as it is, collects no garbage that it needs, and leaves nothing behind when it goes")
+  func afterwards() throws {
+    try ScratchHost.with { host in
+      let spec = Self.spec(host, snapshots: "one: { kind: external }")
+      try host.apply(spec)
+      #expect(try host.snapshot("revert", "web", "one", "--yes").status == 0)
+      let source = try #require(try host.definition("web")("//disk/source/@file"))
+      // libvirt from 9.9 on has named it, Vireo itself before.
+      #expect(source.wholeMatch(of: #/.*/web\.root\.(one\.qcow2|[0-9]{10})/#) != nil, "\(source)")
+      let imported = try TestSupport.vireo([
+        "import", "web", "--connect", host.uri, "--output", host.folder.path("imported"),
+      ])
+      #expect(imported.status == 0, "\(imported.output)\(imported.errors)")
+      let garbage = try TestSupport.vireo(["gc", "--plan", "--connect", host.uri])
+      #expect(garbage.status == 0 && !garbage.output.contains(source), "\(garbage.output)\(garbage.errors)")
+      try host.expectNoChanges(spec)
+      let destroyed = try host.vireo(["destroy", "--yes", "--delete-disks"], spec)
+      #expect(destroyed.status == 0, "\(destroyed.output)\(destroyed.errors)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: host.pool) == [])
+    }
+  }
+
+  @Test(
     "deleting one keeps what the disk holds, and removes nothing that is needed", arguments: ["stopped", "running"])
   func delete(state: String) throws {
     try ScratchHost.with { host in

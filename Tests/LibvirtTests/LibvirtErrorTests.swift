@@ -36,7 +36,7 @@ struct LibvirtErrorTests {
   @Test(
     "a definition that libvirt does not take has the code of the reason",
     arguments: [
-      ("<domain type='qemu'><nonsense/></domain>", LibvirtError.Code.xmlInvalidSchema),
+      ("<domain type='qemu'><name>nonsense</name><nonsense/></domain>", LibvirtError.Code.xmlInvalidSchema),
       (guestXML("bad-device", devices: "<frobnicator/>"), .xmlInvalidSchema),
       ("this is not XML", .xmlDetail),
       ("<domain", .xmlDetail),

@@ -61,6 +61,25 @@ struct GarbageCollectionTests {
     #expect(collection.reached == 3)
   }
 
+  @Test(
+    "an overlay on a file of Vireo's is known by its name: a snapshot's, or one that libvirt made to go back to one",
+    arguments: [
+      ("/vms/web.root.before.qcow2", true), ("/vms/web.root.1796016516", true),
+      ("/vms/web.root.qcow2.1796016516", false),
+      ("/vms/web.root.17960165", false), ("/vms/web.root.17960165167", false), ("/vms/web.root.179601651x", false),
+      ("/vms/web.root.bak", false), ("/vms/web.data.1796016516", false), ("/elsewhere/web.root.1796016516", false),
+    ])
+  func overlays(path: String, isKnown: Bool) {
+    var host = ImaginedFiles()
+    host.add("/vms/web.root.qcow2")
+    host.add(path, on: "/vms/web.root.qcow2", stack: nil)
+    #expect(host.collected().deleted == (isKnown ? ["/vms/web.root.qcow2", path] : []))
+    // A later snapshot of what runs on such a one.
+    let stem = path.dropLast(path.hasSuffix(".qcow2") ? 6 : 11)
+    host.add("\(stem).later.qcow2", on: path, stack: nil)
+    #expect(host.collected().deleted.count == (isKnown ? 3 : 0))
+  }
+
   @Test("without a mark of this connection, a file is somebody's")
   func marks() {
     var host = ImaginedFiles()

@@ -28,7 +28,8 @@ public enum EmbeddedHost {
     let root = NSTemporaryDirectory() + "vireo-libvirt-\(getpid())-\(name)-\(UInt32.random(in: 0...UInt32.max))"
     do {
       try FileManager.default.createDirectory(atPath: root + "/etc", withIntermediateDirectories: true)
-      try "user = \"root\"\ngroup = \"root\"\nstdio_handler = \"file\"\n"
+      // Nor a size of core dumps that a process without any may not ask for: newer versions want no limit.
+      try "user = \"root\"\ngroup = \"root\"\nstdio_handler = \"file\"\nmax_core = 0\n"
         .write(toFile: root + "/etc/qemu.conf", atomically: true, encoding: .utf8)
     } catch {
       fatalError("no place for the tests' files: \(error)")

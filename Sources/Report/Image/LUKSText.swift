@@ -23,6 +23,8 @@ extension LUKSInfo {
       ("cipher-mode", parts.first.map(JSON.string)), ("ivgen-alg", vector.first.map(JSON.string)),
       ("ivgen-hash-alg", vector.count == 2 ? .string(vector[1]) : nil),
       ("hash-alg", hash.map { .string("\($0)") }), ("uuid", .string("\(uuid)")),
+      // The header is in the file that is looked at.
+      ("detached-header", .boolean(false)),
       ("payload-offset", payloadOffset.map(JSON.unsigned)), ("master-key-iters", keyIterations.map(JSON.integer)),
       ("label", label.map { .string("\($0)") }), ("subsystem", subsystem.map { .string("\($0)") }),
       ("slots", keySlots.isEmpty ? nil : .array(keySlots.map(\.json))),
