@@ -63,7 +63,7 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "Checksum", "DiskImage", "Inventory", "Libvirt", "Planner", "Vocabulary", "XMLTree",
+        "BlockingWork", "Checksum", "DiskImage", "Inventory", "Libvirt", "Planner", "Versions", "Vocabulary", "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Report",

@@ -4,6 +4,7 @@ import Glibc
 public import Inventory
 public import Libvirt
 public import Planner
+import Versions
 import XMLTree
 
 /// The snapshots of one domain.
@@ -66,7 +67,7 @@ public struct DomainSnapshots: Sendable {
       try await domain.deleteSnapshot(name)
     } catch let error as LibvirtError where !error.isConnectionLost && snapshot.kind == .external {
       var failure = ActionFailure(error)
-      if try await connection.libvirtVersion() < LibvirtVersion(major: 9, minor: 0, release: 0) {
+      if connection.libvirtVersion < LibvirtVersion(9, 0) {
         failure.remedy = "use libvirt 9.0 or newer: older ones cannot merge the content of external snapshots"
       } else if snapshot.children > 0 {
         failure.remedy = "delete the later snapshots first"
