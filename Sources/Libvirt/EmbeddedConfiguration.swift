@@ -50,6 +50,8 @@ extension EmbeddedRoot {
       # Written because this root had no configuration. Change it as you like; it is not written again.
       # There is no virtlogd here that could keep the output of guests.
       stdio_handler = "file"
+      # Not every process may leave a core file, and libvirt 11 starts no guest where it cannot allow one.
+      max_core = 0
 
       """
     if asRoot {
