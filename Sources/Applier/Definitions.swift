@@ -192,6 +192,10 @@ func definitionFailure(
     return ActionFailure(
       "the hypervisor does not support the definition: \(text)", remedy: "change the spec to what this host can do")
   default:
-    return ActionFailure(error)
+    var failure = ActionFailure(error)
+    guard !error.isConnectionLost else { return failure }
+    failure.remedy =
+      failure.remedy ?? FailureCause(text)?.remedy ?? "change in the spec what the message names, or \(editor)"
+    return failure
   }
 }

@@ -130,7 +130,7 @@ private let subjects = [
   Subject(
     "machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", "more than 255 vCPUs",
     is: "vcpus"),
-  Subject("machine type", is: "machine"),
+  Subject("machine type", "Machine type '", is: "machine"),
   Subject("hugetlbfs", "hugepage", "huge page", is: "memory-backing.hugepages"),
   Subject("NUMA node", is: "numatune"),
   Subject("/cpuset.cpus", field: { domain, _ in pin(in: domain) }),

@@ -122,6 +122,7 @@ struct FaultyFieldTests {
       "unsupported configuration: Emulator '/usr/bin/qemu-system-x86_64' does not support machine type 'pc-q35-99.9'",
       "machine"
     ),
+    ("internal error: Machine type 'pc-q35-99.9' supports PCI but no PCI controller added", "machine"),
     ("unsupported configuration: Maximum CPUs greater than specified machine type limit 288", "vcpus"),
     (
       """
