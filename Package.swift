@@ -93,7 +93,9 @@ let package = Package(
       swiftSettings: settings),
 
     // Shared by tests: golden files, and the one embedded libvirt that a process can have.
-    .target(name: "TestSupport", dependencies: ["Libvirt"], path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Libvirt", "Versions", "XMLTree"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(
       name: "DiagnosticsTests", dependencies: ["Diagnostics", "TestSupport"], exclude: ["Golden"],
       swiftSettings: settings),
@@ -122,7 +124,8 @@ let package = Package(
     .testTarget(
       name: "ImporterTests",
       dependencies: [
-        "Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree",
+        "Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
+        "YAMLTree",
       ],
       swiftSettings: settings),
     .testTarget(
@@ -140,7 +143,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests", dependencies: ["TestSupport", "vireo"], exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["TestSupport", "document-check", "vireo"], swiftSettings: settings),
+      name: "EndToEndTests", dependencies: ["Libvirt", "TestSupport", "Versions", "document-check", "vireo"],
+      swiftSettings: settings),
   ]
 )
 

@@ -104,6 +104,7 @@ extension ApplyRun {
       element.connect(as: wanted)
       try await domain.updateDevice(element.serialised(), scope: .live)
     case .ioThreads: try await changeIOThreads(of: domain)
+    case .throttleGroups: try await throttle(domain, first)
     case .vcpuPins, .emulatorPin, .ioThreadPins: try await pin(changes, of: domain)
     case .hostNodes:
       guard let nodes = first.value?.string else { return }
@@ -133,6 +134,7 @@ extension LiveWay {
     case .blockIO: "block limits"
     case .connection: "connection"
     case .ioThreads: "I/O threads"
+    case .throttleGroups: "throttle groups"
     case .vcpuPins, .emulatorPin, .ioThreadPins: "pins"
     case .hostNodes: "nodes"
     case .blockDevices: "block devices"

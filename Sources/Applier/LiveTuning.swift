@@ -18,8 +18,30 @@ extension ApplyRun {
     for number in running.numbers.subtracting(stored.numbers).sorted() {
       try await refusals.note { try await domain.removeIOThread(number, scope: .live) }
     }
-    for (number, pool) in stored.pools.sorted(by: { $0.key < $1.key }) where running.pools[number] != pool {
-      try await refusals.note { try await domain.setIOThread(number, pool, scope: .live) }
+    for (number, settings) in stored.settings.sorted(by: { $0.key < $1.key }) where running.settings[number] != settings
+    {
+      try await refusals.note { try await domain.setIOThread(number, settings, scope: .live) }
+    }
+    try refusals.throwFirst()
+  }
+
+  /// Gives the throttle groups of a running guest their limits, makes those that are new, and deletes those that left.
+  func throttle(_ domain: LibvirtDomain, _ change: LiveChange) async throws {
+    let running = try await connection.runningDefinition(of: domain)
+    let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+    let new = change.value?.table ?? [:]
+    var refusals = Refusals()
+    for (name, limits) in Value.table(new).sortedEntries where old[name] != limits {
+      var parameters: [String: DomainParameter] = [:]
+      // What is not named would stay as it is.
+      for member in Set((old[name]?.table ?? [:]).keys).union((limits.table ?? [:]).keys) {
+        guard let parameter = Vocabulary.throttleParameters[member] else { continue }
+        parameters[parameter] = .unsigned(UInt64(limits.table?[member]?.integer ?? 0))
+      }
+      try await refusals.note { try await domain.setThrottleGroup(name, parameters, scope: .live) }
+    }
+    for name in old.keys.sorted() where new[name] == nil {
+      try await refusals.note { try await domain.deleteThrottleGroup(name, scope: .live) }
     }
     try refusals.throwFirst()
   }
@@ -102,7 +124,7 @@ private let lifecycleEvents: [String: LifecycleEvent] = [
 
 private let lifecycleActions: [String: LifecycleAction] = [
   "destroy": .destroy, "restart": .restart, "rename-restart": .renameRestart, "preserve": .preserve,
-  "coredump-destroy": .coredumpDestroy, "coredump-restart": .coredumpRestart,
+  "coredump-destroy": .coredumpDestroy, "coredump-restart": .coredumpRestart, "preserve-running": .preserveRunning,
 ]
 
 /// What libvirt refused of several things that it was asked for; the others are done all the same.
@@ -125,7 +147,8 @@ private struct Refusals {
 /// The I/O threads of a domain: those that are listed, and others from 1 on up to their number.
 private struct IOThreads {
   var numbers: Set<UInt32> = []
-  var pools: [UInt32: [String: DomainParameter]] = [:]
+  /// What is said of single threads, by libvirt's names (libvirt-domain.h, VIR_DOMAIN_IOTHREAD_*).
+  var settings: [UInt32: [String: DomainParameter]] = [:]
 
   init(in domain: XMLElement) {
     for thread in domain.first("iothreadids")?.all("iothread") ?? [] {
@@ -133,7 +156,14 @@ private struct IOThreads {
       numbers.insert(number)
       for end in ["thread_pool_min", "thread_pool_max"] {
         guard let size = thread[attribute: end].flatMap({ Int32($0) }) else { continue }
-        pools[number, default: [:]][end] = .signed32(size)
+        settings[number, default: [:]][end] = .signed32(size)
+      }
+      for (attribute, name) in [("grow", "poll_grow"), ("shrink", "poll_shrink"), ("weight", "poll_weight")] {
+        guard let step = thread.first("poll")?[attribute: attribute].flatMap({ UInt32($0) }) else { continue }
+        settings[number, default: [:]][name] = .unsigned32(step)
+      }
+      if let most = thread.first("poll")?[attribute: "max"].flatMap({ UInt64($0) }) {
+        settings[number, default: [:]]["poll_max_ns"] = .unsigned(most)
       }
     }
     let count = domain.value(at: "iothreads").flatMap { Int($0) } ?? 0

@@ -47,15 +47,30 @@ struct DeviceReading {
     guard XMLFragment(start).isMet(within: element) else { return nil }
     let reading = FieldReading(element, as: type, from: start)
     object.values.merge(reading.values) { _, read in read }
-    if let rest = XMLFragment.rest(of: element, beyond: reading.made) {
+    // What is left is what the entry does not make of a new device by itself, and not what was read beside it.
+    let made = Self.element(for: object, reading, rule)
+    if let rest = XMLFragment.rest(of: element, beyond: made) {
       // Merging must give the device again, whatever it is made of.
-      var again = reading.made
+      var again = made
       rest.merge(into: &again)
       guard difference(again, element, options: .siblings).isEmpty else { return nil }
       object.values[Field.xmlName] = .xml(rest)
+    } else {
+      guard XMLFragment(made).isMet(within: element) else { return nil }
     }
     object.name = name(for: element, alias: alias, kind: type.name, in: collection.key)
     return object
+  }
+
+  /// The device that an entry makes on an empty host, with what libvirt fills in by itself.
+  private static func element(for object: ImportedObject, _ reading: FieldReading, _ rule: DeviceRule) -> XMLElement {
+    var element = rule.template
+    if rule.element == "disk" { DiskSource.put(object.values["source"]?.string, into: &element) }
+    for field in object.type.fields where field.lens != nil {
+      guard let value = object.values[field.name] ?? reading.implied[field.name] else { continue }
+      field.lens?.put(value, into: &element)
+    }
+    return element
   }
 
   /// The file or block device of a disk, which Vireo itself puts.
@@ -64,7 +79,7 @@ struct DeviceReading {
   private func readFile(of disk: XMLElement, into object: inout ImportedObject, _ start: inout XMLElement) -> Bool {
     guard let path = DiskSource.path(of: disk) else {
       // Networks, volumes and the like have fields of their own.
-      if let type = disk[attribute: "type"], !["file", "block"].contains(type) { start[attribute: "type"] = type }
+      if let type = disk[attribute: "type"], !["file", "block"].contains(type) { start[attribute: "type"] = nil }
       return disk[attribute: "type"] != "block" && (disk.first("source") != nil || DiskSource.isTray(disk))
     }
     guard path.hasPrefix("/"), let format = disk.value(at: "driver/@type") else { return false }

@@ -37,8 +37,11 @@ struct DomainReading {
     var devices = DeviceReading(names: [:])
     let memory = (whole: Vocabulary.wholeMemory(of: source), devices: Vocabulary.deviceMemory(of: source))
     let hasAllMemory = Vocabulary.domain.field("current-memory")?.lens?.get(source)?.bytes == memory.whole
+    let current = source.first("currentMemory")
     if detail == .fields { devices.read(&source) }
     Vocabulary.recountMemory(of: &source, devicesBefore: memory.devices)
+    // What the balloon leaves the guest is a part of all its memory, that of devices included.
+    if let current { source.update("currentMemory") { $0 = current } }
     object.members = devices.objects
 
     // What a new domain is before its fields: see the planner's skeleton for `defaults: libvirt`.
@@ -47,12 +50,18 @@ struct DomainReading {
     let fields = Set(Vocabulary.domain.fields.map(\.name)).subtracting(["memory", "uuid", "type"])
     let reading = FieldReading(source, as: Vocabulary.domain, from: start, skipping: detail == .xml ? fields : [])
     object.values = reading.values
+    var made = reading.made
+    // The memory without its devices, also where these are said in libvirt's own XML.
+    if let amount = Vocabulary.domain.field("memory")?.lens?.get(source), let whole = source.first("memory") {
+      object.values["memory"] = amount
+      made.update("memory") { $0 = whole }
+    }
     if hasAllMemory { object.values["current-memory"] = nil }
     object.values["defaults"] = .string("libvirt")
     object.values["type"] = source[attribute: "type"].map(Value.string)
     object.values["uuid"] = .string(domain.uuid)
     if domain.autostart { object.values["autostart"] = .boolean(true) }
-    if let rest = XMLFragment.rest(of: source, beyond: reading.made) { object.values[Field.xmlName] = .xml(rest) }
+    if let rest = XMLFragment.rest(of: source, beyond: made) { object.values[Field.xmlName] = .xml(rest) }
     return object
   }
 }

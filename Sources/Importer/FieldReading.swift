@@ -6,6 +6,8 @@ import XMLTree
 /// An element read as an object of a type.
 struct FieldReading {
   private(set) var values: [String: Value] = [:]
+  /// Values that libvirt fills in by itself, so that a spec need not say them.
+  private(set) var implied: [String: Value] = [:]
   /// The element that the values make, from the given start.
   private(set) var made: XMLElement
 
@@ -31,7 +33,7 @@ struct FieldReading {
       guard XMLFragment(next.holding(only: changed)).isMet(within: element.holding(only: changed)) else { continue }
       made = next
       // What libvirt fills in by itself need not be said.
-      if value != field.libvirtDefault { values[field.name] = value }
+      if value == field.libvirtDefault { implied[field.name] = value } else { values[field.name] = value }
     }
   }
 }

@@ -31,6 +31,8 @@ struct DocumentReferences {
   private mutating func addSource(of element: XMLElement) {
     guard ["disk", "mirror", "backingStore", "dataStore"].contains(element.name), let source = element.first("source")
     else { return }
+    // A device of the host that is no image refers to nothing.
+    if let type = element[attribute: "type"], ["vhostvdpa", "ctl"].contains(type) { return }
     let format = element.value(at: "driver/@type") ?? element.value(at: "format/@type")
     // A disk without a format is raw to libvirt.
     let declared = format ?? (element.name == "disk" ? "raw" : nil)

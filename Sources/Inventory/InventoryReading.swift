@@ -171,7 +171,9 @@ struct FileQuestion: Sendable {
     for (name, domain) in host.domains where request.domains.contains(name) {
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
         for disk in definition.first("devices")?.all("disk") ?? [] {
-          guard let path = disk.value(at: "source/@file") ?? disk.value(at: "source/@dev") else { continue }
+          // Other sources in `/dev`, of vDPA for one, are no images.
+          let attribute = disk[attribute: "type"] == "block" ? "dev" : "file"
+          guard let path = disk.first("source")?[attribute: attribute] else { continue }
           let format = disk.value(at: "driver/@type").flatMap(ImageFormat.init(rawValue:))
           // QEMU follows this chain whatever the spec allows, and a guest cannot write the header of its own qcow2.
           questions[path, default: FileQuestion(path: path, format: format, references: .anywhere)].references =

@@ -26,6 +26,8 @@ public enum LifecycleAction: UInt32, Sendable {
   case preserve = 3
   case coredumpDestroy = 4
   case coredumpRestart = 5
+  /// Known since libvirt 12.6.
+  case preserveRunning = 6
 }
 
 extension LibvirtDomain {

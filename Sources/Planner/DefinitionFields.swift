@@ -56,6 +56,7 @@ struct DefinitionFields {
         continue
       }
       let old = lens.get(xml)
+      builder.checkVersion(of: field, setting, named: name, in: observed, for: object)
       let isStored = !isNew && field.isMet(setting.value, in: xml)
       let isRunning = running.map { field.matches(desired: setting.value, stored: lens.get($0)) } ?? true
       let isLive = field.effect.running == .live && !isRunning && liveFields(field)

@@ -69,6 +69,7 @@ extension DomainPlanning {
     var element = current ?? rule.template
     let identity = DeviceIdentity(of: device, rule)
     var fieldChanges: [FieldChange] = []
+    if isNew { builder.checkVersion(of: device, named: key, for: object) }
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
     if isSnapshot { snapshotDisks.insert(device.name) }
     var values: [String: String] = [:]
@@ -87,6 +88,7 @@ extension DomainPlanning {
       guard let lens = field.lens, !(isSnapshot && field.name == "format") else { continue }
       let old = lens.get(element)
       var name: String { "\(key).\(device.type.displayName(of: field))" }
+      builder.checkVersion(of: field, setting, named: name, in: isNew ? nil : element, for: object)
       if isNew {
         lens.put(setting.value, into: &element)
       } else if !field.isMet(setting.value, in: element) {

@@ -297,8 +297,9 @@ extension DomainPlanning {
 
   /// The first target of the bus that no disk has, here or in the spec.
   private func freeTarget(for element: XMLElement) -> String {
+    let bus = element.value(at: "target/@bus")
     let prefix =
-      switch element.value(at: "target/@bus") {
+      switch bus {
       case "virtio": "vd"
       case "ide": "hd"
       default: "sd"
@@ -308,6 +309,7 @@ extension DomainPlanning {
       devices.all("disk").compactMap { $0.value(at: "target/@dev") }
     }
     let taken = Set(here + spec.members("disks").compactMap { $0["target"]?.string }).union(newTargets)
+    if bus == "nvme" { return (1...).lazy.map { "nvme0n\($0)" }.first { !taken.contains($0) } ?? "nvme0n1" }
     let letters = (0...25).map { String(UnicodeScalar(UInt8(ascii: "a") + $0)) }
     let names = letters + letters.flatMap { first in letters.map { first + $0 } }
     return names.lazy.map { prefix + $0 }.first { !taken.contains($0) } ?? prefix + "a"

@@ -93,7 +93,7 @@ struct DomainPlanning {
     planFields()
     let deviceMemory = Vocabulary.deviceMemory(of: xml)
     planDevices()
-    Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory)
+    Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec["current-memory"])
     planFragment()
     settleDefinition()
     checkHostLimits()
@@ -201,6 +201,7 @@ struct DomainPlanning {
       own(field)
       let name = Vocabulary.domain.displayName(of: field)
       let old = lens.get(xml)
+      builder.checkVersion(of: field, setting, named: name, in: observed?.inactive, for: object)
       if observed == nil || !field.isMet(setting.value, in: xml) {
         // Another field may have taken this one along; the host has what it had.
         let seen = observed.flatMap { lens.get($0.inactive) }

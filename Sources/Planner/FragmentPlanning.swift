@@ -34,7 +34,8 @@ struct FragmentPlan {
     wanted?.merge(into: &element)
     // Memory devices of the fragment's count too, unless it does so itself.
     if element.name == "domain", wanted?.root.first("memory") == nil, recorded?.root.first("memory") == nil {
-      Vocabulary.recountMemory(of: &element, devicesBefore: Vocabulary.deviceMemory(of: before))
+      Vocabulary.recountMemory(
+        of: &element, devicesBefore: Vocabulary.deviceMemory(of: before), current: object["current-memory"])
     }
     if wanted != nil, let setting {
       owned = setting.value.description

@@ -9,6 +9,7 @@ extension DomainPlanning {
   /// Checks that the host can run the guest that the spec asks for.
   mutating func checkHostLimits() {
     checkProcessor()
+    builder.checkMemorySlots(of: spec, for: object)
     guard observed == nil, let capabilities = builder.inventory.host.capabilities,
       let arch = xml.value(at: "os/type/@arch")
     else { return }

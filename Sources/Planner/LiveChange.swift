@@ -54,7 +54,7 @@ extension DomainPlanning {
     case .device where device?.element == "memory":
       return device?.find(in: running)?[attribute: "model"] == "virtio-mem" && value != nil
     case .device, .medium, .title, .description, .blockIO, .ioThreads, .emulatorPin, .ioThreadPins, .blockDevices,
-      .lifecycle, .perfEvents, .statisticsPeriod:
+      .lifecycle, .perfEvents, .statisticsPeriod, .throttleGroups:
       return true
     // Without a value there is nothing to ask for: libvirt has no word for "as you would".
     case .scheduler, .memoryLimit, .blockWeight: return value != nil

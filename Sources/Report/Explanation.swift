@@ -150,7 +150,7 @@ private struct ExplanationText {
   func text(_ subject: SpecLanguage.Subject) -> String {
     switch subject {
     case .object(let place):
-      return style.paint(place.spelled, .bold) + "\n" + paragraph(place.type.summary, margin: "  ") + "\n"
+      return style.paint(place.spelled, .bold) + "\n" + paragraph(place.type.fullSummary, margin: "  ") + "\n"
         + members(of: place.type)
     case .group(let place, let group):
       var output = heading(place, group.name) + paragraph(group.summary, margin: "  ")
@@ -173,6 +173,7 @@ private struct ExplanationText {
     if let condition = field.effect.way?.condition {
       rows.append(("", "so where \(condition); otherwise it waits for the next start"))
     }
+    if let note = field.origin.note { rows.append(("needs", note)) }
     if let lens = field.lens { rows.append(("libvirt's XML", lens.places.joined(separator: ", "))) }
     if let reference = field.reference { rows.append(("see", SpecLanguage.libvirtPages + reference)) }
     for (label, text) in rows {
@@ -190,7 +191,8 @@ private struct ExplanationText {
     var output = "  " + style.paint(path, .bold) + "\n"
     let column = (members.map(\.name.count).max() ?? 0) + 2
     for member in members {
-      let text = member.type.explanation + (member.isRequired ? "; required" : "") + ". " + member.summary
+      let text =
+        member.type.explanation + (member.isRequired ? "; required" : "") + ". " + member.fullSummary
       for (index, line) in SafeText.wrap(text, to: style.width - column - 4).enumerated() {
         output += "    " + SafeText.pad(index == 0 ? member.name : "", to: column) + line + "\n"
       }

@@ -29,7 +29,7 @@ extension SpecLanguage {
 
   private static func section(_ place: Place) -> String {
     let level = place.path.count < 2 ? "##" : "###"
-    var text = "\n\(level) \(place.path.isEmpty ? "The stack" : "`\(place.spelled)`")\n\n\(place.type.summary)\n"
+    var text = "\n\(level) \(place.path.isEmpty ? "The stack" : "`\(place.spelled)`")\n\n\(place.type.fullSummary)\n"
     if place.type === Vocabulary.profile {
       return text + "\nThe keys are those of [a domain](#domainsname) without `count`, `profiles` and `uuid`.\n"
     }
@@ -59,7 +59,7 @@ extension SpecLanguage {
     var value = words(field.type)
     if field.isRequired { value += "; required" }
     if let initial = field.initial { value += "; a new one gets `\(initial)`" }
-    var meaning = field.summary
+    var meaning = field.fullSummary
     if let lens = field.lens {
       let places = lens.places.map { "`\($0)`" }.joined(separator: ", ")
       let link = field.reference.map { "[\(places)](\(libvirtPages)\($0))" } ?? places
@@ -75,7 +75,7 @@ extension SpecLanguage {
     var text = "\n`\(record.path)`:\n\n| key | value | meaning |\n| --- | --- | --- |\n"
     for member in record.members {
       let value = words(member.type) + (member.isRequired ? "; required" : "")
-      text += "| " + ["`\(member.name)`", value, member.summary].map(cell).joined(separator: " | ") + " |\n"
+      text += "| " + ["`\(member.name)`", value, member.fullSummary].map(cell).joined(separator: " | ") + " |\n"
     }
     return text
   }

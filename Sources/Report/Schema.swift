@@ -33,7 +33,7 @@ extension SpecLanguage {
   /// - Parameter isEntry: whether the object is an entry of a collection, which may be empty: `vnc:`.
   private static func members(of type: ObjectType, isEntry: Bool) -> [(String, JSON?)] {
     [
-      ("description", .string(type.summary)),
+      ("description", .string(type.fullSummary)),
       ("type", isEntry ? .array([.string("object"), .string("null")]) : .string("object")),
       ("properties", .object(properties(of: type, in: nil))),
       ("additionalProperties", .boolean(false)),
@@ -64,7 +64,7 @@ extension SpecLanguage {
 
   private static func schema(of collection: ObjectType.Collection) -> JSON {
     .object([
-      ("description", .string("By name. " + collection.type.summary)),
+      ("description", .string("By name. " + collection.type.fullSummary)),
       ("type", .array([.string("object"), .string("null")])),
       ("propertyNames", collection.type.keyRule.pattern.map { .object([("pattern", .string($0))]) }),
       ("additionalProperties", .object([("$ref", .string("#/$defs/" + anchor(collection.type)))])),
@@ -75,7 +75,7 @@ extension SpecLanguage {
 
   private static func schema(of field: Field) -> JSON {
     let description: [(String, JSON?)] = [
-      ("description", .string(field.summary)), ("default", field.initial.map(plain)),
+      ("description", .string(field.fullSummary)), ("default", field.initial.map(plain)),
     ]
     if case .map = field.type {
       return .object(
@@ -138,7 +138,7 @@ extension SpecLanguage {
   /// A record. Members that it needs can come from another file, like every key.
   private static func record(_ members: [ValueType.Member]) -> JSON {
     let properties: [(String, JSON?)] = members.map { member in
-      let description: (String, JSON?) = ("description", .string(member.summary))
+      let description: (String, JSON?) = ("description", .string(member.fullSummary))
       return (member.name, .object([description, ("anyOf", .array(alternatives(member.type)))]))
     }
     let isEmptyAllowed = !members.contains(where: \.isRequired)

@@ -17,6 +17,7 @@ enum DiskChecks {
       return
     }
     guard checkSources(disk, into: &diagnostics) else { return }
+    checkThrottling(disk, of: domain, into: &diagnostics)
     if disk["device"] == .string("cdrom") {
       checkMedium(disk, into: &diagnostics)
       return
@@ -59,7 +60,9 @@ enum DiskChecks {
   }
 
   /// Keys of what is neither a file nor a block device.
-  private static let otherSources = ["dir", "volume.pool", "network.protocol", "nvme.namespace", "vhost-user.path"]
+  private static let otherSources = [
+    "dir", "volume.pool", "network.protocol", "nvme.namespace", "vhost-user.path", "vhost-vdpa",
+  ]
 
   /// Whether the disk says one kind of source at most.
   private static func checkSources(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) -> Bool {
@@ -74,6 +77,26 @@ enum DiskChecks {
       return false
     }
     return true
+  }
+
+  /// The groups that a disk names are the domain's, and the only limits of the disk.
+  private static func checkThrottling(_ disk: ObjectSpec, of domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    guard let setting = disk.settings["throttle-groups"] else { return }
+    if let limit = disk.type.fields.first(where: { $0.group == "iotune" && disk.says($0.name) }) {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "\(disk.title) has both `throttle-groups` and `\(limit.name)`", at: setting.range,
+          suggestion: "put the limits of `iotune` into a group of their own"))
+    }
+    guard !domain.malformed.contains("throttle-groups"), !domain.says(Field.xmlName) else { return }
+    let known = domain["throttle-groups"]?.table?.keys.sorted() ?? []
+    for name in setting.value.list?.compactMap(\.string) ?? [] where !known.contains(name) {
+      diagnostics.append(
+        Diagnostic(
+          "unknown-reference", "\(domain.title) has no throttle group `\(name)`", at: setting.range,
+          suggestion: closestMatch(to: name, among: known).map { "did you mean `\($0)`?" }
+            ?? "add it under the domain's `throttle-groups`"))
+    }
   }
 
   private static func checkMedium(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {

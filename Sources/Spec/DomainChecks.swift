@@ -47,8 +47,11 @@ enum DomainChecks {
           "conflict", "current-memory is more than memory, \(ByteCount.text(memory))", at: current.range,
           suggestion: "make it at most that"))
     }
+    // Memory devices on virtio take no slots.
+    let models = domain.members("memory-devices").map { $0["model"]?.string }
+    let takesSlots = models.isEmpty || models.contains { !($0?.hasPrefix("virtio-") ?? false) }
     if let size = domain.settings["max-memory.size"], let most = size.value.bytes, !domain.says("max-memory.slots"),
-      !domain.says(Field.xmlName)
+      takesSlots, !domain.says(Field.xmlName)
     {
       diagnostics.append(
         Diagnostic(
@@ -91,7 +94,11 @@ enum DomainChecks {
     }
     let names = ["sockets", "cores", "threads"].map { "cpu.topology.\($0)" }
     let given = names.filter(domain.says)
-    guard let first = given.first, let range = domain.settings[first]?.range else { return }
+    let optional = ["dies", "clusters"].map { "cpu.topology.\($0)" }
+    guard let first = given.first ?? optional.first(where: domain.says), let range = domain.settings[first]?.range
+    else {
+      return
+    }
     guard given.count == names.count else {
       let missing = names.filter { !domain.says($0) }.map { $0.split(separator: ".")[2] }
       diagnostics.append(
@@ -100,18 +107,16 @@ enum DomainChecks {
           suggestion: "give sockets, cores and threads"))
       return
     }
-    guard !domain.malformed.contains("cpu.topology.dies") else { return }
-    let dies = domain["cpu.topology.dies"]?.integer
-    let known = names.compactMap { domain[$0]?.integer }
-    guard known.count == names.count else { return }
-    let values = dies.map { [known[0], $0, known[1], known[2]] } ?? known
+    let parts = ["sockets", "dies", "clusters", "cores", "threads"].filter { domain.says("cpu.topology.\($0)") }
+    let values = parts.compactMap { domain["cpu.topology.\($0)"]?.integer }
+    guard values.count == parts.count else { return }
     // Each is at most 4096, so that the product fits.
     guard values.reduce(1, *) != count else { return }
     diagnostics.append(
       Diagnostic(
         "conflict", "\(values.map(String.init).joined(separator: " × ")) is not the number of vcpus, \(count)",
         at: range,
-        suggestion: "sockets × \(dies == nil ? "" : "dies × ")cores × threads must be \(count)"))
+        suggestion: "\(parts.joined(separator: " × ")) must be \(count)"))
   }
 
   // MARK: Watchdogs

@@ -65,9 +65,17 @@ extension Vocabulary {
       "cpu.migratable", .boolean,
       "Whether features that stand in the way of migration are left out of `host-passthrough` and `maximum`.",
       at: "cpu/@migratable", .onOff, isComparableWhenRunning: false, reference: cpuReference),
+    Field(
+      "cpu.deprecated-features", .boolean,
+      "Whether `host-model` on IBM Z has features of the host that will be gone from later processors.",
+      at: "cpu/@deprecated_features", .onOff, isComparableWhenRunning: false, reference: cpuReference
+    ).since(11, 0),
     topologyField("sockets", "Processor packages."),
     topologyField("dies", "Dies of a package; 1 when not given.", libvirtDefault: .integer(1)),
-    topologyField("cores", "Cores of a die."),
+    topologyField(
+      "clusters", "Clusters of a die, which group cores on ARM; 1 when not given.", libvirtDefault: .integer(1)
+    ).since(10, 1),
+    topologyField("cores", "Cores of a cluster, or of a die."),
     topologyField("threads", "Threads of a core."),
     Field(
       "cpu.features",
@@ -90,6 +98,11 @@ extension Vocabulary {
     Field(
       "cpu.max-phys-addr.bits", .integer(1...64), "How many bits a physical address has; it goes with `emulate`.",
       at: "cpu/maxphysaddr/@bits", reference: cpuReference),
+    Field(
+      "cpu.max-phys-addr.limit", .integer(1...64),
+      "The most bits that `passthrough` gives the guest, where the host has more.", at: "cpu/maxphysaddr/@limit",
+      reference: cpuReference
+    ).since(9, 3),
   ]
 
   static let processorGroups = [
@@ -103,7 +116,8 @@ extension Vocabulary {
   private static let vcpuReference = "formatdomain.html#cpu-allocation"
   private static let cpuReference = "formatdomain.html#cpu-model-and-topology"
 
-  /// A part of the topology. Without its three parts there is none: `dies`, which libvirt adds, cannot stand alone.
+  /// A part of the topology. Without its three parts there is none: `dies` and `clusters`, which libvirt adds, cannot
+  /// stand alone.
   private static func topologyField(_ name: String, _ summary: String, libvirtDefault: Value? = nil) -> Field {
     let part = Lens.at(XMLPath(stringLiteral: "cpu/topology/@\(name)"), .integer)
     let lens = Lens(places: part.places, read: part.get) { element, value in
@@ -146,7 +160,7 @@ extension Vocabulary {
     let mode = Lens.at("cpu/@mode")
     return Lens(places: mode.places, read: mode.get) { element, value in
       element.update("cpu", create: value != nil) { cpu in
-        for name in ["match", "check", "migratable"] { cpu[attribute: name] = nil }
+        for name in ["match", "check", "migratable", "deprecated_features"] { cpu[attribute: name] = nil }
         for name in ["model", "vendor", "feature"] { cpu.removeAll(name) }
       }
       mode.put(value, into: &element)

@@ -9,8 +9,9 @@ extension Vocabulary {
     fields: [
       Field(
         "type",
-        .enumeration(["pci", "usb", "scsi", "sata", "ide", "fdc", "virtio-serial", "ccid", "xenbus", "isa"]),
-        "The bus that it gives.", at: "@type", staysWhenDropped: true, reference: controllerReference),
+        .enumeration(["pci", "usb", "scsi", "sata", "ide", "fdc", "virtio-serial", "ccid", "xenbus", "isa", "nvme"]),
+        "The bus that it gives.", at: "@type", staysWhenDropped: true, reference: controllerReference
+      ).values("nvme", since: 11, 5),
       Field(
         "index", .integer(0...Int(Int32.max)), "The number by which addresses name the bus.", at: "@index",
         staysWhenDropped: true, reference: controllerReference),
@@ -57,6 +58,15 @@ extension Vocabulary {
         "node", .integer(0...Int(Int32.max)), "The NUMA node of the guest that an expander's bus belongs to.",
         at: "target/node", reference: controllerReference),
       Field(
+        "memory-reserve", .size(granularity: 1024),
+        "The memory that firmware keeps free for devices that are plugged into the port later.",
+        lens: .at("target/@memReserve", .size(granularity: 1024), .kibibytes), reference: controllerReference
+      ).since(10, 3),
+      Field(
+        "serial", .text(.diskSerial), "The serial number of an NVMe controller.", at: "serial", staysWhenDropped: true,
+        reference: controllerReference
+      ).since(11, 5),
+      Field(
         "master-startport", .integer(0...255), "The first port of a USB companion controller.", at: "master/@startport",
         staysWhenDropped: true, reference: controllerReference),
       Field(
@@ -74,6 +84,11 @@ extension Vocabulary {
       Field(
         "driver.iothread", .integer(1...Int(Int32.max)), "The IO thread that serves the controller.",
         at: "driver/@iothread", reference: controllerReference),
+      DeviceFields.ioThreads(
+        "driver.iothreads",
+        "IO threads that serve a virtio-scsi controller together, by number, and the queues of each.",
+        reference: controllerReference
+      ).since(11, 2),
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup],
     device: DeviceRule("controller", identity: .alias, where: { $0[attribute: "model"] != "none" }), keyRule: .deviceKey

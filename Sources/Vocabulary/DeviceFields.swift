@@ -42,6 +42,19 @@ enum DeviceFields {
 
   static let driverGroup = FieldGroup("driver", "Options of the device's driver on the host.")
 
+  /// IO threads that serve a device together: by number, the virtqueues of each.
+  static func ioThreads(_ name: String, _ summary: String, reference: String) -> Field {
+    Field(
+      name, summary + " Either every thread names queues, or none does.", table: "driver/iothreads", "iothread",
+      key: "@id", .number("the number of an I/O thread", 1...Int(UInt32.max)),
+      .record([
+        Vocabulary.part(
+          "queues", "The queues that the thread serves; queues are dealt out when no thread names any.", list: "",
+          "queue",
+          .at("@id", .integer(0...Int(UInt32.max))))
+      ]), reference: reference)
+  }
+
   private static let romReference = "formatdomain.html#host-device-assignment"
   private static let virtioReference = "formatdomain.html#virtio-related-options"
 }

@@ -37,12 +37,38 @@ extension Vocabulary {
       Field(
         "iothread", .integer(1...Int(Int32.max)), "The IO thread that serves the disk.", at: "driver/@iothread",
         reference: diskReference),
+      DeviceFields.ioThreads(
+        "iothreads", "IO threads that serve the disk together, by number, and the request queues of each.",
+        reference: diskReference
+      ).since(10, 0),
       .onOff(
         "ioeventfd", "Whether requests are handled apart from the guest's processors.", at: "driver/@ioeventfd",
         reference: diskReference),
       .onOff(
         "event-idx", "Whether notifications are saved by event indexes.", at: "driver/@event_idx",
         reference: diskReference),
+      .onOff(
+        "discard-no-unref",
+        "Whether what the guest discards keeps its place in a qcow2 file, so that the file does not fragment.",
+        at: "driver/@discard_no_unref", reference: diskReference
+      ).since(9, 5),
+      Field(
+        "statistics", "Statistics that libvirt keeps of the disk, each over an interval of that many seconds.",
+        list: "driver/statistics", "statistic", .at("@interval", .integer(1...Int(UInt32.max))),
+        reference: diskReference
+      ).since(11, 9),
+      Field(
+        "latency-histograms", "Histograms that libvirt keeps of how long requests take.",
+        list: "driver/statistics", "latency-histogram",
+        .record([
+          Part(
+            "type", .enumeration(["read", "write", "zone", "flush"]), "The kind of requests; all when not given.",
+            at: "@type"),
+          part(
+            "bins", "Where the bins begin, in nanoseconds.", list: "", "bin",
+            .at("@start", .integer(0...Int.max))),
+        ]), reference: diskReference
+      ).since(12, 1),
       Field(
         "driver-name", .text(.word("the name of a driver")), "The driver; `qemu` for QEMU.", at: "driver/@name",
         staysWhenDropped: true, reference: diskReference),
@@ -50,8 +76,9 @@ extension Vocabulary {
 
   static let diskDetails: [Field] = [
     Field(
-      "model", .enumeration(["virtio", "virtio-transitional", "virtio-non-transitional"]),
-      "The model of a virtio disk.", at: "@model", reference: diskReference),
+      "model", .enumeration(["virtio", "virtio-transitional", "virtio-non-transitional", "usb-storage", "usb-bot"]),
+      "The model of a disk on the bus virtio or USB.", at: "@model", reference: diskReference
+    ).values("usb-storage", "usb-bot", since: 11, 5),
     Field(
       "snapshot", .enumeration(["internal", "external", "no", "manual"]), "How snapshots of the domain treat the disk.",
       at: "@snapshot", effect: .live(.device), reference: diskReference),
@@ -75,6 +102,10 @@ extension Vocabulary {
     Field(
       "rotation-rate", .integer(1...65534), "Rotations a minute that the guest sees; 1 is a solid state disk.",
       at: "target/@rotation_rate", reference: diskReference),
+    .onOff(
+      "dpo-fua", "Whether a SCSI disk offers the guest writes that go past caches.", at: "target/@dpofua",
+      reference: diskReference
+    ).since(11, 10),
     Field(
       "wwn", .text(.hexadecimalDigits(16)), "The World Wide Name, 16 hexadecimal digits.", at: "wwn",
       staysWhenDropped: true, reference: diskReference),
@@ -82,7 +113,8 @@ extension Vocabulary {
       "vendor", .text(.line), "The vendor that the guest sees, up to 8 characters.", at: "vendor",
       reference: diskReference),
     Field(
-      "product", .text(.line), "The product that the guest sees, up to 16 characters.", at: "product",
+      "product", .text(.line), "The product that the guest sees, up to 16 characters; on SATA and IDE up to 40.",
+      at: "product",
       reference: diskReference),
     Field(
       "backend-domain", .text(.line), "The Xen domain that provides the disk.", at: "backenddomain/@name",
@@ -95,7 +127,8 @@ extension Vocabulary {
       reference: diskReference),
     .count(
       "block-io.discard-granularity", "The least number of bytes that the guest can discard.",
-      at: "blockio/@discard_granularity", reference: diskReference),
+      at: "blockio/@discard_granularity", reference: diskReference
+    ).since(10, 0),
     .count("geometry.cylinders", "The number of cylinders.", at: "geometry/@cyls", reference: diskReference),
     .count("geometry.heads", "The number of heads.", at: "geometry/@heads", reference: diskReference),
     .count("geometry.sectors", "The number of sectors.", at: "geometry/@secs", reference: diskReference),
@@ -131,6 +164,7 @@ extension Vocabulary {
       Field(
         "iotune.group", .text(.line), "The group of disks that share the limits.", at: "iotune/group_name",
         effect: .live(.blockIO("group_name")), reference: diskReference),
+      diskThrottling,
     ]
 }
 

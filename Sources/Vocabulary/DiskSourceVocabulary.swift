@@ -18,7 +18,8 @@ extension Vocabulary {
       .enumeration([
         "nbd", "iscsi", "rbd", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "vxhs", "nfs", "ssh",
       ]),
-      "How network storage is spoken to.", type: "network", at: "source/@protocol"),
+      "How network storage is spoken to.", type: "network", at: "source/@protocol"
+    ).values("ssh", since: 9, 8),
     source(
       "network.name", .text(.line), "The name of the disk on the server.", type: "network", at: "source/@name"),
     source("network.query", .text(.line), "The query part of a URL.", type: "network", at: "source/@query"),
@@ -50,6 +51,24 @@ extension Vocabulary {
     source(
       "network.timeout", .integer(0...Int.max), "Seconds after which a request fails.", type: "network",
       at: "source/timeout/@seconds"),
+    source(
+      "network.reconnect-delay", .integer(0...Int(UInt32.max)),
+      "Seconds that NBD tries to connect again before requests fail.", type: "network", at: "source/reconnect/@delay"
+    ).since(9, 2),
+    source(
+      "network.known-hosts", .path, "The file with the keys of hosts that SSH is to accept.", type: "network",
+      at: "source/knownHosts/@path"
+    ).since(9, 8),
+    source(
+      "auth.ssh-user", .text(.line), "The name to log in with by a key of SSH's.", type: "network",
+      at: "source/identity/@username"
+    ).since(9, 8),
+    source("auth.ssh-key", .path, "The file with the key.", type: "network", at: "source/identity/@keyfile").since(
+      9, 8),
+    source(
+      "auth.ssh-agent", .path, "The socket of an agent that has the key.", type: "network",
+      at: "source/identity/@agentsock"
+    ).since(9, 8),
     source("auth.username", .text(.line), "The name to log in with.", type: "network", at: "source/auth/@username"),
     source(
       "auth.type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", type: "network",
@@ -75,13 +94,18 @@ extension Vocabulary {
     source(
       "vhost-user.reconnect-timeout", .integer(0...Int(Int32.max)), "Seconds between attempts to connect again.",
       type: "vhostuser", at: "source/reconnect/@timeout"),
+    deciding(
+      "vhost-vdpa", .path, "A vDPA device of the host that is a disk, such as `/dev/vhost-vdpa-0`.", type: "vhostvdpa",
+      at: "source/@dev"
+    ).since(9, 8),
     Field(
       "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
       "What happens at start where the source is missing.", at: "source/@startupPolicy",
       effect: .live(.device), reference: diskReference),
     Field(
       "encryption.format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]),
-      "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"),
+      "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"
+    ).values("luks-any", since: 9, 3),
     Field(
       "encryption.engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", at: "source/encryption/@engine",
       reference: "formatstorageencryption.html"),

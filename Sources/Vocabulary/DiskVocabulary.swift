@@ -40,9 +40,10 @@ extension Vocabulary {
         lens: .at("@device", .enumeration(["disk", "cdrom", "floppy", "lun"])), initial: .string("disk"),
         libvirtDefault: .string("disk"), staysWhenDropped: true, reference: diskReference),
       Field(
-        "bus", .enumeration(["virtio", "scsi", "sata", "ide", "usb", "fdc", "xen", "sd"]),
+        "bus", .enumeration(buses),
         "How it is attached; a new disk gets `virtio`, a new cdrom `sata`.", lens: busLens, staysWhenDropped: true,
-        reference: diskReference),
+        reference: diskReference
+      ).values("nvme", since: 11, 5),
       Field(
         "target", .text(.diskTarget),
         "The name that orders the disks of a bus, such as `vda`; a new disk gets the next free one.",
@@ -79,9 +80,11 @@ extension Vocabulary {
 
   static let diskReference = "formatdomain.html#hard-drives-floppy-disks-cdroms"
 
+  private static let buses = ["virtio", "scsi", "sata", "ide", "usb", "fdc", "xen", "sd", "nvme"]
+
   /// `target/@bus`. A disk that changes its bus cannot keep its address on the old one.
   private static let busLens: Lens = {
-    let bus = Lens.at("target/@bus", .enumeration(["virtio", "scsi", "sata", "ide", "usb", "fdc", "xen", "sd"]))
+    let bus = Lens.at("target/@bus", .enumeration(buses))
     return Lens(places: bus.places, read: bus.get) { element, value in
       if let old = bus.get(element), old != value { element.removeAll("address") }
       bus.put(value, into: &element)

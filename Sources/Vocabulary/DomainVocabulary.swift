@@ -9,6 +9,7 @@ extension Vocabulary {
     // What decides what else there is comes first: a type before its parts, firmware before its image.
     fields: domainLifecycle + domainGeneral + domainMemory + domainProcessors + domainNUMA + domainSystem
       + domainSystemInformation + domainFeatures + domainHyperV + domainClock + domainEvents + domainTuning
+      + domainThrottling
       + domainResources + domainSecurity + domainPassthrough
       + [.xml(of: "domain", reference: "formatdomain.html")],
     groups: lifecycleGroups + memoryGroups + processorGroups + numaGroups
@@ -22,7 +23,7 @@ extension Vocabulary {
       .init("rngs", rng), .init("panics", panic), .init("vsocks", vsock), .init("shmems", shmem),
       .init("iommus", iommu), .init("filesystems", filesystem), .init("hostdevs", hostDevice),
       .init("redirdevs", redirectedDevice), .init("sounds", sound), .init("audios", audio),
-      .init("cryptos", crypto), .init("memory-devices", memoryDevice),
+      .init("cryptos", crypto), .init("pstores", persistentStore), .init("memory-devices", memoryDevice),
       .init("snapshots", snapshot),
     ], keyRule: .domainName)
 }

@@ -1,5 +1,6 @@
 // Elements as structured values: a record is the parts of one element, a list or a table are elements of one name.
 
+import Versions
 import XMLTree
 
 /// How one element is written as a value, and a value as an element.
@@ -40,6 +41,16 @@ struct ElementPart: Sendable {
   init(_ name: String, _ type: ValueType, _ summary: String, isRequired: Bool = false, lens: Lens) {
     member = ValueType.Member(name, type, summary, isRequired: isRequired)
     self.lens = lens
+  }
+
+  private init(_ member: ValueType.Member, lens: Lens) {
+    self.member = member
+    self.lens = lens
+  }
+
+  /// The same part, which a version of libvirt brought: `since(11, 2)`.
+  func since(_ major: Int, _ minor: Int) -> ElementPart {
+    ElementPart(member.since(LibvirtVersion(major, minor)), lens: lens)
   }
 }
 

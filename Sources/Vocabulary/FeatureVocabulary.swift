@@ -48,7 +48,15 @@ extension Vocabulary {
       lens: .size("features/tcg/tb-cache", unit: "features/tcg/tb-cache/@unit"), reference: reference),
     Field(
       "features.async-teardown", .boolean, "Whether QEMU gives its memory back in the background when it ends.",
-      at: "features/async-teardown/@enabled", .yesNo, reference: reference),
+      at: "features/async-teardown/@enabled", .yesNo, reference: reference
+    ).since(9, 6),
+    state("ps2", "ps2/@state", "Whether there is a PS/2 controller for keyboard and mouse; the board decides.")
+      .since(10, 7),
+    state("ras", "ras/@state", "Whether an ARM guest is told of errors of the host's memory.").since(10, 4),
+    plain(
+      "aia", "aia/@value", ["none", "aplic", "aplic-imsic"], "The advanced interrupt architecture of a RISC-V guest."
+    ).since(11, 1),
+    presence("virtualization", "virtualization", "Whether an ARM guest can run guests of its own.").since(12, 1),
     state("kvm.hidden", "kvm/hidden/@state", "Whether the guest is not told that it runs on KVM."),
     state(
       "kvm.hint-dedicated", "kvm/hint-dedicated/@state",
@@ -72,9 +80,12 @@ extension Vocabulary {
 
   static let domainHyperV: [Field] = [
     plain(
-      "hyperv.mode", "hyperv/@mode", ["custom", "passthrough"],
-      "Whether the guest gets the enlightenments named here, or all that the host has; `custom` when not given.",
-      libvirtDefault: .string("custom")),
+      "hyperv.mode", "hyperv/@mode", ["custom", "passthrough", "host-model"],
+      """
+      Whether the guest gets the enlightenments named here, or all that the host has: `passthrough` leaves them to QEMU, \
+      with `host-model` libvirt finds them when the guest starts. `custom` when not given.
+      """, libvirtDefault: .string("custom")
+    ).values("host-model", since: 11, 9),
     state("hyperv.relaxed", "hyperv/relaxed/@state", "Whether Windows relaxes its watch on timers."),
     state("hyperv.vapic", "hyperv/vapic/@state", "Whether the APIC can be reached without leaving the guest."),
     state("hyperv.spinlocks.enabled", "hyperv/spinlocks/@state", "Whether waiting for locks is reported to the host."),
@@ -96,10 +107,21 @@ extension Vocabulary {
     state(
       "hyperv.reenlightenment", "hyperv/reenlightenment/@state",
       "Whether the guest learns of a migration that changes its clock's frequency."),
-    state("hyperv.tlbflush", "hyperv/tlbflush/@state", "Whether address caches are flushed with the host's help."),
+    state(
+      "hyperv.tlbflush.enabled", "hyperv/tlbflush/@state", "Whether address caches are flushed with the host's help."),
+    state("hyperv.tlbflush.direct", "hyperv/tlbflush/direct/@state", "Whether nested guests can do so too.").since(
+      11, 0),
+    state("hyperv.tlbflush.extended", "hyperv/tlbflush/extended/@state", "Whether parts of them can be flushed.")
+      .since(11, 0),
     state("hyperv.ipi", "hyperv/ipi/@state", "Whether interrupts between vcpus take a shorter way."),
     state("hyperv.evmcs", "hyperv/evmcs/@state", "Whether nested guests are entered faster, on Intel hosts."),
     state("hyperv.avic", "hyperv/avic/@state", "Whether the hardware's virtual APIC is used."),
+    state(
+      "hyperv.emsr-bitmap", "hyperv/emsr_bitmap/@state", "Whether nested guests' registers are watched at less cost."
+    )
+    .since(10, 7),
+    state("hyperv.xmm-input", "hyperv/xmm_input/@state", "Whether calls can take their input from wide registers.")
+      .since(10, 7),
   ]
 
   static let featureGroups = [
@@ -117,6 +139,7 @@ extension Vocabulary {
     FieldGroup("features.hyperv", "Enlightenments: interfaces of Hyper-V, with which Windows runs better."),
     FieldGroup("features.hyperv.spinlocks", "How waiting for locks is handled.", shorthand: "enabled"),
     FieldGroup("features.hyperv.stimer", "Synthetic timers.", shorthand: "enabled"),
+    FieldGroup("features.hyperv.tlbflush", "How address caches are flushed.", shorthand: "enabled"),
     FieldGroup("features.hyperv.vendor-id", "The name of the hypervisor.", shorthand: "value"),
   ]
 

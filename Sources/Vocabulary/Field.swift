@@ -1,5 +1,7 @@
 // One entry of the vocabulary: everything that is known about a field of the spec language.
 
+import Versions
+
 /// A field of the spec language, defined once for every use.
 ///
 /// From this come decoding and its messages, the JSON Schema, rendering to XML and reading back, the effect of a
@@ -31,13 +33,16 @@ public final class Field: Sendable {
   public let isComparableWhenRunning: Bool
   /// The page of libvirt's documentation that describes it, without the common prefix.
   public let reference: String?
+  /// The version of libvirt that brought the field, nil for what every version has that Vireo works with; and the same for
+  /// single values.
+  public let origin: Origin
   private let equivalent: (@Sendable (_ desired: Value, _ stored: Value) -> Bool)?
 
   init(
     _ name: String, _ type: ValueType, _ summary: String, lens: Lens? = nil, effect: EffectRule = .nextBoot,
     isRequired: Bool = false, initial: Value? = nil, libvirtDefault: Value? = nil, staysWhenDropped: Bool = false,
     isRecorded: Bool = true,
-    isComparableWhenRunning: Bool = true, reference: String? = nil,
+    isComparableWhenRunning: Bool = true, reference: String? = nil, origin: Origin = Origin(),
     equivalent: (@Sendable (Value, Value) -> Bool)? = nil
   ) {
     self.name = name
@@ -52,7 +57,24 @@ public final class Field: Sendable {
     self.isRecorded = isRecorded
     self.isComparableWhenRunning = isComparableWhenRunning
     self.reference = reference
+    self.origin = origin
     self.equivalent = equivalent
+  }
+
+  /// The same field with another origin.
+  private func from(_ origin: Origin) -> Field {
+    Field(
+      name, type, summary, lens: lens, effect: effect, isRequired: isRequired, initial: initial,
+      libvirtDefault: libvirtDefault, staysWhenDropped: staysWhenDropped, isRecorded: isRecorded,
+      isComparableWhenRunning: isComparableWhenRunning, reference: reference, origin: origin, equivalent: equivalent)
+  }
+
+  /// The same field, which a version of libvirt brought: `since(11, 2)`.
+  func since(_ major: Int, _ minor: Int) -> Field { from(origin.since(LibvirtVersion(major, minor))) }
+
+  /// The same field, some of whose values a later version of libvirt brought: `values("virtio", since: 10, 4)`.
+  func values(_ words: String..., since major: Int, _ minor: Int) -> Field {
+    from(origin.values(words, since: LibvirtVersion(major, minor)))
   }
 
   /// Whether a stored value is what the spec asks for: equal, or an alias of it such as `q35` for `pc-q35-7.2`.

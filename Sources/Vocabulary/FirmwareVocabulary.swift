@@ -61,7 +61,8 @@ extension Vocabulary {
       "loader.stateless", .boolean,
       "Whether the firmware keeps nothing, so that there is no `nvram`; a new UEFI domain has one that keeps its variables.",
       lens: statelessLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
-    loaderField("format", .enumeration(["raw", "qcow2"]), "The format of the image; `raw` when not given."),
+    loaderField("format", .enumeration(["raw", "qcow2"]), "The format of the image; `raw` when not given.")
+      .since(9, 2),
     Field(
       "nvram.type", .enumeration(["file", "block", "network"]),
       "What holds the firmware's variables, where it is not a plain file.", lens: nvramTypeLens,
@@ -79,23 +80,31 @@ extension Vocabulary {
     Field(
       "nvram.template-format", .enumeration(["raw", "qcow2"]), "The format of that image; `raw` when not given.",
       lens: rawByDefault("os/nvram/@templateFormat"), staysWhenDropped: true, isComparableWhenRunning: false,
-      reference: bootReference),
+      reference: bootReference
+    ).since(10, 10),
     Field(
       "nvram.format", .enumeration(["raw", "qcow2"]),
       """
       The format of the variables' file; `raw` when not given. Internal snapshots of a UEFI guest need `qcow2`. libvirt makes \
       a file of that format from a template of the same format only.
       """, lens: rawByDefault("os/nvram/@format"), staysWhenDropped: true, isComparableWhenRunning: false,
-      reference: bootReference),
+      reference: bootReference
+    ).since(9, 2),
     Field(
       "kernel", .path, "A kernel of the host's to boot, in place of what the disks hold.", at: "os/kernel",
       reference: kernelReference),
     Field("initrd", .path, "The kernel's initial file system.", at: "os/initrd", reference: kernelReference),
     Field("cmdline", .text(.any), "The kernel's arguments.", at: "os/cmdline", reference: kernelReference),
+    Field(
+      "shim", .path, "A UEFI program that starts the kernel, so that Secure Boot trusts it.", at: "os/shim",
+      reference: kernelReference
+    ).since(11, 2),
     Field("dtb", .path, "The device tree that the kernel gets.", at: "os/dtb", reference: kernelReference),
     Field(
       "acpi-tables", "Files with ACPI tables that the guest gets besides, by their kind.", table: "os/acpi", "table",
-      key: "@type", .oneOf(["slic"], "the kind of an ACPI table"), .text(.path), reference: bootReference),
+      key: "@type", .oneOf(["raw", "rawset", "slic", "msdm"], "the kind of an ACPI table"), .text(.path),
+      reference: bootReference
+    ).values("raw", "rawset", "msdm", since: 11, 2),
   ]
 
   static let systemGroups = [
@@ -245,7 +254,8 @@ extension Vocabulary {
     Part(
       "protocol",
       .enumeration(["nbd", "iscsi", "rbd", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "ssh"]),
-      "How it is reached.", at: "@protocol", isRequired: true),
+      "How it is reached.", at: "@protocol", isRequired: true
+    ).values("ssh", since: 9, 8),
     Part("name", .text(.line), "Its name there: an export, an image, a target.", at: "@name"),
     Part("host", .text(.line), "The host that has it.", at: "host/@name"),
     Part("port", .integer(1...65535), "The host's port.", at: "host/@port"),

@@ -18,6 +18,10 @@ extension Vocabulary {
       "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the domain.",
       lens: .at("uuid", .lowercase), effect: .replace, staysWhenDropped: true, reference: metadataReference),
     Field(
+      "hardware-uuid", .text(.uuid), "The UUID that the guest's hardware shows; the domain's own when not given.",
+      lens: .at("hwuuid", .lowercase), isComparableWhenRunning: false, reference: metadataReference
+    ).since(11, 7),
+    Field(
       "genid", .text(.uuid),
       """
       The generation ID, by which a guest notices that it was copied or taken back to an earlier state. It needs ACPI.
@@ -38,8 +42,12 @@ extension Vocabulary {
     endField("on-poweroff", "on_poweroff", offActions, "destroy", "What follows when the guest powers off."),
     endField("on-reboot", "on_reboot", offActions, "restart", "What follows when the guest reboots."),
     endField(
-      "on-crash", "on_crash", offActions + ["coredump-destroy", "coredump-restart"], "destroy",
-      "What follows when the guest crashes; the `coredump` values keep its memory in a file first."),
+      "on-crash", "on_crash", offActions + ["coredump-destroy", "coredump-restart", "preserve-running"], "destroy",
+      """
+      What follows when the guest crashes; the `coredump` values keep its memory in a file first, and `preserve-running` \
+      lets it go on.
+      """
+    ).values("preserve-running", since: 12, 6),
     Field(
       "on-lockfailure", .enumeration(["poweroff", "restart", "pause", "ignore"]),
       "What follows when the lock manager loses the locks of the guest's disks; its own default when not given.",
@@ -71,6 +79,14 @@ extension Vocabulary {
       "resource.fibrechannel-appid", .text(.line),
       "The identifier that tags the guest's Fibre Channel traffic, up to 128 characters.",
       at: "resource/fibrechannel/@appid", reference: "formatdomain.html#fibre-channel-vmid"),
+    Field(
+      "iommufd.enabled", .boolean, "Whether devices of the host are reached through IOMMUFD.", at: "iommufd/@enabled",
+      .yesNo, reference: "formatdomain.html#host-device-iommufd"
+    ).since(12, 2),
+    Field(
+      "iommufd.fd-group", .text(.line), "The group of file descriptors that holds the one of IOMMUFD.",
+      at: "iommufd/@fdgroup", reference: "formatdomain.html#host-device-iommufd"
+    ).since(12, 2),
     idmapField("uid", "users"),
     idmapField("gid", "groups"),
     Field(
@@ -93,6 +109,7 @@ extension Vocabulary {
   static let generalGroups = [
     FieldGroup("pm", "How the guest can be put to sleep."),
     FieldGroup("resource", "Where the guest is accounted for on the host."),
+    FieldGroup("iommufd", "How devices of the host are reached.", shorthand: "enabled"),
     FieldGroup("idmap", "How the users and groups of a container are mapped to the host's."),
   ]
 

@@ -44,6 +44,15 @@ extension Vocabulary {
         "The password that viewers must know, by reference: the only line of a file beside the spec, such as one that a "
           + "tool for secrets has put there. VNC looks at its first 8 characters only.",
         lens: passwordLens, effect: .live(.device), isComparableWhenRunning: false, reference: graphicsReference),
+      Field(
+        "username", .text(.line), "The name that viewers of an RDP display must give.", at: "@username",
+        reference: graphicsReference
+      ).since(11, 1),
+      .yesNo(
+        "wait", "Whether the guest waits for the first viewer before it boots.", at: "@wait",
+        reference: graphicsReference
+      )
+      .since(11, 10),
       Field("keymap", .text(.line), "The layout of the keyboard.", at: "@keymap", reference: graphicsReference),
       Field(
         "share-policy", .enumeration(["allow-exclusive", "force-shared", "ignore"]),

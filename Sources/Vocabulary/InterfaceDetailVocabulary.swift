@@ -10,7 +10,7 @@ extension Vocabulary {
     FieldGroup("outbound", "Limits of what the guest sends, in kilobytes a second."),
     FieldGroup("virtual-port", "The port on a virtual switch."),
     FieldGroup("teaming", "Teaming with another interface."),
-    FieldGroup("backend", "The host's side of the interface."),
+    FieldGroup("backend", "The host's side of the interface.", shorthand: "type"),
   ]
 
   static let interfaceSources: [Field] = [
@@ -25,6 +25,16 @@ extension Vocabulary {
     source(
       "source.mode", .enumeration(["client", "server"]), "Whether QEMU connects to the socket or listens.",
       ["vhostuser"], "source/@mode"),
+    source(
+      "source.reconnect", .boolean, "Whether a lost connection to a vhost-user process is made again.", ["vhostuser"],
+      "source/reconnect/@enabled", .yesNo),
+    source(
+      "source.reconnect-timeout", .integer(0...Int(Int32.max)), "Seconds between attempts to connect again.",
+      ["vhostuser"], "source/reconnect/@timeout"),
+    source(
+      "source.interface", .text(.networkDevice),
+      "The interface of the host whose addresses passt gives the guest, and by which it sends.", ["user", "vhostuser"],
+      "source/@dev"),
     source("source.name", .text(.line), "The name of an internal network.", ["internal"], "source/@name"),
     source(
       "source.address", .text(.line), "The address of the other end.", ["server", "client", "mcast", "udp"],
@@ -56,6 +66,46 @@ extension Vocabulary {
       "down-script", .path, "A script that disconnects the interface.", at: "downscript/@path",
       reference: interfaceReference),
     Field(
+      "backend.type", .enumeration(["passt"]),
+      """
+      What connects an interface of type `user`: `passt`, a process of its own; QEMU's own SLIRP when not given. Debian 12 has \
+      built its libvirt without passt.
+      """, at: "backend/@type", reference: passtReference),
+    Field("backend.log-file", .path, "The file that passt logs to.", at: "backend/@logFile", reference: passtReference),
+    Field(
+      "backend.hostname", .text(.line), "The host name that passt's DHCP gives the guest.", at: "backend/@hostname",
+      reference: passtReference
+    ).since(11, 8),
+    Field(
+      "backend.fqdn", .text(.line), "The full domain name that passt's DHCP gives the guest.", at: "backend/@fqdn",
+      reference: passtReference
+    ).since(11, 8),
+    covering(
+      "port-forward",
+      "Ports of the host that passt forwards to the guest; without `ranges` all of a protocol and an address.",
+      list: "portForward",
+      .record([
+        Part("protocol", .enumeration(["tcp", "udp"]), "The protocol.", at: "@proto", isRequired: true),
+        Part("address", .text(.ipAddress), "The host's address; all of them when not given.", at: "@address"),
+        Part("dev", .text(.networkDevice), "The host's interface; all of them when not given.", at: "@dev"),
+        part(
+          "ranges", "The ports.", list: "", "range",
+          .record([
+            Part("start", port, "The first port on the host, or the only one.", at: "@start", isRequired: true),
+            Part("end", port, "The last port.", at: "@end"),
+            Part("to", port, "The guest's port for the first; the same when not given.", at: "@to"),
+            Part("exclude", .boolean, "Whether these ports of an earlier range are left out.", at: "@exclude", .yesNo),
+          ])),
+      ]), reference: passtReference),
+    covering(
+      "ips", "Addresses that the guest is given, where the host's side of the interface gives any.", list: "ip",
+      .record([
+        Part("address", .text(.ipAddress), "The address.", at: "@address", isRequired: true),
+        Part("family", .enumeration(["ipv4", "ipv6"]), "The kind of address.", at: "@family"),
+        Part("prefix", .integer(0...128), "The length of the network's prefix.", at: "@prefix"),
+        Part("peer", .text(.ipAddress), "The address of the other end.", at: "@peer"),
+      ]), reference: interfaceReference),
+    Field(
       "backend.tap", .path, "The device that taps are made with.", at: "backend/@tap", reference: interfaceReference),
     Field("backend.vhost", .path, "The device of vhost.", at: "backend/@vhost", reference: interfaceReference),
     Field(
@@ -81,6 +131,11 @@ extension Vocabulary {
   static let interfaceDriver: [Field] =
     [
       driver("name", .enumeration(["qemu", "vhost", "kvm", "vfio", "xen"]), "What moves the packets.", "name"),
+      driver(
+        "model", .text(.word("the name of a driver of the host")),
+        "The host's driver that an assigned card is bound to, where `vfio-pci` is not the one.", "model"
+      ).since(10, 0),
+      flag("iommufd", "Whether an assigned card is reached through IOMMUFD.", "@iommufd", .yesNo).since(12, 1),
       driver("queues", .integer(1...256), "The number of queue pairs.", "queues"),
       driver("rx-queue-size", .integer(1...1024), "The length of the queue for what is received.", "rx_queue_size"),
       driver("tx-queue-size", .integer(1...1024), "The length of the queue for what is sent.", "tx_queue_size"),
@@ -135,10 +190,24 @@ extension Vocabulary {
         effect: .live(.device), reference: interfaceReference),
     ]
 
+  private static let passtReference = "formatdomain.html#userspace-connection-using-passt"
+  private static let port = ValueType.integer(1...65535)
+
   private static func source(
-    _ name: String, _ kind: ValueType, _ summary: String, _ types: [String], _ path: String
+    _ name: String, _ kind: ValueType, _ summary: String, _ types: [String], _ path: String,
+    _ notation: Notation? = nil
   ) -> Field {
-    Field(name, kind, summary, lens: .at(path, kind).only(types: types), reference: interfaceReference)
+    Field(name, kind, summary, lens: .at(path, kind, notation).only(types: types), reference: interfaceReference)
+  }
+
+  /// Elements of a name, to which libvirt may add what the spec is silent about.
+  private static func covering(
+    _ name: String, _ summary: String, list element: String, _ shape: Shape, reference: String
+  ) -> Field {
+    let type = ValueType.list(of: shape.type)
+    return Field(
+      name, type, summary, lens: .list("", element, shape), reference: reference,
+      equivalent: { type.covers(desired: $0, stored: $1) })
   }
 
   private static func port(_ name: String, _ kind: ValueType, _ summary: String, _ attribute: String) -> Field {
@@ -150,8 +219,10 @@ extension Vocabulary {
     Field("driver.\(name)", kind, summary, at: "driver/@\(attribute)", reference: interfaceReference)
   }
 
-  private static func flag(_ name: String, _ summary: String, _ path: String) -> Field {
-    .onOff("driver.\(name)", summary, at: "driver/\(path)", reference: interfaceReference)
+  private static func flag(
+    _ name: String, _ summary: String, _ path: String, _ notation: Notation = .onOff
+  ) -> Field {
+    Field("driver.\(name)", .boolean, summary, at: "driver/\(path)", notation, reference: interfaceReference)
   }
 }
 

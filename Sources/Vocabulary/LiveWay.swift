@@ -39,6 +39,8 @@ public enum LiveWay: Sendable, Hashable {
   case perfEvents
   /// How often the guest reports its memory (virDomainSetMemoryStatsPeriod).
   case statisticsPeriod
+  /// Limits of throttle groups (virDomainSetThrottleGroup, virDomainDelThrottleGroup; libvirt 11.2).
+  case throttleGroups
   /// An interface is connected to another network or bridge (virDomainUpdateDeviceFlags).
   case connection
 }
@@ -57,6 +59,7 @@ extension LiveWay {
     case .scheduler, .memoryLimit, .blockWeight, .blockDevices, .vcpuPins, .emulatorPin, .ioThreadPins:
       "the host's control groups allow it"
     case .ioThreads: "no device uses a thread that leaves"
+    case .throttleGroups: "no disk uses a group that leaves"
     case .device, .medium, .title, .description, .blockIO, .lifecycle, .perfEvents, .statisticsPeriod: nil
     }
   }
@@ -74,7 +77,8 @@ extension LiveWay {
     switch self {
     case .vcpuPins, .ioThreadPins:
       return wanted.table?.allSatisfy { shown?.table?[$0.key] == $0.value } ?? false
-    case .blockDevices, .perfEvents, .statisticsPeriod: return wanted.withoutNothing == shown?.withoutNothing
+    case .blockDevices, .perfEvents, .statisticsPeriod, .throttleGroups:
+      return wanted.withoutNothing == shown?.withoutNothing
     default: return field.matches(desired: wanted, stored: shown)
     }
   }

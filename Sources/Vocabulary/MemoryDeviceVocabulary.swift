@@ -31,6 +31,15 @@ extension Vocabulary {
       Field(
         "read-only", .boolean, "Whether the guest may only read it.", lens: .presence("target/readonly"),
         reference: memoryDeviceReference),
+      .yesNo(
+        "dynamic-memslots", "Whether `virtio-mem` takes the host's memory slots as it needs them.",
+        at: "target/@dynamicMemslots", reference: memoryDeviceReference
+      ).since(10, 1),
+      Field(
+        "base", .text(.hexadecimal("an address such as 0x140000000", digits: 1, most: 16)),
+        "The guest's physical address where a virtio module begins.", at: "target/address/@base",
+        staysWhenDropped: true, reference: memoryDeviceReference
+      ).since(9, 4),
       Field(
         "path", .path, "The file or device of the host that holds the memory.", at: "source/path",
         staysWhenDropped: true, reference: memoryDeviceReference),
@@ -42,8 +51,8 @@ extension Vocabulary {
       Field(
         "host-nodes", .text(.nodeset), "The host's NUMA nodes that the memory comes from.", at: "source/nodemask",
         reference: memoryDeviceReference),
-      DeviceFields.acpiIndex, DeviceFields.address,
-    ], device: DeviceRule("memory", identity: .alias), keyRule: .deviceKey)
+    ] + DeviceFields.virtio.map { $0.since(11, 9) } + [DeviceFields.acpiIndex, DeviceFields.address],
+    groups: [DeviceFields.driverGroup], device: DeviceRule("memory", identity: .alias), keyRule: .deviceKey)
 
   private static func size(
     _ name: String, _ summary: String, _ path: String, effect: EffectRule = .nextBoot

@@ -127,10 +127,16 @@ extension Vocabulary {
 
   /// Makes a definition whose memory devices have changed count them.
   ///
-  /// - Parameter before: what the memory devices had before, in bytes.
-  public static func recountMemory(of domain: inout XMLElement, devicesBefore before: UInt64) {
+  /// - Parameters:
+  ///   - before: what the memory devices had before, in bytes.
+  ///   - current: what the balloon is to leave the guest; nil where that grows along.
+  public static func recountMemory(
+    of domain: inout XMLElement, devicesBefore before: UInt64, current: Value? = nil
+  ) {
     guard let total = wholeMemory(of: domain), total >= before else { return }
     let devices = deviceMemory(of: domain)
-    if devices != before { setWholeMemory(of: &domain, total - before &+ devices) }
+    guard devices != before else { return }
+    setWholeMemory(of: &domain, total - before &+ devices)
+    if let current { currentLens.put(current, into: &domain) }
   }
 }

@@ -13,7 +13,8 @@ extension Vocabulary {
       reference: "#connectivity"),
     networkFlag(
       "domain.register", "domain/@register", "Whether the host's resolver finds the names of the domain.",
-      reference: "#connectivity"),
+      reference: "#connectivity"
+    ).since(10, 1),
     Field(
       "dns.enable", .boolean, "Whether there is a name server; so where the network has an address.",
       lens: dns("@enable", .boolean, .yesNo), libvirtDefault: .boolean(true),
@@ -78,6 +79,10 @@ extension Vocabulary {
       ElementPart(
         "address", .text(.ipAddress), "The name server; with a domain and no address the host's resolver.",
         lens: .checked("@addr", .text(.ipAddress))),
+      ElementPart(
+        "port", .integer(1...65535), "The name server's port; 53 when not given.",
+        lens: .checked("@port", .integer(1...65535), .integer)
+      ).since(12, 0),
     ])
 
   private static let text = ElementForm.attribute("txt", "value", .text(.any))

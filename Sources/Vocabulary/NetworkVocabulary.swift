@@ -46,6 +46,14 @@ extension Vocabulary {
       "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the network.",
       lens: placed("uuid", .text(.uuid)), effect: .replace, staysWhenDropped: true,
       reference: networkReference + "#general-metadata"),
+    Field(
+      "title", .text(.line), "A short description on one line.", lens: placed("title", .text(.line)), effect: .define,
+      isComparableWhenRunning: false, reference: networkReference + "#general-metadata"
+    ).since(9, 7),
+    Field(
+      "description", .text(.any), "A description for people.", lens: placed("description", .text(.any)),
+      effect: .define, isComparableWhenRunning: false, reference: networkReference + "#general-metadata"
+    ).since(9, 7),
     networkFlag(
       "guest-ipv6", "@ipv6",
       "Whether guests may speak IPv6 among themselves on a network without an IPv6 address.",
@@ -94,6 +102,12 @@ extension Vocabulary {
       "driver", .enumeration(["vfio", "kvm"]), "Who hands out devices in the mode `hostdev`.",
       lens: forward(.checked("forward/driver/@name", .enumeration(["vfio", "kvm"])), "driver"),
       reference: networkReference + "#connectivity"),
+    Field(
+      "driver-model", .text(.word("the name of a driver of the host")),
+      "The host's driver that devices of the mode `hostdev` are bound to, where `vfio-pci` is not the one.",
+      lens: forward(.checked("forward/driver/@model", .text(.word("the name of a driver of the host"))), "driver"),
+      reference: networkReference + "#connectivity"
+    ).since(10, 0),
     Field(
       "nat.addresses", .text(.ipv4Range), "The addresses that guests appear under outside; the host's when not given.",
       lens: forward(.rows("forward/nat", "address", addressSpan).single, "nat"),

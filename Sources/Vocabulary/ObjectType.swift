@@ -1,5 +1,7 @@
 // A kind of object of the spec language: its fields, its groups of fields, and the objects that it holds.
 
+public import Versions
+
 /// A kind of object: a stack, a pool, a domain, a disk.
 public final class ObjectType: Sendable {
   /// The kind in the singular: `disk`.
@@ -14,13 +16,15 @@ public final class ObjectType: Sendable {
   public let device: DeviceRule?
   /// What the keys of such objects may be.
   public let keyRule: TextRule
+  /// The version of libvirt that brought such objects; nil for what every version has that Vireo works with.
+  public let since: LibvirtVersion?
   private let fieldIndex: [String: Int]
   /// The names of groups, by the field that a plain value in place of the group means.
   private let shorthands: [String: String]
 
   init(
     _ name: String, _ summary: String, fields: [Field], groups: [FieldGroup] = [], collections: [Collection] = [],
-    device: DeviceRule? = nil, keyRule: TextRule = .name
+    device: DeviceRule? = nil, keyRule: TextRule = .name, since: LibvirtVersion? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -30,6 +34,7 @@ public final class ObjectType: Sendable {
     self.collections = collections
     self.device = device
     self.keyRule = keyRule
+    self.since = since
     fieldIndex = Dictionary(uniqueKeysWithValues: self.fields.enumerated().map { ($1.name, $0) })
     shorthands = Dictionary(
       uniqueKeysWithValues: groups.compactMap { group in

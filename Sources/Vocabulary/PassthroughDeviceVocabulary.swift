@@ -1,5 +1,6 @@
 // The tables of devices of the host that the guest gets: assigned devices, redirected ones, folders, crypto, leases.
 
+import Versions
 import XMLTree
 
 extension Vocabulary {
@@ -21,8 +22,10 @@ extension Vocabulary {
       Field(
         "model", .text(.word("the name of a device's model")), "How the guest sees the device.", at: "@model",
         reference: hostReference),
-      .onOff("display", "Whether a mediated device has a display.", at: "@display", reference: hostReference),
-      .onOff("ramfb", "Whether a mediated device has a boot display.", at: "@ramfb", reference: hostReference),
+      .onOff(
+        "display", "Whether a mediated device, or since libvirt 10.3 a PCI device, has a display.", at: "@display",
+        reference: hostReference),
+      .onOff("ramfb", "Whether a device with a display has one for booting.", at: "@ramfb", reference: hostReference),
       .yesNo("raw-io", "Whether QEMU needs the right to raw I/O.", at: "@rawio", reference: hostReference),
       Field(
         "sgio", .enumeration(["filtered", "unfiltered"]), "Which SCSI commands of the guest are let through.",
@@ -30,6 +33,15 @@ extension Vocabulary {
       Field(
         "driver.name", .enumeration(["vfio", "kvm", "xen"]), "The host's driver for assignment.", at: "driver/@name",
         reference: hostReference),
+      Field(
+        "driver.model", .text(.word("the name of a driver of the host")),
+        "The host's driver that the device is bound to, where `vfio-pci` is not the one.", at: "driver/@model",
+        reference: hostReference
+      ).since(10, 0),
+      .yesNo(
+        "driver.iommufd", "Whether the device is reached through IOMMUFD.", at: "driver/@iommufd",
+        reference: hostReference
+      ).since(12, 1),
       Field(
         "source.pci", .text(DeviceAddress.sourceRule), "The PCI address on the host.",
         lens: DeviceAddress.source.only(types: ["pci"]), staysWhenDropped: true, reference: hostReference),
@@ -85,6 +97,10 @@ extension Vocabulary {
         "teaming.persistent", .text(.line), "The alias of the interface that stays.", at: "teaming/@persistent",
         reference: hostReference),
       DeviceFields.bootOrder, DeviceFields.acpiIndex,
+      Field(
+        "acpi-nodes", .text(.numberSet("a set of the guest's NUMA nodes such as 0-1")),
+        "The guest's NUMA nodes that the device is told to be near to.", at: "acpi/@nodeset", reference: hostReference
+      ).since(11, 8),
     ] + DeviceFields.rom + [DeviceFields.address],
     groups: [
       DeviceFields.driverGroup, DeviceFields.romGroup, FieldGroup("source", "The device of the host."),
@@ -129,7 +145,8 @@ extension Vocabulary {
       Field(
         "driver.type", .enumeration(["path", "handle", "loop", "nbd", "ploop", "virtiofs", "mtp"]),
         "How it is shared; `virtiofs` or 9p (`path`).", at: "driver/@type", staysWhenDropped: true,
-        reference: filesystemReference),
+        reference: filesystemReference
+      ).values("mtp", since: 10, 2),
       Field(
         "driver.format", .text(.word("the name of a format")), "The format of a file.", at: "driver/@format",
         reference: filesystemReference),
@@ -177,9 +194,15 @@ extension Vocabulary {
       Field(
         "binary.threads", .integer(0...Int(Int32.max)), "The number of threads.", at: "binary/thread_pool/@size",
         reference: filesystemReference),
+      Field(
+        "binary.open-files", .integer(1...Int.max), "The most files that the program has open.",
+        at: "binary/openfiles/@max", reference: filesystemReference
+      ).since(10, 6),
+      idmap("uid", "users").since(10, 0), idmap("gid", "groups").since(10, 0),
       DeviceFields.bootOrder, DeviceFields.acpiIndex, DeviceFields.address,
     ],
     groups: [
+      FieldGroup("idmap", "How virtiofs maps the guest's users and groups to the host's."),
       DeviceFields.driverGroup, FieldGroup("source", "What is shared, where it is no folder."),
       FieldGroup("binary", "The program of virtiofs."),
     ],
@@ -201,8 +224,19 @@ extension Vocabulary {
       Field(
         "queues", .integer(1...Int(Int32.max)), "The number of queues.", at: "backend/@queues",
         reference: "formatdomain.html#crypto"),
-      DeviceFields.address,
-    ], device: DeviceRule("crypto", identity: .alias), keyRule: .deviceKey)
+    ] + DeviceFields.virtio + [DeviceFields.address],
+    groups: [DeviceFields.driverGroup], device: DeviceRule("crypto", identity: .alias), keyRule: .deviceKey,
+    since: LibvirtVersion(9, 1))
+
+  private static func idmap(_ kind: String, _ who: String) -> Field {
+    Field(
+      "idmap.\(kind)", "Ranges of \(who) of the guest and where they begin on the host.", list: "idmap", kind,
+      .record([
+        Part("start", .integer(0...Int(UInt32.max)), "The first in the guest.", at: "@start", isRequired: true),
+        Part("target", .integer(0...Int(UInt32.max)), "The first on the host.", at: "@target", isRequired: true),
+        Part("count", .integer(0...Int(UInt32.max)), "How many there are.", at: "@count", isRequired: true),
+      ]), reference: filesystemReference)
+  }
 
   private static func place(_ name: String, _ kind: ValueType, _ summary: String, _ types: [String], _ path: String)
     -> Field

@@ -21,7 +21,8 @@ extension Vocabulary {
     Field(
       "launch-security.type", .enumeration(["sev", "sev-snp", "tdx", "s390-pv"]),
       "How the guest's memory is kept from the host: AMD SEV or SEV-SNP, Intel TDX, or IBM Z's protected execution.",
-      lens: launchTypeLens, reference: launchReference),
+      lens: launchTypeLens, reference: launchReference
+    ).values("sev-snp", since: 10, 5).values("tdx", since: 11, 6),
     Field(
       "launch-security.policy", .text(.hexadecimal("a policy such as 0x0001", digits: 4, most: 16)),
       "What the host may do with the guest, bit by bit, as AMD or Intel define it.", at: "launchSecurity/policy",
@@ -35,16 +36,29 @@ extension Vocabulary {
     launchFlag("kernel-hashes", "kernelHashes", "Whether the hashes of a directly booted kernel are measured."),
     launchText("dh-cert", "dhCert", "The guest owner's key, in base64."),
     launchText("session", "session", "The guest owner's session, in base64."),
-    launchText("host-data", "hostData", "SEV-SNP: what the host tells the guest, in base64."),
-    launchText("id-block", "idBlock", "SEV-SNP: the guest owner's description of the guest, in base64."),
-    launchText("id-auth", "idAuth", "SEV-SNP: the signature of it, in base64."),
+    launchText("host-data", "hostData", "SEV-SNP: what the host tells the guest, in base64.")
+      .since(10, 5),
+    launchText("id-block", "idBlock", "SEV-SNP: the guest owner's description of the guest, in base64.")
+      .since(10, 5),
+    launchText("id-auth", "idAuth", "SEV-SNP: the signature of it, in base64.")
+      .since(10, 5),
     launchText(
-      "guest-visible-workarounds", "guestVisibleWorkarounds", "SEV-SNP: workarounds that the guest knows, in base64."),
-    launchFlag("author-key", "authorKey", "SEV-SNP: whether the signature holds the author's key."),
-    launchFlag("vcek", "vcek", "SEV-SNP: whether the chip's own key signs reports."),
-    launchText("mr-config-id", "mrConfigId", "TDX: the identifier of the guest's configuration, in base64."),
-    launchText("mr-owner", "mrOwner", "TDX: the identifier of the guest's owner, in base64."),
-    launchText("mr-owner-config", "mrOwnerConfig", "TDX: the identifier of the owner's configuration, in base64."),
+      "guest-visible-workarounds", "guestVisibleWorkarounds", "SEV-SNP: workarounds that the guest knows, in base64."
+    ).since(10, 5),
+    launchFlag("author-key", "authorKey", "SEV-SNP: whether the signature holds the author's key.")
+      .since(10, 5),
+    launchFlag("vcek", "vcek", "SEV-SNP: whether the chip's own key signs reports.")
+      .since(10, 5),
+    launchText("mr-config-id", "mrConfigId", "TDX: the identifier of the guest's configuration, in base64.")
+      .since(11, 6),
+    launchText("mr-owner", "mrOwner", "TDX: the identifier of the guest's owner, in base64.")
+      .since(11, 6),
+    launchText("mr-owner-config", "mrOwnerConfig", "TDX: the identifier of the owner's configuration, in base64.")
+      .since(11, 6),
+    Field(
+      "launch-security.quote-service", .path, "TDX: the socket of the service that signs the guest's reports.",
+      at: "launchSecurity/quoteGenerationService/@path", reference: launchReference
+    ).since(11, 6),
     Field(
       "keywrap",
       "Ciphers of IBM Z by which keys are wrapped for the guest, each on or off.", table: "keywrap", "cipher",

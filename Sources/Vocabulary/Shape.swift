@@ -1,5 +1,6 @@
 // How one element of libvirt's XML holds a value, for what a definition repeats: pins, NUMA cells, timers, labels.
 
+import Versions
 import XMLTree
 
 /// A value that an element holds: in an attribute, in its text, or in several places that belong together.
@@ -61,6 +62,24 @@ struct Part: Sendable {
 
   init(_ name: String, _ type: ValueType, _ summary: String, lens: Lens, isRequired: Bool = false) {
     member = .init(name, type, summary, isRequired: isRequired)
+    self.lens = lens
+  }
+
+  /// The same member, which a version of libvirt brought: `since(11, 2)`.
+  func since(_ major: Int, _ minor: Int) -> Part {
+    Part(member.since(LibvirtVersion(major, minor)), lens: lens)
+  }
+
+  /// The same member, some of whose values a later version of libvirt brought.
+  func values(_ words: String..., since major: Int, _ minor: Int) -> Part {
+    Part(
+      ValueType.Member(
+        member.name, member.type, member.summary, isRequired: member.isRequired,
+        origin: member.origin.values(words, since: LibvirtVersion(major, minor))), lens: lens)
+  }
+
+  private init(_ member: ValueType.Member, lens: Lens) {
+    self.member = member
     self.lens = lens
   }
 

@@ -65,7 +65,8 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["itco", "i6300esb", "ib700", "diag288"]), "The model.", at: "@model",
-        staysWhenDropped: true, reference: "formatdomain.html#watchdog-devices"),
+        staysWhenDropped: true, reference: "formatdomain.html#watchdog-devices"
+      ).values("itco", since: 9, 1),
       Field(
         "action", .enumeration(["reset", "shutdown", "poweroff", "pause", "dump", "none", "inject-nmi"]),
         "What happens to a guest that hangs.", at: "@action", libvirtDefault: .string("reset"),
@@ -100,7 +101,8 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["isa", "pseries", "hyperv", "s390", "pvpanic"]), "The model.", at: "@model",
-        staysWhenDropped: true, reference: "formatdomain.html#panic-device"),
+        staysWhenDropped: true, reference: "formatdomain.html#panic-device"
+      ).values("pvpanic", since: 9, 1),
       DeviceFields.address,
     ], device: DeviceRule("panic", identity: .alias), keyRule: .deviceKey)
 
@@ -155,8 +157,9 @@ extension Vocabulary {
     "iommu", "The guest's IOMMU.",
     fields: [
       Field(
-        "model", .enumeration(["intel", "smmuv3", "virtio"]), "The model.", at: "@model", staysWhenDropped: true,
-        reference: iommuReference),
+        "model", .enumeration(["intel", "amd", "smmuv3", "virtio"]), "The model.", at: "@model",
+        staysWhenDropped: true, reference: iommuReference
+      ).values("amd", since: 11, 5),
       .onOff("driver.intremap", "Whether interrupts are remapped.", at: "driver/@intremap", reference: iommuReference),
       .onOff(
         "driver.caching-mode", "Whether devices of the host can be assigned.", at: "driver/@caching_mode",
@@ -168,9 +171,58 @@ extension Vocabulary {
       Field(
         "driver.aw-bits", .integer(32...64), "The width of addresses in bits.", at: "driver/@aw_bits",
         reference: iommuReference),
+      .onOff(
+        "driver.dma-translation", "Whether addresses of DMA are translated, and not interrupts alone.",
+        at: "driver/@dma_translation", reference: iommuReference
+      ).since(10, 7),
+      .onOff(
+        "driver.passthrough", "Whether an AMD IOMMU leaves addresses of DMA as they are.", at: "driver/@passthrough",
+        reference: iommuReference
+      ).since(11, 5),
+      .onOff(
+        "driver.xtsup", "Whether an AMD IOMMU has the x2APIC mode, which many vcpus need.", at: "driver/@xtsup",
+        reference: iommuReference
+      ).since(11, 5),
+      Field(
+        "driver.pci-bus", .integer(0...Int(Int32.max)), "The index of the PCI controller that it is attached to.",
+        at: "driver/@pciBus", staysWhenDropped: true, reference: iommuReference
+      ).since(11, 10),
+      .onOff("driver.accel", "Whether an SMMU is helped by the host's.", at: "driver/@accel", reference: iommuReference)
+        .since(12, 7),
+      .onOff(
+        "driver.ats", "Whether an SMMU offers address translation services.", at: "driver/@ats",
+        reference: iommuReference
+      )
+      .since(12, 7),
+      .onOff("driver.ril", "Whether an SMMU invalidates ranges.", at: "driver/@ril", reference: iommuReference)
+        .since(12, 7),
+      .onOff(
+        "driver.cmdqv", "Whether the guest gets command queues of the host's SMMU.", at: "driver/@cmdqv",
+        reference: iommuReference
+      )
+      .since(12, 7),
+      Field(
+        "driver.ssid-size", .integer(0...20), "The width of substream numbers in bits.", at: "driver/@ssidsize",
+        reference: iommuReference
+      ).since(12, 7),
+      Field(
+        "driver.oas", .integer(32...64), "The width of an SMMU's output addresses in bits.", at: "driver/@oas",
+        reference: iommuReference
+      ).since(12, 7),
+      Field(
+        "granule.mode", .enumeration(["host"]), "The granule of a `virtio` IOMMU is the host's page.",
+        at: "driver/granule/@mode", reference: iommuReference
+      ).since(12, 1),
+      Field(
+        "granule.size", .size(granularity: 1024), "The granule of a `virtio` IOMMU, the size of the guest's pages.",
+        lens: .size("driver/granule/@size", unit: "driver/granule/@unit"), reference: iommuReference
+      ).since(12, 1),
       DeviceFields.address,
     ],
-    groups: [DeviceFields.driverGroup], device: DeviceRule("iommu", identity: .alias), keyRule: .deviceKey)
+    groups: [
+      DeviceFields.driverGroup, FieldGroup("granule", "The least that a `virtio` IOMMU maps.", shorthand: "size"),
+    ],
+    device: DeviceRule("iommu", identity: .alias), keyRule: .deviceKey)
 
   /// A TPM.
   public static let tpm = ObjectType(
@@ -195,16 +247,38 @@ extension Vocabulary {
         "persistent-state", "Whether the state is kept for a guest that is not.", at: "backend/@persistent_state",
         reference: tpmReference),
       Field(
-        "source.type", .enumeration(["unix"]), "How an external module is reached.", at: "backend/source/@type",
-        reference: tpmReference),
+        "source.type", .enumeration(["unix", "file", "dir"]),
+        "How an external module is reached, or whether an emulator's state is in a file or in a folder.",
+        at: "backend/source/@type", staysWhenDropped: true, reference: tpmReference
+      ).values("file", "dir", since: 10, 10),
       Field(
         "source.mode", .enumeration(["connect"]), "QEMU connects to an external module.", at: "backend/source/@mode",
         reference: tpmReference),
       Field(
-        "source.path", .path, "The socket of an external module.", at: "backend/source/@path", reference: tpmReference),
+        "source.path", .path, "The socket of an external module, or where an emulator keeps its state.",
+        at: "backend/source/@path", staysWhenDropped: true, reference: tpmReference),
+      Field(
+        "profile.source", .text(.tpmProfile),
+        """
+        The profile of a new TPM 2.0: which algorithms and commands it has. A built-in one such as `default-v1`, one of the \
+        distribution's as `distro:NAME`, or one of the host's as `local:NAME`.
+        """, at: "backend/profile/@source", staysWhenDropped: true, reference: tpmReference
+      ).since(10, 10),
+      Field(
+        "profile.remove-disabled", .enumeration(["check", "fips-host"]),
+        "Which algorithms a `custom` profile loses: those that are disabled now, or all that can be.",
+        at: "backend/profile/@removeDisabled", staysWhenDropped: true, reference: tpmReference
+      ).since(10, 10),
+      Field(
+        "profile.name", .text(.tpmProfile), "The profile that the TPM has got; libvirt writes it down.",
+        at: "backend/profile/@name", staysWhenDropped: true, reference: tpmReference
+      ).since(10, 10),
       DeviceFields.address,
     ],
-    groups: [FieldGroup("source", "Where an external module is.")],
+    groups: [
+      FieldGroup("source", "Where an external module is, or an emulator's state."),
+      FieldGroup("profile", "What a TPM 2.0 can do.", shorthand: "source"),
+    ],
     device: DeviceRule("tpm", identity: .alias), keyRule: .deviceKey)
 
   /// A hub.
@@ -223,6 +297,10 @@ extension Vocabulary {
   private static let shmemReference = "formatdomain.html#shared-memory-device"
   private static let iommuReference = "formatdomain.html#iommu-devices"
   private static let tpmReference = "formatdomain.html#tpm-device"
+}
+
+extension TextRule {
+  fileprivate static let tpmProfile = TextRule.word("the name of a TPM profile such as default-v1", besides: ":")
 }
 
 extension Lens {

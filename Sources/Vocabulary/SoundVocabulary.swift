@@ -8,16 +8,25 @@ extension Vocabulary {
     "sound", "A sound card.",
     fields: [
       Field(
-        "model", .enumeration(["sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb", "ich7"]), "The model.",
-        at: "@model", staysWhenDropped: true, reference: "formatdomain.html#sound-devices"),
+        "model", .enumeration(["sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb", "ich7", "virtio"]),
+        "The model.", at: "@model", staysWhenDropped: true, reference: "formatdomain.html#sound-devices"
+      ).values("virtio", since: 10, 4),
+      Field(
+        "streams", .integer(1...Int(UInt32.max)), "The number of streams of a `virtio` card; 2 when not given.",
+        at: "@streams", reference: "formatdomain.html#sound-devices"
+      ).since(10, 4),
+      .yesNo(
+        "multichannel", "Whether a `usb` card has more than two channels.", at: "@multichannel",
+        reference: "formatdomain.html#sound-devices"
+      ).since(9, 4),
       Field(
         "codecs", "The codecs of the card.", list: "", "codec",
         .at("@type", .enumeration(["duplex", "micro", "output"])), reference: "formatdomain.html#sound-devices"),
       Field(
         "audio", .integer(1...Int(Int32.max)), "The number of the audio backend that it plays on.", at: "audio/@id",
         reference: "formatdomain.html#sound-devices"),
-      DeviceFields.acpiIndex, DeviceFields.address,
-    ], device: DeviceRule("sound", identity: .alias), keyRule: .deviceKey)
+    ] + DeviceFields.virtio.map { $0.since(10, 4) } + [DeviceFields.acpiIndex, DeviceFields.address],
+    groups: [DeviceFields.driverGroup], device: DeviceRule("sound", identity: .alias), keyRule: .deviceKey)
 
   /// What sound cards play on.
   public static let audio = ObjectType(
@@ -28,13 +37,20 @@ extension Vocabulary {
         staysWhenDropped: true, reference: audioReference),
       Field(
         "type",
-        .enumeration(["none", "alsa", "coreaudio", "dbus", "jack", "oss", "pulseaudio", "sdl", "spice", "file"]),
-        "The host's sound system.", at: "@type", staysWhenDropped: true, reference: audioReference),
+        .enumeration([
+          "none", "alsa", "coreaudio", "dbus", "jack", "oss", "pipewire", "pulseaudio", "sdl", "spice", "file",
+        ]),
+        "The host's sound system.", at: "@type", staysWhenDropped: true, reference: audioReference
+      ).values("pipewire", since: 9, 10),
       Field(
         "timer-period", .integer(0...Int(Int32.max)), "Microseconds between updates.", at: "@timerPeriod",
         reference: audioReference),
       Field("server", .text(.line), "The name of the sound server.", at: "@serverName", reference: audioReference),
       Field("path", .path, "The file that sound goes to.", at: "@path", reference: audioReference),
+      Field(
+        "runtime-dir", .path, "The folder with the socket of PipeWire's daemon.", at: "@runtimeDir",
+        reference: audioReference
+      ).since(9, 10),
       Field("driver", .text(.line), "SDL's driver.", at: "@driver", reference: audioReference),
       .yesNo("exclusive", "Whether OSS is used alone.", at: "@exclusive", reference: audioReference),
       .yesNo("try-mmap", "Whether OSS memory is mapped.", at: "@tryMMap", reference: audioReference),

@@ -125,9 +125,17 @@ public struct TextRule: Sendable {
 
   /// Names of disks in the guest: `vda`, `sdb`, `hdc`. The letters after the prefix number the disk.
   public static let diskTarget = TextRule(
-    "a disk target such as vda", pattern: #"^(vd|sd|hd|fd|xvd|ubd)[a-z]{1,3}$"#,
-    remedy: "write the bus's prefix (vd, sd, hd) and a letter",
+    "a disk target such as vda", pattern: #"^((vd|sd|hd|fd|xvd|ubd)[a-z]{1,3}|nvme[0-9]{1,3}n[0-9]{1,3})$"#,
+    remedy:
+      "write the bus's prefix (vd, sd, hd) and a letter, or nvme0n1 for the first namespace of an NVMe controller",
     normalise: { text in
+      if text.hasPrefix("nvme") {
+        let numbers = text.dropFirst(4).split(separator: "n", omittingEmptySubsequences: false)
+        let areNumbers = numbers.allSatisfy {
+          (1...3).contains($0.utf8.count) && $0.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+        return numbers.count == 2 && areNumbers ? text : nil
+      }
       guard let prefix = ["vd", "sd", "hd", "fd", "xvd", "ubd"].first(where: text.hasPrefix) else { return nil }
       let letters = text.dropFirst(prefix.count).utf8
       return (1...3).contains(letters.count) && letters.allSatisfy { (0x61...0x7A).contains($0) } ? text : nil

@@ -15,6 +15,22 @@ extension Vocabulary {
       .record([
         Part("thread-pool-min", .integer(0...Int(Int32.max)), "The fewest workers it keeps.", at: "@thread_pool_min"),
         Part("thread-pool-max", .integer(0...Int(Int32.max)), "The most workers it starts.", at: "@thread_pool_max"),
+        Part(
+          "poll-max", .integer(0...Int.max), "The longest that it polls before it sleeps, in nanoseconds; 0 for never.",
+          at: "poll/@max"
+        ).since(9, 4),
+        Part(
+          "poll-grow", .integer(0...Int(UInt32.max)), "The step by which it polls longer; 0 for the hypervisor's.",
+          at: "poll/@grow"
+        ).since(9, 4),
+        Part(
+          "poll-shrink", .integer(0...Int(UInt32.max)), "The step by which it polls shorter; 0 for the hypervisor's.",
+          at: "poll/@shrink"
+        ).since(9, 4),
+        Part(
+          "poll-weight", .integer(0...63), "How little the last wait counts for how long it polls next.",
+          at: "poll/@weight"
+        ).since(12, 7),
       ]), effect: .live(.ioThreads), reference: threadReference),
     Field(
       "iothreads.default-thread-pool-min", .integer(0...Int(Int32.max)),

@@ -46,12 +46,17 @@ public indirect enum ValueType: Sendable {
     /// What it means, in a sentence.
     public let summary: String
     public let isRequired: Bool
+    /// The versions of libvirt that brought the member and its values.
+    public let origin: Origin
 
-    init(_ name: String, _ type: ValueType, _ summary: String, isRequired: Bool = false) {
+    init(
+      _ name: String, _ type: ValueType, _ summary: String, isRequired: Bool = false, origin: Origin = Origin()
+    ) {
       self.name = name
       self.type = type
       self.summary = summary
       self.isRequired = isRequired
+      self.origin = origin
     }
   }
 }

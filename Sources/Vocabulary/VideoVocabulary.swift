@@ -21,7 +21,15 @@ extension Vocabulary {
       memory("vram64", "The size of the second bar of a `qxl` card above 4 GiB."),
       Field("heads", .integer(1...64), "The number of screens.", at: "model/@heads", reference: videoReference),
       .yesNo("primary", "Whether it is the first card.", at: "model/@primary", reference: videoReference),
-      .onOff("blob", "Whether virtio resources can be blobs of memory.", at: "model/@blob", reference: videoReference),
+      .onOff("blob", "Whether virtio resources can be blobs of memory.", at: "model/@blob", reference: videoReference)
+        .since(9, 2),
+      .onOff("edid", "Whether the guest can read what its screen can do.", at: "model/@edid", reference: videoReference)
+        .since(11, 7),
+      Field(
+        "device", .enumeration(devices),
+        "The device of QEMU's that a `virtio` card is; libvirt picks one and writes it down.", at: "model/@device",
+        staysWhenDropped: true, reference: videoReference
+      ).since(12, 5),
       .yesNo(
         "acceleration.3d", "Whether the guest has 3D acceleration.", at: "model/acceleration/@accel3d",
         reference: videoReference),
@@ -49,6 +57,10 @@ extension Vocabulary {
       FieldGroup("resolution", "The screen's size in pixels."),
     ],
     device: DeviceRule("video", identity: .alias), keyRule: .deviceKey)
+
+  private static let devices = [
+    "virtio-vga", "virtio-vga-gl", "virtio-gpu", "virtio-gpu-gl", "vhost-user-vga", "vhost-user-gpu",
+  ]
 
   private static func memory(_ name: String, _ summary: String) -> Field {
     Field(

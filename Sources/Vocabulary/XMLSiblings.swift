@@ -38,7 +38,7 @@ enum XMLSiblings: Sendable {
     "cachetune/monitor": .keyed(["@level", "@vcpus"]), "cputune/memorytune": .keyed(["@vcpus"]),
     "memorytune/node": .keyed(["@id"]), "memorytune/monitor": .keyed(["@vcpus"]),
     "numatune/memnode": .keyed(["@cellid"]), "hugepages/page": .keyed(["@size", "@unit", "@nodeset"]),
-    "blkiotune/device": .keyed(["path"]),
+    "blkiotune/device": .keyed(["path"]), "throttlegroups/throttlegroup": .keyed(["group_name"]),
     "domain/sysinfo": .keyed(["@type"]), "system/entry": .keyed(["@name"]), "bios/entry": .keyed(["@name"]),
     "chassis/entry": .keyed(["@name"]), "sysinfo/entry": .keyed(["@name"]), "sysinfo/baseBoard": .list,
     "baseBoard/entry": .keyed(["@name"]), "oemStrings/entry": .list,
@@ -57,8 +57,11 @@ enum XMLSiblings: Sendable {
     "source/host": .list, "source/slices": .single, "slices/slice": .keyed(["@type"]),
     "cookies/cookie": .keyed(["@name"]), "vlan/tag": .list, "graphics/listen": .list,
     "graphics/channel": .keyed(["@name"]), "filterref/parameter": .list, "redirfilter/usbdev": .list,
+    "throttlefilters/throttlefilter": .list, "iothreads/iothread": .keyed(["@id"]), "iothread/queue": .keyed(["@id"]),
+    "statistics/statistic": .list, "statistics/latency-histogram": .list, "latency-histogram/bin": .list,
+    "interface/portForward": .list, "portForward/range": .list,
     "interface/ip": .list, "interface/route": .list, "source/ip": .list, "source/route": .list,
-    "acpi/table": .single, "nvram/source": .single,
+    "acpi/table": .list, "nvram/source": .single,
     // Of networks.
     "network/ip": .keyed(["@address", "@family"]), "network/route": .list, "network/portgroup": .keyed(["@name"]),
     "dns/host": .keyed(["@ip"]), "host/hostname": .list, "dns/forwarder": .list, "dns/srv": .set,
@@ -73,8 +76,9 @@ enum XMLSiblings: Sendable {
 extension XMLDifferenceOptions {
   /// Tells siblings apart as merging does, where one value does that.
   public static let siblings = XMLDifferenceOptions(identity: { element in
+    if element.name == "throttlegroup" { return "group_name" }
     // Without the parent's name only what is told apart alike everywhere can be.
-    ["target/@dev", "@name", "@id"].first { element.exists(at: $0) }
+    return ["target/@dev", "@name", "@id"].first { element.exists(at: $0) }
   })
 }
 

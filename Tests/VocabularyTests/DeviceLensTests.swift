@@ -39,8 +39,53 @@ struct DeviceLensTests {
         <source type='unix' path='/run/blk'><reconnect enabled='yes' timeout='3'/></source>
         <target dev='vde' bus='virtio'/>
       </disk>
+      <disk type='vhostvdpa' device='disk'><driver name='qemu' type='raw'/><source dev='/dev/vhost-vdpa-0'/>
+        <target dev='vdf' bus='virtio'/>
+      </disk>
+      <disk type='network' device='disk'>
+        <driver name='qemu' type='raw' queues='4' discard_no_unref='on'>
+          <iothreads>
+            <iothread id='2'><queue id='1'/><queue id='3'/></iothread><iothread id='3'><queue id='0'/><queue id='2'/></iothread>
+          </iothreads>
+          <statistics><statistic interval='10'/><latency-histogram type='read'><bin start='0'/><bin start='1000'/></latency-histogram>
+          </statistics>
+        </driver>
+        <source protocol='ssh' name='image'><host name='storage'/><knownHosts path='/etc/known'/>
+          <identity username='me' agentsock='/run/agent'/></source>
+        <target dev='nvme0n1' bus='nvme' dpofua='on'/>
+        <throttlefilters><throttlefilter group='slow'/><throttlefilter group='calm'/></throttlefilters>
+        <blockio discard_granularity='4096'/>
+      </disk>
+      <controller type='nvme' index='0'><serial>abc</serial></controller>
+      <controller type='scsi' index='0' model='virtio-scsi'>
+        <driver queues='2'><iothreads><iothread id='1'/><iothread id='2'/></iothreads></driver>
+      </controller>
+      <interface type='user'>
+        <mac address='52:54:00:00:00:03'/><source dev='eth0'/><ip address='172.17.2.4' family='ipv4' prefix='24'/>
+        <portForward proto='tcp' address='2001:db8::1'>
+          <range start='2022' to='22'/><range start='1000' end='1050'/><range start='1020' exclude='yes'/>
+        </portForward>
+        <portForward proto='udp' dev='eth0'/>
+        <model type='virtio'/><backend type='passt' logFile='/var/log/passt' hostname='web' fqdn='web.example.org'/>
+      </interface>
+      <hostdev mode='subsystem' type='pci' managed='yes' display='on'><driver name='vfio' model='mlx5_vfio_pci' iommufd='yes'/>
+        <source><address domain='0x0000' bus='0x06' slot='0x02' function='0x0'/></source><acpi index='3' nodeset='0-1'/>
+      </hostdev>
+      <filesystem type='mount'><driver type='virtiofs'/>
+        <binary path='/usr/libexec/virtiofsd'><openfiles max='99'/></binary><source dir='/srv/share'/><target dir='share'/>
+        <idmap><uid start='0' target='1000' count='1'/><gid start='0' target='1000' count='1'/></idmap>
+      </filesystem>
+      <memory model='virtio-mem'><driver iommu='on'/>
+        <target dynamicMemslots='yes'><size unit='KiB'>131072</size><block unit='KiB'>2048</block>
+          <address base='0x140000000'/></target>
+      </memory>
+      <sound model='virtio' streams='4'><driver packed='on'/></sound>
+      <sound model='usb' multichannel='yes'/>
+      <audio id='2' type='pipewire' runtimeDir='/run/user/1000'><output name='speakers' latency='20'/></audio>
+      <crypto model='virtio' type='qemu'><backend model='builtin' queues='1'/><driver iommu='on'/></crypto>
+      <pstore backend='acpi-erst'><path>/var/lib/store</path><size unit='KiB'>64</size></pstore>
       <controller type='pci' index='1' model='pcie-root-port'>
-        <model name='pcie-root-port'/><target chassis='1' port='0x10' hotplug='off'/>
+        <model name='pcie-root-port'/><target chassis='1' port='0x10' hotplug='off' memReserve='4096'/>
         <address type='pci' domain='0x0000' bus='0x00' slot='0x02' function='0x0' multifunction='on'/>
       </controller>
       <controller type='pci' index='0' model='pcie-root'><pcihole64 unit='KiB'>1048576</pcihole64></controller>
@@ -81,7 +126,9 @@ struct DeviceLensTests {
       </smartcard>
       <input type='tablet' bus='usb'><address type='usb' bus='0' port='1.2'/></input>
       <input type='passthrough' bus='virtio'><driver ats='on'/><source evdev='/dev/input/event1'/></input>
-      <tpm model='tpm-crb'><backend type='emulator' version='2.0' persistent_state='yes'/></tpm>
+      <tpm model='tpm-crb'><backend type='emulator' version='2.0' persistent_state='yes'>
+        <source type='dir' path='/srv/tpm'/><profile source='local:strict' removeDisabled='check' name='custom:strict'/>
+      </backend></tpm>
       <graphics type='spice' autoport='yes' keymap='de'>
         <listen type='network' network='default'/><channel name='main' mode='secure'/>
         <image compression='auto_glz'/><clipboard copypaste='no'/><gl enable='yes' rendernode='/dev/dri/r'/>
@@ -99,7 +146,8 @@ struct DeviceLensTests {
       <vsock model='virtio'><cid auto='no' address='4'/></vsock>
       <shmem name='s' role='peer'><model type='ivshmem-doorbell'/><size unit='M'>4</size>
         <server path='/run/s'/><msi vectors='2' ioeventfd='on'/></shmem>
-      <iommu model='intel'><driver intremap='on' caching_mode='on'/></iommu>
+      <iommu model='intel'><driver intremap='on' caching_mode='on' dma_translation='off'/></iommu>
+      <iommu model='virtio'><driver><granule size='64' unit='KiB'/></driver></iommu>
     </devices>
     """)
 

@@ -15,6 +15,13 @@ struct LensTests {
       <memory unit='KiB'>1048576</memory>
       <currentMemory unit='KiB'>524288</currentMemory>
       <vcpu placement='static' current='2'>4</vcpu>
+      <iothreadids><iothread id='2' thread_pool_max='4'><poll max='9000' grow='2'/></iothread></iothreadids>
+      <throttlegroups>
+        <throttlegroup><total_bytes_sec>4000</total_bytes_sec><group_name>slow</group_name></throttlegroup>
+        <throttlegroup>
+          <read_iops_sec>50</read_iops_sec><read_iops_sec_max>90</read_iops_sec_max><group_name>calm</group_name>
+        </throttlegroup>
+      </throttlegroups>
       <os firmware='efi'>
         <type arch='x86_64' machine='pc-q35-7.2'>hvm</type>
         <firmware><feature enabled='no' name='secure-boot'/></firmware>
@@ -23,7 +30,7 @@ struct LensTests {
       </os>
       <cpu mode='custom' match='exact' check='none'>
         <model fallback='forbid'>qemu64</model>
-        <topology sockets='1' dies='1' cores='2' threads='2'/>
+        <topology sockets='1' dies='1' clusters='1' cores='2' threads='2'/>
         <feature policy='require' name='ssse3'/>
       </cpu>
       <devices>

@@ -1,0 +1,19 @@
+// What an entry means and since when libvirt knows it, in one text.
+
+import Versions
+import Vocabulary
+
+extension Field {
+  /// The summary, and the versions of libvirt that brought the field and its values.
+  var fullSummary: String { [summary, origin.note].compactMap(\.self).joined(separator: " ") }
+}
+
+extension ValueType.Member {
+  /// The summary, and the versions of libvirt that brought the member and its values.
+  var fullSummary: String { [summary, origin.note].compactMap(\.self).joined(separator: " ") }
+}
+
+extension ObjectType {
+  /// The summary, and the version of libvirt that brought such objects.
+  var fullSummary: String { [summary, Origin(version: since).note].compactMap(\.self).joined(separator: " ") }
+}

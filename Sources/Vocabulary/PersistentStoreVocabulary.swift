@@ -1,0 +1,26 @@
+// The table of persistent stores: memory in which a guest leaves what it knows when it crashes.
+
+import Versions
+import XMLTree
+
+extension Vocabulary {
+  /// A persistent store.
+  public static let persistentStore = ObjectType(
+    "pstore", "Memory that outlives the guest, where its kernel leaves its log when it crashes (Linux's pstore).",
+    fields: [
+      Field(
+        "backend", .enumeration(["acpi-erst"]), "How the guest reaches it.", at: "@backend", staysWhenDropped: true,
+        reference: reference),
+      Field(
+        "path", .path, "The file on the host; libvirt names one of its own when not given.", at: "path",
+        staysWhenDropped: true, reference: reference),
+      Field(
+        "size", .size(granularity: 1024), "The size of the store.", lens: .size("size", unit: "size/@unit"),
+        reference: reference),
+      DeviceFields.address,
+    ],
+    // A domain has one at most.
+    device: DeviceRule("pstore", identity: .alias), keyRule: .deviceKey, since: LibvirtVersion(10, 6))
+
+  private static let reference = "formatdomain.html#pstore"
+}

@@ -1,0 +1,51 @@
+// Throttle groups: limits of the speed of disks by name, several of which can hold for a disk.
+
+import XMLTree
+
+extension Vocabulary {
+  static let domainThrottling: [Field] = [
+    Field(
+      "throttle-groups",
+      """
+      Limits of the speed of disks, by the name of a group. Disks that name the group under `throttle-groups` of their own \
+      share its limits; 0 is no limit.
+      """, table: "throttlegroups", "throttlegroup", key: "group_name", .throttleGroup, .record(limits),
+      effect: .live(.throttleGroups), reference: "formatdomain.html#disk-throttle-group-management"
+    ).since(11, 2)
+  ]
+
+  static let diskThrottling = Field(
+    "throttle-groups", .list(of: .text(.throttleGroup)),
+    """
+    The domain's `throttle-groups` whose limits hold for the disk, all of them, in the order in which requests pass them. \
+    `iotune` is another way, and excludes this one.
+    """, lens: .list("throttlefilters", "throttlefilter", .at("@group", .text(.throttleGroup))),
+    reference: diskReference
+  ).since(11, 2)
+
+  private static let limits: [Part] =
+    ["total", "read", "write"].flatMap { way in
+      [("bytes", "bytes"), ("iops", "requests")].flatMap { unit, words in
+        let of = way == "total" ? "in all" : way == "read" ? "read" : "written"
+        return [
+          limit("\(way)-\(unit)", "The most \(words) \(of) in a second.", "\(way)_\(unit)_sec"),
+          limit("\(way)-\(unit)-max", "The most \(words) \(of) in a second of a burst.", "\(way)_\(unit)_sec_max"),
+          limit(
+            "\(way)-\(unit)-max-length", "How many seconds a burst of \(words) \(of) may last.",
+            "\(way)_\(unit)_sec_max_length"),
+        ]
+      }
+    } + [limit("size-iops", "The bytes that count as one request.", "size_iops_sec")]
+
+  private static func limit(_ name: String, _ summary: String, _ element: String) -> Part {
+    Part(name, .integer(0...Int.max), summary, at: element)
+  }
+
+  /// The names that libvirt's call has for the limits of a group, by their members here.
+  public static let throttleParameters: [String: String] = Dictionary(
+    uniqueKeysWithValues: limits.map { ($0.member.name, $0.lens.places[0]) })
+}
+
+extension TextRule {
+  static let throttleGroup = TextRule.word("the name of a throttle group")
+}
