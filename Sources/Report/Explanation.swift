@@ -144,7 +144,7 @@ private struct ExplanationText {
   /// What to write for a word that is no key.
   func introduction(_ word: String, in type: ObjectType, _ meaning: Meaning) -> String {
     let owner = type === Vocabulary.stack ? "a spec" : type.name.withArticle
-    return paragraph("`\(word)` is no key of \(owner): \(meaning.advice).") + "\n"
+    return paragraph("`\(word)` is not a key of \(owner): \(meaning.advice).") + "\n"
   }
 
   func text(_ subject: SpecLanguage.Subject) -> String {

@@ -2,7 +2,7 @@
 // nothing down. Since then it writes its choice beside what was asked for, as soon as it reads a definition, and gives a
 // loader that it knows the form of a choice. Both forms mean the same (measured with 9.0, 11.3 and 12.8).
 
-public import XMLTree
+import XMLTree
 
 extension XMLElement {
   /// Whether libvirt is to choose the domain's firmware and has written down which it chose.
