@@ -323,6 +323,7 @@ struct DomainPlanning {
     }
     guard xml != observed.inactive || !observed.isPersistent else { return nil }
     if !observed.isPersistent {
+      xml.removeRunningParts()
       changes.append(
         FieldChange(
           "definition", old: .string("transient"), new: .string("stored"), effect: .define, reason: .spec,
