@@ -13,7 +13,8 @@ extension XMLElement {
           device.removeAll("alias") { $0[attribute: "name"]?.hasPrefix("ua-") != true }
           guard kind == "channel", device[attribute: "type"] == "unix" else { return }
           device.removeAll("source") { source in
-            source[attribute: "mode"] == "bind" && source[attribute: "path"]?.contains("/channel/target/domain-") == true
+            let path = source[attribute: "path"] ?? ""
+            return source[attribute: "mode"] == "bind" && path.contains("/channel/target/domain-")
           }
         }
       }
