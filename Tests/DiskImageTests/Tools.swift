@@ -134,6 +134,19 @@ func expectPattern(
     sourceLocation: sourceLocation)
 }
 
+/// Seconds of this thread's processor time that something takes: a measure of the work, whatever else the machine does
+/// meanwhile.
+func processorSeconds(_ work: () throws -> Void) rethrows -> Double {
+  func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+  let start = now()
+  try work()
+  return now() - start
+}
+
 /// The whole content of a file.
 func bytes(of path: String) throws -> [UInt8] { try [UInt8](Data(contentsOf: URL(fileURLWithPath: path))) }
 
