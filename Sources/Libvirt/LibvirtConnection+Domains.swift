@@ -27,7 +27,9 @@ extension LibvirtConnection {
     _ xml: String, named name: String? = nil, checksSchema: Bool = true
   ) async throws -> LibvirtDomain {
     let flags = checksSchema ? UInt32(VIR_DOMAIN_DEFINE_VALIDATE.rawValue) : 0
-    return try await domain("define domain\(name.map { " " + $0 } ?? "")") { virDomainDefineXMLFlags($0, xml, flags) }
+    return try await domain("define domain\(name.map { " " + $0 } ?? "")") { connection in
+      readingSchema { virDomainDefineXMLFlags(connection, xml, flags) }
+    }
   }
 
   private func domain(

@@ -166,8 +166,8 @@ extension LibvirtConnection {
   @discardableResult
   public func defineNetwork(_ xml: String, named name: String? = nil) async throws -> LibvirtNetwork {
     let flags = UInt32(VIR_NETWORK_DEFINE_VALIDATE.rawValue)
-    return try await network("define network\(name.map { " " + $0 } ?? "")") {
-      virNetworkDefineXMLFlags($0, xml, flags)
+    return try await network("define network\(name.map { " " + $0 } ?? "")") { connection in
+      readingSchema { virNetworkDefineXMLFlags(connection, xml, flags) }
     }
   }
 

@@ -129,8 +129,8 @@ extension LibvirtConnection {
   @discardableResult
   public func defineStoragePool(_ xml: String, named name: String? = nil) async throws -> LibvirtStoragePool {
     let flags = UInt32(VIR_STORAGE_POOL_DEFINE_VALIDATE.rawValue)
-    return try await storagePool("define pool\(name.map { " " + $0 } ?? "")") {
-      virStoragePoolDefineXML($0, xml, flags)
+    return try await storagePool("define pool\(name.map { " " + $0 } ?? "")") { connection in
+      readingSchema { virStoragePoolDefineXML(connection, xml, flags) }
     }
   }
 

@@ -1,0 +1,22 @@
+// Definitions that libvirt checks against its schemas, and a race in how it reads them.
+
+import CLibvirt
+
+/// Calls a function of libvirt's that checks XML against a schema, and calls it again where libvirt could not read the
+/// schema itself.
+///
+/// libxml2 fills a table of types when it reads the first schema of a process, without a lock. A daemon that is asked for
+/// its first two definitions at once may miss a type ("Error type 'unsignedInt' is not exported by type library", seen
+/// with libvirt 9.0). Nothing has been defined then, and the table is full a moment later.
+func readingSchema(_ call: () -> OpaquePointer?) -> OpaquePointer? {
+  for _ in 0..<4 {
+    if let result = call() { return result }
+    guard let message = virGetLastErrorMessage(), isSchemaRace(String(cString: message)) else { return nil }
+  }
+  return call()
+}
+
+/// Whether a message of libvirt's is about a type that its schema library did not know yet.
+func isSchemaRace(_ message: String) -> Bool {
+  message.contains("is not exported by type library")
+}
