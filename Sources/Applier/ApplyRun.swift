@@ -36,23 +36,26 @@ struct ApplyRun: Sendable {
 
   func carryOut(_ actions: [Action]) async -> ApplyResult {
     var schedule = Schedule(actions)
+    /// The action that found the connection lost. Nothing is started then: each would fail likewise.
+    var lost: Int?
     await withTaskGroup(of: (Int, ActionOutcome).self) { group in
       var running = 0
       while true {
-        while running < jobs, !stop.isMade, let index = schedule.next(atMost: disruptions) {
+        while running < jobs, lost == nil, !stop.isMade, let index = schedule.next(atMost: disruptions) {
           events.yield(.started(index))
           running += 1
           group.addTask { (index, await carryOut(actions[index], index)) }
         }
         guard let (index, outcome) = await group.next() else { break }
         running -= 1
+        if case .failed(let failure) = outcome, failure.isConnectionLost { lost = lost ?? index }
         events.yield(.finished(index, outcome))
         for (other, cause) in schedule.settle(index, outcome) {
           events.yield(.finished(other, .blocked(by: cause)))
         }
       }
     }
-    let left = schedule.close()
+    let left = schedule.close(because: lost)
     let outcomes = schedule.result
     for index in left { events.yield(.finished(index, outcomes[index])) }
     return ApplyResult(outcomes: outcomes, wasInterrupted: outcomes.contains(.notStarted))

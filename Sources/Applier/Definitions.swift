@@ -86,7 +86,7 @@ extension ApplyRun {
   private func undo(
     _ definition: DomainDefinition, on domain: LibvirtDomain, because failure: ActionFailure
   ) async -> ActionFailure {
-    if failure == .connectionLost { return failure }
+    if failure.isConnectionLost { return failure }
     var failure = failure
     do {
       if let old = definition.replacing {

@@ -60,6 +60,7 @@ extension ApplyRun {
 
   /// Why a device cannot be plugged in, with the file that is at fault where there is one.
   private func attachFailure(_ error: LibvirtError, _ name: String, _ domain: String) async -> ActionFailure {
+    if error.unreachableDaemon != nil { return ActionFailure(error) }
     let (text, path) = startMessage(error)
     let explained = try? await files.run { path.flatMap { explainFile($0, text) } }
     let found = explained ?? nil

@@ -164,7 +164,7 @@ extension RemovedDomains {
   private func undo(
     _ domain: LibvirtDomain, _ removal: RemovedDomain, because failure: ActionFailure
   ) async -> ActionFailure {
-    if failure == .connectionLost { return failure }
+    if failure.isConnectionLost { return failure }
     var failure = failure
     var options: DomainUndefineOptions = [.keepNVRAM, .snapshotsMetadata, .checkpointsMetadata]
     if removal.definition.exists(at: "devices/tpm/backend") { options.insert(.keepTPM) }

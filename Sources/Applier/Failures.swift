@@ -24,9 +24,18 @@ extension ActionFailure {
     "the connection to libvirt was lost",
     remedy: "see that libvirt's daemon runs, then apply again: what is done already is not done twice")
 
+  /// Likewise, where there is a daemon that does not answer any more.
+  static let daemonSilent = ActionFailure(
+    "libvirt's daemon does not answer any more",
+    remedy:
+      "see what it does, or restart it: guests keep running; then apply again: what is done already is not done twice")
+
+  /// Whether it is one of these two, so that whatever else needs the connection would fail likewise.
+  var isConnectionLost: Bool { self == .connectionLost || self == .daemonSilent }
+
   init(_ error: LibvirtError) {
     if error.isConnectionLost {
-      self = .connectionLost
+      self = error.isDaemonSilent ? .daemonSilent : .connectionLost
       return
     }
     if let daemon = error.unreachableDaemon {

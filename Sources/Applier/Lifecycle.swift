@@ -139,7 +139,7 @@ extension ApplyRun {
       try await startDomain(identity)
     } catch {
       var failure = ActionFailure(error)
-      if failure == .connectionLost { throw failure }
+      if failure.isConnectionLost { throw failure }
       let domain = try await domain(identity)
       do {
         if try await !domain.isActive() { try await domain.start() }

@@ -118,7 +118,7 @@ extension ApplyRun {
   private func undo(
     _ definition: ObjectDefinition, on pool: LibvirtStoragePool, because failure: ActionFailure
   ) async -> ActionFailure {
-    if failure == .connectionLost { return failure }
+    if failure.isConnectionLost { return failure }
     var failure = failure
     do {
       if let old = definition.replacing {

@@ -63,7 +63,7 @@ extension ApplyRun {
   /// - Returns: `failure` with what was done.
   func putBack(_ domain: LibvirtDomain, because failure: ActionFailure) async -> ActionFailure {
     let (definition, wasStopped, variables) = await replaced.take(domain.uuid)
-    guard let definition, failure != .connectionLost else { return failure }
+    guard let definition, !failure.isConnectionLost else { return failure }
     var failure = failure
     do {
       try await requireUnmoved(domain, definition.new)

@@ -69,11 +69,12 @@ struct Schedule {
 
   /// Settles what is left when nothing more is started.
   ///
+  /// - Parameter failure: the failed action that is why; nil if the user stopped it.
   /// - Returns: the actions that were left, in the plan's order.
-  mutating func close() -> [Int] {
+  mutating func close(because failure: Int? = nil) -> [Int] {
     ready = []
     let left = outcomes.indices.filter { outcomes[$0] == nil }
-    for index in left { outcomes[index] = cause(of: index).map(ActionOutcome.blocked) ?? .notStarted }
+    for index in left { outcomes[index] = (cause(of: index) ?? failure).map(ActionOutcome.blocked) ?? .notStarted }
     return left
   }
 

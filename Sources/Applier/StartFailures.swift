@@ -90,12 +90,21 @@ private func quotedPath(_ line: String) -> String? {
   return nil
 }
 
+/// Whether a path is called as sockets are. What is not there has no kind of its own.
+private func isSocketName(_ path: String) -> Bool {
+  [".sock", ".socket", "-sock", "-sock-ro"].contains { path.hasSuffix($0) }
+}
+
 /// What can be said about a file that QEMU or libvirt could not open.
 func explainFile(_ path: String, _ text: String) -> ActionFailure? {
   var status = stat()
   let exists = stat(path, &status) == 0
   if !exists, errno == ENOENT || errno == ENOTDIR {
-    return ActionFailure("\(path) does not exist", remedy: "restore the file, or plan again to see what is to be made")
+    return ActionFailure(
+      "\(path) does not exist",
+      remedy: isSocketName(path)
+        ? "start the program that makes this socket, then apply again"
+        : "restore the file, or plan again to see what is to be made")
   }
   if text.contains("Permission denied") {
     guard let folder = closedFolder(above: path) else { return nil }

@@ -24,12 +24,23 @@ public final class BlockingPool: Sendable {
   /// - Throws: what `body` throws; `CancellationError` if the task was cancelled before `body` began (a call that runs
   ///   is waited for, whatever happens to the task); ``ThreadStartError`` if the pool has no thread and cannot get one.
   public func run<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+    try await run { _ in try body() }
+  }
+
+  /// Like ``run(_:)``, for work that may never end.
+  package func run<R: Sendable>(_ body: @escaping @Sendable (AwaitedWork) throws -> R) async throws -> R {
     let call = PendingCall<R>()
+    let queue = queue
+    let work = AwaitedWork { error in
+      if call.giveUp(error) { queue.threadIsStuck() }
+    }
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         guard call.begin(continuation) else { return }
         do {
-          try queue.add { call.perform(body) }
+          try queue.add {
+            if !call.perform({ try body(work) }) { queue.threadIsBack() }
+          }
         } catch {
           call.fail(error)
         }
@@ -46,6 +57,14 @@ public final class BlockingPool: Sendable {
   /// `CancellationError` as their result. Threads take a few items at a time and then let other work through.
   public func map<T: Sendable, R: Sendable>(
     _ items: [T], _ body: @escaping @Sendable (T) throws -> R
+  ) async -> [Result<R, any Error>] {
+    await map(items) { item, _ in try body(item) }
+  }
+
+  /// Like ``map(_:_:)``, for work that may never end: of the items that a thread takes at a time, those behind one that is
+  /// given up fail with it.
+  package func map<T: Sendable, R: Sendable>(
+    _ items: [T], _ body: @escaping @Sendable (T, AwaitedWork) throws -> R
   ) async -> [Result<R, any Error>] {
     guard !items.isEmpty else { return [] }
     let work = MapWork(items: items, threads: threads, body: body)

@@ -13,14 +13,14 @@ final class MapWork<T: Sendable, R: Sendable>: Sendable {
   }
 
   private let items: [T]
-  private let body: @Sendable (T) throws -> R
+  private let body: @Sendable (T, AwaitedWork) throws -> R
   private let runLength: Int
   private let runs: Int
   private let threads: Int
   private let isCancelled = Atomic(false)
   private let progress: Mutex<Progress>
 
-  init(items: [T], threads: Int, body: @escaping @Sendable (T) throws -> R) {
+  init(items: [T], threads: Int, body: @escaping @Sendable (T, AwaitedWork) throws -> R) {
     self.items = items
     self.body = body
     self.threads = threads
@@ -57,23 +57,35 @@ final class MapWork<T: Sendable, R: Sendable>: Sendable {
     guard let run = claimed else { return }
 
     let range = run * runLength..<min((run + 1) * runLength, items.count)
-    let results: Results = items[range].map { item in
-      if isCancelled.load(ordering: .relaxed) { return .failure(CancellationError()) }
-      return Result { try body(item) }
-    }
-
-    let finished: (CheckedContinuation<Results, Never>, [Results])? = progress.withLock { progress in
-      progress.results[run] = results
-      progress.unfinished -= 1
-      guard progress.unfinished == 0, let continuation = progress.continuation else { return nil }
-      progress.continuation = nil
-      return (continuation, progress.results)
-    }
-    if let (continuation, results) = finished {
-      continuation.resume(returning: Array(results.joined()))
-    } else {
-      // Cannot fail: this very thread takes work from the queue.
+    let done = Mutex(Results())
+    let work = AwaitedWork { error in
+      // What the thread had done of the run counts.
+      let results = done.withLock { $0 } + Array(repeating: .failure(error), count: range.count)
+      guard self.end(run, with: Array(results.prefix(range.count))) else { return }
+      queue.threadIsStuck()
       try? queue.add { self.work(on: queue) }
     }
+    for item in items[range] {
+      let result =
+        isCancelled.load(ordering: .relaxed) ? .failure(CancellationError()) : Result { try body(item, work) }
+      done.withLock { $0.append(result) }
+    }
+    guard end(run, with: done.withLock { $0 }) else { return queue.threadIsBack() }
+    // Cannot fail: this very thread takes work from the queue.
+    try? queue.add { self.work(on: queue) }
+  }
+
+  /// Stores a run's results, and with the last run's ends the wait; false if the run has its results already.
+  private func end(_ run: Int, with results: Results) -> Bool {
+    let (isFirst, finished): (Bool, (CheckedContinuation<Results, Never>, [Results])?) = progress.withLock { progress in
+      guard progress.results[run].isEmpty else { return (false, nil) }
+      progress.results[run] = results
+      progress.unfinished -= 1
+      guard progress.unfinished == 0, let continuation = progress.continuation else { return (true, nil) }
+      progress.continuation = nil
+      return (true, (continuation, progress.results))
+    }
+    if let (continuation, results) = finished { continuation.resume(returning: Array(results.joined())) }
+    return isFirst
   }
 }

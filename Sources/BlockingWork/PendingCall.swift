@@ -1,4 +1,4 @@
-// A single call on its way through the queue, which its task may cancel until it begins.
+// A single call on its way through the queue: its task may cancel it until it begins, and a watcher may give it up afterwards.
 
 import Synchronization
 
@@ -6,7 +6,8 @@ final class PendingCall<R: Sendable>: Sendable {
   private enum State {
     case new
     case queued(CheckedContinuation<R, any Error>)
-    case taken
+    case running(CheckedContinuation<R, any Error>)
+    case ended
     case cancelled
   }
 
@@ -23,20 +24,37 @@ final class PendingCall<R: Sendable>: Sendable {
     return accepted
   }
 
-  func perform(_ body: () throws -> R) {
-    guard let continuation = take(leaving: .taken) else { return }
-    continuation.resume(with: Result { try body() })
+  /// - Returns: false if the call was given up while it ran.
+  func perform(_ body: () throws -> R) -> Bool {
+    let isWanted = state.withLock { state in
+      guard case .queued(let continuation) = state else { return false }
+      state = .running(continuation)
+      return true
+    }
+    guard isWanted else { return true }
+    let result = Result { try body() }
+    guard let continuation = takeRunning() else { return false }
+    continuation.resume(with: result)
+    return true
   }
 
+  /// Ends the wait for a call that runs; false if it has ended.
+  func giveUp(_ error: any Error) -> Bool {
+    guard let continuation = takeRunning() else { return false }
+    continuation.resume(throwing: error)
+    return true
+  }
+
+  /// Ends a call that no thread will begin.
   func fail(_ error: any Error) {
-    take(leaving: .taken)?.resume(throwing: error)
+    takeQueued(leaving: .ended)?.resume(throwing: error)
   }
 
   func cancel() {
-    take(leaving: .cancelled)?.resume(throwing: CancellationError())
+    takeQueued(leaving: .cancelled)?.resume(throwing: CancellationError())
   }
 
-  private func take(leaving next: State) -> CheckedContinuation<R, any Error>? {
+  private func takeQueued(leaving next: State) -> CheckedContinuation<R, any Error>? {
     state.withLock { state in
       switch state {
       case .new:
@@ -45,9 +63,17 @@ final class PendingCall<R: Sendable>: Sendable {
       case .queued(let continuation):
         state = next
         return continuation
-      case .taken, .cancelled:
+      case .running, .ended, .cancelled:
         return nil
       }
+    }
+  }
+
+  private func takeRunning() -> CheckedContinuation<R, any Error>? {
+    state.withLock { state in
+      guard case .running(let continuation) = state else { return nil }
+      state = .ended
+      return continuation
     }
   }
 }

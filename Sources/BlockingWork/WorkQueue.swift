@@ -16,6 +16,8 @@ final class WorkQueue: @unchecked Sendable {
   private var waiting: [Job?] = []
   private var head = 0
   private var threads = 0
+  /// Threads whose work nobody waits for any more. Each may have one in its place.
+  private var stuck = 0
   private var idle = 0
   private var isClosed = false
 
@@ -39,16 +41,32 @@ final class WorkQueue: @unchecked Sendable {
   func add(_ job: @escaping Job) throws(ThreadStartError) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    if waiting.count - head >= idle && threads < limit {
+    if waiting.count - head >= idle && threads - stuck < limit {
       do {
         try startThread(name: name) { self.work() }
         threads += 1
-      } catch  where threads > 0 {
+      } catch  where threads > stuck {
         // Fewer threads than wished for still do the work.
       }
     }
     waiting.append(job)
     pthread_cond_signal(arrival)
+  }
+
+  /// A thread does what nobody waits for any more, and may never come back: another one takes its place.
+  func threadIsStuck() {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    stuck += 1
+    guard waiting.count - head > idle, (try? startThread(name: name) { self.work() }) != nil else { return }
+    threads += 1
+  }
+
+  /// A thread that was stuck takes work again.
+  func threadIsBack() {
+    pthread_mutex_lock(mutex)
+    stuck -= 1
+    pthread_mutex_unlock(mutex)
   }
 
   /// Lets the threads go once the queue is empty.
@@ -66,6 +84,12 @@ final class WorkQueue: @unchecked Sendable {
   private func next() -> Job? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
+    if threads - stuck > limit {
+      // This one stood in for a thread that is back. It may have been woken for work that another has to do then.
+      threads -= 1
+      pthread_cond_signal(arrival)
+      return nil
+    }
     while head == waiting.count {
       if isClosed {
         threads -= 1

@@ -12,35 +12,68 @@ struct ObjectPointer: @unchecked Sendable {
 
 final class ConnectionCore: Sendable {
   let pool: BlockingPool
+  let calls: CallWatch
   let watch: ConnectionWatch
   let events = DomainEventHub()
-  private let connection: Mutex<ObjectPointer?>
+  private let state: Mutex<State>
   private let embeddedRoot: String?
+
+  private enum State {
+    case open(ObjectPointer)
+    case closed
+    /// The daemon answers nothing. Calls on threads of their own wait for it for ever, so nothing is freed.
+    case abandoned
+  }
 
   /// Takes over the caller's reference to `connection`.
   ///
   /// - Parameter embeddedRoot: the folder of a driver that runs in this process, so that there is no daemon to watch.
-  init(owning connection: OpaquePointer, pool: BlockingPool, embeddedRoot: String?) {
+  init(owning connection: OpaquePointer, pool: BlockingPool, calls: CallWatch, embeddedRoot: String?) {
     self.pool = pool
+    self.calls = calls
     self.embeddedRoot = embeddedRoot
-    self.connection = Mutex(ObjectPointer(pointer: connection))
+    state = Mutex(.open(ObjectPointer(pointer: connection)))
     watch = ConnectionWatch()
-    if embeddedRoot == nil { watch.start(on: connection) }
+    guard embeddedRoot == nil else { return }
+    watch.start(on: connection)
+    calls.watchDaemon { [weak self] in self?.daemonAnswers() ?? false } giveUp: { [weak self] in self?.abandon() }
   }
 
   deinit {
     // Closing talks to the daemon, so it is not done on whichever thread drops the last reference.
-    guard let connection = connection.withLock({ $0 }) else { return }
+    guard case .open(let connection) = state.withLock({ $0 }) else { return }
     let (watch, events) = (watch, events)
     pool.submit { ConnectionCore.release(connection.pointer, watch: watch, events: events) }
   }
 
-  var isClosed: Bool { connection.withLock { $0 == nil } }
+  var isClosed: Bool {
+    if case .closed = state.withLock({ $0 }) { true } else { false }
+  }
+
+  /// Whether nothing that belongs to the connection may be freed.
+  var isAbandoned: Bool {
+    if case .abandoned = state.withLock({ $0 }) { true } else { false }
+  }
+
+  /// Asks the daemon for the cheapest thing that it does not know by heart on this side.
+  private func daemonAnswers() -> Bool {
+    guard let connection = try? borrow() else { return false }
+    defer { virConnectClose(connection.pointer) }
+    var version: UInt = 0
+    return virConnectGetLibVersion(connection.pointer, &version) == 0
+  }
+
+  private func abandon() {
+    state.withLock { $0 = .abandoned }
+    watch.close(because: LibvirtConnection.EndReason.keepalive.rawValue)
+    events.finish()
+  }
 
   /// Closes at once for all further calls. Calls that run hold a reference of their own and finish.
   func close() async {
-    let taken = connection.withLock { connection in
-      defer { connection = nil }
+    let taken: ObjectPointer? = state.withLock { state in
+      guard case .open(let connection) = state else { return nil }
+      state = .closed
       return connection
     }
     guard let taken else { return }
@@ -57,17 +90,34 @@ final class ConnectionCore: Sendable {
 
   /// Runs `body` with the connection on one of its threads.
   func perform<R: Sendable>(
-    _ operation: @autoclosure @escaping @Sendable () -> String,
+    _ operation: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
     _ body: @escaping @Sendable (OpaquePointer) throws(LibvirtError) -> R
   ) async throws -> R {
-    try await pool.run { try self.withConnection(operation(), body) }
+    try await pool.run { work in
+      try self.calls.during(work, kind, operation()) { try self.withConnection(operation(), body) }
+    }
+  }
+
+  /// Makes something of each item with calls on the connection's threads.
+  func map<T: Sendable, R: Sendable>(
+    _ items: [T], _ operation: @autoclosure @escaping @Sendable () -> String,
+    _ body: @escaping @Sendable (T) throws -> R
+  ) async -> [Result<R, any Error>] {
+    await pool.map(items) { item, work in
+      try self.calls.during(work, .answer, operation()) { try body(item) }
+    }
   }
 
   /// Runs `body` with the connection on this thread, which must be one of the connection's.
   func withConnection<R>(
     _ operation: @autoclosure () -> String, _ body: (OpaquePointer) throws(LibvirtError) -> R
   ) throws(LibvirtError) -> R {
-    guard let connection = borrow() else { throw .closed(doing: operation()) }
+    let connection: ObjectPointer
+    do {
+      connection = try borrow()
+    } catch {
+      throw error == .abandoned ? .silent(doing: operation()) : .closed(doing: operation())
+    }
     defer { virConnectClose(connection.pointer) }
     do {
       return try body(connection.pointer)
@@ -80,10 +130,15 @@ final class ConnectionCore: Sendable {
     }
   }
 
-  private func borrow() -> ObjectPointer? {
-    connection.withLock { connection in
-      guard let connection, virConnectRef(connection.pointer) == 0 else { return nil }
-      return connection
+  private enum Unusable: Error { case closed, abandoned }
+
+  private func borrow() throws(Unusable) -> ObjectPointer {
+    try state.withLock { state throws(Unusable) in
+      switch state {
+      case .abandoned: throw .abandoned
+      case .open(let connection) where virConnectRef(connection.pointer) == 0: return connection
+      case .open, .closed: throw .closed
+      }
     }
   }
 

@@ -1,12 +1,9 @@
-// Notices that a daemon went away: keepalive messages find it out, libvirt's close callback tells.
+// Notices that a daemon went away: libvirt's close callback tells. One that is there and silent is `CallWatch`'s matter.
 
 import CLibvirt
 import Synchronization
 
 final class ConnectionWatch: Sendable {
-  /// A daemon that says nothing for interval × (count + 1) seconds is given up: every pending call then fails.
-  private static let interval: Int32 = 5
-  private static let count: UInt32 = 5
   private static let stillOpen: Int32 = -1
 
   private let closeReason = Atomic<Int32>(ConnectionWatch.stillOpen)
@@ -17,9 +14,8 @@ final class ConnectionWatch: Sendable {
     return raw == ConnectionWatch.stillOpen ? nil : LibvirtConnection.EndReason(rawValue: raw) ?? .error
   }
 
-  /// Both calls fail harmlessly on drivers without a daemon: there is nothing that could go away.
+  /// The call fails harmlessly on drivers without a daemon: there is nothing that could go away.
   func start(on connection: OpaquePointer) {
-    virConnectSetKeepAlive(connection, ConnectionWatch.interval, ConnectionWatch.count)
     let context = Unmanaged.passRetained(self).toOpaque()
     if virConnectRegisterCloseCallback(connection, connectionDidClose, context, releaseWatch) < 0 {
       releaseWatch(context)

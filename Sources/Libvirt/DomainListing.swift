@@ -26,7 +26,7 @@ extension LibvirtConnection {
     let listed = try await core.perform("list the domains") { connection throws(LibvirtError) in
       try listDomains(on: connection, of: core)
     }
-    let results = await core.pool.map(listed) { transform(try readRecord($0, options)) }
+    let results = await core.map(listed, "read the domains") { transform(try readRecord($0, options)) }
 
     var records: [Record] = []
     var failures: [UnreadableDomain] = []

@@ -28,7 +28,7 @@ public final class LibvirtConnection: Sendable {
     case error = 0
     /// The daemon closed it.
     case endOfFile = 1
-    /// The daemon no longer answered keepalive messages.
+    /// The daemon no longer answered.
     case keepalive = 2
     /// Closed by this process.
     case client = 3
@@ -59,17 +59,30 @@ public final class LibvirtConnection: Sendable {
   public static func open(
     uri: String? = nil, readOnly: Bool = false, threads: Int = 4
   ) async throws -> LibvirtConnection {
-    let pool = BlockingPool(name: "libvirt", threads: threads)
-    return try await pool.run { try open(uri: uri, readOnly: readOnly, pool: pool) }
+    try await open(uri: uri, readOnly: readOnly, threads: threads, limits: CallLimits())
   }
 
-  private static func open(uri: String?, readOnly: Bool, pool: BlockingPool) throws -> LibvirtConnection {
+  static func open(
+    uri: String?, readOnly: Bool = false, threads: Int = 4, limits: CallLimits
+  ) async throws -> LibvirtConnection {
+    let pool = BlockingPool(name: "libvirt", threads: threads)
     let wanted = uri ?? getenv("LIBVIRT_DEFAULT_URI").map { String(cString: $0) }
     let root = wanted.flatMap(EmbeddedRoot.init(uri:))
+    let operation = "connect to \(wanted ?? "the default hypervisor")"
+    let calls = CallWatch(limits: limits)
+    return try await pool.run { work in
+      try calls.during(work, root == nil ? .connecting : .starting, operation) {
+        try open(uri: uri, root, operation, readOnly: readOnly, pool: pool, calls: calls)
+      }
+    }
+  }
+
+  private static func open(
+    uri: String?, _ root: EmbeddedRoot?, _ operation: String, readOnly: Bool, pool: BlockingPool, calls: CallWatch
+  ) throws -> LibvirtConnection {
     root?.configureWhenNew()
     try Library.start(logFile: root?.makeLogFile())
 
-    let operation = "connect to \(wanted ?? "the default hypervisor")"
     let opened = EmbeddedRoot.withStandInAccounts(for: root) {
       readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri)
     }
@@ -78,7 +91,7 @@ public final class LibvirtConnection: Sendable {
       throw root?.explain(error) ?? error
     }
     // From here on the core closes it.
-    let core = ConnectionCore(owning: connection, pool: pool, embeddedRoot: root?.path)
+    let core = ConnectionCore(owning: connection, pool: pool, calls: calls, embeddedRoot: root?.path)
     let unresponsive =
       root == nil ? [] : try EmbeddedRoot.waitForGuests(on: connection, milliseconds: 10_000)
     var version: UInt = 0

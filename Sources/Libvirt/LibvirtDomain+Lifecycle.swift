@@ -4,7 +4,7 @@ import CLibvirt
 
 extension LibvirtDomain {
   public func start(_ options: DomainStartOptions = []) async throws {
-    try await change("start") { virDomainCreateWithFlags($0, options.rawValue) }
+    try await change("start", .work) { virDomainCreateWithFlags($0, options.rawValue) }
   }
 
   /// Asks the guest to shut down, and returns at once. See ``waitUntilShutOff(timeout:)``.
@@ -17,16 +17,16 @@ extension LibvirtDomain {
   /// - Parameter graceful: give QEMU the time to flush its caches, and fail rather than kill it if that takes too long.
   public func destroy(graceful: Bool = false) async throws {
     let flags = graceful ? UInt32(VIR_DOMAIN_DESTROY_GRACEFUL.rawValue) : 0
-    try await change("stop") { virDomainDestroyFlags($0, flags) }
+    try await change("stop", .work) { virDomainDestroyFlags($0, flags) }
   }
 
   /// Stops the guest's vcpus.
   public func suspend() async throws {
-    try await change("suspend", virDomainSuspend)
+    try await change("suspend") { virDomainSuspend($0) }
   }
 
   public func resume() async throws {
-    try await change("resume", virDomainResume)
+    try await change("resume") { virDomainResume($0) }
   }
 
   /// Removes the stored definition. A running guest goes on as a transient domain.
@@ -49,8 +49,9 @@ extension LibvirtDomain {
   }
 
   func change(
-    _ verb: @autoclosure @escaping @Sendable () -> String, _ body: @escaping @Sendable (OpaquePointer?) -> Int32
+    _ verb: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
+    _ body: @escaping @Sendable (OpaquePointer?) -> Int32
   ) async throws {
-    try await call(verb()) { domain, operation throws(LibvirtError) in _ = try check(body(domain), operation()) }
+    try await call(verb(), kind) { domain, operation throws(LibvirtError) in _ = try check(body(domain), operation()) }
   }
 }

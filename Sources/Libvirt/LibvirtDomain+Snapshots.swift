@@ -56,7 +56,7 @@ extension LibvirtDomain {
 
   /// Takes a snapshot that `xml` describes.
   public func takeSnapshot(_ xml: String, _ options: SnapshotOptions = []) async throws {
-    try await call("take a snapshot of") { domain, operation throws(LibvirtError) in
+    try await call("take a snapshot of", .work) { domain, operation throws(LibvirtError) in
       let snapshot = try check(virDomainSnapshotCreateXML(domain, xml, options.rawValue), operation())
       virDomainSnapshotFree(snapshot)
     }
@@ -81,7 +81,7 @@ extension LibvirtDomain {
   private func changeSnapshot(
     _ name: String, _ verb: String, _ body: @escaping @Sendable (OpaquePointer) -> Int32
   ) async throws {
-    try await call("\(verb) snapshot \(name) of") { domain, operation throws(LibvirtError) in
+    try await call("\(verb) snapshot \(name) of", .work) { domain, operation throws(LibvirtError) in
       let snapshot = try check(virDomainSnapshotLookupByName(domain, name, 0), operation())
       defer { virDomainSnapshotFree(snapshot) }
       try check(body(snapshot), operation())

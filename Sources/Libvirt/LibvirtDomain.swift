@@ -92,12 +92,14 @@ public final class LibvirtDomain: Sendable {
 
   /// Runs `body` on one of the connection's threads. `verb` and the domain's name make the text of an error.
   func call<R: Sendable>(
-    _ verb: @autoclosure @escaping @Sendable () -> String,
+    _ verb: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
     _ body: @escaping @Sendable (OpaquePointer, () -> String) throws(LibvirtError) -> R
   ) async throws -> R {
     let name = name
     let operation: @Sendable () -> String = { "\(verb()) domain \(name)" }
-    return try await handle.perform(operation()) { pointer throws(LibvirtError) in try body(pointer, operation) }
+    return try await handle.perform(operation(), kind) { pointer throws(LibvirtError) in
+      try body(pointer, operation)
+    }
   }
 }
 

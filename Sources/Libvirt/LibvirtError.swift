@@ -45,6 +45,12 @@ public struct LibvirtError: Error, Hashable, Sendable {
   /// The domain, network, pool, volume, secret, snapshot or metadata does not exist, or no longer does.
   public var isNotFound: Bool { Code.notFound.contains(code) }
 
+  /// The daemon is there and answers nothing, while it is connected to or later: it hangs, or is stopped.
+  public var isDaemonSilent: Bool { code == .operationTimeout && (isConnectionLost || domain == .none && isConnecting) }
+
+  /// Whether a connection was to be opened.
+  public var isConnecting: Bool { operation.hasPrefix("connect to ") }
+
   /// The root of `qemu:///embed` is open in another process.
   public var isEmbeddedRootInUse: Bool { code == .systemError && message.contains(EmbeddedRoot.pidFileName) }
 }

@@ -146,7 +146,7 @@ extension LibvirtConnection {
         )
       }
     }
-    let results = await core.pool.map(listed) { entry in
+    let results = await core.map(listed, "read the networks") { entry in
       NetworkRecord(
         handle: entry.network, name: entry.network.name, uuid: entry.network.uuid, isActive: entry.isActive,
         isPersistent: entry.isPersistent, autostart: entry.autostart,

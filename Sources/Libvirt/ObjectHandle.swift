@@ -18,6 +18,7 @@ final class ObjectHandle: Sendable {
   }
 
   deinit {
+    if core.isAbandoned { return }
     if core.isClosed {
       // The last reference to a closed connection may hang on this one, and closing talks to the daemon.
       let (object, free) = (object, free)
@@ -29,10 +30,13 @@ final class ObjectHandle: Sendable {
 
   /// Runs `body` with the object on one of the connection's threads.
   func perform<R: Sendable>(
-    _ operation: @autoclosure @escaping @Sendable () -> String,
+    _ operation: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
     _ body: @escaping @Sendable (OpaquePointer) throws(LibvirtError) -> R
   ) async throws -> R {
-    try await core.pool.run { try self.withObject(operation(), body) }
+    let object = object
+    return try await core.perform(operation(), kind) { (_: OpaquePointer) throws(LibvirtError) in
+      try body(object.pointer)
+    }
   }
 
   /// Runs `body` with the object on this thread, which must be one of the connection's.

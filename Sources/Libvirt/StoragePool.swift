@@ -36,7 +36,7 @@ public final class LibvirtStoragePool: Sendable {
 
   /// Stops the pool. No file is touched.
   public func destroy() async throws {
-    try await change("stop", virStoragePoolDestroy)
+    try await change("stop") { virStoragePoolDestroy($0) }
   }
 
   /// Removes the stored definition of a stopped pool. No file is touched.
@@ -74,7 +74,8 @@ public final class LibvirtStoragePool: Sendable {
 
   private func change(_ verb: String, _ body: @escaping @Sendable (OpaquePointer?) -> Int32) async throws {
     let operation = "\(verb) pool \(name)"
-    try await handle.perform(operation) { pool throws(LibvirtError) in _ = try check(body(pool), operation) }
+    // A folder of a network file system with many files takes its time.
+    try await handle.perform(operation, .work) { pool throws(LibvirtError) in _ = try check(body(pool), operation) }
   }
 }
 
@@ -109,7 +110,7 @@ extension LibvirtConnection {
         )
       }
     }
-    let results = await core.pool.map(listed) { entry in
+    let results = await core.map(listed, "read the pools") { entry in
       StoragePoolRecord(
         handle: entry.pool, name: entry.pool.name, uuid: entry.pool.uuid, isActive: entry.isActive,
         isPersistent: entry.isPersistent, autostart: entry.autostart,

@@ -28,9 +28,15 @@ enum FailureMessage {
       return "wait for it to end, or choose another root: only one process at a time can have it open"
     }
     let message = error.message
-    let isConnecting = error.operation.hasPrefix("connect")
+    let isConnecting = error.isConnecting
+    if error.isDaemonSilent {
+      let again = isConnecting ? "try again" : "run the command again: what was done so far holds"
+      return ConnectionChoice.isRemote(uri)
+        ? "see that the host is reached from here, and what libvirt's daemon does there; then \(again)"
+        : "see what libvirt's daemon does, or restart it: guests keep running; then \(again)"
+    }
     if error.isConnectionLost, !isConnecting {
-      return "the connection was lost; what was applied so far holds, so try again"
+      return "the connection was lost; run the command again: what was done so far holds"
     }
     // Vireo manages QEMU; libvirt's test driver serves for a try.
     let isKnown = ["qemu", "test"].contains(String(uri.prefix { $0.isLetter }))

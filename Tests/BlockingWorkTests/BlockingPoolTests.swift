@@ -225,4 +225,74 @@ struct BlockingPoolMapTests {
     _ = await task.value
     #expect((1...100).contains(doneBefore.now))
   }
+
+  @Test("a call that is given up ends for its caller, and another thread does what comes next", .timeLimit(.minutes(1)))
+  func givenUpCall() async throws {
+    let pool = BlockingPool(name: "pool", threads: 1)
+    let door = Door()
+    let ended = Counter()
+    for round in 1...3 {
+      await #expect(throws: Refusal(item: round)) {
+        try await pool.run { work in
+          work.giveUp(Refusal(item: round))
+          work.giveUp(Refusal(item: -1))
+          door.pass()
+          ended.add()
+        }
+      }
+      #expect(try await pool.run { 42 } == 42)
+    }
+    #expect(ended.now == 0)
+    door.open()
+    while ended.now < 3 { try await Task.sleep(for: .milliseconds(1)) }
+    // The threads that stood in are too many by now: one call runs at a time again.
+    let calls = Counter()
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<20 {
+        group.addTask {
+          try? await pool.run {
+            calls.add()
+            usleep(500)
+            calls.add(-1)
+          }
+        }
+      }
+    }
+    // A thread that was stuck may not have told yet that it is back when the first of them began.
+    #expect(calls.most <= 4)
+    let later = Counter()
+    _ = await pool.map(Array(0..<40)) { _ in
+      later.add()
+      usleep(200)
+      later.add(-1)
+    }
+    #expect(later.most == 1)
+  }
+
+  @Test("items that are given up fail, all others have their results", .timeLimit(.minutes(1)), arguments: [1, 3])
+  func givenUpItems(threads: Int) async {
+    let pool = BlockingPool(name: "pool", threads: threads)
+    let door = Door()
+    let results = await pool.map(Array(0..<400)) { item, work in
+      if item % 150 == 7 {
+        work.giveUp(Refusal(item: item))
+        door.pass()
+      }
+      return item
+    }
+    door.open()
+    #expect(results.count == 400)
+    var failed = 0
+    for (item, result) in results.enumerated() {
+      switch result {
+      case .success(let value): #expect(value == item && item % 150 != 7)
+      case .failure(let error):
+        failed += 1
+        // One of the same share, no more than eight.
+        let cause = (error as? Refusal)?.item ?? -1
+        #expect(cause % 150 == 7 && cause <= item && item < cause + 8)
+      }
+    }
+    #expect(failed >= 3)
+  }
 }

@@ -93,8 +93,13 @@ final class SystemDaemon {
   }
 
   /// Ends libvirtd as a crash does.
-  func crash() throws {
-    let run = try TestSupport.run(inside(["bash", "-c", "kill -KILL $(cat /run/libvirtd.pid)"]))
+  func crash() throws { try signal("KILL") }
+
+  /// Has libvirtd hang, until it is to go on.
+  func hang(_ hangs: Bool) throws { try signal(hangs ? "STOP" : "CONT") }
+
+  private func signal(_ name: String) throws {
+    let run = try TestSupport.run(inside(["bash", "-c", "kill -\(name) $(cat /run/libvirtd.pid)"]))
     guard run.status == 0 else { throw TestError("libvirtd was not there: \(run.errors)") }
   }
 

@@ -126,6 +126,29 @@ struct SystemTests {
     }
   }
 
+  @Test("a daemon that hangs in the middle is given up; what was done, failed and not tried is told")
+  func hangingDaemon() throws {
+    try withDaemon { daemon, folder in
+      try folder.write(spec(folder, count: 60, state: "any", interface: "type: user"), to: "spec.yaml")
+      let file = folder.path("spec.yaml")
+      let apply = try daemon.start("apply", "--yes", file)
+      try waitUntil("some steps are done") { !apply.isRunning || apply.errors.split(separator: "\n").count >= 70 }
+      try daemon.hang(true)
+      let run = try apply.wait()
+      #expect(run.status == 1, "\(run.output)\(run.errors)")
+      let result = run.output.split(separator: "\n")
+      #expect(result.filter { $0.contains("failed:") }.count == 1, "\(run.output)")
+      #expect(run.output.contains("libvirt's daemon does not answer any more"), "\(run.output)")
+      #expect(run.output.contains("not tried:") && run.output.contains("Not complete:"), "\(run.output)")
+
+      try daemon.hang(false)
+      let again = try daemon.vireo("apply", "--yes", file)
+      #expect(again.status == 0, "\(again.output)\(again.errors)")
+      let plan = try daemon.vireo("plan", "--detailed-exitcode", file)
+      #expect(plan.status == 0, "\(plan.output)\(plan.errors)")
+    }
+  }
+
   @Test("a running guest is connected to another network, and back, without a restart")
   func connection() throws {
     try withDaemon { daemon, folder in

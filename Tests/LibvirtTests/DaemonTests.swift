@@ -1,9 +1,10 @@
 // Connections to a daemon: the same calls over a socket, and what happens when the daemon is no more.
 
 import Foundation
-import Libvirt
 import TestSupport
 import Testing
+
+@testable import Libvirt
 
 @Suite("A daemon", .enabled(if: SessionDaemon.isAvailable, "needs libvirtd and setpriv"))
 struct DaemonTests {
@@ -17,6 +18,70 @@ struct DaemonTests {
       #expect(record.isPersistent && !record.isActive && record.runningXML == nil)
       #expect(record.inactiveXML == (try await domain.xml([.inactive, .secure])))
       try await domain.undefine()
+      await connection.close()
+    }
+  }
+
+  private func limits() -> CallLimits {
+    var limits = CallLimits()
+    limits.silence = .seconds(6)
+    limits.silenceBeforeProbe = .seconds(2)
+    limits.connecting = .seconds(6)
+    return limits
+  }
+
+  @Test("that is stopped is given up, and whatever it owes is an error", .timeLimit(.minutes(5)))
+  func stopped() async throws {
+    try await SessionDaemon.with { daemon in
+      let connection = try await LibvirtConnection.open(uri: daemon.uri, limits: limits())
+      let domain = try await connection.defineDomain(guestXML("stopped"))
+      let events = try await connection.domainEvents()
+      #expect(try await connection.domainRecords().records.count == 1)
+
+      daemon.signal(SIGSTOP)
+      let pending = (0..<20).map { index in
+        Task {
+          try await libvirtError {
+            if index % 2 == 0 { _ = try await connection.domainRecords() } else { _ = try await domain.xml() }
+          }
+        }
+      }
+      let waiting = Task { try await libvirtError { _ = try await domain.waitUntil(.running, timeout: .seconds(600)) } }
+      for task in pending + [waiting] {
+        let error = try await task.value
+        #expect(error?.isConnectionLost == true && error?.isDaemonSilent == true, "\(String(describing: error))")
+      }
+      #expect(try await libvirtError { _ = try await domain.state() }?.isDaemonSilent == true)
+      #expect(connection.endReason == .keepalive)
+      await connection.close()
+      for await _ in events {}
+
+      // Nobody waits for ever for a connection either.
+      let error = try await libvirtError { _ = try await LibvirtConnection.open(uri: daemon.uri, limits: limits()) }
+      #expect(error?.isDaemonSilent == true, "\(String(describing: error))")
+
+      // What comes of the calls after all hurts nobody.
+      daemon.signal(SIGCONT)
+      let again = try await LibvirtConnection.open(uri: daemon.uri)
+      #expect(try await again.domainRecords().records.map(\.name) == ["stopped"])
+      await again.close()
+    }
+  }
+
+  @Test("that stops for a moment is waited for")
+  func hesitates() async throws {
+    try await SessionDaemon.with { daemon in
+      var limits = limits()
+      limits.silence = .seconds(3600)
+      let connection = try await LibvirtConnection.open(uri: daemon.uri, limits: limits)
+      try await connection.defineDomain(guestXML("slow"))
+      daemon.signal(SIGSTOP)
+      let pending = (0..<6).map { _ in Task { try await connection.domainRecords().records.count } }
+      // Longer than it takes to be asked for a sign of life.
+      try await Task.sleep(for: .seconds(4))
+      daemon.signal(SIGCONT)
+      for task in pending { #expect(try await task.value == 1) }
+      #expect(connection.endReason == nil)
       await connection.close()
     }
   }
