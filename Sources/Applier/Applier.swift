@@ -1,6 +1,7 @@
 // Carries out a plan: order, concurrency, verification. The one room that changes anything.
 
 import BlockingWork
+public import DiskImage
 public import Libvirt
 public import Planner
 
@@ -9,11 +10,16 @@ public struct Applier: Sendable {
   let connection: LibvirtConnection
   let jobs: Int
   let disruptions: Int?
+  let patience: LockPatience
 
   /// - Parameters:
   ///   - jobs: how many actions may run side by side, at least 1.
   ///   - disruptions: how many guests may be stopped or restarted at once, at least 1; nil for no limit but `jobs`.
-  public init(connection: LibvirtConnection, jobs: Int, disruptions: Int? = nil) {
+  ///   - patience: how long a step waits for a folder that another process has locked.
+  public init(
+    connection: LibvirtConnection, jobs: Int, disruptions: Int? = nil, patience: LockPatience = .ofFolders
+  ) {
+    self.patience = patience
     self.connection = connection
     self.jobs = max(1, jobs)
     self.disruptions = disruptions.map { max(1, $0) }
@@ -36,8 +42,7 @@ public struct Applier: Sendable {
     let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
     let run = ApplyRun(
       connection: connection, stack: plan.stack, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs,
-      disruptions: disruptions, stop: stop,
-      events: sender)
+      disruptions: disruptions, stop: stop, events: sender, patience: patience)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for
     // something that happens nevertheless. It is waited for like a child.
     return await withTaskCancellationHandler {

@@ -1,6 +1,7 @@
 // One apply under way: starts actions as they become ready and hands each to the file that knows its kind.
 
 import BlockingWork
+import DiskImage
 import Inventory
 import Libvirt
 import Planner
@@ -19,11 +20,17 @@ struct ApplyRun: Sendable {
   /// The stack that is applied, for the marks of files.
   let stack: String
   let replaced = ReplacedDefinitions()
+  let removals: RemovalDesk
+  let patience: LockPatience
+  private let host: HostIdentity
 
   init(
     connection: LibvirtConnection, stack: String, files: BlockingPool, jobs: Int, disruptions: Int?, stop: StopRequest,
-    events: AsyncStream<ApplyEvent>.Continuation
+    events: AsyncStream<ApplyEvent>.Continuation, patience: LockPatience = .ofFolders
   ) {
+    self.patience = patience
+    removals = RemovalDesk(connection: connection, patience: patience)
+    host = HostIdentity(of: connection)
     self.connection = connection
     self.stack = stack
     self.files = files
@@ -41,14 +48,15 @@ struct ApplyRun: Sendable {
     await withTaskGroup(of: (Int, ActionOutcome).self) { group in
       var running = 0
       while true {
-        while running < jobs, lost == nil, !stop.isMade, let index = schedule.next(atMost: disruptions) {
+        // Deletions wait for one another, and do not count: one look at the host serves all of them.
+        while lost == nil, !stop.isMade, let index = schedule.next(atMost: disruptions, onlyDeletions: running >= jobs) {
           events.yield(.started(index))
-          running += 1
+          if !schedule.isDeletion[index] { running += 1 }
           group.addTask { (index, await carryOut(actions[index], index)) }
         }
         guard let (index, outcome) = await group.next() else { break }
-        running -= 1
-        if case .failed(let failure) = outcome, failure.isConnectionLost { lost = lost ?? index }
+        // Deletions wait for one another, and do not count: one look at the host serves all of them.
+        while lost == nil, !stop.isMade, let index = schedule.next(atMost: disruptions, onlyDeletions: running >= jobs) {
         events.yield(.finished(index, outcome))
         for (other, cause) in schedule.settle(index, outcome) {
           events.yield(.finished(other, .blocked(by: cause)))
@@ -70,6 +78,8 @@ struct ApplyRun: Sendable {
   }
 
   private func perform(_ action: Action, _ index: Int) async throws -> ActionOutcome {
+    let lock = try await lockFolders(of: action.operation)
+    defer { withExtendedLifetime(lock) {} }
     switch action.operation {
     case .createDirectory(let path): try await createDirectory(path)
     case .defineNetwork(let definition): try await defineNetwork(definition)
@@ -103,7 +113,7 @@ struct ApplyRun: Sendable {
     case .renameDomain(let domain, let name): try await renameDomain(domain, to: name)
     case .undefineDomain(let domain, let undefinition): try await undefineDomain(domain, undefinition)
     case .undefineNetwork(let name): try await undefineNetwork(name)
-    case .deleteFile(let path, _): try await deleteFile(path)
+    case .deleteFile(let path, _, let owner): try await deleteFile(path, of: owner)
     case .restartDomain(let domain, let shutdown): try await restartDomain(domain, shutdown)
     case .awaitReady(let domain, let readiness, let shutdown):
       try await awaitReady(domain, readiness, shutdown, index)
@@ -116,6 +126,6 @@ struct ApplyRun: Sendable {
 
   /// The mark of a file that an action makes.
   private func origin(for action: Action) -> String {
-    FileOrigin(uri: connection.uri, stack: stack, object: action.object.description).text
+    FileOrigin(host: host, stack: stack, object: action.object.description).text
   }
 }

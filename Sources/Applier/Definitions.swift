@@ -67,11 +67,7 @@ extension ApplyRun {
 
   /// Throws unless a domain's stored definition is still `seen`.
   func requireUnmoved(_ domain: LibvirtDomain, _ seen: XMLElement) async throws {
-    let moved = definitionDifference(seen, try await connection.storedDefinition(of: domain))
-    guard let first = moved.first else { return }
-    let more = moved.count > 1 ? " and \(moved.count - 1) more" : ""
-    throw ActionFailure(
-      "domain \(domain.name) changed since it was planned (\(first.path)\(more))", remedy: planAgain)
+    try await connection.requireUnmoved(domain, seen)
   }
 
   func domainIfAny(named name: String) async throws -> LibvirtDomain? {
@@ -197,5 +193,16 @@ func definitionFailure(
     failure.remedy =
       failure.remedy ?? FailureCause(text)?.remedy ?? "change in the spec what the message names, or \(editor)"
     return failure
+  }
+}
+
+extension LibvirtConnection {
+  /// Throws unless a domain's stored definition is what the plan saw.
+  func requireUnmoved(_ domain: LibvirtDomain, _ seen: XMLElement) async throws {
+    let moved = definitionDifference(seen, try await storedDefinition(of: domain))
+    guard let first = moved.first else { return }
+    let more = moved.count > 1 ? " and \(moved.count - 1) more" : ""
+    throw ActionFailure(
+      "domain \(domain.name) changed since it was planned (\(first.path)\(more))", remedy: planAgain)
   }
 }

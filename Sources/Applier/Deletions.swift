@@ -22,6 +22,10 @@ extension ApplyRun {
     if undefinition.discardsSavedState { options.insert(.managedSave) }
     if undefinition.forgetsSnapshots { options.insert(.snapshotsMetadata) }
     if undefinition.forgetsCheckpoints { options.insert(.checkpointsMetadata) }
+    for file in undefinition.files where file.role == .nvram && file.isDeleted {
+      // libvirt deletes it, and does not look whether another domain has it as well.
+      try await removals.require(file.path, of: FileOwner(identity, undefinition.seen))
+    }
     let archive = try RemovedDomains(of: connection)
     let removal = try await connection.removal(of: domain, undefinition)
     let kept = try await files.run { try archive.add(removal.findingFiles()) }
@@ -44,9 +48,11 @@ extension ApplyRun {
   }
 
   /// Deletes an image that nobody uses. One that is gone counts as done.
-  func deleteFile(_ path: String) async throws {
-    // A process that has it open, and of which libvirt knows nothing, holds its locks.
-    try await files.run { _ = try FileDeletion(path: path).delete() }
+  ///
+  /// - Parameter owner: the domain that it belongs to, which is removed after its files: a run that is cut off in between
+  ///   leaves the domain, so the next one knows what is left to do.
+  func deleteFile(_ path: String, of owner: FileOwner?) async throws {
+    try await removals.delete(path, of: owner)
   }
 }
 

@@ -1,6 +1,7 @@
 // Bringing back a domain that was undefined: its definition, its snapshots and checkpoints, whether it starts with the host.
 
-import DiskImage
+import BlockingWork
+public import DiskImage
 import Glibc
 import Inventory
 public import Libvirt
@@ -20,9 +21,18 @@ extension RemovedDomains {
   /// One that an earlier run has defined already, just so, is finished.
   ///
   /// - Returns: what is not as it was, though the domain can do without: for the reader.
-  /// - Throws: ``RestoreRefusal`` before anything is done, ``ActionFailure``, `LibvirtError`.
-  public func restore(_ entry: Entry, on connection: LibvirtConnection) async throws -> [String] {
+  /// - Throws: ``RestoreRefusal`` before anything is done,
+  ///   ``ActionFailure``, `LibvirtError`.
+  ///
+  /// - Parameter patience: how long to wait for the folder of a disk that another process has locked.
+  public func restore(
+    _ entry: Entry, on connection: LibvirtConnection, patience: LockPatience = .ofFolders
+  ) async throws -> [String] {
     let removal = entry.removal
+    // The files that are looked for stay until the definition refers to them.
+    let folders = connection.isRemote ? [] : removal.definition.diskFolders
+    let lock = try await BlockingPool(name: "locks", threads: 1).run { try FolderLock.taking(folders, .shared, patience) }
+    defer { withExtendedLifetime(lock) {} }
     let present = try await presentDomain(removal, on: connection)
     let files = try Self.requireFiles(of: removal)
     let domain: LibvirtDomain

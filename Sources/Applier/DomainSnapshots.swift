@@ -1,6 +1,7 @@
 // A domain's snapshots: listing, taking, deleting. Each is verified by looking again.
 
-import Glibc
+import BlockingWork
+public import DiskImage
 public import Inventory
 public import Libvirt
 public import Planner
@@ -11,8 +12,11 @@ import XMLTree
 public struct DomainSnapshots: Sendable {
   let domain: LibvirtDomain
   let connection: LibvirtConnection
+  let patience: LockPatience
 
-  public init(of domain: LibvirtDomain, on connection: LibvirtConnection) {
+  /// - Parameter patience: how long to wait for a folder that another process has locked.
+  public init(of domain: LibvirtDomain, on connection: LibvirtConnection, patience: LockPatience = .ofFolders) {
+    self.patience = patience
     self.domain = domain
     self.connection = connection
   }
@@ -42,6 +46,8 @@ public struct DomainSnapshots: Sendable {
       ? try await connection.runningDefinition(of: domain) : try await connection.storedDefinition(of: domain)
     let choice = try SnapshotChoice(
       creation, of: definition, isActive: isActive, with: existing, on: connection.libvirtVersion)
+    let lock = try await lockFolders(of: definition, .shared)
+    defer { withExtendedLifetime(lock) {} }
     var options: SnapshotOptions = []
     if choice.kind == .external {
       options.insert(.atomic)
@@ -62,7 +68,11 @@ public struct DomainSnapshots: Sendable {
   /// (a block commit, with the guest running on or not).
   public func delete(_ name: String) async throws {
     guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
+    // Looked at while nobody can make anything refer to the files; merging them may take long and is done beside others.
+    let lock = try await lockFolders(of: try await connection.storedDefinition(of: domain), .exclusive)
+    defer { withExtendedLifetime(lock) {} }
     try await requireNobodyElse(onWhatChanges: snapshot, .delete)
+    lock?.share()
     do {
       try await domain.deleteSnapshot(name)
     } catch let error as LibvirtError where !error.isConnectionLost && snapshot.kind == .external {
@@ -78,7 +88,22 @@ public struct DomainSnapshots: Sendable {
       throw ActionFailure("libvirt did not delete the snapshot \(name) of domain \(domain.name)")
     }
     // libvirt forgets the file with the guest's memory, and leaves it. Nothing else can refer to it.
-    if snapshot.kind == .external, let file = snapshot.memoryFile { unlink(file) }
+    lock?.release()
+    guard snapshot.kind == .external, let file = snapshot.memoryFile else { return }
+    let deletion = FileDeletion(path: file)
+    let outcome = try await FileRemoval(connection, patience: patience).remove([deletion]) {
+      try FileRemoval.needs([deletion], $0)
+    }
+    if let failure = outcome[file] ?? nil {
+      throw ActionFailure("the snapshot was deleted, and \(failure.message)", remedy: failure.remedy)
+    }
+  }
+
+  /// Locks the folders of a domain's disks.
+  func lockFolders(of definition: XMLElement, _ kind: FolderLock.Kind) async throws -> FolderLock? {
+    guard !connection.isRemote else { return nil }
+    let (folders, patience) = (definition.diskFolders, patience)
+    return try await BlockingPool(name: "locks", threads: 1).run { try FolderLock.taking(folders, kind, patience) }
   }
 
   func unknown(_ name: String) -> ActionFailure {
@@ -89,7 +114,7 @@ public struct DomainSnapshots: Sendable {
 extension ApplyRun {
   /// Takes a snapshot; one of the name that is there is the one.
   func takeSnapshot(of identity: DomainIdentity, _ creation: SnapshotCreation) async throws {
-    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection)
+    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection, patience: patience)
     if try await snapshots.list().contains(where: { $0.name == creation.name }) { return }
     do {
       try await snapshots.take(creation)
@@ -100,7 +125,7 @@ extension ApplyRun {
 
   /// Deletes a snapshot. One that is gone counts as done.
   func deleteSnapshot(of identity: DomainIdentity, _ name: String) async throws {
-    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection)
+    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection, patience: patience)
     guard try await snapshots.list().contains(where: { $0.name == name }) else { return }
     try await snapshots.delete(name)
   }

@@ -1,7 +1,7 @@
 // Carrying out a garbage collection: the host is looked at again, each file is proved and locked, and then it goes.
 
 import BlockingWork
-import DiskImage
+public import DiskImage
 import Glibc
 public import Inventory
 public import Libvirt
@@ -15,6 +15,8 @@ public struct GarbageRequest: Sendable {
   public var also: Set<String> = []
   /// Removals at least this old are given up: seconds.
   public var minimumAge = 0
+  /// The stack that this is about: removals and files of others stay. Nil for all of them.
+  public var stack: String?
 
   public init() {}
 }
@@ -39,28 +41,49 @@ public struct GarbageCollector: Sendable {
   let connection: LibvirtConnection
   let archive: RemovedDomains
   let request: GarbageRequest
+  private let stackPatience: LockPatience
+  private let removal: FileRemoval
+  /// For tests: what happens while copies of base images are read.
+  var afterHashing: (@Sendable () async -> Void)?
 
-  public init(connection: LibvirtConnection, request: GarbageRequest) throws(ActionFailure) {
+  /// - Parameter patience: how long to wait for stacks and folders that other processes have locked; nil for not at all,
+  ///   and a minute.
+  public init(
+    connection: LibvirtConnection, request: GarbageRequest, patience: LockPatience? = nil
+  ) throws(ActionFailure) {
     self.connection = connection
     self.request = request
+    stackPatience = patience ?? .none
+    removal = FileRemoval(connection, patience: patience ?? .ofFolders)
     archive = try RemovedDomains(of: connection)
   }
 
   /// Looks at the host, and works out what may go. Nothing is changed.
-  public func look() async throws -> GarbageCollection { try await look(entries: nil).collection }
+  public func look() async throws -> GarbageCollection {
+    var (census, options, _) = try request(entries: nil)
+    let failures = try archive.list().failures
+    census.files.formUnion(request.also)
+    var found = try await FileCensus.take(census, from: connection)
+    found.failures += failures
+    options.also = Set(request.also.map { found.names[$0] ?? $0 })
+    return GarbageCollection(found, options)
+  }
 
-  /// - Parameter entries: the removals that may be given up; nil for all that are old enough. Others are kept.
-  private func look(
+  /// What to look at, and what may be given up.
+  ///
+  /// - Parameter entries: the removals that may be given up; nil for all that are old enough, and of the stack that is asked
+  ///   for. Others are kept.
+  private func request(
     entries allowed: Set<RemovedDomain>?
-  ) async throws -> (collection: GarbageCollection, options: CollectionOptions, given: [RemovedDomains.Entry]) {
-    let (entries, failures) = try archive.list()
+  ) throws -> (census: CensusRequest, options: CollectionOptions, given: [RemovedDomains.Entry]) {
     let now = time(nil)
     var census = request.census
     var given: [RemovedDomains.Entry] = []
-    for entry in entries {
+    for entry in try archive.list().entries {
       for file in entry.removal.files where file.role == .disk { census.folders.insert(folder(of: file.path)) }
       let isOld = entry.removal.removed <= now - request.minimumAge
-      if isOld, allowed?.contains(entry.removal) ?? true {
+      let isChosen = request.stack.map { entry.removal.stack == $0 } ?? true
+      if isOld, isChosen, allowed?.contains(entry.removal) ?? true {
         given.append(entry)
         census.files.formUnion(entry.removal.files.map(\.path))
       } else {
@@ -68,75 +91,70 @@ public struct GarbageCollector: Sendable {
       }
     }
     census.files.formUnion(request.also)
-    var found = try await FileCensus.take(census, from: connection)
-    found.failures += failures
     var options = CollectionOptions()
     options.removals = given.map(\.removal)
-    options.also = Set(request.also.map { found.names[$0] ?? $0 })
-    return (GarbageCollection(found, options), options, given)
+    options.stack = request.stack
+    return (census, options, given)
   }
 
   /// Deletes what was shown, as far as it may still go.
   ///
   /// The stacks whose files these are, and those that have domains, are not applied meanwhile: an image that was just made
-  /// belongs to no domain yet. The host is looked at again, copies of base images have to have the checksum in their name,
-  /// and a file goes only when nobody has it open. A file that does not go keeps what it stands on.
+  /// belongs to no domain yet. Copies of base images have to have the checksum in their name; that takes time, so the host is
+  /// looked at again after it, while nobody can make or refer to files. A file goes only when nobody has it open. One that
+  /// does not go keeps what it stands on.
   ///
   /// - Throws: ``ActionFailure`` before anything is deleted: a stack that is being applied, something that cannot be read by
   ///   now. `LibvirtError`.
   public func remove(_ shown: GarbageCollection) async throws -> GarbageResult {
-    let locks = try stacks(of: shown).map { try StackLock(stack: $0, uri: connection.uri) }
+    let locks = try await StackLock.take(stacks(of: shown), on: connection, patience: stackPatience)
     defer { withExtendedLifetime(locks) {} }
-    var (collection, options, given) = try await look(entries: Set(shown.removals))
-    if let problem = collection.problems.first {
-      throw ActionFailure("\(problem.subject): \(problem.message)", remedy: "nothing was deleted; look again")
-    }
     var result = GarbageResult()
-    let wanted = Set(shown.deletions.map(\.file))
     let files = BlockingPool(name: "vireo-files", threads: 1)
 
     // What is not what its name says is somebody's, and so is what it stands on.
-    for file in collection.deletions where wanted.contains(file.file) {
+    var refuted: [String: ActionFailure] = [:]
+    for file in shown.deletions {
       guard case .baseImage(let sha256) = file.evidence else { continue }
       do {
-        guard try await files.run({ try FileChecksum.sha256(of: file.path, followsLinks: false) }) != sha256 else {
-          continue
+        if try await files.run({ try FileChecksum.sha256(of: file.path, followsLinks: false) }) != sha256 {
+          refuted[file.path] = ActionFailure("the content has not the checksum of the name: it is no copy of Vireo's")
         }
-        result.fail(file.path, ActionFailure("the content has not the checksum of the name: it is no copy of Vireo's"))
       } catch {
-        result.fail(file.path, ActionFailure(error))
+        refuted[file.path] = ActionFailure(error)
       }
-      options.refuted.insert(file.path)
     }
-    if !options.refuted.isEmpty { collection = GarbageCollection(collection.census, options) }
+    let unproved = refuted
+    await afterHashing?()
 
-    let deletions = collection.deletions.filter { wanted.contains($0.file) }
-    for path in Set(wanted.map(\.path)).subtracting(deletions.map(\.path)).subtracting(options.refuted).sorted() {
-      result.fail(path, ActionFailure("it is needed by now, or another file", remedy: "look again"))
+    let wanted = Dictionary(shown.deletions.map { ($0.file, $0) }, uniquingKeysWith: { first, _ in first })
+    let deletions = shown.deletions.map { file in
+      var deletion = FileDeletion(path: file.path, identity: file.file.identity)
+      deletion.requiresClosed = file.evidence == .leftover
+      return deletion
     }
-    var stays: Set<String> = []
-    for file in deletions {
-      if stays.contains(file.path) {
-        result.fail(file.path, ActionFailure("a file that could not be deleted stands on it"))
+    let (request, options, given) = try request(entries: Set(shown.removals))
+    let outcome = try await removal.remove(deletions, request) { census in
+      var options = options
+      options.also = Set(self.request.also.map { census.names[$0] ?? $0 })
+      options.refuted = Set(unproved.keys)
+      let collection = GarbageCollection(census, options)
+      if let problem = collection.problems.first {
+        throw ActionFailure("\(problem.subject): \(problem.message)", remedy: "nothing was deleted; look again")
+      }
+      let free = Set(collection.deletions.filter { wanted[$0.file] != nil }.map(\.path))
+      var obstacles = unproved
+      for path in deletions.map(\.path) where !free.contains(path) && obstacles[path] == nil {
+        obstacles[path] = ActionFailure("it is needed by now, or another file", remedy: "look again")
+      }
+      return obstacles
+    }
+    for file in shown.deletions {
+      guard let failure = outcome[file.path] ?? nil else {
+        result.deleted.append(file)
         continue
       }
-      do {
-        var deletion = FileDeletion(path: file.path, identity: file.file.identity)
-        deletion.requiresClosed = file.evidence == .leftover
-        let ready = deletion
-        _ = try await files.run { try ready.delete() }
-        result.deleted.append(file)
-      } catch {
-        result.fail(file.path, ActionFailure(error))
-        stays.formUnion(collection.census.everything(below: file.path))
-      }
-    }
-    for folder in Set(result.deleted.map { folder(of: $0.path) }).sorted() {
-      do {
-        try await files.run { try ImageCreation.syncDirectory(folder) }
-      } catch {
-        result.fail(folder, ActionFailure(error))
-      }
+      result.fail(file.path, failure)
     }
     let failed = Set(result.failures.map(\.subject))
     for entry in given where !entry.removal.files.contains(where: { failed.contains($0.path) }) {
@@ -154,7 +172,7 @@ public struct GarbageCollector: Sendable {
   private func stacks(of collection: GarbageCollection) -> [String] {
     var stacks: Set<String> = []
     for file in collection.files {
-      guard let origin = file.file.origin, origin.connection == FileOrigin.key(of: connection.uri) else { continue }
+      guard let origin = file.file.origin, collection.census.hostKeys.contains(origin.connection) else { continue }
       stacks.insert(origin.stack)
     }
     stacks.formUnion(collection.removals.compactMap(\.stack))
@@ -166,16 +184,5 @@ public struct GarbageCollector: Sendable {
 extension GarbageResult {
   fileprivate mutating func fail(_ subject: String, _ failure: ActionFailure) {
     failures.append(Failure(subject: subject, failure: failure))
-  }
-}
-
-extension FileCensus {
-  /// All that a file stands on, near and far.
-  fileprivate func everything(below path: String) -> Set<String> {
-    var (found, waiting) = (Set<String>(), [path])
-    while let next = waiting.popLast() {
-      for below in links[next]?.files ?? [] where found.insert(below).inserted { waiting.append(below) }
-    }
-    return found
   }
 }

@@ -13,27 +13,33 @@ import XMLTree
 public struct RemovedDomains: Sendable {
   /// The folder; it may not exist yet.
   public let folder: String
+  /// Folders where earlier versions of Vireo kept removals, by the text of the connection's URI.
+  private let formerFolders: [String]
 
   /// The archive's place: in an embedded root itself, so that it goes with it; else the system's for root, or the user's own
   /// (XDG Base Directory Specification).
   ///
   /// - Throws: ``ActionFailure`` where the user has no folder.
   public init(of connection: LibvirtConnection) throws(ActionFailure) {
-    try self.init(uri: connection.uri, embeddedRoot: connection.embeddedRoot, isRoot: geteuid() == 0) { name in
-      getenv(name).map { String(cString: $0) }
-    }
+    try self.init(
+      uri: connection.uri, embeddedRoot: connection.embeddedRoot, host: HostIdentity(of: connection),
+      isRoot: geteuid() == 0
+    ) { name in getenv(name).map { String(cString: $0) } }
   }
 
   init(
-    uri: String, embeddedRoot: String?, isRoot: Bool, environment: (String) -> String?
+    uri: String, embeddedRoot: String?, host: HostIdentity, isRoot: Bool, environment: (String) -> String?
   ) throws(ActionFailure) {
     if let embeddedRoot {
       folder = embeddedRoot + "/lib/vireo/removed"
+      formerFolders = []
       return
     }
-    let key = FileOrigin.key(of: uri)
+    func folders(in base: String) -> (now: String, former: [String]) {
+      ("\(base)/vireo/removed/\(host.key)", host.formerKeys.sorted().map { "\(base)/vireo/removed/\($0)" })
+    }
     if isRoot, !uri.contains("/session") {
-      folder = "/var/lib/vireo/removed/\(key)"
+      (folder, formerFolders) = folders(in: "/var/lib")
       return
     }
     let state = environment("XDG_STATE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
@@ -42,11 +48,12 @@ public struct RemovedDomains: Sendable {
       throw ActionFailure(
         "there is no place to keep what is undefined", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
     }
-    folder = base + "/vireo/removed/\(key)"
+    (folder, formerFolders) = folders(in: base)
   }
 
   init(folder: String) {
     self.folder = folder
+    formerFolders = []
   }
 
   private static func homeOfUser() -> String? {
@@ -62,6 +69,36 @@ public struct RemovedDomains: Sendable {
 
   /// The removals that there are, the latest first; and files that are none, with the reason.
   public func list() throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
+    var (entries, failures) = ([Entry](), [Inventory.Failure]())
+    for folder in [folder] + formerFolders {
+      let found = try Self.list(folder)
+      entries += found.entries
+      failures += found.failures
+    }
+    return (
+      entries.sorted {
+        ($1.removal.removed, $0.removal.name, $0.path) < ($0.removal.removed, $1.removal.name, $1.path)
+      },
+      failures
+    )
+  }
+
+  /// The files of removed domains of a stack that were to go with them, and are still there.
+  public func forgottenFiles(of stack: String) throws(ActionFailure) -> [RemovedDomain] {
+    try list().entries.map(\.removal).filter { $0.stack == stack }.compactMap { removal in
+      var removal = removal
+      removal.files.removeAll { file in
+        var status = stat()
+        return !file.isDeleted || file.role == .nvram || lstat(file.path, &status) != 0
+          || file.inode != UInt64(status.st_ino)
+      }
+      return removal.files.isEmpty ? nil : removal
+    }
+  }
+
+  private static func list(
+    _ folder: String
+  ) throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
     guard let directory = opendir(folder) else {
       if errno == ENOENT { return ([], []) }
       throw .file("look into", folder, errno)
@@ -86,12 +123,7 @@ public struct RemovedDomains: Sendable {
         failures.append(.init(subject: path, message: "\(error)"))
       }
     }
-    return (
-      entries.sorted {
-        ($1.removal.removed, $0.removal.name, $0.path) < ($0.removal.removed, $1.removal.name, $1.path)
-      },
-      failures
-    )
+    return (entries, failures)
   }
 
   /// Keeps a removal: durable when this returns.
@@ -122,7 +154,7 @@ public struct RemovedDomains: Sendable {
   func forget(_ path: String) throws(ActionFailure) {
     guard unlink(path) == 0 || errno == ENOENT else { throw .file("delete", path, errno) }
     do throws(ImageError) {
-      try ImageCreation.syncDirectory(folder)
+      try ImageCreation.syncDirectory(DiskImage.folder(of: path))
     } catch {
       throw ActionFailure(error)
     }

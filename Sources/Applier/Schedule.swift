@@ -14,7 +14,9 @@ struct Schedule {
   private var outcomes: [ActionOutcome?]
   /// Whether an action takes a guest away from its users.
   private let isDisruptive: [Bool]
-  /// How many such actions are under way.
+  /// Whether an action deletes a file.
+  let isDeletion: [Bool]
+  /// How many disruptive actions are under way.
   private var disruptions = 0
   /// Actions that may start, in falling order, so that the next one is the last.
   private var ready: [Int]
@@ -27,6 +29,7 @@ struct Schedule {
     }
     self.dependents = dependents
     isDisruptive = actions.map { $0.effect >= .restart }
+    isDeletion = actions.map { if case .deleteFile = $0.operation { true } else { false } }
     unsettled = dependencies.map(\.count)
     outcomes = Array(repeating: nil, count: actions.count)
     ready = actions.indices.reversed().filter { [unsettled] in unsettled[$0] == 0 }
@@ -34,12 +37,14 @@ struct Schedule {
 
   /// Takes the next action that may start.
   ///
-  /// - Parameter limit: how many disruptive actions may be under way at once; nil for no limit.
-  mutating func next(atMost limit: Int? = nil) -> Int? {
+  /// - Parameters:
+  ///   - limit: how many disruptive actions may be under way at once; nil for no limit.
+  ///   - onlyDeletions: whether nothing but deletions of files may start.
+  mutating func next(atMost limit: Int? = nil, onlyDeletions: Bool = false) -> Int? {
     let isFull = limit.map { disruptions >= $0 } ?? false
-    guard let place = ready.lastIndex(where: { !isFull || !isDisruptive[$0] }) else { return nil }
+    guard let place = ready.lastIndex(where: { (!isFull || !isDisruptive[$0] || isDeletion[$0]) && (!onlyDeletions || isDeletion[$0]) }) else { return nil }
     let index = ready.remove(at: place)
-    if isDisruptive[index] { disruptions += 1 }
+    if isDisruptive[index], !isDeletion[index] { disruptions += 1 }
     return index
   }
 
@@ -48,7 +53,7 @@ struct Schedule {
   /// - Returns: the actions that are blocked by now because of it, with the cause, in the plan's order.
   mutating func settle(_ index: Int, _ outcome: ActionOutcome) -> [(index: Int, cause: Int)] {
     outcomes[index] = outcome
-    if isDisruptive[index] { disruptions -= 1 }
+    if isDisruptive[index], !isDeletion[index] { disruptions -= 1 }
     var blocked: [(index: Int, cause: Int)] = []
     var settled = [index]
     while let one = settled.popLast() {

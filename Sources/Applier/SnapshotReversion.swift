@@ -113,7 +113,10 @@ extension DomainSnapshots {
   /// - Parameter attempt: libvirt's own way.
   func revert(to name: String, by attempt: (String) async throws -> Void) async throws {
     guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
+    let lock = try await lockFolders(of: try await connection.storedDefinition(of: domain), .exclusive)
+    defer { withExtendedLifetime(lock) {} }
     try await requireNobodyElse(onWhatChanges: snapshot, .revert)
+    lock?.share()
     let before = try await moment()
     do {
       try await attempt(name)

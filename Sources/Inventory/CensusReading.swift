@@ -14,11 +14,12 @@ extension FileCensus {
   public static func take(_ request: CensusRequest, from connection: LibvirtConnection) async throws -> FileCensus {
     let host = try await Inventory.read(.definitions, from: connection)
     let pools = (host.pools ?? [:]).mapValues(\.path)
-    var census = FileCensus(uri: connection.uri, moment: time(nil))
+    var census = FileCensus(
+      uri: connection.uri, hostKeys: HostIdentity(of: connection).keys, moment: time(nil))
     census.domains = host.domains.values.sorted { $0.name < $1.name }
     census.failures = host.failures
     var needs: [Needs] = []
-    for domain in census.domains {
+    for domain in census.domains where !request.leaving.contains(domain.uuid) {
       do {
         needs += try await Needs.read(domain, from: connection, pools)
       } catch let error as LibvirtError where error.isNotFound {

@@ -1,6 +1,7 @@
 // Which files there are in some folders, and who refers to them, on all of a host: what a garbage collection is decided on.
 
 public import DiskImage
+import Libvirt
 
 /// The files of some folders, and everything on the host that refers to a file.
 ///
@@ -70,6 +71,8 @@ public struct FileCensus: Sendable {
 
   /// The connection whose domains are the roots.
   public var uri: String
+  /// What the marks of files that were made on that host have: see ``HostIdentity/keys``.
+  public var hostKeys: Set<String>
   /// When the host was looked at: seconds since 1970.
   public var moment: Int
   /// Every domain, as far as it could be read.
@@ -89,11 +92,12 @@ public struct FileCensus: Sendable {
   public var failures: [Inventory.Failure]
 
   public init(
-    uri: String, moment: Int, domains: [ObservedDomain] = [], roots: [Root] = [], links: [String: Links] = [:],
+    uri: String, hostKeys: Set<String>? = nil, moment: Int, domains: [ObservedDomain] = [], roots: [Root] = [], links: [String: Links] = [:],
     files: [String: File] = [:], folders: [String] = [], names: [String: String] = [:], chains: Int = 0,
     failures: [Inventory.Failure] = []
   ) {
     self.uri = uri
+    self.hostKeys = hostKeys ?? HostIdentity(uri: uri, embeddedRoot: LibvirtConnection.embeddedRoot(of: uri)).keys
     self.moment = moment
     self.domains = domains
     self.roots = roots
@@ -112,6 +116,8 @@ public struct CensusRequest: Sendable {
   public var folders: Set<String> = []
   /// Files to look at wherever they are.
   public var files: Set<String> = []
+  /// Domains, by UUID, that are no roots: they are being removed with their files.
+  public var leaving: Set<String> = []
   /// Removed domains that are kept, whose files are needed.
   public var removals: [RemovedDomain] = []
   /// What else needs files, by its name: a spec.

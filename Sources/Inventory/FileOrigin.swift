@@ -1,18 +1,15 @@
 // What Vireo writes into the mark of a file that it makes: on which connection, in which stack, for which object.
 
-import Checksum
-import DiskImage
-
 /// Who made a file.
 public struct FileOrigin: Sendable, Hashable {
-  /// The connection, as ``key(of:)`` has it: a stack of another connection has domains that this one does not know.
+  /// The driver's key, as ``HostIdentity`` has it: a stack of another driver has domains that this one does not know.
   public var connection: String
   public var stack: String
   /// `domain web`.
   public var object: String
 
-  public init(uri: String, stack: String, object: String) {
-    connection = Self.key(of: uri)
+  public init(host: HostIdentity, stack: String, object: String) {
+    connection = host.key
     self.stack = stack
     self.object = object
   }
@@ -28,7 +25,4 @@ public struct FileOrigin: Sendable, Hashable {
     stack = String(parts[1][..<slash])
     object = String(parts[1][parts[1].index(after: slash)...])
   }
-
-  /// A connection in twelve digits.
-  public static func key(of uri: String) -> String { hexadecimal(Checksum.of(Array(uri.utf8)).prefix(6)) }
 }

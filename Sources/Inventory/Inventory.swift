@@ -22,6 +22,8 @@ public struct Inventory: Sendable {
   public var imageSnapshots: [String: Result<[ObservedImageSnapshot], ImageError>] = [:]
   /// The base images that were asked for: one file may be used where it is and be copied into several pools too.
   public var baseImages: [InventoryRequest.BaseImage: ObservedBaseImage]
+  /// Removed domains with those of their files that were to go with them and are still there.
+  public var forgotten: [RemovedDomain] = []
   /// Objects that could not be read; a plan is made without them and says so.
   public var failures: [Failure]
   /// When the host was looked at, in seconds since 1970; nil for a host that is only supposed.
@@ -185,6 +187,16 @@ public enum ObservedFile: Sendable, Equatable {
   case image(BackingChain)
   /// Something that cannot be used, and why.
   case unusable(ImageError)
+}
+
+extension ObservedFile {
+  /// Whether the file does not exist, or one that it stands on.
+  package var lacksFile: Bool {
+    switch self {
+    case .missing, .unusable(.notFound): true
+    default: false
+    }
+  }
 }
 
 /// A snapshot inside a qcow2 image, by what it is known by, fit to be shown.

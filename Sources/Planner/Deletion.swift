@@ -62,6 +62,7 @@ extension PlanBuilder {
     for domain in leftovers { planDeletion(of: domain, declared[domain.name], options, needs) }
     let domains = leftovers.map { ObjectReference(.domain, $0.name) }
     for network in networks { planDeletion(of: network, after: domains) }
+    if options.includesDisks { planForgottenFiles() }
   }
 
   /// Refuses a plan that takes more away than is allowed.
@@ -155,15 +156,43 @@ extension PlanBuilder {
         lose(disk.field, disk.path, .define, other.map { "stays: domain \($0) needs it" } ?? "stays")
         continue
       }
+      if inventory.files[disk.path] == .missing { continue }
       lose(disk.field, disk.path, .dataLoss, disk.bytes.map { "\(ByteCount.text($0)) deleted" } ?? "deleted")
       deleted.append(disk)
     }
-    let step = add(.undefineDomain(identity, undefinition), for: object, after: steps, effect: .replace)
+    // The definition goes last: as long as it is there, it says which files are still to go.
+    let owner = FileOwner(identity, domain.inactive)
+    let stopped = steps
     for disk in deleted {
-      add(.deleteFile(path: disk.path, device: disk.field), for: object, after: [step], effect: .dataLoss)
+      // What stands on others goes first.
+      let above = deleted.prefix { $0.path != disk.path }.indices.last { deleted[$0].field == disk.field }
+      let after = above.map { stopped + [steps[stopped.count + $0]] } ?? stopped
+      steps.append(
+        add(
+          .deleteFile(path: disk.path, device: disk.field, owner: owner), for: object, after: after, effect: .dataLoss))
     }
+    let step = add(.undefineDomain(identity, undefinition), for: object, after: steps, effect: .replace)
     setReady(object, after: step)
     add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
+  }
+
+  /// Files that were to go with domains of the stack that are gone already.
+  private func planForgottenFiles() {
+    for removal in inventory.forgotten where removal.stack == spec.name {
+      let object = ObjectReference(.domain, removal.name)
+      guard inventory.domains[removal.name] == nil else { continue }
+      let users = ImageUsers(inventory)
+      var changes: [FieldChange] = []
+      for file in removal.files where file.isDeleted {
+        let other = users.all(file.path).first
+        changes.append(
+          FieldChange(
+            "disks", old: .string(file.path), effect: other == nil ? .dataLoss : .define, reason: .spec,
+            detail: other.map { "stays: domain \($0) needs it" } ?? "deleted; the domain is gone already"))
+        if other == nil { add(.deleteFile(path: file.path), for: object, after: [], effect: .dataLoss) }
+      }
+      add(ObjectPlan(object, .delete, changes: changes))
+    }
   }
 
   private func planDeletion(of network: ObservedNetwork, after domains: [ObjectReference]) {
@@ -200,11 +229,19 @@ extension PlanBuilder {
       let field = "disks.\(key ?? disk.value(at: "target/@dev") ?? "?")"
       let own = key.flatMap { record?["disks.\($0)", "file"] }
       let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }
-      guard let own, let end = chain.firstIndex(where: { $0.path == own }) else {
+      if let own, let end = chain.firstIndex(where: { $0.path == own }) {
+        made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }
+      } else if let own, inventory.files[path]?.lacksFile == true, path == own || SnapshotChoice.isOverlay(path, on: own) {
+        // A file of the chain is gone, as after a deletion that was cut off: snapshots and the record know the others.
+        let target = disk.value(at: "target/@dev") ?? ""
+        let overlays = (domain.snapshots ?? []).compactMap { $0.disks[target] ?? nil }
+        var seen: Set<String> = []
+        made += ([path] + overlays.reversed() + [own]).filter {
+          ($0 == own || SnapshotChoice.isOverlay($0, on: own)) && seen.insert($0).inserted
+        }.map { DiskFile(field: field, path: $0) }
+      } else {
         kept.append(DiskFile(field: field, path: path))
-        continue
       }
-      made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }
     }
     // The memory of a snapshot is beside the first of the images that it was taken of.
     for snapshot in domain.snapshots ?? [] {

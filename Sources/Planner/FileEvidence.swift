@@ -8,7 +8,7 @@ import XMLTree
 struct EvidenceSearch {
   private let census: FileCensus
   private let options: CollectionOptions
-  private let connection: String
+  private let hostKeys: Set<String>
   /// The domains that files belonged to, by path.
   private var removed: [String: (domain: String, inode: UInt64)] = [:]
   /// Images that Vireo made for the disks of domains that there are.
@@ -20,7 +20,7 @@ struct EvidenceSearch {
   init(_ census: FileCensus, _ options: CollectionOptions) {
     self.census = census
     self.options = options
-    connection = FileOrigin.key(of: census.uri)
+    hostKeys = census.hostKeys
     for removal in options.removals {
       for file in removal.files {
         guard let inode = file.inode, file.role != .nvram || Self.isMadeByLibvirt(file.path, removal.name) else {
@@ -30,7 +30,8 @@ struct EvidenceSearch {
       }
     }
     for domain in census.domains {
-      guard let record = OwnershipRecord(in: domain.inactive) else { continue }
+      guard let record = OwnershipRecord(in: domain.inactive), options.stack.map({ record.stack == $0 }) ?? true
+      else { continue }
       for disk in record.devices(of: "disks") {
         guard let path = record[disk, "file"] else { continue }
         recorded.insert(census.names[path] ?? path)
@@ -46,7 +47,8 @@ struct EvidenceSearch {
       return .removal(domain: removal.domain)
     }
     // What was made through another connection is used by domains that this one does not know.
-    if let origin = file.origin, origin.connection != connection { return nil }
+    if let origin = file.origin, !hostKeys.contains(origin.connection) { return nil }
+    if let stack = options.stack, let origin = file.origin, origin.stack != stack { return nil }
     if Self.isUnfinished(file.path) { return isResting(file.modified) ? .leftover : nil }
     if let sha256 = Self.checksum(inNameOf: file.path) {
       return file.origin != nil || isResting(file.changed) ? .baseImage(sha256: sha256) : nil
@@ -71,7 +73,9 @@ struct EvidenceSearch {
     if recorded.contains(backing) { return backing }
     guard let file = census.files[backing] else { return overlay(backing, depth: depth + 1) }
     if let removal = removed[backing], removal.inode == file.identity.inode { return backing }
-    if let origin = file.origin { return origin.connection == connection ? backing : nil }
+    if let origin = file.origin {
+      return hostKeys.contains(origin.connection) && options.stack ?? origin.stack == origin.stack ? backing : nil
+    }
     return overlay(backing, depth: depth + 1) == nil ? nil : backing
   }
 

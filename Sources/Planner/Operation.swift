@@ -57,7 +57,9 @@ public enum Operation: Sendable {
   case undefineDomain(DomainIdentity, Undefinition)
   case undefineNetwork(name: String)
   /// Delete an image that nobody uses any more.
-  case deleteFile(path: String, device: String? = nil)
+  ///
+  /// - `owner`: the domain that is removed after its files; nothing else may lead to the file when it goes.
+  case deleteFile(path: String, device: String? = nil, owner: FileOwner? = nil)
   /// Stop a guest as `stopDomain` does, and start it again.
   case restartDomain(DomainIdentity, Shutdown)
   /// Wait until a guest that was started is ready. One that is not in time gets its old definition back, where this run
@@ -69,6 +71,18 @@ public enum Operation: Sendable {
   case deleteSnapshot(domain: DomainIdentity, name: String)
   /// Take a snapshot inside a qcow2 image that no guest has open.
   case takeImageSnapshot(path: String, name: String)
+}
+
+/// The domain that a file belongs to.
+public struct FileOwner: Sendable, Hashable {
+  public var identity: DomainIdentity
+  /// The definition that the plan saw. When the host's is another one by now, the file is left alone.
+  public var seen: XMLElement
+
+  public init(_ identity: DomainIdentity, _ seen: XMLElement) {
+    self.identity = identity
+    self.seen = seen
+  }
 }
 
 /// A domain by name and UUID: both must still agree when a step is carried out.

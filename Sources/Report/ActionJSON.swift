@@ -66,7 +66,7 @@ extension Operation {
       ]
     case .undefineNetwork: []
     case .renameDomain(let domain, let name): [("domain", domain.json), ("to", .string(name))]
-    case .deleteFile(let path, let device): [("path", .string(path)), ("device", device.map(JSON.string))]
+    case .deleteFile(let path, let device, _): [("path", .string(path)), ("device", device.map(JSON.string))]
     case .takeSnapshot(let domain, let snapshot):
       [
         ("domain", domain.json), ("name", .string(snapshot.name)), ("kind", JSON(snapshot.kind?.rawValue)),

@@ -67,7 +67,7 @@ extension Operation {
     case .attachDevice(_, _, let name): ["plug in", name]
     case .detachDevice(_, _, let name): ["unplug", name]
     case .undefineDomain, .undefineNetwork: ["undefine"]
-    case .deleteFile(let path, let device): ["delete"] + (device.map { ["\($0),"] } ?? []) + [path]
+    case .deleteFile(let path, let device, _): ["delete"] + (device.map { ["\($0),"] } ?? []) + [path]
     case .renameDomain(let domain, let name): ["rename", domain.name, "to \(name)"]
     case .restartDomain: ["restart"]
     case .takeSnapshot(_, let snapshot): ["take", "the snapshot", snapshot.name]
@@ -100,7 +100,7 @@ extension Operation {
     case .createImage(_, _, let device): "make \(device.map(SafeText.clean) ?? "the image")"
     case .growImage(_, _, _, _, let device): "grow \(device.map(SafeText.clean) ?? "the image")"
     case .resizeBlockDevice(_, _, _, _, let device): "grow \(SafeText.clean(device))"
-    case .deleteFile(_, let device): "delete \(device.map(SafeText.clean) ?? "the file")"
+    case .deleteFile(_, let device, _): "delete \(device.map(SafeText.clean) ?? "the file")"
     default: phrase
     }
   }

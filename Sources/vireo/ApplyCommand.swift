@@ -30,6 +30,7 @@ struct ApplyCommand: AsyncParsableCommand {
   var maxDisruption: Int?
 
   @OptionGroup var limits: LimitOptions
+  @OptionGroup var lock: LockOptions
 
   @Option(help: "The form of the result.")
   var format: ReportFormat = .text
@@ -45,7 +46,7 @@ struct ApplyCommand: AsyncParsableCommand {
     let session = Session(
       options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
       deletions: limits.deletions, discardsSavedStates: limits.discardsSavedStates)
-    try await ApplySession(session: session, isConfirmed: isConfirmed, jobs: jobs, disruptions: maxDisruption)
+    try await ApplySession(session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock, disruptions: maxDisruption)
       .run(connection.connect)
   }
 }

@@ -15,6 +15,7 @@ struct ApplySession {
   /// Whether consent was given on the command line.
   let isConfirmed: Bool
   let jobs: Int
+  let lock: LockOptions
   var disruptions: Int?
   var question = "Apply these changes?"
 
@@ -33,13 +34,13 @@ struct ApplySession {
     _ stack: StackSpec, on connection: LibvirtConnection, messages: [Diagnostic]
   ) async throws {
     // Taken before the host is looked at: no other apply of the stack can make the plan old while it is read.
-    let lock: StackLock
+    let held: StackLock
     do {
-      lock = try StackLock(stack: stack.name, uri: connection.uri)
+      held = try await StackLock.take(stack.name, on: connection, patience: lock.ofStacks)
     } catch {
       throw session.fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
     }
-    defer { withExtendedLifetime(lock) {} }
+    defer { withExtendedLifetime(held) {} }
     let plan = try await session.plan(stack, on: connection, messages: messages)
     let style = Output.output.style(session.color)
     if session.format == .text { try Output.result(plan.text(style)) }
@@ -50,7 +51,9 @@ struct ApplySession {
     try confirm(plan)
     let progress = ApplyProgress(
       plan, color: session.color, isToldAgain: session.format == .text && Output.output.isTerminal)
-    let result = await InterruptibleApply(connection: connection, jobs: jobs, disruptions: disruptions).apply(
+    let result = await InterruptibleApply(
+      connection: connection, jobs: jobs, disruptions: disruptions, patience: lock.ofFolders
+    ).apply(
       plan, showing: progress)
     // What was done is done, whether or not anybody still reads about it.
     Output.write(session.format == .json ? result.json(of: plan) : "\n" + result.text(of: plan, style), to: .output)

@@ -38,6 +38,8 @@ struct DestroyCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How many steps may run side by side.", valueName: "number"))
   var jobs: Int = 4
 
+  @OptionGroup var lock: LockOptions
+
   @Option(help: "The form of the result.")
   var format: ReportFormat = .text
 
@@ -52,7 +54,7 @@ struct DestroyCommand: AsyncParsableCommand {
       options: spec, format: format, color: color.color,
       deletions: DeletionOptions(.everything, most: maxDeletes, includesDisks: deletesDisks))
     try await ApplySession(
-      session: session, isConfirmed: isConfirmed, jobs: jobs,
+      session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock,
       question: deletesDisks ? "Destroy all of this, and the disks?" : "Destroy all of this?"
     ).run(connection.connect)
   }

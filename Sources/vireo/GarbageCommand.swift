@@ -26,15 +26,22 @@ struct GarbageCommand: AsyncParsableCommand {
       with --folder; not the folders in them. Domains of other connections are not known: collect where all domains are \
       yours to see.
 
+      With specs, only the files and the removed domains of their stack go; --all-stacks collects those of all stacks, as \
+      without a spec.
+
       With --older-than, removed domains that are younger stay restorable; without, all are given up.
 
       Exit codes: 0 when all of it is gone, or was shown; 1 when something could not be read or deleted.
       """)
 
   @Argument(
-    help: ArgumentHelp("Spec files, whose disks and images stay and whose pools are searched.", valueName: "file"),
+    help: ArgumentHelp(
+      "Spec files of the stack to collect for: its disks and images stay, its pools are searched.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var files: [String] = []
+
+  @Flag(name: .customLong("all-stacks"), help: "Collects for all stacks, not only for that of the given specs.")
+  var isForAllStacks = false
 
   @Flag(help: "Shows what would be deleted, and changes nothing.")
   var plan = false
@@ -65,6 +72,7 @@ struct GarbageCommand: AsyncParsableCommand {
 
   @OptionGroup var variables: VariableOptions
   @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var lock: LockOptions
 
   @Option(help: "The form of the list and the result.")
   var format: ReportFormat = .text
@@ -104,8 +112,9 @@ struct GarbageCommand: AsyncParsableCommand {
     request.census.folders = Set(folder)
     request.also = Set(also)
     request.minimumAge = olderThan ?? 0
+    request.stack = isForAllStacks ? nil : stack?.name
     if let stack { try await declare(stack, in: &request.census, on: connection) }
-    let collector = try GarbageCollector(connection: connection, request: request)
+    let collector = try GarbageCollector(connection: connection, request: request, patience: lock.patience)
     let shown = try await notice.during("looking for files that nothing refers to") { _ in try await collector.look() }
     let style = Output.output.style(color.color)
     let obstacles = obstacles(of: shown)

@@ -2,6 +2,7 @@
 
 import Applier
 import BlockingWork
+import DiskImage
 import Glibc
 import Libvirt
 import Planner
@@ -13,10 +14,11 @@ struct InterruptibleApply {
   let connection: LibvirtConnection
   let jobs: Int
   let disruptions: Int?
+  let patience: LockPatience
 
   func apply(_ plan: Plan, showing progress: ApplyProgress) async -> ApplyResult {
     let signals = SignalWatch(restoringTerminal: progress.isLive)
-    let applier = Applier(connection: connection, jobs: jobs, disruptions: disruptions)
+    let applier = Applier(connection: connection, jobs: jobs, disruptions: disruptions, patience: patience)
     return await withTaskGroup(of: Void.self) { drawing in
       drawing.addTask { await progress.draw() }
       let result = await withTaskGroup(of: ApplyResult?.self) { group in

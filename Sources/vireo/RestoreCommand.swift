@@ -37,6 +37,7 @@ struct RestoreCommand: AsyncParsableCommand {
   var removed: String?
 
   @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var lock: LockOptions
 
   @Option(help: "The form of the list.")
   var format: ReportFormat = .text
@@ -81,9 +82,10 @@ struct RestoreCommand: AsyncParsableCommand {
         suggestion: "see what there is with `vireo restore --list`")
     }
     let removal = entry.removal
-    let lock = try removal.stack.map { try StackLock(stack: $0, uri: connection.uri) }
-    defer { withExtendedLifetime(lock) {} }
-    let notes = try await archive.restore(entry, on: connection)
+    let held = try await StackLock.take(
+      [removal.stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
+    defer { withExtendedLifetime(held) {} }
+    let notes = try await archive.restore(entry, on: connection, patience: lock.ofFolders)
     color.color.tell(
       notes.map {
         Diagnostic(.warning, "missing-file", $0, subject: ObjectReference(.domain, removal.name).description)

@@ -88,7 +88,10 @@ struct Session {
   ) async throws(ExitCode) -> Plan {
     do {
       let request = InventoryRequest(for: stack, deleting: deletions)
-      let inventory = try await HostConnection.read(request, from: connection, notice)
+      var inventory = try await HostConnection.read(request, from: connection, notice)
+      if deletions.includesDisks {
+        inventory.forgotten = try RemovedDomains(of: connection).forgottenFiles(of: stack.name)
+      }
       var plan = try Plan(
         for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates)
       if format == .json { plan.notes = messages + plan.notes }

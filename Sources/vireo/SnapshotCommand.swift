@@ -7,6 +7,7 @@ import Inventory
 import Libvirt
 import Planner
 import Report
+import XMLTree
 
 struct SnapshotCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -38,12 +39,22 @@ struct SnapshotCommand: AsyncParsableCommand {
     @OptionGroup var color: ColorOptions
 
     /// Does something with the domain's snapshots; what fails is told.
+    ///
+    /// - Parameter lock: for what changes the domain: nobody applies its stack meanwhile.
     func perform<Result>(
-      for format: ReportFormat = .text, _ work: (DomainSnapshots) async throws -> Result
+      for format: ReportFormat = .text, _ lock: LockOptions? = nil, _ work: (DomainSnapshots) async throws -> Result
     ) async throws(ExitCode) -> Result {
       let connection = try await connection.open(telling: color, for: format)
       do {
-        let result = try await work(DomainSnapshots(of: try await connection.domain(named: domain), on: connection))
+        let handle = try await connection.domain(named: domain)
+        var held: [StackLock] = []
+        if let lock {
+          let stack = OwnershipRecord(in: try XMLElement.parse(try await handle.xml([.inactive])))?.stack
+          held = try await StackLock.take([stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
+        }
+        defer { withExtendedLifetime(held) {} }
+        let result = try await work(
+          DomainSnapshots(of: handle, on: connection, patience: lock?.ofFolders ?? .ofFolders))
         await connection.close()
         return result
       } catch {
@@ -107,6 +118,7 @@ struct SnapshotCommand: AsyncParsableCommand {
         """)
 
     @OptionGroup var target: Target
+    @OptionGroup var lock: LockOptions
 
     @Argument(help: ArgumentHelp("The snapshot's name.", valueName: "snapshot"))
     var name: String
@@ -132,7 +144,7 @@ struct SnapshotCommand: AsyncParsableCommand {
         name: name, description: description, kind: kind.flatMap { SnapshotKind(rawValue: $0.rawValue) },
         memory: memory,
         quiesce: quiesce)
-      let choice = try await target.perform { try await $0.take(creation) }
+      let choice = try await target.perform(lock) { try await $0.take(creation) }
       try Output.result("took the \(choice.kind.rawValue) snapshot \(name)\(choice.hasMemory ? ", with memory" : "")\n")
     }
   }
@@ -144,12 +156,13 @@ struct SnapshotCommand: AsyncParsableCommand {
       discussion: "What was written since is lost, unless another snapshot holds it.")
 
     @OptionGroup var target: Target
+    @OptionGroup var lock: LockOptions
     @OptionGroup var decision: Decision
 
     func run() async throws {
       try decision.confirm(
         "Revert domain \(target.domain) to \(decision.name), and lose what was written since?", for: target)
-      try await target.perform { try await $0.revert(to: decision.name) }
+      try await target.perform(lock) { try await $0.revert(to: decision.name) }
       try Output.result("domain \(target.domain) is what it was at \(decision.name)\n")
     }
   }
@@ -160,11 +173,12 @@ struct SnapshotCommand: AsyncParsableCommand {
       usage: "vireo snapshot delete [options] <domain> <snapshot>")
 
     @OptionGroup var target: Target
+    @OptionGroup var lock: LockOptions
     @OptionGroup var decision: Decision
 
     func run() async throws {
       try decision.confirm("Delete the snapshot \(decision.name) of domain \(target.domain)?", for: target)
-      try await target.perform { try await $0.delete(decision.name) }
+      try await target.perform(lock) { try await $0.delete(decision.name) }
       try Output.result("deleted the snapshot \(decision.name)\n")
     }
   }

@@ -25,11 +25,15 @@ struct RemovedDomainsTests {
       ("qemu:///system", nil, false, "/state/vireo/removed/"),
     ] as [(String, String?, Bool, String)])
   func places(uri: String, root: String?, isRoot: Bool, place: String) throws {
-    let archive = try RemovedDomains(uri: uri, embeddedRoot: root, isRoot: isRoot) {
+    let archive = try RemovedDomains(
+      uri: uri, embeddedRoot: root, host: HostIdentity(uri: uri, embeddedRoot: root), isRoot: isRoot
+    ) {
       $0 == "XDG_STATE_HOME" ? "/state" : nil
     }
     #expect(archive.folder.hasPrefix(place))
-    let home = try RemovedDomains(uri: uri, embeddedRoot: root, isRoot: isRoot) { $0 == "HOME" ? "/home/x" : nil }
+    let home = try RemovedDomains(
+      uri: uri, embeddedRoot: root, host: HostIdentity(uri: uri, embeddedRoot: root), isRoot: isRoot
+    ) { $0 == "HOME" ? "/home/x" : nil }
     if place.hasPrefix("/state") { #expect(home.folder.hasPrefix("/home/x/.local/state/vireo/removed/")) }
   }
 

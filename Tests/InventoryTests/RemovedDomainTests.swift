@@ -62,9 +62,10 @@ struct RemovedDomainTests {
 
   @Test("a mark says whose a file is, and any other text says nothing")
   func origins() {
-    let origin = FileOrigin(uri: "qemu:///system", stack: "lab", object: "domain web")
+    let origin = FileOrigin(
+      host: HostIdentity(uri: "qemu:///system", embeddedRoot: nil), stack: "lab", object: "domain web")
     #expect(FileOrigin(text: origin.text) == origin)
-    #expect(FileOrigin(uri: "qemu:///session", stack: "lab", object: "domain web") != origin)
+    #expect(FileOrigin(host: HostIdentity(uri: "qemu:///session", embeddedRoot: nil), stack: "lab", object: "domain web") != origin)
     for text in ["", "lab", "lab/domain"] { #expect(FileOrigin(text: text) == nil, "\(text)") }
   }
 

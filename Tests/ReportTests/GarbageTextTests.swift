@@ -26,7 +26,7 @@ struct GarbageTextTests {
         path: path, identity: FileIdentity(device: 1, inode: inode), bytes: bytes, origin: origin)
       census.links[path] = .init(Set(backing.map { "\(folder)/\($0)" }))
     }
-    let origin = FileOrigin(uri: census.uri, stack: "lab", object: "domain old")
+    let origin = FileOrigin(host: HostIdentity(uri: census.uri, embeddedRoot: nil), stack: "lab", object: "domain old")
     add("used.qcow2", 1 << 30, on: base)
     add(base, 700 << 20)
     add("older-" + base, 600 << 20)

@@ -3,23 +3,23 @@
 internal import Glibc
 
 extension LockHolder {
-  /// The processes that hold an open file description lock on a file.
+  /// The processes that hold a lock on a file: an open file description lock, or another `kind` by its name in /proc.
   ///
   /// Best effort: processes that may not be looked into are left out, and there may be more holders than are named.
-  static func holders(of identity: FileIdentity) -> [LockHolder] {
+  static func holders(of identity: FileIdentity, kind: String = "OFDLCK") -> [LockHolder] {
     entries(of: "/proc").compactMap { Int32($0) }.sorted().compactMap { pid in
-      holdsLock(pid, identity) ? LockHolder(pid: pid, program: program(of: pid)) : nil
+      holdsLock(pid, identity, kind) ? LockHolder(pid: pid, program: program(of: pid)) : nil
     }
   }
 
-  private static func holdsLock(_ pid: Int32, _ identity: FileIdentity) -> Bool {
+  private static func holdsLock(_ pid: Int32, _ identity: FileIdentity, _ kind: String) -> Bool {
     entries(of: "/proc/\(pid)/fd").contains { descriptor in
       var status = stat()
       guard stat("/proc/\(pid)/fd/\(descriptor)", &status) == 0,
         FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) == identity
       else { return false }
       // "lock:	1: OFDLCK  ADVISORY  READ -1 fe:01:1835 100 101"
-      return smallFile("/proc/\(pid)/fdinfo/\(descriptor)").contains("OFDLCK")
+      return smallFile("/proc/\(pid)/fdinfo/\(descriptor)").contains(kind)
     }
   }
 

@@ -46,8 +46,10 @@ struct ImageCheckCommand: ParsableCommand {
     }
   }
 
+  @OptionGroup var lock: LockOptions
+
   func run() throws {
-    let result = try reportingImageErrors { () throws(ImageError) -> ImageCheck.Result? in
+    let result = try lock.changing(repair == .none ? nil : image) { () throws(ImageError) -> ImageCheck.Result? in
       guard try ImageNaming.format(of: image, given: imageFormat) == .qcow2 else { return nil }
       return try ImageCheck.check(path: image, repair: repair, decodingData: data, sharing: isShared)
     }

@@ -23,10 +23,11 @@ struct ImageCommitCommand: ParsableCommand {
   var keepsData = false
 
   @OptionGroup var access: ImageAccessOptions
+  @OptionGroup var lock: LockOptions
 
   func run() throws {
     let progress = ImageProgress("committing", image)
-    try reportingImageErrors { () throws(ImageError) in
+    try lock.changing(image) { () throws(ImageError) in
       defer { progress.end() }
       try access.requireQcow2(image, "has no backing file to commit to")
       try ImageCommit.commit(path: image, emptying: !keepsData, references: access.references(of: image)) {

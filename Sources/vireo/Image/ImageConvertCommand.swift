@@ -26,6 +26,7 @@ struct ImageConvertCommand: ParsableCommand {
   var destination: String
 
   @OptionGroup var access: ImageAccessOptions
+  @OptionGroup var lock: LockOptions
   @OptionGroup var reading: ImageReadingOptions
 
   @Option(
@@ -51,7 +52,7 @@ struct ImageConvertCommand: ParsableCommand {
 
   func run() throws {
     let progress = ImageProgress("converting", destination)
-    let size = try reportingImageErrors { () throws(ImageError) in
+    let size = try lock.changing(destination) { () throws(ImageError) in
       defer { progress.end() }
       var creation = ImageCreation(
         format: try ImageNaming.format(of: destination, given: outputFormat, option: "--output-format"))

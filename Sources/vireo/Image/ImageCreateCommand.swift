@@ -50,6 +50,7 @@ struct ImageCreateCommand: ParsableCommand {
   var preallocation: Preallocation = .off
 
   @OptionGroup var layout: ImageLayoutOptions
+  @OptionGroup var lock: LockOptions
 
   func validate() throws {
     guard backing != nil || backingFormat == nil else {
@@ -58,7 +59,7 @@ struct ImageCreateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let made = try reportingImageErrors { () throws(ImageError) in
+    let made = try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) { () throws(ImageError) in
       var creation = ImageCreation(
         format: try ImageNaming.format(of: image, given: imageFormat), virtualSize: size)
       if let backing {

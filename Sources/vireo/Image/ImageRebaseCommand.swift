@@ -43,6 +43,7 @@ struct ImageRebaseCommand: ParsableCommand {
   var metadataOnly = false
 
   @OptionGroup var access: ImageAccessOptions
+  @OptionGroup var lock: LockOptions
 
   func validate() throws {
     guard (backing != nil) != noBacking else { throw ValidationError("Say --backing IMAGE or --no-backing.") }
@@ -53,7 +54,7 @@ struct ImageRebaseCommand: ParsableCommand {
 
   func run() throws {
     let progress = ImageProgress("rebasing", image)
-    try reportingImageErrors { () throws(ImageError) in
+    try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) { () throws(ImageError) in
       defer { progress.end() }
       try access.requireQcow2(image, "stands on nothing; make a qcow2 overlay on it")
       var target: ImageCreation.Backing?

@@ -25,6 +25,7 @@ struct ImageResizeCommand: ParsableCommand {
   var size: UInt64
 
   @OptionGroup var access: ImageAccessOptions
+  @OptionGroup var lock: LockOptions
 
   @Flag(help: "Allows a size below the present one, when no data is lost.")
   var shrink = false
@@ -33,7 +34,7 @@ struct ImageResizeCommand: ParsableCommand {
   var discardData = false
 
   func run() throws {
-    let old = try reportingImageErrors { () throws(ImageError) in
+    let old = try lock.changing(image) { () throws(ImageError) in
       do throws(ImageError) {
         return try ImageResize.resize(
           path: image, format: access.format(of: image), to: size,

@@ -31,14 +31,19 @@ struct ImageSnapshotCommand: ParsableCommand {
     var imageFormat: ImageFormat?
 
     /// Does something to the snapshots of the image; what fails is told.
-    func perform<Result>(_ work: (String) throws(ImageError) -> Result) throws(ExitCode) -> Result {
-      try reportingImageErrors { () throws(ImageError) in
+    ///
+    /// - Parameter lock: for what changes the image.
+    func perform<Result>(
+      _ lock: LockOptions? = nil, _ work: (String) throws(ImageError) -> Result
+    ) throws(ExitCode) -> Result {
+      let work = { () throws(ImageError) -> Result in
         guard try ImageNaming.format(of: image, given: imageFormat) == .qcow2 else {
           throw .invalidRequest(
             path: image, what: "a raw image", reason: "has no internal snapshots; convert it to qcow2")
         }
         return try work(image)
       }
+      return if let lock { try lock.changing(image, work: work) } else { try reportingImageErrors(work) }
     }
   }
 
@@ -102,12 +107,13 @@ struct ImageSnapshotCommand: ParsableCommand {
       discussion: "Exit codes: 0 when it was done, 1 otherwise.")
 
     @OptionGroup var target: Target
+    @OptionGroup var lock: LockOptions
 
     @Argument(help: ArgumentHelp("The snapshot's name.", valueName: "name"))
     var name: String
 
     func run() throws {
-      try target.perform { (image) throws(ImageError) in _ = try ImageSnapshots.create(named: name, path: image) }
+      try target.perform(lock) { (image) throws(ImageError) in _ = try ImageSnapshots.create(named: name, path: image) }
       try Output.result(ImageMessage.snapshot(target.image, name, "taken"))
     }
   }
@@ -123,10 +129,11 @@ struct ImageSnapshotCommand: ParsableCommand {
         """)
 
     @OptionGroup var target: Target
+    @OptionGroup var lock: LockOptions
     @OptionGroup var selection: Selection
 
     func run() throws {
-      try target.perform { (image) throws(ImageError) in try ImageSnapshots.apply(selection.selector, path: image) }
+      try target.perform(lock) { (image) throws(ImageError) in try ImageSnapshots.apply(selection.selector, path: image) }
       try Output.result(ImageMessage.snapshot(target.image, selection.shown, "applied"))
     }
   }
@@ -138,13 +145,14 @@ struct ImageSnapshotCommand: ParsableCommand {
       discussion: "Exit codes: 0 when it was done, 1 otherwise.")
 
     @OptionGroup var target: Target
+    @OptionGroup var lock: LockOptions
     @OptionGroup var selection: Selection
 
     @Option(help: ArgumentHelp("The new name.", valueName: "name"))
     var to: String
 
     func run() throws {
-      try target.perform { (image) throws(ImageError) in
+      try target.perform(lock) { (image) throws(ImageError) in
         try ImageSnapshots.rename(selection.selector, to: to, path: image)
       }
       try Output.result(ImageMessage.snapshot(target.image, selection.shown, "is '\(to)' now"))
@@ -158,10 +166,11 @@ struct ImageSnapshotCommand: ParsableCommand {
       discussion: "Exit codes: 0 when it was done, 1 otherwise.")
 
     @OptionGroup var target: Target
+    @OptionGroup var lock: LockOptions
     @OptionGroup var selection: Selection
 
     func run() throws {
-      try target.perform { (image) throws(ImageError) in try ImageSnapshots.delete(selection.selector, path: image) }
+      try target.perform(lock) { (image) throws(ImageError) in try ImageSnapshots.delete(selection.selector, path: image) }
       try Output.result(ImageMessage.snapshot(target.image, selection.shown, "deleted"))
     }
   }

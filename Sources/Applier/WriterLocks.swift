@@ -1,0 +1,50 @@
+// Which folders a step locks: all where it makes or changes files, or makes a definition refer to them.
+
+import DiskImage
+import Libvirt
+import Planner
+import XMLTree
+
+extension ApplyRun {
+  /// Locks the folders of a step together with other writers; nobody removes files from them meanwhile. Nil for a step that
+  /// has to do with no file, or with files of another host.
+  ///
+  /// A base image on its way into a pool is left out: it refers to nothing, and nothing refers to it yet.
+  func lockFolders(of operation: Operation) async throws -> FolderLock? {
+    let folders: Set<String>
+    switch operation {
+    case .createImage(let path, let creation, _):
+      folders = [folder(of: path), creation.backing.map { folder(of: $0.path ?? $0.name) } ?? folder(of: path)]
+    case .growImage(let path, _, _, _, _), .takeImageSnapshot(let path, _): folders = [folder(of: path)]
+    case .resizeBlockDevice(_, _, let path, _, _): folders = [folder(of: path)]
+    case .defineDomain(let definition): folders = definition.xml.diskFolders
+    case .attachDevice(let domain, _, _): folders = try await diskFolders(of: domain)
+    default: return nil
+    }
+    guard !folders.isEmpty, !connection.isRemote else { return nil }
+    let patience = patience
+    return try await files.run { try FolderLock.taking(folders, .shared, patience) }
+  }
+
+  private func diskFolders(of identity: DomainIdentity) async throws -> Set<String> {
+    guard let domain = try await domainIfAny(named: identity.name) else { return [] }
+    return try await connection.storedDefinition(of: domain).diskFolders
+  }
+}
+
+extension XMLElement {
+  /// The folders of a domain's disks and UEFI variables that are files.
+  var diskFolders: Set<String> {
+    let disks = (first("devices")?.all("disk") ?? []).filter { ($0[attribute: "type"] ?? "file") == "file" }
+    return Set((disks.compactMap(DiskSource.path) + [value(at: "os/nvram")].compactMap(\.self)).filter { $0.hasPrefix("/") }
+      .map { folder(of: $0) })
+  }
+}
+
+extension LibvirtConnection {
+  /// Whether the files of the host are out of reach from here.
+  var isRemote: Bool {
+    guard let start = uri.firstRange(of: "://") else { return false }
+    return uri[start.upperBound...].first.map { $0 != "/" } ?? false
+  }
+}
