@@ -12,8 +12,18 @@ extension LibvirtConnection {
   /// never be changed, nor be made again elsewhere. Such a one is stored unchecked, and then everything that it says must
   /// be found again; if not, what was there before is put back, and the schema's refusal stands.
   ///
+  /// Where nothing differs but the record of whose the domain is, the record alone is stored: libvirt keeps every other
+  /// byte then, where a definition has its controllers sorted and its consoles counted anew.
+  ///
   /// - Throws: ``LibvirtError``; ``DroppedDefinition`` with the place that libvirt does not know.
   public func store(_ definition: DomainDefinition) async throws -> (domain: LibvirtDomain, stored: XMLElement) {
+    if let record = definition.onlyRecord,
+      case let domain = try await domain(uuid: definition.identity.uuid), try await domain.isPersistent()
+    {
+      try await domain.setMetadata(
+        .element(namespace: OwnershipRecord.namespace), record, prefix: OwnershipRecord.prefix, scope: .config)
+      return (domain, try await storedDefinition(of: domain))
+    }
     let (text, name) = (definition.xml.spellingOutNone.serialised(), definition.identity.name)
     switch try await checkedDefinition(text, named: name) {
     case .success(let domain): return (domain, try await storedDefinition(of: domain))
@@ -75,6 +85,15 @@ extension LibvirtConnection {
 }
 
 extension DomainDefinition {
+  /// The record as libvirt takes it, where a definition that exists gets nothing else.
+  fileprivate var onlyRecord: String? {
+    guard let record = OwnershipRecord(in: xml), var before = replacing else { return nil }
+    var after = xml
+    OwnershipRecord.remove(from: &before)
+    OwnershipRecord.remove(from: &after)
+    return before == after ? record.bareText : nil
+  }
+
   /// The first place of the definition that libvirt stored otherwise; nil where it kept everything.
   fileprivate func firstDropped(from stored: XMLElement) -> String? {
     var wanted = xml

@@ -50,11 +50,10 @@ private struct NamedDevice {
     let record = OwnershipRecord(in: domain)
     return Vocabulary.domain.collections.flatMap { collection -> [NamedDevice] in
       guard let rule = collection.type.device else { return [] }
+      let known = record.map { RecordedDevices(of: collection, in: domain, $0) }
       let elements = domain.first("devices")?.all(rule.element).filter(rule.matches) ?? []
       return elements.compactMap { element in
-        let key =
-          DeviceIdentity.key(of: element, kind: collection.type.name)
-          ?? record?.key(of: element, kind: collection.type.name, rule, among: collection.key)
+        let key = known?.key(of: element) ?? DeviceIdentity.key(of: element, kind: collection.type.name)
         return key.map { NamedDevice(type: collection.type, name: "\(collection.key).\($0)", element: element) }
       }
     }

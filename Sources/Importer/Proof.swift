@@ -55,10 +55,7 @@ struct Proof {
         fail(action.object, "something would be done beside storing the definition")
         continue
       }
-      for change in difference(observed.withoutOwnership, planned.withoutOwnership, options: .siblings) {
-        fail(
-          action.object, "\(change.path) would change from \(change.old ?? "nothing") to \(change.new ?? "nothing")")
-      }
+      for change in planned.alterations(of: observed) { fail(action.object, change) }
     }
     return failures
   }
@@ -76,6 +73,19 @@ extension Operation {
 }
 
 extension XMLElement {
+  /// What a definition that takes another one over has otherwise, beside the record of whose it is: the names of devices
+  /// and the order of elements count. Empty for nothing.
+  public func alterations(of observed: XMLElement) -> [String] {
+    var (before, after) = (observed, self)
+    OwnershipRecord.remove(from: &before)
+    OwnershipRecord.remove(from: &after)
+    guard before != after else { return [] }
+    let changes = difference(before, after, options: .siblings).map { change in
+      "\(change.path) would change from \(change.old ?? "nothing") to \(change.new ?? "nothing")"
+    }
+    return changes.isEmpty ? ["the order or the notation of its elements would change"] : changes
+  }
+
   /// The definition without what says that it is Vireo's, the record and the names that devices carry, and without what
   /// another definition of the very same would have otherwise.
   public var withoutOwnership: XMLElement {

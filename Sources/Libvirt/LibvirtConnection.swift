@@ -155,4 +155,12 @@ public final class LibvirtConnection: Sendable {
         "read the domain capabilities")
     }
   }
+
+  /// The command line that QEMU would be started with for a definition, as libvirt's QEMU driver writes it.
+  public func nativeCommandLine(ofDomain xml: String) async throws -> String {
+    try await core.perform("work out QEMU's command line") { connection throws(LibvirtError) in
+      try takeString(
+        virConnectDomainXMLToNative(connection, "qemu-argv", xml, 0), "work out QEMU's command line")
+    }
+  }
 }

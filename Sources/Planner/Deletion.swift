@@ -223,9 +223,11 @@ extension PlanBuilder {
   /// The images of a domain's disks: those that Vireo has made, with overlays that snapshots put on them, and others.
   private func files(of domain: ObservedDomain, _ record: OwnershipRecord?) -> (made: [DiskFile], kept: [DiskFile]) {
     var (made, kept) = ([DiskFile](), [DiskFile]())
+    let disks = Vocabulary.domain.collections.first { $0.key == "disks" }
+    let known = disks.flatMap { disks in record.map { RecordedDevices(of: disks, in: domain.inactive, $0) } }
     for disk in domain.inactive.first("devices")?.all("disk") ?? [] {
       guard let path = DiskSource.path(of: disk) else { continue }
-      let key = DeviceIdentity.key(of: disk, kind: "disk")
+      let key = known?.key(of: disk) ?? DeviceIdentity.key(of: disk, kind: "disk")
       let field = "disks.\(key ?? disk.value(at: "target/@dev") ?? "?")"
       let own = key.flatMap { record?["disks.\($0)", "file"] }
       let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }

@@ -8,24 +8,40 @@ import XMLTree
 struct DeviceMatcher {
   private let rule: DeviceRule
   private let kind: String
-  /// The kind's devices that no entry has claimed, by their index among the children of `devices`.
-  private(set) var unclaimed: [(index: Int, element: XMLElement)]
+  private let devices: RecordedDevices
+  /// Places of devices that no entry has claimed, by their place in `devices`.
+  private var free: [Int]
 
-  init(_ rule: DeviceRule, kind: String, in domain: XMLElement) {
+  init(
+    _ rule: DeviceRule, of collection: ObjectType.Collection, in domain: XMLElement, _ record: OwnershipRecord?,
+    declared: [ObjectSpec]
+  ) {
     self.rule = rule
-    self.kind = kind
-    unclaimed = []
-    for (index, node) in (domain.first("devices")?.children ?? []).enumerated() {
-      if let element = node.element, rule.matches(element) { unclaimed.append((index, element)) }
-    }
+    kind = collection.type.name
+    devices = RecordedDevices(of: collection, in: domain, record, declared: Set(declared.map(\.name)))
+    free = Array(devices.elements.indices)
   }
 
-  /// The device that carries the entry's key.
+  /// The kind's devices that no entry has claimed, by their index among the children of `devices`, with the keys of those
+  /// that the record has.
+  var unclaimed: [(index: Int, element: XMLElement, key: String?)] {
+    free.map { (devices.elements[$0].index, devices.elements[$0].element, devices.keys[$0]) }
+  }
+
+  /// How many devices of the kind there are.
+  var count: Int { devices.elements.count }
+
+  /// The devices that an entry could be, where there is more than one.
+  func doubt(about device: ObjectSpec) -> [XMLElement]? {
+    devices.doubts[device.name].map { $0.map { devices.elements[$0].element } }
+  }
+
+  /// The device that carries the entry's key, or that the record has under it.
   mutating func claim(bearing device: ObjectSpec) -> Int? {
     switch rule.identity {
     case .alias:
-      let alias = DeviceIdentity.alias(kind: kind, key: device.name)
-      return claim { $0.value(at: "alias/@name") == alias }
+      guard let place = devices.place(of: device.name) else { return nil }
+      return take(place)
     case .attribute(let name):
       let value = DeviceIdentity(of: device, rule).value
       return claim { $0[attribute: name] == value }
@@ -64,30 +80,36 @@ struct DeviceMatcher {
     }
   }
 
-  /// The key of a device that left the spec: its alias is Vireo's, or the record has it.
-  func key(of element: XMLElement, among collection: String, in record: OwnershipRecord?) -> String? {
-    record?.key(of: element, kind: kind, rule, among: collection)
-  }
-
   /// Claims the first device without another entry's key that is exactly what the entry describes.
   private mutating func claimEqual(to device: ObjectSpec) -> Int? {
-    claimForeign { element in
-      device.type.fields.allSatisfy { field in
-        guard let setting = device.settings[field.name] else { return true }
-        if case .xml(let fragment) = setting.value { return fragment.isMet(by: element) }
-        return field.lens == nil || field.isMet(setting.value, in: element)
-      }
+    claimForeign { Self.isEqual($0, to: device) }
+  }
+
+  /// Whether a device is all that an entry says.
+  static func isEqual(_ element: XMLElement, to device: ObjectSpec) -> Bool {
+    device.type.fields.allSatisfy { field in
+      guard let setting = device.settings[field.name] else { return true }
+      if case .xml(let fragment) = setting.value { return fragment.isMet(by: element) }
+      return field.lens == nil || field.isMet(setting.value, in: element)
     }
   }
 
-  private mutating func claim(_ matches: (XMLElement) -> Bool) -> Int? {
-    guard let position = unclaimed.firstIndex(where: { matches($0.element) }) else { return nil }
-    return unclaimed.remove(at: position).index
+  private mutating func take(_ place: Int) -> Int? {
+    guard let position = free.firstIndex(of: place) else { return nil }
+    free.remove(at: position)
+    return devices.elements[place].index
   }
 
-  /// Claims a device that does not carry another entry's key.
+  /// Claims a device that no entry has.
+  mutating func claim(_ device: XMLElement) -> Int? { claim { $0 == device } }
+
+  private mutating func claim(_ matches: (XMLElement) -> Bool) -> Int? {
+    free.first { matches(devices.elements[$0].element) }.flatMap { take($0) }
+  }
+
+  /// Claims a device that is not another entry's.
   private mutating func claimForeign(_ matches: (XMLElement) -> Bool) -> Int? {
-    return claim { [kind] in DeviceIdentity.key(of: $0, kind: kind) == nil && matches($0) }
+    free.first { devices.keys[$0] == nil && matches(devices.elements[$0].element) }.flatMap { take($0) }
   }
 
   private static func source(of device: ObjectSpec) -> (type: String, path: XMLPath, value: String?)? {
@@ -102,7 +124,7 @@ struct DeviceMatcher {
 }
 
 extension DeviceIdentity {
-  /// How the element of an entry is found.
+  /// How the element of an entry is found that carries its key.
   init(of device: ObjectSpec, _ rule: DeviceRule) {
     let value =
       switch rule.identity {
@@ -111,5 +133,24 @@ extension DeviceIdentity {
       case .only: device.name
       }
     self.init(element: rule.element, identity: rule.identity, value: value)
+  }
+
+  /// How a device is found that is there already: by its key where it carries that, by what it is known by otherwise.
+  ///
+  /// - Parameters:
+  ///   - key: the device's key.
+  ///   - isAlone: whether it is the only one of its kind, so that its place does not tell it from others.
+  init(of element: XMLElement, key: String, kind: String, _ rule: DeviceRule, isAlone: Bool) {
+    let value =
+      switch rule.identity {
+      case .alias: DeviceIdentity.alias(kind: kind, key: key)
+      case .attribute(let name): element[attribute: name] ?? key
+      case .only: key
+      }
+    self.init(element: rule.element, identity: rule.identity, value: value)
+    guard rule.identity == .alias, element.value(at: "alias/@name") != value else { return }
+    var marks = DeviceMarks(of: element)
+    if isAlone, !marks.isOwn { marks[.address] = nil }
+    self.marks = marks
   }
 }

@@ -23,20 +23,29 @@ extension DomainPlanning {
   }
 
   private mutating func planDevices(of collection: ObjectType.Collection, _ rule: DeviceRule) {
-    var matcher = DeviceMatcher(rule, kind: collection.type.name, in: xml)
     let declared = spec.members(collection.key)
-    // First those that carry their key, then those that are adopted by what they look like.
+    var matcher = DeviceMatcher(rule, of: collection, in: xml, record, declared: declared)
+    // First those that carry their key or are recorded, then those that are adopted by what they look like.
     var places = declared.map { matcher.claim(bearing: $0) }
+    var doubtful: Set<Int> = []
     for (index, device) in declared.enumerated() where places[index] == nil {
+      if let doubt = matcher.doubt(about: device) {
+        places[index] = matcher.settle(doubt, by: device)
+        if places[index] == nil {
+          doubtful.insert(index)
+          refuse(device, in: collection, among: doubt)
+        }
+        continue
+      }
       let file = device.type.name == "disk" ? desiredPath(of: device) : nil
       places[index] = matcher.adopt(device, file: file, ownedByVireo: record != nil)
     }
     var planned = xml.first("devices")?.children ?? []
     var added: [XMLElement] = []
     var isChanged = false
-    for (device, place) in zip(declared, places) {
+    for (index, (device, place)) in zip(declared, places).enumerated() where !doubtful.contains(index) {
       let current = place.flatMap { planned[$0].element }
-      let element = plan(device, in: collection, rule, current: current)
+      let element = plan(device, in: collection, rule, current: current, isAlone: matcher.count == 1)
       if let place {
         guard element != current else { continue }
         planned[place] = .element(element)
@@ -61,13 +70,20 @@ extension DomainPlanning {
   }
 
   /// One device: the element that the definition shall have.
+  ///
+  /// - Parameter isAlone: whether the definition has no other of the kind.
   private mutating func plan(
-    _ device: ObjectSpec, in collection: ObjectType.Collection, _ rule: DeviceRule, current: XMLElement?
+    _ device: ObjectSpec, in collection: ObjectType.Collection, _ rule: DeviceRule, current: XMLElement?, isAlone: Bool
   ) -> XMLElement {
     let key = "\(collection.key).\(device.name)"
     let isNew = current == nil
     var element = current ?? rule.template
-    let identity = DeviceIdentity(of: device, rule)
+    // The running guest has the device as it was stored before.
+    let identity =
+      current.map {
+        DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
+      } ?? DeviceIdentity(of: device, rule)
+    identities[key] = identity
     var fieldChanges: [FieldChange] = []
     if isNew { builder.checkVersion(of: device, named: key, for: object) }
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
@@ -115,13 +131,16 @@ extension DomainPlanning {
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
     }
     if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }
-    identity.mark(&element)
-    if isNew {
+    guard let current else {
+      let identity = identify(new: &element, key: key, identity)
       planAddition(of: device, key: key, element, identity)
-    } else {
+      return element
+    }
+    fieldChanges += recordIdentity(of: element, key: key, identity, replacing: current, fieldChanges, device)
+    do {
       changes += fieldChanges
-      if let running = observed?.running, identity.find(in: running) == nil, record != nil,
-        current.map({ identity.isMet(by: $0) }) ?? false
+      if let running = observed?.running, identity.find(in: running) == nil,
+        record?.hasDevice(key) ?? false, identity.marks == nil || record?.marks[key] != nil
       {
         pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
         needsRestart = true
@@ -180,8 +199,9 @@ extension DomainPlanning {
     of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity
   ) {
     let effect: Effect
-    if let running = observed?.running, identity.find(in: running) == nil {
-      let isLive = canPlugIn(element, into: running)
+    if let running = observed?.running, identity.marks != nil || identity.find(in: running) == nil {
+      // Of a device that looks as others do, nobody could tell afterwards whether the guest has it.
+      let isLive = identity.marks?.isOwn ?? true && canPlugIn(element, into: running)
       if isLive { attachments.append((key, identity, element)) }
       effect = isLive ? .live : .nextBoot
     } else {
@@ -207,7 +227,7 @@ extension DomainPlanning {
       (domain.first("devices")?.all(rule.element) ?? []).compactMap { DeviceIdentity.key(of: $0, kind: kind) }
     }
     let known = Set(keys(observed.inactive) + spec.members(collection.key).map(\.name))
-    for key in keys(running) where !known.contains(key) {
+    for key in (keys(running) + leftovers(of: collection, in: running)) where !known.contains(key) {
       pending.append(PendingValue("\(collection.key).\(key)", running: .string(kind), stored: nil))
       needsRestart = true
     }
@@ -218,12 +238,12 @@ extension DomainPlanning {
     in collection: ObjectType.Collection, _ rule: DeviceRule, _ matcher: DeviceMatcher
   ) -> Set<Int> {
     var removed: Set<Int> = []
-    for (index, element) in matcher.unclaimed {
-      if let key = matcher.key(of: element, among: collection.key, in: record) {
+    for (index, element, key) in matcher.unclaimed {
+      if let key, record?.hasDevice("\(collection.key).\(key)") ?? false {
         removed.insert(index)
         let name = "\(collection.key).\(key)"
         let identity = DeviceIdentity(
-          element: rule.element, identity: .alias, value: DeviceIdentity.alias(kind: collection.type.name, key: key))
+          of: element, key: key, kind: collection.type.name, rule, isAlone: matcher.count == 1)
         let isLive = rule.identity == .alias && canUnplug(identity)
         if isLive { detachments.append((name, identity)) }
         let effect: Effect = isLive ? .live : observed?.isActive ?? false ? .nextBoot : .define

@@ -130,7 +130,7 @@ extension DomainPlanning {
     guard let observed, observed.isActive else { return .define }
     guard let rule = disk.type.device, ["cdrom", "floppy"].contains(disk["device"]?.string), !isToBeStopped
     else { return .nextBoot }
-    let drive = DeviceIdentity(of: disk, rule)
+    let drive = identities["disks.\(disk.name)"] ?? DeviceIdentity(of: disk, rule)
     guard observed.running.flatMap(drive.find) != nil else { return .nextBoot }
     liveChanges.append(
       LiveChange(field: name, device: drive, entry: "source", value: path.map(Value.string), way: .medium))

@@ -31,6 +31,10 @@ struct DomainPlanning {
   var fileSteps: [Int] = []
   /// The step that gives a saved state up.
   var discarding: Int?
+  /// How the devices of the spec are found in the definition, by their whole names.
+  var identities: [String: DeviceIdentity] = [:]
+  /// What the definition's parts for QEMU name of libvirt's own aliases.
+  private(set) var namedAliases = NamedAliases(in: [])
   /// Devices to plug in once the definition is stored.
   var attachments: [(name: String, identity: DeviceIdentity, element: XMLElement)] = []
   /// Whether the guest would have something after a restart that it does not have now.
@@ -92,6 +96,9 @@ struct DomainPlanning {
     if observed == nil { xml = NewDomain.skeleton(for: spec, identity, on: builder.inventory.host) }
     planFields()
     let deviceMemory = Vocabulary.deviceMemory(of: xml)
+    var fragment: XMLElement?
+    if case .xml(let wanted)? = spec[Field.xmlName] { fragment = wanted.root }
+    namedAliases = NamedAliases(in: [xml] + [fragment].compactMap(\.self))
     planDevices()
     Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec["current-memory"])
     planFragment()
@@ -351,7 +358,8 @@ struct DomainPlanning {
       guard let rule = collection.type.device else { return [] }
       return spec.members(collection.key).flatMap { device in
         device.expectations(
-          of: "\(collection.key).\(device.name).", on: DeviceIdentity(of: device, rule),
+          of: "\(collection.key).\(device.name).",
+          on: identities["\(collection.key).\(device.name)"] ?? DeviceIdentity(of: device, rule),
           except: snapshotDisks.contains(device.name) && collection.key == "disks" ? ["format"] : [])
       }
     }

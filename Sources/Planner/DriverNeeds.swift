@@ -113,8 +113,8 @@ extension DomainPlanning {
     for collection in Vocabulary.domain.collections {
       guard let rule = collection.type.device else { continue }
       for device in spec.members(collection.key) {
-        let identity = DeviceIdentity(of: device, rule)
-        guard elements.contains(where: { rule.matches($0) && identity.isMet(by: $0) }) else { continue }
+        let identity = identities["\(collection.key).\(device.name)"] ?? DeviceIdentity(of: device, rule)
+        guard let element = identity.find(in: xml), rule.matches(element), elements.contains(element) else { continue }
         let setting =
           device.type.fields.lazy.compactMap { device.settings[$0.name] }.first { $0.value.string == need.name }
           ?? device.settings[Field.xmlName]

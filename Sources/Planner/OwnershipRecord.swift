@@ -1,7 +1,7 @@
 // What the last apply owned, as the domain itself carries it: the third side of every comparison.
 
 import Spec
-public import Vocabulary
+import Vocabulary
 public import XMLTree
 
 /// The record in a domain's `<metadata>`: the stack that owns it, and the fields that were applied with their values.
@@ -9,12 +9,17 @@ public import XMLTree
 /// It tells apart what the spec changed, what the host changed, and what was never Vireo's. libvirt keeps one element
 /// of each namespace as it is (formatdomain.html#general-metadata).
 public struct OwnershipRecord: Hashable {
-  static let namespace = "urn:vireo:stack:1"
+  public static let namespace = "urn:vireo:stack:1"
+  /// The prefix that libvirt stores the record with.
+  public static let prefix = "vireo"
 
   public var stack: String
   /// Values as the spec language writes them, by the object that they belong to and their field: `disks.root` and `size`.
   /// The domain's or network's own stand under ``itself``. A device that the spec says nothing of has no fields.
   private(set) var objects: [String: [String: String]] = [:]
+
+  /// What devices are found by that do not carry their keys, by their whole names: those that were there before Vireo.
+  private(set) var marks: [String: DeviceMarks] = [:]
 
   /// The name of the object that the record is in.
   static let itself = ""
@@ -44,6 +49,9 @@ public struct OwnershipRecord: Hashable {
   /// The devices of a collection, by their whole names.
   func devices(of collection: String) -> [String] { objects.keys.filter { $0.hasPrefix(collection + ".") }.sorted() }
 
+  /// Records what a device is found by.
+  mutating func setMarks(_ key: String, _ value: DeviceMarks?) { marks[key] = value }
+
   /// Reads the record of a domain; nil for a domain that is no stack's.
   public init?(in domain: XMLElement) {
     guard let element = domain.first("metadata")?.elements.first(where: Self.isRecord),
@@ -61,6 +69,14 @@ public struct OwnershipRecord: Hashable {
         }
       }
       objects[object] = fields
+    }
+    for device in element.elements where device.name == Self.deviceElement {
+      guard let object = device[attribute: Self.objectAttribute] else { continue }
+      var values: [DeviceMarks.Mark: String] = [:]
+      for attribute in device.attributes {
+        if let mark = DeviceMarks.Mark(rawValue: attribute.name) { values[mark] = attribute.value }
+      }
+      marks[object] = DeviceMarks(values)
     }
   }
 
@@ -91,6 +107,16 @@ public struct OwnershipRecord: Hashable {
     if domain.first("metadata")?.children.isEmpty ?? false { domain.removeAll("metadata") }
   }
 
+  /// The record as text without its namespace, which libvirt puts to it.
+  public var bareText: String {
+    func bare(_ element: XMLElement) -> XMLElement {
+      XMLElement(
+        element.name, attributes: element.attributes,
+        children: element.elements.map { XMLNode.element(bare($0)) })
+    }
+    return bare(element).serialised()
+  }
+
   private var element: XMLElement {
     var result = XMLElement("vireo:stack", ["name": stack])
     result.namespaceDeclarations = [XMLNamespace(prefix: "vireo", uri: Self.namespace)]
@@ -102,8 +128,20 @@ public struct OwnershipRecord: Hashable {
       owned.namespaceURI = Self.namespace
       result.append(owned)
     }
+    for (object, marks) in marks.sorted(by: { $0.key < $1.key }) {
+      let attributes = marks.values.sorted { $0.key.rawValue < $1.key.rawValue }
+        .map { XMLAttribute($0.key.rawValue, $0.value) }
+      var device = XMLElement(
+        "vireo:\(Self.deviceElement)", attributes: [XMLAttribute(Self.objectAttribute, object)] + attributes,
+        children: [])
+      device.namespaceURI = Self.namespace
+      result.append(device)
+    }
     return result
   }
+
+  /// What a device is found by that does not carry its key.
+  private static let deviceElement = "device"
 
   /// Names the object that values belong to; no field of the vocabulary has this name.
   private static let objectAttribute = "object"
@@ -125,29 +163,6 @@ extension OwnershipRecord {
           new: now[name].map(Value.string), effect: .define, reason: now[name] == nil ? .dropped : .spec,
           detail: "recorded", range: object == Self.itself ? spec.settings[name]?.range ?? spec.range : spec.range)
       }
-    }
-  }
-}
-
-extension OwnershipRecord {
-  /// The key of a device that the record has: its alias is Vireo's, or it is what the entry said.
-  ///
-  /// - Parameters:
-  ///   - kind: the device's kind, as the vocabulary names it: `disk`.
-  ///   - collection: the collection of the kind: `disks`.
-  public func key(of element: XMLElement, kind: String, _ rule: DeviceRule, among collection: String) -> String? {
-    switch rule.identity {
-    case .alias:
-      guard let key = DeviceIdentity.key(of: element, kind: kind) else { return nil }
-      return hasDevice("\(collection).\(key)") ? key : nil
-    case .attribute(let name):
-      guard let value = element[attribute: name] else { return nil }
-      // What the entry's field said, or the entry's own name.
-      let said = devices(of: collection).first { self[$0, name] == value }
-      if let said { return String(said.dropFirst(collection.count + 1)) }
-      return hasDevice("\(collection).\(value)") ? value : nil
-    case .only:
-      return devices(of: collection).first.map { String($0.dropFirst(collection.count + 1)) }
     }
   }
 }

@@ -78,9 +78,10 @@ public struct SchemaCheck: Sendable {
       "domain", ["type": "qemu"],
       children: ["name", "memory", "os"].compactMap { bare.first($0) } + [XMLElement("devices")])
     for collection in domain.type.collections {
-      guard let rule = collection.type.device else { continue }
+      guard collection.type.device != nil, let record = OwnershipRecord(in: xml) else { continue }
+      let known = RecordedDevices(of: collection, in: xml, record)
       for device in domain.members(collection.key) {
-        guard let element = DeviceIdentity(of: device, rule).find(in: xml) else { continue }
+        guard let element = known.element(of: device.name) else { continue }
         func domain(with element: XMLElement) -> XMLElement {
           var result = shell
           result.update("devices") { $0.append(element) }

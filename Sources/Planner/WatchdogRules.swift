@@ -46,8 +46,6 @@ extension DomainPlanning {
   }
 
   private func isDeclared(_ element: XMLElement) -> Bool {
-    let kind = Vocabulary.watchdog.name
-    guard let key = DeviceIdentity.key(of: element, kind: kind) else { return false }
-    return spec.members("watchdogs").contains { $0.name == key }
+    spec.members("watchdogs").contains { identities["watchdogs.\($0.name)"]?.find(in: xml) == element }
   }
 }

@@ -56,7 +56,7 @@ extension Operation {
         ("to", .unsigned(size)),
       ]
     case .attachDevice(let domain, let device, let name), .detachDevice(let domain, let device, let name):
-      [("domain", domain.json), ("device", .string(name)), ("alias", .string(device.value))]
+      [("domain", domain.json), ("device", .string(name)), ("alias", device.alias.map(JSON.string))]
     case .undefineDomain(let domain, let undefinition):
       [
         ("domain", domain.json), ("discards-saved-state", .boolean(undefinition.discardsSavedState)),

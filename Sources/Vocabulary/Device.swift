@@ -41,13 +41,25 @@ public struct DeviceIdentity: Sendable, Hashable {
   /// The element's name under `devices`.
   public var element: String
   public var identity: DeviceRule.Identity
-  /// The alias or the attribute's value, as the XML has it; the entry's name for the only one.
+  /// The alias or the attribute's value, as the XML has it; the entry's name for the only one. A device that does not
+  /// carry its key has here what it would be.
   public var value: String
+  /// What a device is found by that does not carry its key; nil for one that does.
+  public var marks: DeviceMarks?
+  /// Which of the devices of its name it is, where marks leave a doubt and the order is known.
+  public var place: Int?
 
-  public init(element: String, identity: DeviceRule.Identity, value: String) {
+  public init(element: String, identity: DeviceRule.Identity, value: String, marks: DeviceMarks? = nil) {
     self.element = element
     self.identity = identity
     self.value = value
+    self.marks = marks
+  }
+
+  /// The user alias of the device; nil for one that has none.
+  public var alias: String? {
+    if let marks { return marks[.alias] }
+    return identity == .alias ? value : nil
   }
 
   /// The alias of a device of a kind with a key of the spec: `ua-disk-root`.
@@ -68,6 +80,7 @@ public struct DeviceIdentity: Sendable, Hashable {
 
   /// Gives a new element what it is found by.
   public func mark(_ device: inout XMLElement) {
+    guard marks == nil else { return }
     switch identity {
     case .alias: device.set(value, at: "alias/@name")
     case .attribute(let name) where device[attribute: name] == nil: device[attribute: name] = value
@@ -75,7 +88,8 @@ public struct DeviceIdentity: Sendable, Hashable {
     }
   }
 
-  public func isMet(by device: XMLElement) -> Bool {
+  /// Whether a device carries what this is found by.
+  private func isMet(by device: XMLElement) -> Bool {
     guard device.name == element else { return false }
     switch identity {
     case .alias: return device.first("alias")?[attribute: "name"] == value
@@ -84,8 +98,15 @@ public struct DeviceIdentity: Sendable, Hashable {
     }
   }
 
-  /// The device in a domain's XML.
+  /// The device in a domain's XML; nil where it is not there, or more than one could be it.
   public func find(in domain: XMLElement) -> XMLElement? {
-    domain.first("devices")?.elements.first(where: isMet)
+    guard let devices = domain.first("devices") else { return nil }
+    guard let marks else { return devices.elements.first(where: isMet) }
+    let all = devices.all(element)
+    switch marks.find(among: all.map(DeviceMarks.init), .known) {
+    case .none: return nil
+    case .one(let index): return all[index]
+    case .several(let found): return place.flatMap { found.contains($0) ? all[$0] : nil }
+    }
   }
 }

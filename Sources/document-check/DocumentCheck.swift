@@ -21,8 +21,11 @@ struct DocumentCheck: AsyncParsableCommand {
       Exit codes: 0 when all that is promised holds for every document that is not known otherwise, 1 if not.
       """)
 
+  @Option(help: .hidden)
+  var commandLine: String?
+
   @Argument(help: "Documents, or folders of them.", completion: .file())
-  var paths: [String]
+  var paths: [String] = []
 
   @Option(help: "The folder of the embedded libvirt; a new one below the temporary folder when not given.")
   var root: String?
@@ -40,12 +43,14 @@ struct DocumentCheck: AsyncParsableCommand {
   var keep: String?
 
   func run() async throws {
+    if let commandLine { return try await CommandLines.print(ofDomainIn: commandLine, root: root ?? "") }
     let documents = try Document.read(paths)
     guard !documents.isEmpty else {
       throw ValidationError("there is no XML document in \(paths.joined(separator: ", "))")
     }
     let folder = root ?? "\(NSTemporaryDirectory())vireo-document-check-\(getpid())"
     defer { if root == nil { try? FileManager.default.removeItem(atPath: folder) } }
+    defer { CommandLines(folder: folder).remove() }
     let known = try self.known.map(Document.names(in:)) ?? []
     var all: [Figures] = []
     // Once a process has the embedded driver, that driver answers for every QEMU connection.
@@ -57,7 +62,7 @@ struct DocumentCheck: AsyncParsableCommand {
       let host = try await ScratchHost(connection)
       var figures = Figures(kind: kind, known: known)
       for document in own {
-        let outcome = await RoundTrip(document, on: host).run()
+        let outcome = await RoundTrip(document, on: host, CommandLines(folder: folder)).run()
         figures.add(outcome)
         if let keep { try outcome.write(into: keep) }
       }

@@ -34,6 +34,13 @@ struct Figures {
     var text = "\(kind)s: \(outcomes.count) documents, \(outcomes.count - taken.count) refused by this libvirt\n\n"
     text += rate("imported") { !$0.spec.isEmpty }
     text += rate("planned and taken over without a change") { !$0.spec.isEmpty && $0.phantoms.isEmpty }
+    text += rate("adopted, no byte changed outside of metadata") { !$0.spec.isEmpty && $0.alterations.isEmpty }
+    if kind == "domain" {
+      let started = taken.filter(\.hasCommandLine)
+      text += "adopted, QEMU's command line equal".padded(to: 44) + " "
+      text += "\(started.count { $0.commandLineChanges.isEmpty })".padded(to: 5, left: true)
+      text += " of \(started.count)  (libvirt has one for these, here)\n"
+    }
     text += rate("in full detail") { !$0.importProblems.contains { $0.hasPrefix("less-detail") } }
     text += rate("lens laws hold") { $0.lawBreaches.isEmpty }
     text += rate("made anew on an empty host, equal") { !$0.spec.isEmpty && $0.differences.isEmpty }
@@ -47,6 +54,8 @@ struct Figures {
       if let refusal = outcome.refusal { text += "\nrefused: \(outcome.document.name)\n  \(refusal)\n" }
       let faults =
         outcome.importProblems + outcome.phantoms
+        + outcome.alterations.map { "adopted, byte for byte: \($0)" }
+        + outcome.commandLineChanges.map { "adopted, command line: \($0)" }
         + outcome.differences.map { "anew: \($0)" }
         + outcome.lawBreaches
       guard !faults.isEmpty, outcome.refusal == nil else { continue }
@@ -63,12 +72,15 @@ struct Figures {
 }
 
 extension Outcome {
-  fileprivate var holds: Bool { !spec.isEmpty && phantoms.isEmpty && differences.isEmpty && lawBreaches.isEmpty }
+  fileprivate var holds: Bool {
+    !spec.isEmpty && phantoms.isEmpty && alterations.isEmpty && commandLineChanges.isEmpty && differences.isEmpty
+      && lawBreaches.isEmpty
+  }
 
   /// Keeps the definition, the spec, and what is wrong with it in a folder.
   func write(into folder: String) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let problems = importProblems + phantoms + differences + lawBreaches
+    let problems = importProblems + phantoms + alterations + commandLineChanges + differences + lawBreaches
     for (ending, text) in [
       (".yaml", spec), ("", stored?.serialised() ?? ""), (".problems", problems.joined(separator: "\n")),
     ] where !text.isEmpty {

@@ -22,6 +22,12 @@ struct Outcome {
   var importProblems: [String] = []
   /// What a plan would change, and an adoption did.
   var phantoms: [String] = []
+  /// What an adoption changed outside of the metadata, byte for byte.
+  var alterations: [String] = []
+  /// What QEMU would be started with otherwise once the domain is adopted: inactive, and as a guest that was started then.
+  var commandLineChanges: [String] = []
+  /// Whether libvirt could work out QEMU's command line here at all.
+  var hasCommandLine = false
   /// What the object on an empty host has otherwise.
   var differences: [String] = []
   /// Lenses that do not give back what they got.
@@ -33,10 +39,12 @@ struct Outcome {
 struct RoundTrip {
   let document: Document
   let host: ScratchHost
+  let commandLines: CommandLines
 
-  init(_ document: Document, on host: ScratchHost) {
+  init(_ document: Document, on host: ScratchHost, _ commandLines: CommandLines) {
     self.document = document
     self.host = host
+    self.commandLines = commandLines
   }
 
   func run() async -> Outcome {
@@ -91,7 +99,9 @@ struct RoundTrip {
         adopted = stored
         outcome.phantoms += Self.told(stored.stored, action.operation).map { "told: \($0)" }
       }
-      outcome.phantoms += Self.differences(object.stored, adopted.stored).map { "adopted: \($0)" }
+      outcome.phantoms += adopted.stored.alterations(of: object.stored).map { "adopted: \($0)" }
+      outcome.alterations = AdoptionLaws.alterations(from: object.text, to: adopted.text)
+      compareCommandLines(object, adopted, &outcome)
       let second = try Plan(for: stack, on: host.inventory(adopted, for: request))
       outcome.phantoms += second.objects.flatMap(\.changes).map { "again: \($0.field)" }
       if !second.isEmpty, outcome.phantoms.isEmpty { outcome.phantoms = ["again: something would be done"] }
@@ -100,6 +110,18 @@ struct RoundTrip {
     } catch {
       outcome.phantoms.append("\(error)")
     }
+  }
+
+  private func compareCommandLines(
+    _ object: ScratchHost.Object, _ adopted: ScratchHost.Object, _ outcome: inout Outcome
+  ) {
+    guard object.stored.name == "domain", let before = commandLines.of(object.text) else { return }
+    outcome.hasCommandLine = true
+    guard let after = commandLines.of(adopted.text) else {
+      outcome.commandLineChanges = ["there is none any more"]
+      return
+    }
+    outcome.commandLineChanges = AdoptionLaws.changes(from: before, to: after)
   }
 
   /// Makes the object on the empty host.

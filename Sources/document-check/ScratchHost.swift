@@ -20,6 +20,8 @@ struct ScratchHost {
   /// An object that is defined here.
   struct Object {
     var reference: ObjectReference
+    /// The stored definition as libvirt writes it.
+    var text: String
     var stored: XMLElement
     fileprivate var handle: Handle
   }
@@ -61,20 +63,23 @@ struct ScratchHost {
   }
 
   private func object(_ domain: LibvirtDomain) async throws -> Object {
-    Object(
-      reference: ObjectReference(.domain, domain.name),
-      stored: try XMLElement.parse(try await domain.xml([.inactive, .secure])), handle: .domain(domain))
+    let text = try await domain.xml([.inactive, .secure])
+    return Object(
+      reference: ObjectReference(.domain, domain.name), text: text, stored: try XMLElement.parse(text),
+      handle: .domain(domain))
   }
 
   private func object(_ network: LibvirtNetwork) async throws -> Object {
-    Object(
-      reference: ObjectReference(.network, network.name),
-      stored: try XMLElement.parse(try await network.xml(inactive: true)), handle: .network(network))
+    let text = try await network.xml(inactive: true)
+    return Object(
+      reference: ObjectReference(.network, network.name), text: text, stored: try XMLElement.parse(text),
+      handle: .network(network))
   }
 
   private func object(_ pool: LibvirtStoragePool) async throws -> Object {
-    Object(
-      reference: ObjectReference(.pool, pool.name), stored: try XMLElement.parse(try await pool.xml(inactive: true)),
+    let text = try await pool.xml(inactive: true)
+    return Object(
+      reference: ObjectReference(.pool, pool.name), text: text, stored: try XMLElement.parse(text),
       handle: .pool(pool))
   }
 

@@ -1,0 +1,79 @@
+// Aliases that libvirt makes up, and that a definition names: `video0` in `qemu:override`, `pci.3` in `qemu:commandline`. A
+// device with a user alias has no such one any more, and what names it would do nothing, or keep the guest from starting.
+
+import Vocabulary
+import XMLTree
+
+/// What a definition's parts for QEMU name.
+struct NamedAliases {
+  /// Aliases in `qemu:override` that are nobody's own, and the arguments of `qemu:commandline`.
+  private let texts: [String]
+
+  init(in definitions: [XMLElement]) {
+    texts = definitions.flatMap { definition in
+      func parts(_ outer: String, _ inner: String, _ attribute: String) -> [String] {
+        definition.elements.filter { $0.name == outer }.flatMap(\.elements).filter { $0.name == inner }
+          .compactMap { $0[attribute: attribute] }
+      }
+      let overrides = parts("override", "device", "alias")
+      let arguments = parts("commandline", "arg", "value")
+      return overrides.filter { !$0.hasPrefix("ua-") } + arguments
+    }
+  }
+
+  /// Whether a device may be meant by the alias that libvirt would give it.
+  func mayName(_ device: XMLElement) -> Bool {
+    guard !texts.isEmpty else { return false }
+    let prefixes = Self.prefixes(of: device)
+    return texts.contains { text in prefixes.contains { Self.text(text, names: $0) } }
+  }
+
+  /// Whether a text has a name that begins so: as a word of its own or at the end of one such as `drive-virtio-disk0`, with a
+  /// number behind it.
+  private static func text(_ text: String, names prefix: String) -> Bool {
+    let (text, prefix) = (Array(text.utf8), Array(prefix.utf8))
+    guard text.count >= prefix.count else { return false }
+    return (0...(text.count - prefix.count)).contains { start in
+      let end = start + prefix.count
+      guard text[start..<end].elementsEqual(prefix) else { return false }
+      // The first USB controller is plainly `usb`.
+      let isNumbered = end < text.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[end])
+      return isNumbered || (prefix == Array("usb".utf8) && (end == text.count || !text[end].isLetter))
+    }
+  }
+
+  /// What libvirt's aliases for a device begin with (qemu_alias.c of libvirt 9.0 to 11).
+  private static func prefixes(of device: XMLElement) -> [String] {
+    switch device.name {
+    case "disk":
+      switch device.value(at: "target/@bus") {
+      case "virtio": ["virtio-disk"]
+      case "usb": ["usb-disk"]
+      case "sd": ["sd-disk"]
+      case "fdc": ["fdc"]
+      case "nvme": ["nvme"]
+      case let bus?: [bus]
+      case nil: ["disk", "ide", "scsi", "sata"]
+      }
+    case "interface": ["net"]
+    case "controller":
+      switch device[attribute: "type"] {
+      case "pci": ["pci.", "pcie."]
+      case let type?: [type]
+      case nil: []
+      }
+    case "filesystem": ["fs"]
+    case "memory": ["dimm", "nvdimm", "virtiopmem", "virtiomem", "epc"]
+    case "redirdev": ["redir"]
+    case "memballoon": ["balloon"]
+    case "tpm": ["tpm"]
+    default: [device.name]
+    }
+  }
+}
+
+extension UInt8 {
+  fileprivate var isLetter: Bool {
+    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)
+  }
+}

@@ -1,0 +1,195 @@
+// What a device is known by that does not carry a key of Vireo's: it was there before, with the alias that it has or none.
+//
+// Aliases are named by others, in `qemu:override`, in `qemu:commandline` and by tools, so an adoption gives none and takes
+// none. What a device is known by is kept in the record instead, and this is how it is found by that.
+
+public import XMLTree
+
+/// What tells a device from others of its kind.
+public struct DeviceMarks: Sendable, Hashable {
+  /// A mark, by the name that the record has for it.
+  public enum Mark: String, Sendable, CaseIterable {
+    /// The user alias that it had already.
+    case alias
+    /// What no other of its kind has: a disk's target or the folder in the guest, the MAC address, a controller's type and
+    /// number, a channel's name, a port, what of the host it is.
+    case target, mac, index, name, port, source, serial
+    /// What kind of thing it is.
+    case type, model, bus
+    /// Where it sits in the guest.
+    case address
+  }
+
+  /// The marks by which a device is known for itself.
+  private static let own: [Mark] = [.target, .mac, .index, .name, .port, .source, .serial]
+  /// The marks that devices have in common.
+  private static let common: [Mark] = [.type, .model, .bus]
+
+  public private(set) var values: [Mark: String]
+
+  public init(_ values: [Mark: String]) { self.values = values }
+
+  /// The marks of a device as a definition, stored or running, has it.
+  public init(of device: XMLElement) {
+    values = [:]
+    func set(_ mark: Mark, _ value: String?) {
+      if let value, !value.isEmpty { values[mark] = value }
+    }
+    // What libvirt chose by itself is not kept in a stored definition.
+    if let alias = device.value(at: "alias/@name"), alias.hasPrefix("ua-") { set(.alias, alias) }
+    if let address = device.first("address"), device.all("address").count == 1, address[attribute: "type"] != nil {
+      set(.address, address.attributes.filter { $0.name != "multifunction" }.map { "\($0.name)=\($0.value)" }.sorted()
+        .joined(separator: " "))
+    }
+    set(.type, device[attribute: "type"])
+    set(.model, device[attribute: "model"] ?? device.value(at: "model/@type") ?? device.value(at: "model/@name"))
+    set(.bus, device[attribute: "bus"] ?? device.value(at: "target/@bus"))
+    switch device.name {
+    case "disk":
+      set(.target, device.value(at: "target/@dev"))
+      set(.serial, device.value(at: "serial"))
+      set(.source, Self.source(ofDisk: device))
+      // A disk at the place of another one is not that one for it: nothing says of what sort a disk is.
+      (values[.type], values[.bus]) = (nil, nil)
+    case "interface": set(.mac, device.value(at: "mac/@address")?.lowercased())
+    case "controller":
+      set(.index, device[attribute: "index"].map { "\(device[attribute: "type"] ?? "") \($0)" })
+    case "channel":
+      set(.name, device.value(at: "target/@name"))
+      set(.port, Self.joined(device, ["target/@address", "target/@port"]))
+    case "serial", "parallel":
+      set(.port, Self.joined(device, ["target/@type", "target/@port"]))
+    case "shmem": set(.name, device[attribute: "name"])
+    case "filesystem": set(.target, device.value(at: "target/@dir"))
+    case "lease": set(.name, Self.joined(device, ["lockspace", "key"]))
+    case "hostdev": set(.source, Self.source(ofHostDevice: device))
+    case "input": set(.source, device.value(at: "source/@dev") ?? device.value(at: "source/@evdev"))
+    default: break
+    }
+  }
+
+  public subscript(mark: Mark) -> String? {
+    get { values[mark] }
+    set { values[mark] = newValue }
+  }
+
+  /// Whether there is a mark that no other device of the kind has, the address aside.
+  public var isOwn: Bool { values[.alias] != nil || Self.own.contains { values[$0] != nil } }
+
+  /// Whether a device is still known by all that this says, wherever it sits.
+  public func agree(with other: DeviceMarks) -> Bool {
+    values.allSatisfy { $0.key == .address || other.values[$0.key] == $0.value }
+  }
+
+  private func sitsWhere(_ other: DeviceMarks) -> Bool {
+    values[.address] != nil && values[.address] == other.values[.address]
+  }
+
+  /// Whether a device of the same sort sits where this did.
+  private func hasPlace(of other: DeviceMarks) -> Bool {
+    sitsWhere(other) && isAlike(other) && (!isOwn || Self.common.contains { values[$0] != nil })
+  }
+
+  /// Whether a device is of the sort that this says.
+  private func isAlike(_ other: DeviceMarks) -> Bool {
+    Self.common.allSatisfy { values[$0] == nil || values[$0] == other.values[$0] }
+  }
+
+  // MARK: Finding
+
+  /// What devices these marks may mean.
+  public enum Finding: Sendable, Hashable {
+    case none
+    case one(Int)
+    /// Two marks lead to two devices, or one mark to several.
+    case several([Int])
+  }
+
+  /// How much the marks are trusted.
+  public enum Care: Sendable {
+    /// Marks that lead to different devices are a doubt.
+    case strict
+    /// The first of the marks decides: for looking a device up that has been found before, as it runs or was stored, where
+    /// later marks may be about to change.
+    case known
+  }
+
+  /// The device among others of its kind, by their indices.
+  ///
+  /// An alias decides. Otherwise each mark of its own that any device has narrows the choice; a device that none of them
+  /// fits is the one only if it sits where this did and is of the same sort. Devices without marks of their own are known
+  /// by where they sit.
+  public func find(among devices: [DeviceMarks], _ care: Care) -> Finding {
+    if let alias = values[.alias], let index = devices.firstIndex(where: { $0.values[.alias] == alias }) {
+      return .one(index)
+    }
+    var left = Set(devices.indices)
+    var isKnown = false
+    for mark in Self.own {
+      guard let value = values[mark] else { continue }
+      let fitting = Set(devices.indices.filter { devices[$0].values[mark] == value })
+      guard !fitting.isEmpty else { continue }
+      let both = left.intersection(fitting)
+      if both.isEmpty {
+        if care == .strict { return .several(left.union(fitting).sorted()) }
+        continue
+      }
+      left = both
+      isKnown = true
+    }
+    if isKnown {
+      let placed = left.filter { sitsWhere(devices[$0]) }
+      if placed.count == 1 { left = placed }
+    } else {
+      let placed = left.filter { hasPlace(of: devices[$0]) }
+      if placed.count == 1, let index = placed.first { return .one(index) }
+      // Marks of its own that nothing has: the device is gone. So is one that sat at a place where nothing sits now.
+      if isOwn || values[.address] != nil { return .none }
+      left = left.filter { isAlike(devices[$0]) }
+    }
+    let found = left.sorted()
+    return found.count > 1 ? .several(found) : found.first.map(Finding.one) ?? .none
+  }
+
+  /// The devices of the sort that these marks say, wherever they sit.
+  public func alike(among devices: [DeviceMarks]) -> [Int] {
+    devices.indices.filter { isAlike(devices[$0]) }
+  }
+
+  // MARK: What of the host it is
+
+  private static func source(ofDisk disk: XMLElement) -> String? {
+    guard let source = disk.first("source") else { return nil }
+    return ["file", "dev", "dir", "path"].lazy.compactMap { source[attribute: $0] }.first
+      ?? joined(disk, ["source/@pool", "source/@volume"]) ?? joined(disk, ["source/@protocol", "source/@name"])
+  }
+
+  /// The device of the host, without what a running guest is told besides.
+  private static func source(ofHostDevice device: XMLElement) -> String? {
+    guard let source = device.first("source") else { return nil }
+    if let product = source.value(at: "product/@id") {
+      return "\(source.value(at: "vendor/@id") ?? "") \(product)"
+    }
+    let parts = source.elements.filter { ["address", "adapter", "host", "interface", "block", "char"].contains($0.name) }
+    let texts = parts.map { part in
+      (part.attributes.map { "\($0.name)=\($0.value)" }.sorted() + [part.text]).filter { !$0.isEmpty }
+        .joined(separator: " ")
+    }
+    let own = source.attributes.filter { ["wwpn", "dev", "protocol", "name"].contains($0.name) }.map(\.value).sorted()
+    return (own + texts).joined(separator: " ")
+  }
+
+  private static func joined(_ device: XMLElement, _ paths: [XMLPath]) -> String? {
+    let values = paths.compactMap { device.value(at: $0) }
+    return values.isEmpty ? nil : values.joined(separator: " ")
+  }
+}
+
+extension DeviceMarks: CustomStringConvertible {
+  /// What the device is known by first, in words: `its target vda`.
+  public var description: String {
+    let order: [Mark] = [.alias] + Self.own + [.address] + Self.common
+    guard let mark = order.first(where: { values[$0] != nil }), let value = values[mark] else { return "its kind" }
+    return "its \(mark == .mac ? "MAC address" : mark == .index ? "number" : mark.rawValue) \(value)"
+  }
+}
