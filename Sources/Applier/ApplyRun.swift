@@ -62,7 +62,8 @@ struct ApplyRun: Sendable {
     do {
       return try await perform(action, index)
     } catch {
-      return .failed(ActionFailure(error))
+      let failure = ActionFailure(error)
+      return failure == .interrupted ? .notStarted : .failed(failure)
     }
   }
 

@@ -1,5 +1,6 @@
 // A domain's snapshots: listing, taking, deleting. Each is verified by looking again.
 
+import Failpoints
 import Glibc
 public import Inventory
 public import Libvirt
@@ -49,6 +50,7 @@ public struct DomainSnapshots: Sendable {
       if !choice.hasMemory { options.insert(.diskOnly) }
     }
     if creation.quiesce { options.insert(.quiesce) }
+    if choice.kind == .external { try await removeLeftovers(of: choice, named: creation.name) }
     try await domain.takeSnapshot(choice.xml(for: creation).serialised(), options)
     guard try await list().contains(where: { $0.name == creation.name && $0.kind == choice.kind }) else {
       throw ActionFailure("libvirt did not keep the snapshot \(creation.name) of domain \(domain.name)")
@@ -78,7 +80,9 @@ public struct DomainSnapshots: Sendable {
       throw ActionFailure("libvirt did not delete the snapshot \(name) of domain \(domain.name)")
     }
     // libvirt forgets the file with the guest's memory, and leaves it. Nothing else can refer to it.
-    if snapshot.kind == .external, let file = snapshot.memoryFile { unlink(file) }
+    if snapshot.kind == .external, let file = snapshot.memoryFile {
+      _ = Failpoint.around("delete \(file)") { unlink(file) }
+    }
   }
 
   func unknown(_ name: String) -> ActionFailure {

@@ -24,6 +24,9 @@ extension ActionFailure {
     "the connection to libvirt was lost",
     remedy: "see that libvirt's daemon runs, then apply again: what is done already is not done twice")
 
+  /// Work that only shows when it is complete was given up because the run was asked to stop: as if it had not been started.
+  static let interrupted = ActionFailure("interrupted before it was done")
+
   init(_ error: LibvirtError) {
     if error.isConnectionLost {
       self = .connectionLost

@@ -2,6 +2,7 @@
 
 import BlockingWork
 import CLibvirt
+import Failpoints
 import Glibc
 public import Versions
 
@@ -67,11 +68,12 @@ public final class LibvirtConnection: Sendable {
     let wanted = uri ?? getenv("LIBVIRT_DEFAULT_URI").map { String(cString: $0) }
     let root = wanted.flatMap(EmbeddedRoot.init(uri:))
     root?.configureWhenNew()
+    if let root { EmbeddedLeftovers(root: root.path).clear() }
     try Library.start(logFile: root?.makeLogFile())
 
     let operation = "connect to \(wanted ?? "the default hypervisor")"
     let opened = EmbeddedRoot.withStandInAccounts(for: root) {
-      readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri)
+      Failpoint.around("connect") { readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri) }
     }
     guard let connection = opened else {
       let error = LibvirtError.last(doing: operation)

@@ -1,6 +1,7 @@
 // Starting and stopping a guest, and the stored domain's name and existence.
 
 import CLibvirt
+import Failpoints
 
 extension LibvirtDomain {
   public func start(_ options: DomainStartOptions = []) async throws {
@@ -51,6 +52,8 @@ extension LibvirtDomain {
   func change(
     _ verb: @autoclosure @escaping @Sendable () -> String, _ body: @escaping @Sendable (OpaquePointer?) -> Int32
   ) async throws {
-    try await call(verb()) { domain, operation throws(LibvirtError) in _ = try check(body(domain), operation()) }
+    try await call(verb()) { domain, operation throws(LibvirtError) in
+      _ = try check(Failpoint.around(operation()) { body(domain) }, operation())
+    }
   }
 }
