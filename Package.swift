@@ -37,12 +37,13 @@ let package = Package(
     .target(name: "Checksum", dependencies: ["CGcrypt"], swiftSettings: settings),
     .target(name: "Diagnostics", swiftSettings: settings),
     .target(name: "BlockingWork", swiftSettings: settings),
-    .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd"], swiftSettings: engineSettings),
+    .target(name: "Failpoints", swiftSettings: settings),
+    .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd", "Failpoints"], swiftSettings: engineSettings),
     .target(name: "Versions", swiftSettings: settings),
     .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
     .target(
-      name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Versions"],
+      name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Failpoints", "Versions"],
       swiftSettings: settings),
     .target(name: "Vocabulary", dependencies: ["Versions", "XMLTree"], swiftSettings: settings),
     .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: settings),
@@ -63,7 +64,8 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "Checksum", "DiskImage", "Inventory", "Libvirt", "Planner", "Versions", "Vocabulary", "XMLTree",
+        "BlockingWork", "Checksum", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner", "Versions", "Vocabulary",
+        "XMLTree",
       ], swiftSettings: settings),
     .target(
       name: "Report",
@@ -75,8 +77,8 @@ let package = Package(
     .executableTarget(
       name: "vireo",
       dependencies: [
-        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Importer", "Inventory", "Libvirt", "Planner", "Report",
-        "Spec", "Vocabulary", "XMLTree", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Failpoints", "Importer", "Inventory", "Libvirt", "Planner",
+        "Report", "Spec", "Vocabulary", "XMLTree", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // Runs import, plan and definition over a folder of libvirt's documents, and counts what holds.

@@ -28,8 +28,9 @@ public struct Applier: Sendable {
   /// Carries out a plan, actions that do not depend on each other side by side.
   ///
   /// An action that fails stops those that depend on it; the others go on. When the task is cancelled, the actions in
-  /// flight are finished and no more are started; only a wait for a guest to shut down ends early, as a failure that
-  /// says where things stand.
+  /// flight are finished and no more are started. A wait for a guest to shut down ends early, as a failure that says where
+  /// things stand; and copies and images whose space is being written, which nobody sees before they are complete, are given
+  /// up.
   ///
   /// Each step looks at its object again first, and leaves it alone when it is not what the plan saw. A run that was
   /// killed can be repeated: what is there already exactly as it would be made counts as done.

@@ -26,7 +26,7 @@ public enum ActionOutcome: Sendable, Hashable {
   case failed(ActionFailure)
   /// A step that it depends on failed: the index of the first such action in the plan.
   case blocked(by: Int)
-  /// The run was asked to stop before the action was started.
+  /// The run was asked to stop before the action was started, or before anything of it was there.
   case notStarted
 }
 

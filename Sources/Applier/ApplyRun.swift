@@ -55,8 +55,8 @@ struct ApplyRun: Sendable {
           group.addTask { (index, await carryOut(actions[index], index)) }
         }
         guard let (index, outcome) = await group.next() else { break }
-        // Deletions wait for one another, and do not count: one look at the host serves all of them.
-        while lost == nil, !stop.isMade, let index = schedule.next(atMost: disruptions, onlyDeletions: running >= jobs) {
+        if !schedule.isDeletion[index] { running -= 1 }
+        if case .failed(let failure) = outcome, failure.isConnectionLost { lost = lost ?? index }
         events.yield(.finished(index, outcome))
         for (other, cause) in schedule.settle(index, outcome) {
           events.yield(.finished(other, .blocked(by: cause)))
@@ -73,7 +73,8 @@ struct ApplyRun: Sendable {
     do {
       return try await perform(action, index)
     } catch {
-      return .failed(ActionFailure(error))
+      let failure = ActionFailure(error)
+      return failure == .interrupted ? .notStarted : .failed(failure)
     }
   }
 

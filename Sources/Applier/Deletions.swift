@@ -28,7 +28,7 @@ extension ApplyRun {
     }
     let archive = try RemovedDomains(of: connection)
     let removal = try await connection.removal(of: domain, undefinition)
-    let kept = try await files.run { try archive.add(removal.findingFiles()) }
+    let kept = try await files.run { try archive.begin(removal.findingFiles()) }
     do {
       try await domain.undefine(options)
     } catch {
@@ -40,6 +40,7 @@ extension ApplyRun {
         "domain \(domain.name) has something by now that the plan did not show: \(plainMessage(error))",
         remedy: planAgain)
     }
+    _ = try await files.run { try archive.settle(kept) }
   }
 
   func undefineNetwork(_ name: String) async throws {

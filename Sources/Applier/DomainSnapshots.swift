@@ -55,6 +55,7 @@ public struct DomainSnapshots: Sendable {
       if !choice.hasMemory { options.insert(.diskOnly) }
     }
     if creation.quiesce { options.insert(.quiesce) }
+    if choice.kind == .external { try await removeLeftovers(of: choice, named: creation.name) }
     try await domain.takeSnapshot(choice.xml(for: creation).serialised(), options)
     guard try await list().contains(where: { $0.name == creation.name && $0.kind == choice.kind }) else {
       throw ActionFailure("libvirt did not keep the snapshot \(creation.name) of domain \(domain.name)")

@@ -33,6 +33,9 @@ extension ActionFailure {
   /// Whether it is one of these two, so that whatever else needs the connection would fail likewise.
   var isConnectionLost: Bool { self == .connectionLost || self == .daemonSilent }
 
+  /// Work that only shows when it is complete was given up because the run was asked to stop: as if it had not been started.
+  static let interrupted = ActionFailure("interrupted before it was done")
+
   init(_ error: LibvirtError) {
     if error.isConnectionLost {
       self = error.isDaemonSilent ? .daemonSilent : .connectionLost

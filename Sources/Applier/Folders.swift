@@ -1,6 +1,7 @@
 // Folders: making them durably, and making many new names in one durable at the price of few.
 
 import DiskImage
+import Failpoints
 import Glibc
 
 extension ApplyRun {
@@ -20,7 +21,9 @@ private func makeFolders(_ path: String) throws(ActionFailure) {
     present += "/\(part)"
     let isLast = index == parts.count - 1
     let mode: mode_t = isLast ? 0o711 : 0o755
+    Failpoint.pass("make the folder \(present)")
     if mkdir(present, mode) == 0 {
+      Failpoint.pass("set the mode of the folder \(present)")
       // The process's mask does not apply to what others must pass.
       guard chmod(present, mode) == 0 else { throw .file("set the mode of", present, errno) }
       do throws(ImageError) {

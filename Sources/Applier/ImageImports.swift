@@ -13,6 +13,7 @@ extension ApplyRun {
     let progress = ProgressSteps(total: image.length) { [events] done in
       events.yield(.progressed(index, done: done, of: image.length))
     }
+    let stop = stop
     try await files.run {
       if try isThere(image) { return }
       let source = try ImageInfo.read(path: image.source, format: image.format)
@@ -21,7 +22,7 @@ extension ApplyRun {
           "\(image.source) changed since it was planned: it has \(source.fileLength) bytes, not \(image.length)",
           remedy: planAgain)
       }
-      try copy(image, origin, progress)
+      try copy(image, origin, progress, stop)
       guard try isThere(image) else {
         throw ActionFailure("\(image.destination) is gone right after it was made", remedy: planAgain)
       }
@@ -41,7 +42,7 @@ private func isThere(_ image: ImageImport) throws -> Bool {
   return true
 }
 
-private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps) throws {
+private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest) throws {
   var progress = progress
   let checksum = Checksum()
   var copy = FileCopy(source: image.source, directory: folder(of: image.destination), access: FileAccess(mode: 0o444))
@@ -52,7 +53,11 @@ private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSt
   do throws(ImageError) {
     try copy.copy(
       update: { bytes throws(ImageError) in checksum.update(bytes) },
-      progress: { state throws(ImageError) in progress.reach(state.done) },
+      progress: { state throws(ImageError) in
+        progress.reach(state.done)
+        // Nothing of it is published, so nothing is lost but time.
+        if stop.isMade { throw .cancelled(path: image.destination) }
+      },
       name: { () throws(ImageError) in
         found = hexadecimal(checksum.finish())
         guard found == image.sha256 else { throw ImageError.refused(path: image.source, reason: "") }
@@ -67,6 +72,7 @@ private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSt
 private func copyFailure(_ error: ImageError, _ image: ImageImport, found: String) -> ActionFailure? {
   switch error {
   case .alreadyExists: nil
+  case .cancelled: .interrupted
   case .refused:
     ActionFailure(
       "the SHA-256 checksum of \(image.source) is \(found), not \(image.sha256)",

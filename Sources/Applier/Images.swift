@@ -12,11 +12,15 @@ extension ApplyRun {
     var creation = creation
     creation.origin = origin
     let marked = creation
+    let stop = stop
     try await files.run {
       if fileStatus(path) != nil { return try requireFresh(path, marked) }
       do throws(ImageError) {
-        try marked.create(at: path, syncDirectory: false)
+        try marked.create(at: path, syncDirectory: false) { (_) throws(ImageError) in
+          if stop.isMade { throw .cancelled(path: path) }
+        }
       } catch {
+        if case .cancelled = error { throw ActionFailure.interrupted }
         guard error == .alreadyExists(path: path) else { throw error }
         try requireFresh(path, marked)
       }
@@ -70,7 +74,7 @@ private func requireFresh(_ path: String, _ creation: ImageCreation) throws {
   let isEmpty =
     switch info.qcow2 {
     case nil: info.bytesOnDisk == 0
-    case let qcow2?: qcow2.snapshotCount == 0 && info.fileLength <= emptyLength(info.virtualSize, qcow2)
+    case let qcow2?: qcow2.snapshotCount == 0 && info.fileLength <= blankLength(info.virtualSize, qcow2)
     }
   guard isEmpty else {
     throw ActionFailure("\(path) exists, holds data and was left alone", remedy: moveAway)
@@ -115,7 +119,7 @@ private func sizeOfBacking(_ path: String, _ chain: BackingChain) throws -> UInt
 
 /// The most bytes that a qcow2 file without any data has: header, refcount table and blocks, L1 table (QEMU's qcow2
 /// specification). The first cluster of data needs two more, its own and an L2 table.
-private func emptyLength(_ size: UInt64, _ info: Qcow2Info) -> UInt64 {
+func blankLength(_ size: UInt64, _ info: Qcow2Info) -> UInt64 {
   func clusters(_ bytes: UInt64) -> UInt64 { (bytes + info.clusterSize - 1) / info.clusterSize }
   let mappedByL2 = info.clusterSize / (info.extendedL2 ? 16 : 8) * info.clusterSize
   let l1 = clusters((size + mappedByL2 - 1) / mappedByL2 * 8)

@@ -16,6 +16,7 @@ extension ApplyRun {
   /// Starts a domain. One that does not start with a definition of this run gets its old one back.
   func startDomain(_ identity: DomainIdentity) async throws {
     let domain = try await domain(identity)
+    try await waitUntilSettled(domain)
     switch try await domain.state() {
     case .running, .blocked: return
     case .shutOff, .noState, .crashed: break
@@ -54,6 +55,7 @@ extension ApplyRun {
   func pauseDomain(_ identity: DomainIdentity) async throws {
     let domain = try await domain(identity)
     if try await !domain.isActive() { try await startDomain(identity) }
+    try await waitUntilSettled(domain)
     if try await domain.state() == .paused { return }
     try await domain.suspend()
     guard try await domain.waitUntil(.paused, timeout: .seconds(5)) else {
@@ -63,6 +65,7 @@ extension ApplyRun {
 
   func resumeDomain(_ identity: DomainIdentity) async throws {
     let domain = try await domain(identity)
+    try await waitUntilSettled(domain)
     switch try await domain.state() {
     case .running, .blocked: return
     case .paused: break
@@ -73,6 +76,8 @@ extension ApplyRun {
     do {
       try await domain.resume()
     } catch let error as LibvirtError where !error.isConnectionLost {
+      // Somebody else was faster.
+      if error.code == .operationInvalid, try await domain.state() == .running { return }
       throw ActionFailure(
         "cannot resume domain \(domain.name): \(startMessage(error).text)",
         remedy: "a guest that QEMU paused needs its cause removed first, for example a full disk of the host")
@@ -82,6 +87,15 @@ extension ApplyRun {
         "domain \(domain.name) does not run after it was resumed",
         remedy: "a guest that QEMU paused needs its cause removed first, for example a full disk of the host")
     }
+  }
+
+  /// Waits for a guest that is being started, saved and so on, by somebody else or by a run that was killed: a daemon
+  /// finishes what it was asked for.
+  private func waitUntilSettled(_ domain: LibvirtDomain) async throws {
+    guard let transition = try await domain.waitUntilSettled(timeout: .seconds(60)), transition.isShort else { return }
+    throw ActionFailure(
+      "domain \(domain.name) is between two states and does not come out of it",
+      remedy: "see what libvirt is doing with `virsh domjobinfo \(domain.name)`, then plan again")
   }
 
   /// Asks a guest to shut down and waits; forces it off only with the spec's consent.
@@ -117,7 +131,8 @@ extension ApplyRun {
       let reason = refusal.map { " (\($0.message))" } ?? ""
       throw ActionFailure(
         "domain \(domain.name) did not shut down within \(shutdown.timeout) s\(reason)",
-        remedy: "shut it down from within, raise `shutdown.timeout`, or consent to `shutdown.force-off: true`",
+        remedy:
+          "shut it down from within, raise `shutdown.timeout`, or consent to `shutdown.force-off: true` (`vireo destroy` has --force)",
         field: "shutdown.force-off")
     }
     do {

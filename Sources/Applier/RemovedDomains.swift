@@ -1,6 +1,7 @@
 // The archive of domains that were undefined, one file a removal. It is for `restore` and `gc` alone: no plan reads it.
 
 import DiskImage
+import Failpoints
 import Glibc
 public import Inventory
 public import Libvirt
@@ -107,16 +108,13 @@ public struct RemovedDomains: Sendable {
     var names: [String] = []
     while let entry = readdir(directory) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if name.hasSuffix(".xml"), !name.hasPrefix(".") { names.append(name) }
+      if name.hasSuffix(".xml") || name.hasSuffix(Self.pending), !name.hasPrefix(".") { names.append(name) }
     }
     var (entries, failures) = ([Entry](), [Inventory.Failure]())
     for name in names.sorted() {
       let path = "\(folder)/\(name)"
       do {
-        let removal = try RemovedDomain(
-          XMLElement.parse(
-            bytes: try Self.contents(path), limits: XMLLimits(bytes: Self.mostBytes, nodes: 5_000_000)))
-        entries.append(Entry(path: path, removal: removal))
+        entries.append(Entry(path: path, removal: try Self.read(path)))
       } catch let failure as ActionFailure {
         failures.append(.init(subject: path, message: failure.message))
       } catch {
@@ -126,32 +124,75 @@ public struct RemovedDomains: Sendable {
     return (entries, failures)
   }
 
-  /// Keeps a removal: durable when this returns.
+  /// Keeps a removal that is about to happen: durable when this returns. It is listed already, for the domain may be gone
+  /// before anybody says so. One that a run left which was cut off is replaced.
   ///
-  /// - Returns: the file.
-  func add(_ removal: RemovedDomain) throws -> String {
+  /// - Returns: the file, for ``settle(_:)`` or ``forget(_:)-(String)``.
+  func begin(_ removal: RemovedDomain) throws -> String {
     try makeFolder()
-    let text = removal.xml.serialised(declaration: true)
     // A name is a file's name wherever it can be: the document has it in full.
     let safe = removal.name.utf8.prefix(100).map { $0 == UInt8(ascii: "/") ? UInt8(ascii: "_") : $0 }
     let stem =
       "\(folder)/\(removal.name.hasPrefix(".") ? "_" : "")\(String(decoding: safe, as: UTF8.self))-\(removal.uuid)"
+    let path = stem + Self.pending
+    if var earlier = try? Self.read(path) {
+      earlier.removed = removal.removed
+      // The domain was undefined then, and is another one now.
+      if earlier != removal { try settle(path) }
+    }
+    do throws(ImageError) {
+      try WholeFile.publish(
+        Array(removal.xml.serialised(declaration: true).utf8), as: path, access: FileAccess(mode: 0o600),
+        replacing: true)
+    } catch {
+      throw ActionFailure(error)
+    }
+    return path
+  }
+
+  /// Gives a removal that has happened its name for good.
+  ///
+  /// - Returns: the file.
+  @discardableResult
+  func settle(_ path: String) throws -> String {
+    let removal = try Self.read(path)
+    let stem = String(path.dropLast(Self.pending.count))
     let moment = RemovedDomain.text(ofMoment: removal.removed).filter { $0 != "-" && $0 != ":" }
     for suffix in [""] + ["-\(moment)"] + (2...99).map({ "-\(moment)-\($0)" }) {
-      do throws(ImageError) {
-        try WholeFile.publish(Array(text.utf8), as: stem + suffix + ".xml", access: FileAccess(mode: 0o600))
-        return stem + suffix + ".xml"
-      } catch {
-        guard case .alreadyExists = error else { throw ActionFailure(error) }
+      let name = stem + suffix + ".xml"
+      // Nobody else undefines a domain of this UUID meanwhile.
+      guard fileStatus(name) == nil else { continue }
+      guard Failpoint.around("rename \(path)", { rename(path, name) }) == 0 else {
+        throw ActionFailure.file("rename", path, errno)
       }
+      do throws(ImageError) {
+        try ImageCreation.syncDirectory(folder)
+      } catch {
+        throw ActionFailure(error)
+      }
+      return name
     }
     throw ActionFailure("\(folder) has too many removals of \(removal.name)", remedy: "see `vireo gc --plan`")
+  }
+
+  /// Keeps a removal: durable when this returns.
+  ///
+  /// - Returns: the file.
+  func add(_ removal: RemovedDomain) throws -> String { try settle(try begin(removal)) }
+
+  /// How the names end of removals that may not have happened yet.
+  private static let pending = ".pending"
+
+  private static func read(_ path: String) throws -> RemovedDomain {
+    try RemovedDomain(
+      XMLElement.parse(bytes: try contents(path), limits: XMLLimits(bytes: mostBytes, nodes: 5_000_000)))
   }
 
   /// Forgets a removal; one that is gone is forgotten.
   public func forget(_ entry: Entry) throws(ActionFailure) { try forget(entry.path) }
 
   func forget(_ path: String) throws(ActionFailure) {
+    Failpoint.pass("delete \(path)")
     guard unlink(path) == 0 || errno == ENOENT else { throw .file("delete", path, errno) }
     do throws(ImageError) {
       try ImageCreation.syncDirectory(DiskImage.folder(of: path))
@@ -168,6 +209,7 @@ public struct RemovedDomains: Sendable {
     for (index, part) in parts.enumerated() {
       let parent = present.isEmpty ? "/" : present
       present += "/\(part)"
+      Failpoint.pass("make the folder \(present)")
       // The archive itself is for its owner alone.
       if mkdir(present, index == parts.count - 1 ? 0o700 : 0o755) == 0 {
         do throws(ImageError) {

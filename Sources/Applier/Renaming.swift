@@ -1,6 +1,7 @@
 // Renaming a stopped domain with all that it has. libvirt's own rename leaves the file of UEFI variables under the old
 // name, where the renamed domain would not find it: it would start with a factory-new firmware.
 
+import Failpoints
 import Glibc
 import Libvirt
 import Planner
@@ -20,7 +21,7 @@ extension ApplyRun {
     // Under both names until the domain has its new one: whenever this is cut off, the domain finds them.
     if let (old, new) = namedVariables(definition, from: identity.name, to: name) {
       try await files.run {
-        let problem = link(old, new) == 0 ? 0 : errno
+        let problem = Failpoint.around("link \(new)") { link(old, new) == 0 ? 0 : errno }
         guard problem == 0 || problem == ENOENT || isOneFile(old, new) else {
           guard problem == EEXIST else { throw ActionFailure.file("give a second name to", old, problem) }
           throw ActionFailure(
@@ -40,7 +41,7 @@ extension ApplyRun {
   private func moveVariables(of domain: LibvirtDomain, from name: String) async throws {
     let definition = try await connection.storedDefinition(of: domain)
     guard let (old, new) = namedVariables(definition, from: name, to: domain.name) else { return }
-    try await files.run { if isOneFile(old, new) { unlink(old) } }
+    try await files.run { if isOneFile(old, new) { _ = Failpoint.around("delete \(old)") { unlink(old) } } }
   }
 
   /// The files of a domain's UEFI variables by the old and the new name; nil where the definition says itself where

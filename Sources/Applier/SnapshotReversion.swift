@@ -4,6 +4,7 @@
 // each says so with another error code. So no code decides: what decides is what was asked for and what happened.
 
 import DiskImage
+import Failpoints
 import Glibc
 import Inventory
 import Libvirt
@@ -144,7 +145,7 @@ extension DomainSnapshots {
     defer { withExtendedLifetime(locks) {} }
     let fresh = try overlays.map { try emptyCopy(of: $0) }
     for (overlay, new) in zip(overlays, fresh) {
-      guard rename(new, overlay) == 0 else { throw failure("replace", overlay) }
+      guard Failpoint.around("rename \(new)", { rename(new, overlay) }) == 0 else { throw failure("replace", overlay) }
     }
   }
 

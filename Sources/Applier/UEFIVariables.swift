@@ -1,6 +1,7 @@
 // The UEFI variables of a guest, kept while it tries a new definition: firmware writes to them as it starts.
 
 import DiskImage
+import Failpoints
 import Glibc
 import Inventory
 import Libvirt
@@ -30,19 +31,17 @@ struct UEFIVariables: Sendable {
   func putBack() throws(ActionFailure) -> Bool {
     guard try Self.read(path).content != content else { return false }
     guard let content else {
+      Failpoint.pass("delete \(path)")
       guard unlink(path) == 0 else { throw .file("delete", path, errno) }
       return true
     }
-    let new = path + ".vireo"
-    // A leftover of a run that was cut off.
-    unlink(new)
     let owner = FileAccess.Owner(user: status.st_uid, group: status.st_gid)
     do throws(ImageError) {
-      try WholeFile.publish(content, as: new, access: FileAccess(mode: status.st_mode & 0o777, owner: owner))
+      try WholeFile.publish(
+        content, as: path, access: FileAccess(mode: status.st_mode & 0o777, owner: owner), replacing: true)
     } catch {
       throw ActionFailure(error)
     }
-    guard rename(new, path) == 0 else { throw .file("put back", path, errno) }
     return true
   }
 

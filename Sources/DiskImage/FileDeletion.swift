@@ -1,5 +1,6 @@
 // Deleting a file that nobody has in use: under the locks that QEMU takes, and only the very file that was looked at.
 
+internal import Failpoints
 internal import Glibc
 
 /// A file to be deleted.
@@ -41,7 +42,9 @@ public struct FileDeletion: Sendable, Equatable {
       throw errno == EAGAIN
         ? .locked(path: path, by: []) : .refused(path: path, reason: "nobody can tell whether a process has it open")
     }
-    try systemCall("delete", path) { unlink(path) }
+    try Failpoint.around("delete \(path)") { () throws(ImageError) in
+      try systemCall("delete", path) { unlink(path) }
+    }
     withExtendedLifetime(file) {}
     return true
   }

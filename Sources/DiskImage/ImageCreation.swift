@@ -57,11 +57,15 @@ public struct ImageCreation: Sendable, Equatable {
   ///   - path: the file to appear; its folder must exist.
   ///   - syncDirectory: make the name durable too. Whoever makes many images in one folder passes false and calls
   ///     ``syncDirectory(_:)`` once at the end.
+  ///   - progress: told how many bytes of its space are written, where that is asked for; throws to stop.
   /// - Returns: the virtual size in bytes.
   /// - Throws: ``ImageError/alreadyExists(path:)``, ``ImageError/invalidRequest(path:what:reason:)``, and what reading
   ///   the backing file's header and writing files throw. Nothing is left behind on failure.
   @discardableResult
-  public func create(at path: String, syncDirectory: Bool = true) throws(ImageError) -> UInt64 {
+  public func create(
+    at path: String, syncDirectory: Bool = true,
+    progress: (UInt64) throws(ImageError) -> Void = { (_) throws(ImageError) in }
+  ) throws(ImageError) -> UInt64 {
     let backingInfo = try readBacking(for: path)
     guard let size = virtualSize ?? backingInfo?.virtualSize else {
       throw .invalidRequest(path: path, what: "a new image without a backing file", reason: "needs a size")
@@ -82,7 +86,7 @@ public struct ImageCreation: Sendable, Equatable {
         for part in image.parts { try file.write(part.bytes, at: part.offset) }
         try file.setLength(image.length)
       } else {
-        try preallocate(TargetFile(file, path: path), header: header, size: size)
+        try preallocate(TargetFile(file, path: path), header: header, size: size, progress: progress)
       }
       try file.setAccess(access)
       try file.publish(as: path, flushingDirectory: syncDirectory)

@@ -11,13 +11,16 @@ extension ImageCreation {
   /// - Parameters:
   ///   - header: nil for a raw image.
   ///   - size: virtual size in bytes.
-  func preallocate(_ file: TargetFile, header: Qcow2Header?, size: UInt64) throws(ImageError) {
+  ///   - progress: told how many bytes were written; throws to stop.
+  func preallocate(
+    _ file: TargetFile, header: Qcow2Header?, size: UInt64, progress: (UInt64) throws(ImageError) -> Void
+  ) throws(ImageError) {
     guard let header else {
       try file.setLength(size)
       switch preallocation {
       case .off, .metadata: break
       case .falloc: try reserve(file, length: size)
-      case .full: try writeZeros(file, 0..<size)
+      case .full: try writeZeros(file, 0..<size, progress)
       }
       return
     }
@@ -31,11 +34,11 @@ extension ImageCreation {
       if offset == run.upperBound, offset - run.lowerBound < 1 << 30 {
         run = run.lowerBound..<offset + clusterSize
       } else {
-        if preallocation == .full { try writeZeros(file, run) }
+        if preallocation == .full { try writeZeros(file, run, progress) }
         run = offset..<offset + clusterSize
       }
     }
-    if preallocation == .full { try writeZeros(file, run) }
+    if preallocation == .full { try writeZeros(file, run, progress) }
     let length = try image.finish()
     if preallocation == .falloc { try reserve(file, length: length) }
   }
@@ -53,7 +56,9 @@ extension ImageCreation {
     }
   }
 
-  private func writeZeros(_ file: TargetFile, _ range: Range<UInt64>) throws(ImageError) {
+  private func writeZeros(
+    _ file: TargetFile, _ range: Range<UInt64>, _ progress: (UInt64) throws(ImageError) -> Void
+  ) throws(ImageError) {
     guard !range.isEmpty else { return }
     let zeros = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Self.zeroPiece, alignment: TargetFile.directAlignment)
@@ -64,6 +69,7 @@ extension ImageCreation {
       let count = Int(min(UInt64(zeros.count), range.upperBound - offset))
       try file.writeData(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: offset)
       offset += UInt64(count)
+      try progress(offset)
     }
   }
 }

@@ -36,6 +36,9 @@ extension Inventory {
     for (name, handle, domain) in listing.records {
       switch domain {
       case .success(var domain):
+        if domain.state == .paused, request.domains.contains(name) {
+          domain = try await settled(domain, handle, of: connection, noting: &inventory.failures) ?? domain
+        }
         domain.variables = domain.findVariables(in: variables)
         if request.snapshots.contains(name) {
           domain.snapshots = try await handle.snapshots().map(ObservedSnapshot.init)
@@ -66,6 +69,29 @@ extension Inventory {
     inventory.networks = try await networks
     inventory.host.missingDrivers = try await missing
     return inventory
+  }
+
+  /// A guest that reads as paused, as it is once it is not on its way between two states any more. When the host boots, the
+  /// guests that start with it are in such a state.
+  ///
+  /// - Returns: nil where it is paused, and stays so until somebody resumes it; or where it is gone.
+  private static func settled(
+    _ domain: ObservedDomain, _ handle: LibvirtDomain, of connection: LibvirtConnection,
+    noting failures: inout [Failure]
+  ) async throws -> ObservedDomain? {
+    do {
+      guard try await handle.transition() != nil else { return nil }
+      let transition = try await handle.waitUntilSettled(timeout: .seconds(20))
+      guard let record = try await connection.domainRecord(uuid: domain.uuid) else { return nil }
+      var domain = try ObservedDomain(record: record)
+      if let transition, domain.state == .paused {
+        domain.state = .other
+        failures.append(Failure(subject: "domain \(domain.name)", message: transition.text))
+      }
+      return domain
+    } catch let error as LibvirtError where error.isNotFound {
+      return nil
+    }
   }
 
   /// Which drivers the connection does not have.
@@ -133,6 +159,23 @@ extension ObservedDomain {
       isPersistent: record.isPersistent, autostart: record.autostart, hasManagedSave: record.hasManagedSave,
       inactive: try XMLElement.parse(record.inactiveXML),
       running: try record.runningXML.map { try XMLElement.parse($0) })
+  }
+}
+
+extension DomainTransition {
+  /// What it means for a plan.
+  fileprivate var text: String {
+    let state =
+      switch self {
+      case .starting: "it is being started"
+      case .saving: "its memory is being saved"
+      case .dumping: "its memory is being dumped"
+      case .snapshotting: "a snapshot of it is being taken"
+      case .migrating: "it is being migrated"
+      case .shuttingDown: "it is being shut down"
+      case .crashed: "it has crashed and is kept as it is"
+      }
+    return "\(state): whether it runs is left alone"
   }
 }
 

@@ -1,6 +1,7 @@
 // Finding, defining and creating domains.
 
 import CLibvirt
+import Failpoints
 
 extension LibvirtConnection {
   /// The domain with this name. Fails with ``LibvirtError/isNotFound`` if there is none.
@@ -28,7 +29,7 @@ extension LibvirtConnection {
   ) async throws -> LibvirtDomain {
     let flags = checksSchema ? UInt32(VIR_DOMAIN_DEFINE_VALIDATE.rawValue) : 0
     return try await domain("define domain\(name.map { " " + $0 } ?? "")") { connection in
-      readingSchema { virDomainDefineXMLFlags(connection, xml, flags) }
+      Failpoint.around("define a domain") { readingSchema { virDomainDefineXMLFlags(connection, xml, flags) } }
     }
   }
 

@@ -2,6 +2,7 @@
 
 import BlockingWork
 import CLibvirt
+import Failpoints
 import Glibc
 public import Versions
 
@@ -81,10 +82,11 @@ public final class LibvirtConnection: Sendable {
     uri: String?, _ root: EmbeddedRoot?, _ operation: String, readOnly: Bool, pool: BlockingPool, calls: CallWatch
   ) throws -> LibvirtConnection {
     root?.configureWhenNew()
+    if let root { EmbeddedLeftovers(root: root.path).clear() }
     try Library.start(logFile: root?.makeLogFile())
 
     let opened = EmbeddedRoot.withStandInAccounts(for: root) {
-      readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri)
+      Failpoint.around("connect") { readOnly ? virConnectOpenReadOnly(uri) : virConnectOpen(uri) }
     }
     guard let connection = opened else {
       let error = LibvirtError.last(doing: operation)

@@ -1,6 +1,7 @@
 // A domain's checkpoints, which backups go on from (libvirt/libvirt-domain-checkpoint.h), and its saved state.
 
 import CLibvirt
+import Failpoints
 
 /// A checkpoint of a domain, as it was when it was read.
 public struct CheckpointRecord: Sendable {
@@ -38,7 +39,9 @@ extension LibvirtDomain {
   public func redefineCheckpoint(_ xml: String) async throws {
     try await call("store a checkpoint of") { domain, operation throws(LibvirtError) in
       let flags = UInt32(VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE.rawValue)
-      virDomainCheckpointFree(try check(virDomainCheckpointCreateXML(domain, xml, flags), operation()))
+      virDomainCheckpointFree(
+        try check(
+          Failpoint.around(operation()) { virDomainCheckpointCreateXML(domain, xml, flags) }, operation()))
     }
   }
 

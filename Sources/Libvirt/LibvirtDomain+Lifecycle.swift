@@ -1,6 +1,7 @@
 // Starting and stopping a guest, and the stored domain's name and existence.
 
 import CLibvirt
+import Failpoints
 
 extension LibvirtDomain {
   public func start(_ options: DomainStartOptions = []) async throws {
@@ -52,6 +53,8 @@ extension LibvirtDomain {
     _ verb: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
     _ body: @escaping @Sendable (OpaquePointer?) -> Int32
   ) async throws {
-    try await call(verb(), kind) { domain, operation throws(LibvirtError) in _ = try check(body(domain), operation()) }
+    try await call(verb(), kind) { domain, operation throws(LibvirtError) in
+      _ = try check(Failpoint.around(operation()) { body(domain) }, operation())
+    }
   }
 }

@@ -1,6 +1,7 @@
 // A domain's snapshots as libvirt keeps them (libvirt/libvirt-domain-snapshot.h).
 
 import CLibvirt
+import Failpoints
 
 /// A snapshot of a domain, as it was when it was read.
 public struct SnapshotRecord: Sendable {
@@ -57,7 +58,8 @@ extension LibvirtDomain {
   /// Takes a snapshot that `xml` describes.
   public func takeSnapshot(_ xml: String, _ options: SnapshotOptions = []) async throws {
     try await call("take a snapshot of", .work) { domain, operation throws(LibvirtError) in
-      let snapshot = try check(virDomainSnapshotCreateXML(domain, xml, options.rawValue), operation())
+      let snapshot = try check(
+        Failpoint.around(operation()) { virDomainSnapshotCreateXML(domain, xml, options.rawValue) }, operation())
       virDomainSnapshotFree(snapshot)
     }
   }
@@ -84,7 +86,7 @@ extension LibvirtDomain {
     try await call("\(verb) snapshot \(name) of", .work) { domain, operation throws(LibvirtError) in
       let snapshot = try check(virDomainSnapshotLookupByName(domain, name, 0), operation())
       defer { virDomainSnapshotFree(snapshot) }
-      try check(body(snapshot), operation())
+      try check(Failpoint.around(operation()) { body(snapshot) }, operation())
     }
   }
 }

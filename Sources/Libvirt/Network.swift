@@ -1,6 +1,7 @@
 // Virtual networks. Drivers without them (qemu:///embed) answer every call with `isUnsupported`.
 
 import CLibvirt
+import Failpoints
 
 /// A virtual network of a connection. May be used from any task.
 public final class LibvirtNetwork: Sendable {
@@ -109,7 +110,9 @@ public final class LibvirtNetwork: Sendable {
 
   private func change(_ verb: String, _ body: @escaping @Sendable (OpaquePointer?) -> Int32) async throws {
     let operation = "\(verb) network \(name)"
-    try await handle.perform(operation) { network throws(LibvirtError) in _ = try check(body(network), operation) }
+    try await handle.perform(operation) { network throws(LibvirtError) in
+      _ = try check(Failpoint.around(operation) { body(network) }, operation)
+    }
   }
 }
 
@@ -167,7 +170,7 @@ extension LibvirtConnection {
   public func defineNetwork(_ xml: String, named name: String? = nil) async throws -> LibvirtNetwork {
     let flags = UInt32(VIR_NETWORK_DEFINE_VALIDATE.rawValue)
     return try await network("define network\(name.map { " " + $0 } ?? "")") { connection in
-      readingSchema { virNetworkDefineXMLFlags(connection, xml, flags) }
+      Failpoint.around("define a network") { readingSchema { virNetworkDefineXMLFlags(connection, xml, flags) } }
     }
   }
 

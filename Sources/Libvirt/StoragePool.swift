@@ -1,6 +1,7 @@
 // Storage pools. Drivers without them (qemu:///embed) answer every call with `isUnsupported`.
 
 import CLibvirt
+import Failpoints
 
 /// A storage pool of a connection. May be used from any task.
 public final class LibvirtStoragePool: Sendable {
@@ -75,7 +76,9 @@ public final class LibvirtStoragePool: Sendable {
   private func change(_ verb: String, _ body: @escaping @Sendable (OpaquePointer?) -> Int32) async throws {
     let operation = "\(verb) pool \(name)"
     // A folder of a network file system with many files takes its time.
-    try await handle.perform(operation, .work) { pool throws(LibvirtError) in _ = try check(body(pool), operation) }
+    try await handle.perform(operation, .work) { pool throws(LibvirtError) in
+      _ = try check(Failpoint.around(operation) { body(pool) }, operation)
+    }
   }
 }
 
@@ -131,7 +134,7 @@ extension LibvirtConnection {
   public func defineStoragePool(_ xml: String, named name: String? = nil) async throws -> LibvirtStoragePool {
     let flags = UInt32(VIR_STORAGE_POOL_DEFINE_VALIDATE.rawValue)
     return try await storagePool("define pool\(name.map { " " + $0 } ?? "")") { connection in
-      readingSchema { virStoragePoolDefineXML(connection, xml, flags) }
+      Failpoint.around("define a pool") { readingSchema { virStoragePoolDefineXML(connection, xml, flags) } }
     }
   }
 

@@ -22,11 +22,17 @@ public struct DeletionOptions: Sendable, Hashable {
   public var most: Int?
   /// Whether disks that Vireo has made go too, with the UEFI variables and the TPM's state. They stay otherwise.
   public var includesDisks: Bool
+  /// Whether a guest that does not shut down within its `shutdown.timeout` is forced off, whatever its `shutdown.force-off`
+  /// says.
+  public var forcesOff: Bool
 
-  public init(_ scope: Scope = .declared, most: Int? = nil, includesDisks: Bool = false) {
+  public init(
+    _ scope: Scope = .declared, most: Int? = nil, includesDisks: Bool = false, forcesOff: Bool = false
+  ) {
     self.scope = scope
     self.most = most
     self.includesDisks = includesDisks
+    self.forcesOff = forcesOff
   }
 }
 
@@ -109,9 +115,12 @@ extension PlanBuilder {
       steps.append(snapshot.step)
     }
     if domain.isActive {
-      lose("state", domain.state.rawValue, .offline)
-      steps.append(
-        add(.stopDomain(identity, Shutdown(declared, record)), for: object, after: steps, effect: .offline))
+      var shutdown = Shutdown(declared, record)
+      if options.forcesOff { shutdown.forceOff = true }
+      lose(
+        "state", domain.state.rawValue, .offline,
+        options.forcesOff ? "forced off if it does not shut down within \(shutdown.timeout) s" : nil)
+      steps.append(add(.stopDomain(identity, shutdown), for: object, after: steps, effect: .offline))
     }
     guard domain.isPersistent else {
       // Its guest is all there is of it.

@@ -24,7 +24,7 @@ package struct ImageUsers {
   func running(_ path: String) -> String? { open[path]?.min() }
 
   /// The domains whose definition, stored or running, has the image.
-  func all(_ path: String) -> [String] { (named[path] ?? []).sorted() }
+  package func all(_ path: String) -> [String] { (named[path] ?? []).sorted() }
 
   /// A domain other than `domain` that has the image.
   package func other(than domain: String, using path: String) -> String? { all(path).first { $0 != domain } }

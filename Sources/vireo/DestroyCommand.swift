@@ -18,6 +18,9 @@ struct DestroyCommand: AsyncParsableCommand {
       others, base images, and whatever another domain of the host stands on stay in any case. A domain with \
       `protect: true` refuses the whole.
 
+      A guest that runs is asked to shut down, and has the time that its `shutdown.timeout` gives it (120 s). One that does \
+      not listen keeps running, and its domain stays, unless its spec has `shutdown.force-off: true` or --force is given.
+
       Exit codes: 0 when all of it is gone, 1 on any failure, refusal or interruption.
       """)
 
@@ -29,6 +32,9 @@ struct DestroyCommand: AsyncParsableCommand {
 
   @Flag(name: .customLong("delete-disks"), help: "Deletes the disks that Vireo has made, too.")
   var deletesDisks = false
+
+  @Flag(help: "Forces off guests that do not shut down in time.")
+  var force = false
 
   @Option(
     name: .customLong("max-deletes"),
@@ -52,7 +58,8 @@ struct DestroyCommand: AsyncParsableCommand {
   func run() async throws {
     let session = Session(
       options: spec, format: format, color: color.color,
-      deletions: DeletionOptions(.everything, most: maxDeletes, includesDisks: deletesDisks))
+      deletions: DeletionOptions(
+        .everything, most: maxDeletes, includesDisks: deletesDisks, forcesOff: force))
     try await ApplySession(
       session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock,
       question: deletesDisks ? "Destroy all of this, and the disks?" : "Destroy all of this?"

@@ -35,6 +35,7 @@ enum HostConnection {
   /// Opens a connection.
   static func open(_ uri: String) async throws -> LibvirtConnection {
     if let problem = problem(of: uri) { throw problem }
+    if let root = LibvirtConnection.embeddedRoot(of: uri) { EmbeddedCleaning.watch(root) }
     return try await LibvirtConnection.open(uri: uri)
   }
 

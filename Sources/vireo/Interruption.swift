@@ -53,12 +53,13 @@ private enum SignalState {
   static let restoresTerminal = Atomic<Bool>(false)
 }
 
-/// Watches SIGINT and SIGTERM from its creation on.
+/// Watches SIGINT, SIGTERM and SIGHUP from its creation on.
 private final class SignalWatch: Sendable {
   private let readEnd: Int32
   private let writeEnd: Int32
   private let thread = BlockingPool(name: "signals", threads: 1)
-  private static let signals = [SIGINT, SIGTERM]
+  /// What the signals did before.
+  private let before: [(signal: Int32, action: sigaction)]
 
   /// - Parameter restoringTerminal: whether the cursor is hidden meanwhile.
   init(restoringTerminal: Bool) {
@@ -86,7 +87,11 @@ private final class SignalWatch: Sendable {
       _exit(1)
     }
     action.sa_flags = SA_RESTART
-    for signal in Self.signals { sigaction(signal, &action, nil) }
+    before = EndingSignals.heard.map { signal in
+      var old = sigaction()
+      sigaction(signal, &action, &old)
+      return (signal, old)
+    }
   }
 
   deinit {
@@ -104,7 +109,7 @@ private final class SignalWatch: Sendable {
 
   /// Stops watching: signals do what they did before.
   func end() {
-    for number in Self.signals { signal(number, SIG_DFL) }
+    for (signal, var action) in before { sigaction(signal, &action, nil) }
     SignalState.descriptor.store(-1, ordering: .sequentiallyConsistent)
     close(writeEnd)
   }

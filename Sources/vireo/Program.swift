@@ -7,6 +7,7 @@ import Glibc
 @main
 enum Program {
   static func main() async {
+    EmbeddedCleaning.runIfAsked()
     // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
     signal(SIGPIPE, SIG_IGN)
     Output.occupyClosedStreams()

@@ -1,6 +1,7 @@
 // A folder of spec files: the one that names the stack, and one for each object.
 
 import Diagnostics
+import DiskImage
 import Glibc
 import YAMLTree
 
@@ -42,34 +43,24 @@ struct SpecFolder {
   ///
   /// - Returns: why it could not be written.
   func write(_ text: String, to path: String) -> Diagnostic? {
-    func failure(_ doing: String) -> Diagnostic {
-      Diagnostic("unwritable-file", "cannot \(doing) \(path): \(String(cString: strerror(errno)))")
+    let mask = umask(0o022)
+    umask(mask)
+    do throws(ImageError) {
+      try WholeFile.publish(
+        Array(text.utf8), as: path, access: FileAccess(mode: UInt32(mode & ~mask)), replacing: replaces)
+      return nil
+    } catch .alreadyExists {
+      guard Self.contents(path) != text else { return nil }
+      return Diagnostic("file-exists", "\(path) exists and says something else", suggestion: remedy)
+    } catch {
+      let reason =
+        switch error {
+        case .io(_, _, let code): String(cString: strerror(code))
+        case .notFound: String(cString: strerror(ENOENT))
+        default: "\(error)"
+        }
+      return Diagnostic("unwritable-file", "cannot write \(path): \(reason)")
     }
-    let draft = "\(path).\(getpid())"
-    let descriptor = open(draft, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { return failure("write") }
-    defer { unlink(draft) }
-    var text = text
-    let isWritten = text.withUTF8 { bytes in
-      var rest = UnsafeRawBufferPointer(bytes)
-      while !rest.isEmpty {
-        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return false }
-        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-      }
-      return fsync(descriptor) == 0
-    }
-    let writeError = errno
-    close(descriptor)
-    errno = writeError
-    guard isWritten else { return failure("write") }
-    if replaces { return rename(draft, path) == 0 ? nil : failure("replace") }
-    if link(draft, path) == 0 { return nil }
-    guard errno == EEXIST else { return failure("write") }
-    guard Self.contents(path) != text else { return nil }
-    return Diagnostic(
-      "file-exists", "\(path) exists and says something else", suggestion: remedy)
   }
 
   private static func contents(_ path: String) -> String? {

@@ -52,6 +52,30 @@ struct DeletionTests {
     }
   }
 
+  @Test("a guest that does not listen stays, and goes with destroy --force; a protected one stays even then")
+  func force() throws {
+    try ScratchHost.with { host in
+      let spec = { (more: String) in
+        """
+        stack: deaf
+        domains:
+          web: { type: qemu, memory: 32 MiB, state: running, shutdown: { timeout: 1 s }, protect: \(more) }
+        """
+      }
+      try host.apply(spec("true"))
+      let protected = try host.vireo(["destroy", "--yes", "--force"], spec("true"))
+      #expect(protected.status == 1 && protected.errors.contains("protected"), "\(protected.errors)")
+      try host.apply(spec("false"))
+      let deaf = try host.vireo(["destroy", "--yes"], spec("false"))
+      #expect(deaf.status == 1 && deaf.output.contains("--force"), "\(deaf.output)\(deaf.errors)")
+      #expect(host.guestProcesses.count == 1)
+      let forced = try host.vireo(["destroy", "--yes", "--force"], spec("false"))
+      #expect(forced.status == 0 && forced.output.contains("within 1 s"), "\(forced.output)\(forced.errors)")
+      #expect(host.guestProcesses.isEmpty)
+      #expect(try domains(host).isEmpty)
+    }
+  }
+
   @Test("pruning stops at a limit, at protected domains, and before a stack is empty")
   func limits() throws {
     try ScratchHost.with { host in

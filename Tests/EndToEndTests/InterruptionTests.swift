@@ -108,7 +108,7 @@ struct InterruptionTests {
     }
   }
 
-  @Test("a second Ctrl-C ends at once, and the next apply goes on", arguments: [SIGINT, SIGTERM])
+  @Test("a second Ctrl-C ends at once, and the next apply goes on", arguments: [SIGINT, SIGTERM, SIGHUP])
   func interruptedTwice(signal: Int32) throws {
     try ScratchHost.with { host in
       try host.makeBase()
@@ -123,6 +123,88 @@ struct InterruptionTests {
       try host.apply(spec)
       try host.expectNoChanges(spec)
       try host.expectSoundPool(Self.disks)
+    }
+  }
+
+  @Test("the first signal gives up what is only seen when it is complete", arguments: [SIGINT, SIGTERM, SIGHUP])
+  func unpublished(signal: Int32) throws {
+    try ScratchHost.with { host in
+      // Holes take no room, and seconds to be hashed.
+      try output(of: "truncate", "-s", "6G", host.folder.path("large.raw"))
+      let spec = """
+        stack: large
+        pools: { vms: { path: "\(host.pool)" } }
+        images: { large: { source: "\(host.folder.path("large.raw"))", pool: vms, format: raw } }
+        domains: { web: { type: qemu, memory: 16 MiB, disks: { root: { image: large } } } }
+
+        """
+      try host.folder.write(spec, to: "spec.yaml")
+      let points = host.folder.path("points")
+      let apply = try ChildProcess(
+        [try programPath(), "apply", "--yes", "--connect", host.uri, host.folder.path("spec.yaml")],
+        environment: ["VIREO_FAILPOINT_LOG": points])
+      try waitUntil("the copy is under way") {
+        !apply.isRunning || (fileText(points) ?? "").contains("set the length of a file in \(host.pool)")
+      }
+      apply.signal(signal)
+      let run = try apply.wait()
+      #expect(run.status == 1, "\(run.output)\(run.errors)")
+      #expect(run.output.contains("not started") && !run.output.contains("failed"), "\(run.output)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: host.pool).isEmpty)
+    }
+  }
+
+  @Test("a program that was started to ignore SIGHUP does so")
+  func nohup() throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      try host.folder.write(Self.spec(host, "web"), to: "spec.yaml")
+      let apply = try ChildProcess([
+        "nohup", try programPath(), "apply", "--yes", "--connect", host.uri, host.folder.path("spec.yaml"),
+      ])
+      try waitUntil("the apply is under way") { !apply.isRunning || stepsDone(apply) >= 3 }
+      apply.signal(SIGHUP)
+      let run = try apply.wait()
+      #expect(run.status == 0, "\(run.output)\(run.errors)")
+    }
+  }
+
+  @Test(
+    "QEMU that is asked what it can do ends with the program, or before the next one",
+    arguments: [SIGKILL, SIGTERM, SIGHUP])
+  func probes(signal: Int32) throws {
+    try TemporaryFolder.with { folder in
+      let host = ScratchHost(folder: folder)
+      defer { host.stopGuests() }
+      let spec = "stack: new\ndomains: { web: { type: qemu, memory: 16 MiB } }\n"
+      let apply = try host.start(["apply", "--yes"], spec)
+      try waitUntil("libvirt asks QEMU") { !apply.isRunning || !host.guestProcesses.isEmpty }
+      apply.signal(signal)
+      let run = try apply.wait()
+      #expect(run.status == 128 + signal, "\(run.output)\(run.errors)")
+      if signal == SIGKILL { try host.apply(spec) }
+      #expect(host.guestProcesses.isEmpty)
+      let left = try FileManager.default.contentsOfDirectory(atPath: host.root + "/lib/qemu")
+      #expect(!left.contains { $0.hasPrefix("qmp-") }, "\(left)")
+    }
+  }
+
+  @Test("a guest that libvirt takes for one that starts, and that has no process, is started")
+  func unfinishedStart() throws {
+    try ScratchHost.with { host in
+      let spec = "stack: cut\ndomains: { web: { type: qemu, memory: 16 MiB, state: running } }\n"
+      try host.apply(spec)
+      // What the driver has written down between its decision and the process.
+      let status = host.root + "/run/qemu/web.xml"
+      let text = try #require(fileText(status))
+      host.stopGuests()
+      let element = try #require(text.firstMatch(of: #/<domstatus [^>]*>/#)?.output)
+      try Data(
+        text.replacing(element, with: "<domstatus state='paused' reason='starting up' pid='0'>").utf8
+      ).write(to: URL(fileURLWithPath: status))
+      try host.apply(spec)
+      try host.expectNoChanges(spec)
+      #expect(host.guestProcesses.count == 1)
     }
   }
 

@@ -1,5 +1,6 @@
 // The file that a conversion writes, shared by its threads: metadata through the page cache, guest data past it where that works.
 
+internal import Failpoints
 internal import Glibc
 
 /// Positional writes to a ``NewFile``, from several threads. Lives no longer than the file.
@@ -26,6 +27,7 @@ final class TargetFile: Sendable {
   /// Writes all of `bytes` at `offset`, through the page cache.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(ImageError) {
     guard let base = bytes.baseAddress else { return }
+    Failpoint.pass("write a part of the new \(path)")
     var done = 0
     while done < bytes.count {
       done += try systemCall("write the image", path) {

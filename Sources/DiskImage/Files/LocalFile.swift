@@ -1,5 +1,6 @@
 // A local file or block device: opened with care, read and written by range. Owns its descriptor.
 
+internal import Failpoints
 internal import Glibc
 internal import Synchronization
 
@@ -90,6 +91,7 @@ final class LocalFile: ImageStorage {
   }
 
   func write(_ bytes: [UInt8], at offset: UInt64, _ what: String) throws(ImageError) {
+    Failpoint.pass("write \(what) of \(name)")
     var done = 0
     while done < bytes.count {
       guard let position = off_t(exactly: offset), position <= off_t.max - off_t(bytes.count) else {
@@ -104,6 +106,7 @@ final class LocalFile: ImageStorage {
   }
 
   func flush() throws(ImageError) {
+    Failpoint.pass("flush \(name)")
     try systemCall("flush", name) { fdatasync(descriptor) }
   }
 
@@ -114,11 +117,13 @@ final class LocalFile: ImageStorage {
       return
     }
     guard let length = off_t(exactly: length) else { throw .io(operation: "set the length", path: name, errno: EFBIG) }
+    Failpoint.pass("set the length of \(name)")
     try systemCall("set the length", name) { ftruncate(descriptor, length) }
   }
 
   func discard(_ range: Range<UInt64>) throws(ImageError) {
     guard let allocate = Linux.allocate, status.kind == .regularFile else { return }
+    Failpoint.pass("discard a part of \(name)")
     // Space that cannot be given back is no failure.
     _ = allocate(
       descriptor, Linux.punchHole, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound))

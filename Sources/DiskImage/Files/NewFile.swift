@@ -1,5 +1,6 @@
 // A file that appears under its name only when it is complete: unnamed (O_TMPFILE) while it is written, then linked.
 
+internal import Failpoints
 internal import Glibc
 
 /// A file being written. Until ``publish(as:flushingDirectory:)`` nobody can find it, and without it nothing is left.
@@ -16,6 +17,7 @@ struct NewFile: ~Copyable {
   /// - Parameter allowUnnamed: false takes the hidden name right away; for tests of that path.
   init(in directory: String, allowUnnamed: Bool = true) throws(ImageError) {
     self.directory = directory
+    Failpoint.pass("make a file in \(directory)")
     if allowUnnamed {
       do throws(ImageError) {
         descriptor = try systemCall("make a file in", directory) {
@@ -42,6 +44,7 @@ struct NewFile: ~Copyable {
 
   /// Writes all of `bytes` at `offset`.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(ImageError) {
+    Failpoint.pass("write a file in \(directory)")
     var done = 0
     while done < bytes.count {
       done += try systemCall("write a file in", directory) {
@@ -63,11 +66,13 @@ struct NewFile: ~Copyable {
     guard let length = off_t(exactly: length) else {
       throw .io(operation: "set the length of a file in", path: directory, errno: EFBIG)
     }
+    Failpoint.pass("set the length of a file in \(directory)")
     try systemCall("set the length of a file in", directory) { ftruncate(descriptor, length) }
   }
 
   /// Sets mode and owner; nil leaves the owner as it is.
   func setAccess(_ access: FileAccess) throws(ImageError) {
+    Failpoint.pass("set the mode of a file in \(directory)")
     if let owner = access.owner {
       try systemCall("set the owner of a file in", directory) { fchown(descriptor, owner.user, owner.group) }
     }
@@ -92,7 +97,9 @@ struct NewFile: ~Copyable {
   ///   - flushingDirectory: also make the name durable now.
   /// - Throws: ``ImageError/alreadyExists(path:)`` when the name is taken.
   consuming func publish(as path: String, flushingDirectory: Bool) throws(ImageError) {
+    Failpoint.pass("flush the new \(path)")
     try systemCall("flush", path) { fsync(descriptor) }
+    Failpoint.pass("name the new \(path)")
     if let temporaryName {
       try Self.renameWithoutReplacing(temporaryName, to: path)
       self.temporaryName = nil
@@ -105,6 +112,7 @@ struct NewFile: ~Copyable {
         try systemCall("name", path) { linkat(descriptor, "", AT_FDCWD, path, 0x1000) }
       }
     }
+    Failpoint.pass("the new \(path) is there")
     if flushingDirectory { try flushDirectory(directory) }
   }
 
@@ -118,6 +126,7 @@ struct NewFile: ~Copyable {
       }
     }
     try systemCall("name", path) { link(from, path) }
+    Failpoint.pass("take away \(from)")
     unlink(from)
   }
 }

@@ -1,5 +1,6 @@
 // Linux calls and constants that the Glibc overlay does not show, and the one place that retries interrupted calls.
 
+internal import Failpoints
 internal import Glibc
 
 /// Constants from the kernel's headers that Swift's importer cannot evaluate or hides.
@@ -67,7 +68,9 @@ func systemCall<Result: FixedWidthInteger & SignedInteger>(
 func flushDirectory(_ path: String) throws(ImageError) {
   let descriptor = try systemCall("open the folder", path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
   defer { close(descriptor) }
-  try systemCall("flush the folder", path) { fsync(descriptor) }
+  try Failpoint.around("flush the folder \(path)") { () throws(ImageError) in
+    try systemCall("flush the folder", path) { fsync(descriptor) }
+  }
 }
 
 /// The folder part of a path: everything before the last slash, "." without one, "/" for the root's children.

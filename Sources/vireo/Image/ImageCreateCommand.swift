@@ -59,7 +59,9 @@ struct ImageCreateCommand: ParsableCommand {
   }
 
   func run() throws {
+    let progress = ImageProgress("making", image)
     let made = try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) { () throws(ImageError) in
+      defer { progress.end() }
       var creation = ImageCreation(
         format: try ImageNaming.format(of: image, given: imageFormat), virtualSize: size)
       if let backing {
@@ -69,7 +71,10 @@ struct ImageCreateCommand: ParsableCommand {
       }
       try layout.set(&creation, path: image)
       creation.preallocation = preallocation
-      return try creation.create(at: image)
+      let total = size ?? 0
+      return try creation.create(at: image) { (done) throws(ImageError) in
+        try progress.update(done: min(done, total), total: total)
+      }
     }
     try Output.result(ImageMessage.created(image, size: made))
   }

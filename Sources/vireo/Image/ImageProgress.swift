@@ -37,7 +37,7 @@ final class ImageProgress {
   }
 }
 
-/// SIGINT and SIGTERM while an image is worked on: the first is heard between two steps, the second ends the process.
+/// SIGINT, SIGTERM and SIGHUP while an image is worked on: the first is heard between two steps, the second ends the process.
 private enum Interrupt {
   private static let count = Atomic<Int32>(0)
 
@@ -50,6 +50,6 @@ private enum Interrupt {
       if Interrupt.count.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(128 + number) }
     }
     action.sa_flags = SA_RESTART
-    for number in [SIGINT, SIGTERM] { sigaction(number, &action, nil) }
+    for number in EndingSignals.heard { sigaction(number, &action, nil) }
   }
 }

@@ -1,0 +1,104 @@
+// What a killed external snapshot leaves: overlays that libvirt made and no snapshot or disk refers to. libvirt refuses to
+// take the snapshot while they are there, so they are taken away first, where it is certain that they hold nothing.
+
+import DiskImage
+import Failpoints
+import Glibc
+import Inventory
+import Libvirt
+import Planner
+import XMLTree
+
+extension DomainSnapshots {
+  /// Takes away the overlays of an attempt at this very snapshot that was cut off.
+  ///
+  /// - Throws: ``ActionFailure`` for a file that is in the way and may hold something.
+  func removeLeftovers(of choice: SnapshotChoice, named name: String) async throws {
+    let present = choice.overlays.filter { fileStatus($0.value) != nil }
+    guard !present.isEmpty else { return }
+    // The daemon finishes what a killed program has asked it for.
+    guard try await domain.waitUntilAtRest(timeout: .seconds(60)) else {
+      throw ActionFailure(
+        "libvirt is still at work on domain \(domain.name), perhaps on the snapshot \(name) that an earlier run began",
+        remedy: "wait for it to end (`virsh domjobinfo \(domain.name)`), then try again")
+    }
+    if try await list().contains(where: { $0.name == name }) { return }
+    let inventory = try await Inventory.read(.disks, from: connection)
+    guard let own = inventory.domains[domain.name] else { return }
+    let users = ImageUsers(inventory)
+    let snapshots = try await list()
+    var sources: [String: String] = [:]
+    for disk in (own.running ?? own.inactive).first("devices")?.all("disk") ?? [] {
+      if let target = disk.value(at: "target/@dev") { sources[target] = DiskSource.path(of: disk) }
+    }
+    for (target, path) in present.sorted(by: { $0.key < $1.key }) {
+      let user =
+        users.all(path).first.map { "domain \($0)" }
+        ?? snapshots.first { $0.disks.values.contains(path) }.map { "the snapshot \($0.name)" }
+      if let user {
+        throw ActionFailure(
+          "\(path), where the overlay of disk \(target) goes, is used by \(user)",
+          remedy: "choose another name for the snapshot")
+      }
+      try remove(path, asOverlayOf: sources[target], target)
+    }
+  }
+
+  private func remove(_ path: String, asOverlayOf source: String?, _ target: String) throws {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    guard let source, holdsNothing(path, asOverlayOf: source) else {
+      throw ActionFailure(
+        "\(path), where the overlay of disk \(target) goes, exists and may hold data",
+        remedy: "move it away or delete it, or choose another name for the snapshot")
+    }
+    var deletion = FileDeletion(path: path, identity: identity)
+    deletion.requiresClosed = true
+    do throws(ImageError) {
+      _ = try deletion.delete()
+    } catch .locked {
+      throw ActionFailure(
+        "\(path), which an earlier attempt at the snapshot made as an overlay of disk \(target), is open in QEMU, and "
+          + "libvirt does not know of it: an earlier run was cut off at the worst moment",
+        remedy:
+          "shut the guest down, then make \(path) the source of disk \(target) with `virsh edit \(domain.name)`: what was "
+          + "written since is in it")
+    } catch {
+      throw ActionFailure(error)
+    }
+  }
+
+  /// Whether a file is what is left of an overlay on an image that nothing was ever written to: libvirt makes an empty file,
+  /// and QEMU a qcow2 image of it.
+  private func holdsNothing(_ path: String, asOverlayOf source: String) -> Bool {
+    guard let status = fileStatus(path), status.isRegular else { return false }
+    guard status.length > 0 else { return true }
+    guard let info = try? ImageInfo.read(path: path, format: .qcow2), let qcow2 = info.qcow2 else {
+      // Cut off while it was made: shorter than the first cluster of data would need it to be, with QEMU's clusters.
+      return status.length <= 4 << 16 && beginsAsQcow2(path)
+    }
+    guard qcow2.snapshotCount == 0, !qcow2.hasExternalDataFile,
+      info.fileLength <= blankLength(info.virtualSize, qcow2)
+    else { return false }
+    // The backing file's name is the last thing that QEMU writes.
+    guard let backing = info.backingFile?.string else { return true }
+    let absolute = backing.hasPrefix("/") ? backing : folder(of: path) + "/" + backing
+    return isOne(absolute, source)
+  }
+
+  private func beginsAsQcow2(_ path: String) -> Bool {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 4)
+    // A header that was not written yet reads as zeros.
+    return read(descriptor, &bytes, 4) == 4 && (bytes == [0x51, 0x46, 0x49, 0xFB] || bytes == [0, 0, 0, 0])
+  }
+
+  private func isOne(_ a: String, _ b: String) -> Bool {
+    var (first, second) = (stat(), stat())
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino
+      && first.st_dev == second.st_dev
+  }
+}

@@ -1,0 +1,72 @@
+// Points that a process passes between the steps by which it changes a host, so that a test can kill it at each of them.
+// Debug builds only: in a release build nothing of this is left.
+
+internal import Glibc
+internal import Synchronization
+
+/// A place where a test can end the process, as SIGKILL or a power cut would.
+///
+/// Points are numbered from 1 in the order in which the process passes them. The environment says what happens:
+///
+/// - `VIREO_FAILPOINT=7`: the process is killed at its 7th point. `7+2500` kills it 2500 microseconds later, in the middle
+///   of what comes next.
+/// - `VIREO_FAILPOINT_LOG=FILE`: the name of each point is appended to the file as a line.
+package enum Failpoint {
+  /// Passes a point.
+  ///
+  /// - Parameter name: what comes next, or what has just been done. Only evaluated where a test asks.
+  @inline(__always)
+  package static func pass(_ name: @autoclosure () -> String) {
+    #if DEBUG
+      if isWatched { reach(name()) }
+    #endif
+  }
+
+  /// Does something that changes the host, with a point before it and one behind it.
+  @inline(__always)
+  @discardableResult
+  package static func around<Result, Failure: Error>(
+    _ name: @autoclosure () -> String, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    pass("before: \(name())")
+    defer { pass("after: \(name())") }
+    return try body()
+  }
+
+  #if DEBUG
+    private static let order = environment("VIREO_FAILPOINT")
+    private static let log = environment("VIREO_FAILPOINT_LOG")
+      .map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
+    private static let isWatched = order != nil || log != nil
+    private static let count = Atomic(0)
+    /// The number of the point to end at, and how much later, in microseconds.
+    private static let end: (point: Int, delay: UInt32)? = order.flatMap { text in
+      let parts = text.split(separator: "+", maxSplits: 1)
+      return parts.first.flatMap { Int($0) }.map { ($0, parts.count > 1 ? UInt32(parts[1]) ?? 0 : 0) }
+    }
+
+    private static func reach(_ name: String) {
+      let number = count.add(1, ordering: .sequentiallyConsistent).newValue
+      if let log {
+        let line = Array("\(name)\n".utf8)
+        _ = write(log, line, line.count)
+      }
+      guard let end, number == end.point else { return }
+      guard end.delay > 0 else {
+        kill(getpid(), SIGKILL)
+        return
+      }
+      var thread = pthread_t()
+      let isStarted = pthread_create(
+        &thread, nil,
+        { _ in
+          usleep(Failpoint.end?.delay ?? 0)
+          kill(getpid(), SIGKILL)
+          return nil
+        }, nil)
+      if isStarted == 0 { pthread_detach(thread) }
+    }
+
+    private static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+  #endif
+}

@@ -1,0 +1,183 @@
+// The law of the killed command: whatever the point at which a command is killed, the same command, run once more, does
+// the rest; a plan is empty then, and nothing is left that an undisturbed run would not have left.
+//
+// The points are those of `Failpoint`: between all calls and file steps that change something. Each run of this suite kills
+// every command at a few of them, chosen anew; scripts/kill-everywhere takes all.
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("killed commands", .enabled(if: Machine.runsGuests, Machine.needsGuests), .serialized)
+struct KillTests {
+  /// How many of the points of a command are taken.
+  private static let most = ProcessInfo.processInfo.environment["VIREO_KILL_EVERYWHERE"] == nil ? 2 : Int.max
+
+  @Test("after a kill at any point, one more run of the same command does the rest", arguments: KilledCommand.all)
+  func killed(command: KilledCommand) throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      let start = try Start(of: command, on: host)
+      // Undisturbed: what there is to reach, and the points on the way.
+      let log = host.folder.path("points")
+      let whole = try host.run(command, log: log)
+      #expect(whole.status == 0, "\(whole.output)\(whole.errors)")
+      let points = (fileText(log) ?? "").split(separator: "\n").map(String.init)
+      #expect(points.count > 1, "\(command) passes no points")
+      try expectReached(command, on: host, "undisturbed")
+      let goal = try host.remains()
+      for moment in Self.moments(among: points) {
+        try start.restore()
+        let story = "\(command) killed at \(moment) (\(points[moment.point - 1]))"
+        let killed = try host.run(command, at: moment)
+        // The order of points that pass side by side is not always the same, and neither is their number.
+        guard killed.status == 128 + SIGKILL || moment.delay > 0 || moment.point > points.count / 2 else {
+          Issue.record("\(story): \(killed.status) \(killed.output)\(killed.errors)")
+          continue
+        }
+        let again = try host.run(command)
+        let isDone = again.status == 0 || command.isDoneAlready(again)
+        #expect(isDone, "\(story): \(again.output)\(again.errors)")
+        try expectReached(command, on: host, story)
+        let remains = try host.remains()
+        #expect(
+          remains == goal,
+          "\(story): more \(remains.subtracting(goal).sorted()), less \(goal.subtracting(remains).sorted())")
+      }
+    }
+  }
+
+  private func expectReached(_ command: KilledCommand, on host: ScratchHost, _ story: String) throws {
+    if command.isPlanned {
+      let plan = try host.vireo("plan", "--detailed-exitcode", host.folder.path("spec.yaml"))
+      #expect(plan.status == 0, "\(story): \(plan.output)\(plan.errors)")
+    }
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: host.pool)) ?? [] where name.hasSuffix(".qcow2") {
+      let check = try run(["qemu-img", "check", "--force-share", "-q", "-f", "qcow2", host.pool + "/" + name])
+      // 3 is a leaked cluster, which is all that a cut may leave.
+      #expect([0, 3].contains(check.status), "\(story): \(name): \(check.output)\(check.errors)")
+    }
+    try command.check(host, story)
+  }
+
+  private static func moments(among points: [String]) -> [Moment] {
+    var all = points.indices.map { Moment(point: $0 + 1, delay: 0) }
+    // In the middle of what takes libvirt long.
+    for index in points.indices where points[index].hasPrefix("before: start domain") {
+      all += [10, 40, 80, 150, 250, 400].map { Moment(point: index + 1, delay: $0 * 1000) }
+    }
+    for index in points.indices where points[index].hasPrefix("before: ") && points[index].contains("snapshot") {
+      all += [5, 20, 60, 120].map { Moment(point: index + 1, delay: $0 * 1000) }
+    }
+    guard all.count > most else { return all }
+    // One of each part, so that the beginning and the end have their turns.
+    return (0..<most).map { part in
+      all[Int.random(in: all.count * part / most..<max(all.count * (part + 1) / most, all.count * part / most + 1))]
+    }
+  }
+}
+
+/// When a process is killed.
+struct Moment: CustomStringConvertible {
+  /// From 1 on.
+  var point: Int
+  /// How much later, in microseconds.
+  var delay: Int
+
+  var description: String { delay > 0 ? "\(point)+\(delay)" : "\(point)" }
+}
+
+/// A command, and the host that it meets.
+struct KilledCommand: Sendable, CustomTestStringConvertible, CustomStringConvertible {
+  typealias Work = @Sendable (ScratchHost) throws -> Void
+  let name: String
+  let prepare: Work
+  let arguments: @Sendable (ScratchHost) -> [String]
+  /// Whether a plan of the host's spec has nothing to do afterwards.
+  var isPlanned = true
+  /// What a second run of a command says that cannot be done twice: it was done.
+  var doneAlready: String?
+  var check: @Sendable (ScratchHost, String) throws -> Void = { _, _ in }
+
+  var description: String { name }
+  var testDescription: String { name }
+
+  func isDoneAlready(_ run: Run) -> Bool { doneAlready.map(run.errors.contains) ?? false }
+}
+
+/// The host before the command, made anew for every kill.
+private final class Start {
+  private let command: KilledCommand
+  private let host: ScratchHost
+  /// A copy of everything, where nothing runs.
+  private var copy: TemporaryFolder?
+
+  init(of command: KilledCommand, on host: ScratchHost) throws {
+    (self.command, self.host) = (command, host)
+    try command.prepare(host)
+    // A copied file is not the one that was marked as Vireo's, and a guest cannot be copied.
+    guard host.guestProcesses.isEmpty, !command.name.hasPrefix("gc") else { return }
+    copy = try TemporaryFolder()
+    try output(of: "cp", "-a", host.folder.root + "/.", copy?.root ?? "")
+  }
+
+  deinit { copy?.remove() }
+
+  func restore() throws {
+    host.stopGuests()
+    let kept = copy == nil ? ["cache"] : []
+    for name in try FileManager.default.contentsOfDirectory(atPath: host.folder.root) where name != "host" {
+      if copy != nil || name != "base.qcow2" { try FileManager.default.removeItem(atPath: host.folder.path(name)) }
+    }
+    for name in try FileManager.default.contentsOfDirectory(atPath: host.root) where !kept.contains(name) {
+      try FileManager.default.removeItem(atPath: host.root + "/" + name)
+    }
+    if let copy {
+      try output(of: "cp", "-a", copy.root + "/.", host.folder.root)
+    } else {
+      try command.prepare(host)
+    }
+  }
+}
+
+extension ScratchHost {
+  fileprivate func run(_ command: KilledCommand, at moment: Moment? = nil, log: String? = nil) throws -> Run {
+    var environment: [String: String] = [:]
+    environment["VIREO_FAILPOINT"] = moment?.description
+    environment["VIREO_FAILPOINT_LOG"] = log
+    var arguments = command.arguments(self)
+    if arguments.first != "image" { arguments += ["--connect", uri] }
+    return try TestSupport.vireo(arguments, environment: environment)
+  }
+
+  /// The names of the snapshots inside an image, each as often as it is there.
+  private func snapshots(inside name: String) throws -> [String] {
+    let found = try imageInfo(folder.path(name))["snapshots"] as? [[String: Any]] ?? []
+    return found.enumerated().map { "\($0.element["name"] ?? "") in \(name), \($0.offset)" }
+  }
+
+  /// All that a command leaves: files by their names, and guests.
+  fileprivate func remains() throws -> Set<String> {
+    var result = Set<String>()
+    let folders = ["pool", "host/etc", "host/lib/vireo", "host/lib/qemu/nvram", "host/lib/qemu/snapshot", "out"]
+    for folder in folders {
+      for case let name as String in FileManager.default.enumerator(atPath: self.folder.path(folder)) ?? .init() {
+        // A removal that happened, whether anybody has written so or not.
+        let isPending = folder.hasSuffix("/vireo") && name.hasSuffix(".pending")
+        result.insert("\(folder)/\(isPending ? String(name.dropLast(8)) + ".xml" : name)")
+        if name.hasSuffix(".qcow2") { result.formUnion(try snapshots(inside: "\(folder)/\(name)")) }
+      }
+    }
+    result.formUnion(
+      try FileManager.default.contentsOfDirectory(atPath: folder.root).filter { $0 != "points" && $0 != "spec.yaml" })
+    // A process may take a moment to end.
+    var orphans: [Int32] = []
+    for _ in 0..<200 {
+      let processes = guestProcesses
+      orphans = processes.filter { (fileText("/proc/\($0)/cmdline") ?? "").contains("-machine\0none") }
+      if orphans.isEmpty { return result.union(["\(processes.count) guests"]) }
+      usleep(10_000)
+    }
+    return result.union(orphans.map { "process \($0)" })
+  }
+}
