@@ -18,7 +18,7 @@ struct DestroyCommand: AsyncParsableCommand {
       others, base images, and whatever another domain of the host stands on stay in any case. A domain with \
       `protect: true` refuses the whole.
 
-      Exit codes: 0 when all of it is gone, 1 on any failure, refusal or interruption.
+      Exit codes: 0 when all of it is gone, 1 on any failure or interruption, 3 when something is refused.
       """)
 
   @OptionGroup var spec: SpecOptions
