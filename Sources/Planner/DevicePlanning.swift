@@ -125,7 +125,8 @@ extension DomainPlanning {
       changes += fieldChanges
       let difference = RecordDifference(before: record, now: owned, isNew: false)
       changes += difference.changes(of: key, device, besides: changes) { name in
-        name == "file" ? current.flatMap(DiskSource.path).map(Value.string)
+        name == "file"
+          ? current.flatMap(DiskSource.path).map(Value.string)
           : device.type.field(name)?.lens.flatMap { lens in current.flatMap(lens.get) }
       }
       if let running = observed?.running, identity.find(in: running) == nil, record != nil,

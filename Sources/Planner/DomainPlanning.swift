@@ -231,7 +231,8 @@ struct DomainPlanning {
       // Another field may have taken this one along; the host has what it had.
       let old = observed.flatMap { lens.get($0.inactive) }
       guard xml != before, old != field.initial else { return }
-      let effect = isRunning(field, lens, of: xml, in: observed?.running) ? .define : effect(of: field, to: field.initial)
+      let effect =
+        isRunning(field, lens, of: xml, in: observed?.running) ? .define : effect(of: field, to: field.initial)
       if effect == .live { addLive(field, name: name, to: field.initial) }
       changes.append(
         FieldChange(

@@ -53,7 +53,9 @@ extension PlanBuilder {
   ) -> (object: ObjectReference, cause: (message: String, range: SourceRange?))? {
     let leaving = Set(parts.objects.filter { $0.verb == .delete }.map(\.object))
     for (object, needs) in needs() where !refused.contains(object) && !leaving.contains(object) {
-      guard let need = needs.first(where: { refused.contains($0.object) && !leaving.contains($0.object) }) else { continue }
+      guard let need = needs.first(where: { refused.contains($0.object) && !leaving.contains($0.object) }) else {
+        continue
+      }
       return (object, ("needs \(need.object), which is refused", need.range))
     }
     // What leaves is needed by what stays because it is refused.
@@ -84,8 +86,11 @@ extension PlanBuilder {
       result.append(
         (
           ObjectReference(.volume, volume.name),
-          [pool.map { (object: ObjectReference(.pool, $0.name), range: volume.range) }, named(.image, volume.settings["image"])]
-            .compactMap(\.self)
+          [
+            pool.map { (object: ObjectReference(.pool, $0.name), range: volume.range) },
+            named(.image, volume.settings["image"]),
+          ]
+          .compactMap(\.self)
         ))
     }
     for domain in spec.domains where domain["state"] != .string("absent") {

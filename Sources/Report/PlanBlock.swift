@@ -39,7 +39,8 @@ struct PlanBlock {
         let isLast = index == lines.count - 1
         output += Self.margin + (index == 0 ? "" : "  ") + line
         let used = Self.margin.count + (index == 0 ? 0 : 2) + SafeText.width(line)
-        output += (isLast && problem.range?.start.line != plan.range?.start.line ? place(problem.range, used: used) : "") + "\n"
+        output +=
+          (isLast && problem.range?.start.line != plan.range?.start.line ? place(problem.range, used: used) : "") + "\n"
       }
       guard let suggestion = problem.suggestion else { return output }
       for line in SafeText.wrap(SafeText.clean(suggestion), to: style.width - Self.margin.count - 2) {

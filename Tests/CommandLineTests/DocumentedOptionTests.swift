@@ -34,7 +34,8 @@ struct DocumentedOptionTests {
     let lines = (found ?? "").split(separator: "\n").compactMap { line -> (String, String)? in
       guard let colon = line.firstIndex(of: ":") else { return nil }
       let text = line[line.index(after: colon)...]
-      return text.drop { $0 == " " }.hasPrefix("//") ? nil : (String(line[..<colon].split(separator: "/").last ?? ""), String(text))
+      return text.drop { $0 == " " }.hasPrefix("//")
+        ? nil : (String(line[..<colon].split(separator: "/").last ?? ""), String(text))
     }
     return lines.map { (name: $0.0, text: $0.1) }
   }()

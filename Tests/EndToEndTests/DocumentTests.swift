@@ -58,7 +58,7 @@ struct DocumentTests {
       let impossible = spec.replacing("web: {", with: "web: { machine: no-such-machine,").replacing(
         "web:", with: "new:")
       let failed = try host.vireo(["apply", "--yes"] + json, impossible)
-      #expect(failed.status == 1)
+      #expect(failed.status == 3)
       #expect(try document(failed)["format"] as? String != "vireo-plan")
     }
   }

@@ -19,7 +19,8 @@ enum FieldSamples {
     func cases(_ type: ObjectType, _ collection: ObjectType.Collection?) -> [Case] {
       type.fields.flatMap { field in
         // Of devices, which have many fields, the first value has to do.
-        values(of: field.type, in: collection?.type.device?.element ?? type.name).prefix(collection == nil ? 2 : 1).map { Case(collection: collection, field: field, value: $0) }
+        values(of: field.type, in: collection?.type.device?.element ?? type.name).prefix(collection == nil ? 2 : 1).map
+        { Case(collection: collection, field: field, value: $0) }
       }
     }
     return cases(type, nil)
@@ -43,10 +44,12 @@ enum FieldSamples {
     case .table(let key, let inner):
       let keys = texts(key)
       return keys.isEmpty
-        ? [] : values(of: inner, in: element).prefix(2).map { .table(Dictionary(uniqueKeysWithValues: [(keys[0], $0)])) }
+        ? []
+        : values(of: inner, in: element).prefix(2).map { .table(Dictionary(uniqueKeysWithValues: [(keys[0], $0)])) }
     case .record(let members):
       return [members, members.filter(\.isRequired)].filter { !$0.isEmpty }.compactMap { members in
-        let pairs = members.compactMap { member in values(of: member.type, in: element).first.map { (member.name, $0) } }
+        let pairs = members.compactMap { member in values(of: member.type, in: element).first.map { (member.name, $0) }
+        }
         return pairs.count == members.count ? .table(Dictionary(uniqueKeysWithValues: pairs)) : nil
       }
     case .xml:
@@ -59,7 +62,8 @@ enum FieldSamples {
 
   private static func texts(_ rule: TextRule) -> [String] {
     let samples = [
-      "EPYC", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "vdz", "10.0.0.1", "10.0.0.1/24", "3", "0-2,5",
+      "EPYC", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "vdz", "10.0.0.1", "10.0.0.1/24", "3",
+      "0-2,5",
       "0x1f", "GenuineIntel", "/dev/sda", "http://debian.org/debian/12", "reset", "1024-2048", "other",
     ]
     return ((rule.words ?? []).prefix(2) + samples).compactMap { try? rule.normalised($0) }

@@ -91,7 +91,8 @@ struct RecordLawTests {
     $0.field.isRecorded && !($0.field.name == "state" && $0.value == .string("absent"))
   }
 
-  @Test("for every field and value: at creation, set, changed and dropped, alone and beside another change, and adopted")
+  @Test(
+    "for every field and value: at creation, set, changed and dropped, alone and beside another change, and adopted")
   func everyField() throws {
     let base = try stack(Self.lab)
     let title: [(String, Value)] = [("title", .string("other"))]
@@ -130,7 +131,9 @@ struct RecordLawTests {
   }
 
   /// What decides how far an apply may go: none of it is in a definition.
-  static let policies = ["protect: true", "max-effect: live", "restart-policy: never", "shutdown: { force-off: false }"]
+  static let policies = [
+    "protect: true", "max-effect: live", "restart-policy: never", "shutdown: { force-off: false }",
+  ]
 
   @Test("policies that are set, flipped or dropped are shown beside other changes, with the values that they had")
   func policies() throws {
@@ -209,7 +212,9 @@ struct NetworkRecordLawTests {
         let (old, new) = (before?[OwnershipRecord.itself, name], record[OwnershipRecord.itself, name])
         let field = Vocabulary.network.field(name)
         let shown = field.map { Vocabulary.network.displayName(of: $0) } ?? name
-        if old == new || before == nil && xml != nil && (field?.lens != nil || ["state", "autostart", "xml"].contains(name)) {
+        if old == new
+          || before == nil && xml != nil && (field?.lens != nil || ["state", "autostart", "xml"].contains(name))
+        {
           continue
         }
         #expect(

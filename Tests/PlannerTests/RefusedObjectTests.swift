@@ -180,7 +180,9 @@ struct RefusedObjectTests {
 
   /// Mistakes that are ones on every host, and limits of the run.
   static let mistakes: [(rule: String, spec: String)] = [
-    ("base-image", "  more: { type: qemu, memory: 1 GiB, disks: { a: { source: /images/base.qcow2, format: qcow2 } } }"),
+    (
+      "base-image", "  more: { type: qemu, memory: 1 GiB, disks: { a: { source: /images/base.qcow2, format: qcow2 } } }"
+    ),
     ("cannot-run", "  more: { type: qemu, memory: 1 GiB, cpu: host-passthrough }"),
     ("conflict", "  more: { type: qemu, memory: 1 GiB, title: a, xml: \"<title>b</title>\" }"),
   ]
@@ -201,7 +203,9 @@ struct RefusedObjectTests {
     let host = try appliedHost()
     let spec = try stack(lab.replacing("  apart:", with: "  other:"))
     #expect(throws: DiagnosticsError.self) {
-      try Plan(for: spec, on: host.inventory, maxEffect: .replace, deleting: DeletionOptions(.leftovers), refusingObjects: true)
+      try Plan(
+        for: spec, on: host.inventory, maxEffect: .replace, deleting: DeletionOptions(.leftovers), refusingObjects: true
+      )
     }
     let plan = try Plan(for: spec, on: host.inventory, maxEffect: .delete, deleting: DeletionOptions(.leftovers))
     #expect(plan.objects.contains { $0.verb == .delete && $0.effect == .delete })

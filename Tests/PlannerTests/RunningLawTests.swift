@@ -90,7 +90,8 @@ struct RunningLawTests {
         tried += 1
         #expect(
           object.effect ?? .define == .define && plan.actions.allSatisfy { $0.effect == .define },
-          "\(sample), stored as \(other?.description ?? "nothing"): \(object.changes.map { "\($0.field) \($0.effect)" })")
+          "\(sample), stored as \(other?.description ?? "nothing"): \(object.changes.map { "\($0.field) \($0.effect)" })"
+        )
         #expect(object.pending.isEmpty, "\(sample)")
         let held = Self.element(of: sample, spec, in: drifted).flatMap { sample.field.lens?.get($0) }
         for change in object.changes where change.field == name(sample, spec) {
@@ -187,7 +188,8 @@ struct RunningLawTests {
   @Test("a device that comes back to the definition, with another value than the guest has, waits for a restart")
   func keptDevice() throws {
     var host = ImaginedHost()
-    let spec = Self.lab.replacing("    restart-policy: when-needed\n", with: "") + "\n    sounds: { card: { model: ich9 } }\n"
+    let spec =
+      Self.lab.replacing("    restart-policy: when-needed\n", with: "") + "\n    sounds: { card: { model: ich9 } }\n"
     host.apply(try host.plan(spec))
     host.start("web")
     host.edit("web") { $0.update("devices") { $0.removeAll("sound") } }
