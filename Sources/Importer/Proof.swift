@@ -42,7 +42,7 @@ struct Proof {
         Diagnostic("not-the-same", message, subject: object.description))
     }
     for object in plan.objects {
-      for change in object.changes where change.old != change.new || change.old == nil {
+      for change in object.changes where !change.isRecordOnly && (change.old != change.new || change.old == nil) {
         fail(
           object.object,
           "\(change.field) would change from \(change.old?.description ?? "nothing") to \(change.new?.description ?? "nothing")"

@@ -20,7 +20,7 @@ struct AutomaticSnapshot {
   /// A snapshot of a domain, where its name is one of those that plans give.
   init?(_ snapshot: ObservedSnapshot) {
     guard let number = snapshot.name.split(separator: "-").last.flatMap({ Int($0) }),
-      [Effect.restart, .offline, .replace].contains(where: { Self.name(before: $0, number) == snapshot.name })
+      [Effect.restart, .offline, .delete, .replace].contains(where: { Self.name(before: $0, number) == snapshot.name })
     else { return nil }
     self.init(name: snapshot.name, number: number, kind: snapshot.kind, created: snapshot.created)
   }
@@ -108,12 +108,13 @@ extension PlanBuilder {
     let recorded = declared == nil ? record?[OwnershipRecord.itself, "snapshot-before"] : nil
     let effects = setting?.value ?? recorded.flatMap { try? Vocabulary.domain.field("snapshot-before")?.type.parse($0) }
     let definition = domain.running ?? domain.inactive
-    guard effects?.list?.contains(.string(Effect.replace.rawValue)) ?? false, domain.isPersistent,
+    guard [Effect.delete, .replace].contains(where: { effects?.list?.contains(.string($0.rawValue)) ?? false }),
+      domain.isPersistent,
       SnapshotChoice.hasWrittenDisk(definition)
     else { return nil }
     let known = domain.snapshots ?? []
     return planSnapshot(
-      of: domain, definition, before: .replace, AutomaticSnapshot.all(of: known), known: known, at: setting?.range
+      of: domain, definition, before: .delete, AutomaticSnapshot.all(of: known), known: known, at: setting?.range
     ).map { ($0.change, $0.step) }
   }
 
@@ -137,12 +138,12 @@ extension PlanBuilder {
       choice = try SnapshotChoice(
         creation, of: definition, isActive: domain.isActive, with: known, on: inventory.host.libvirtVersion)
     } catch {
-      fail(
+      refuse(
         "snapshot", "no snapshot can be taken before the \(effect.noun): \(error.message)", at: range, subject: object,
         suggestion: error.remedy)
       return nil
     }
-    guard effect != .replace || choice.kind == .internal else {
+    guard effect != .delete || choice.kind == .internal else {
       // Its overlays would make the definition another one than the plan has seen; its disks stay as they are anyway.
       note(
         "no-snapshot", "no snapshot is taken before the removal: it could only be external", at: range, subject: object)
@@ -163,7 +164,7 @@ extension Effect {
   fileprivate var noun: String {
     switch self {
     case .offline: "stop"
-    case .replace: "removal"
+    case .delete: "removal"
     default: rawValue
     }
   }

@@ -63,15 +63,14 @@ struct DefinitionFields {
       if isLive { live.append(field.name) }
       if !isStored {
         let seen = observed.flatMap(lens.get)
-        change(field, name: name, old: seen, to: setting, isLive: isLive)
         lens.put(setting.value, into: &xml)
+        change(field, lens, name: name, old: seen, to: setting, isLive: isLive)
       } else if isLive {
         changes.append(
           FieldChange(
             name, old: running.flatMap(lens.get), new: setting.value, effect: .live, reason: .drift,
             detail: "stored already", range: setting.range))
       } else {
-        noteOwnership(name, setting, key: field.name)
         if !isRunning, field.isComparableWhenRunning, let old {
           pending.append(PendingValue(name, running: running.flatMap(lens.get), stored: old))
         }
@@ -82,8 +81,8 @@ struct DefinitionFields {
 
   /// Plans what the spec says in libvirt's own XML, once the fields are in place.
   private mutating func planFragment() {
-    let effect: Effect = isNew || running == nil ? .define : .nextBoot
-    let plan = FragmentPlan(of: spec, in: &xml, record: record, isNew: isNew, effect: effect, subject: object)
+    let plan = FragmentPlan(
+      of: spec, in: &xml, record: record, isNew: isNew, running: running, subject: object)
     owned[OwnershipRecord.itself, Field.xmlName] = plan.owned
     plan.conflicts.forEach(builder.fail)
     changes += plan.changes
@@ -95,25 +94,29 @@ struct DefinitionFields {
       if let initial = field.initial { lens.put(initial, into: &xml) }
       return
     }
-    let old = lens.get(xml)
-    guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil, old != field.initial else {
-      return
-    }
+    guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil,
+      lens.get(xml) != field.initial
+    else { return }
+    // Another field may have taken this one along; the host has what it had.
+    let old = observed.flatMap(lens.get)
     // What libvirt writes down by itself is no change.
     if let standard = field.libvirtDefault, old == standard { return }
     let before = xml
     lens.put(field.initial, into: &xml)
-    guard xml != before else { return }
+    guard xml != before, old != field.initial else { return }
     changes.append(
       FieldChange(
-        name, old: old, new: field.initial, effect: effect(of: field, isLive: false), reason: .dropped,
+        name, old: old, new: field.initial, effect: effect(of: field, lens, isLive: false), reason: .dropped,
         range: spec.range))
   }
 
-  private mutating func change(_ field: Field, name: String, old: Value?, to setting: Setting, isLive: Bool) {
-    let effect = effect(of: field, isLive: isLive)
+  /// A field whose new value is in the definition by now.
+  private mutating func change(
+    _ field: Field, _ lens: Lens, name: String, old: Value?, to setting: Setting, isLive: Bool
+  ) {
+    let effect = effect(of: field, lens, isLive: isLive)
     if effect >= .replace {
-      builder.fail(
+      builder.refuse(
         "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
         at: setting.range, subject: object, suggestion: "only a new \(object.kind.rawValue) can have it")
       return
@@ -124,20 +127,12 @@ struct DefinitionFields {
       FieldChange(name, old: old, new: setting.value, effect: effect, reason: reason, range: setting.range))
   }
 
-  private func effect(of field: Field, isLive: Bool) -> Effect {
+  private func effect(of field: Field, _ lens: Lens, isLive: Bool) -> Effect {
     guard !isNew else { return .define }
     guard running != nil else { return field.effect.stopped }
+    if field.effect.running < .replace, isRunning(field, lens, of: xml, in: running) { return .define }
     // What is not given to the running object now waits for its next start.
     return field.effect.running == .live && !isLive ? .nextBoot : field.effect.running
-  }
-
-  /// A field that is as the spec says and is recorded as the spec's from now on.
-  private mutating func noteOwnership(_ name: String, _ setting: Setting, key: String) {
-    guard let record, record[OwnershipRecord.itself, key] == nil else { return }
-    changes.append(
-      FieldChange(
-        name, old: setting.value, new: setting.value, effect: .define, reason: .spec, detail: "is so already; recorded",
-        range: setting.range))
   }
 
   /// A value that a new object gets where the spec is silent.

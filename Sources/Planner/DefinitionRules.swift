@@ -57,7 +57,7 @@ extension DomainPlanning {
       let old = observed.inactive.value(at: "os/type/@machine"), let new = xml.value(at: "os/type/@machine"),
       let board = board(old), let other = self.board(new), board != other
     else { return }
-    builder.fail(
+    builder.refuse(
       "cannot-change", "machine is \(old) and cannot become \(machine.value), a board with other buses",
       at: machine.range, subject: object, suggestion: "only a new domain can have it")
   }
@@ -73,7 +73,7 @@ extension DomainPlanning {
       guard let setting = disk.settings["target"], let target = setting.value.string,
         targets.count(where: { $0 == target }) > 1
       else { continue }
-      builder.fail(
+      builder.refuse(
         "conflict", "another disk of the domain has the target \(target) already", at: setting.range, subject: object,
         suggestion: "choose another one, or give that disk a `target` of its own")
     }

@@ -96,7 +96,7 @@ extension PlanBuilder {
     let record = OwnershipRecord(in: domain.inactive)
     let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
     guard declared?["protect"] != .boolean(true), record?[OwnershipRecord.itself, "protect"] != "true" else {
-      return fail(
+      return refuse(
         "protected", "the domain is protected, and would be deleted", at: declared?.settings["protect"]?.range,
         subject: object, suggestion: "apply it with `protect: false` first")
     }
@@ -128,7 +128,7 @@ extension PlanBuilder {
       return add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
     }
     lose(
-      "definition", "stored", .replace,
+      "definition", "stored", .delete,
       options.includesDisks ? "undefined" : "undefined; `vireo restore` brings it back")
     var undefinition = Undefinition(seen: domain.inactive)
     undefinition.stack = record?.stack
@@ -180,7 +180,7 @@ extension PlanBuilder {
         add(
           .deleteFile(path: disk.path, device: disk.field, owner: owner), for: object, after: after, effect: .dataLoss))
     }
-    let step = add(.undefineDomain(identity, undefinition), for: object, after: steps, effect: .replace)
+    let step = add(.undefineDomain(identity, undefinition), for: object, after: steps, effect: .delete)
     setReady(object, after: step)
     add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
   }
@@ -214,9 +214,9 @@ extension PlanBuilder {
       steps.append(add(.stopNetwork(name: network.name), for: object, waitingFor: domains, effect: .offline))
     }
     changes.append(
-      FieldChange("definition", old: .string("stored"), effect: .replace, reason: .dropped, detail: "undefined"))
+      FieldChange("definition", old: .string("stored"), effect: .delete, reason: .dropped, detail: "undefined"))
     add(
-      .undefineNetwork(name: network.name), for: object, after: steps, waitingFor: domains, effect: .replace)
+      .undefineNetwork(name: network.name), for: object, after: steps, waitingFor: domains, effect: .delete)
     add(ObjectPlan(object, .delete, changes: changes))
   }
 

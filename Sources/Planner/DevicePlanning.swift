@@ -84,6 +84,7 @@ extension DomainPlanning {
         DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
       } ?? DeviceIdentity(of: device, rule)
     identities[key] = identity
+    let running = observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:))
     var fieldChanges: [FieldChange] = []
     if isNew { builder.checkVersion(of: device, named: key, for: object) }
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
@@ -96,34 +97,35 @@ extension DomainPlanning {
         if isNew, isCompletedByVireo, let lens = field.lens, let initial = field.initial {
           lens.put(initial, into: &element)
         }
-        if !isNew, recorded[field.name] != nil { takeBack(field, of: key, identity, in: &element, into: &fieldChanges) }
+        if let current, recorded[field.name] != nil {
+          takeBack(field, of: device, key: key, identity, current, running, in: &element, into: &fieldChanges)
+        }
         continue
       }
       if field.isRecorded { values[field.name] = setting.value.description }
       // The format of a snapshot's overlay is the snapshot's.
       guard let lens = field.lens, !(isSnapshot && field.name == "format") else { continue }
-      let old = lens.get(element)
+      // Another field may have taken this one along; the host has what it had.
+      let old = current.flatMap(lens.get)
       var name: String { "\(key).\(device.type.displayName(of: field))" }
       builder.checkVersion(of: field, setting, named: name, in: isNew ? nil : element, for: object)
       if isNew {
         lens.put(setting.value, into: &element)
       } else if !field.isMet(setting.value, in: element) {
-        guard let effect = effect(of: field, name: name, of: device, identity, old: old, to: setting) else { continue }
+        lens.put(setting.value, into: &element)
+        guard var effect = effect(of: field, name: name, of: device, identity, old: old, to: setting) else { continue }
+        if isRunning(field, lens, setting.value, of: element, in: running) { effect = .define }
         if effect == .live { addLive(field, name: name, to: setting.value, on: identity) }
         fieldChanges.append(
           FieldChange(
             name, old: old, new: setting.value, effect: effect,
             reason: reason(key, field.name, setting.value), range: setting.range))
-        lens.put(setting.value, into: &element)
       } else {
-        noteOwnership(name, setting, of: key, field)
-        compareRunning(
-          field, lens, stored: old, name: name, setting, on: identity,
-          in: observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:)))
+        compareRunning(field, lens, stored: old, name: name, setting, on: identity, in: running)
       }
     }
     fieldChanges += plan(
-      fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew)
+      fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew, running: running)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
     owned.addDevice(key, values)
     if isNew {
@@ -134,36 +136,40 @@ extension DomainPlanning {
     guard let current else {
       let identity = identify(new: &element, key: key, identity)
       planAddition(of: device, key: key, element, identity)
+      if running != nil { compareKept(device, key: key, identity, element, running) }
       return element
     }
     fieldChanges += recordIdentity(of: element, key: key, identity, replacing: current, fieldChanges, device)
-    do {
-      changes += fieldChanges
-      if let running = observed?.running, identity.find(in: running) == nil,
-        record?.hasDevice(key) ?? false, identity.marks == nil || record?.marks[key] != nil
-      {
-        pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
-        needsRestart = true
-      }
+    changes += fieldChanges
+    let difference = RecordDifference(before: record, now: owned, isNew: false)
+    changes += difference.changes(of: key, device, besides: changes) { name in
+      name == "file"
+        ? DiskSource.path(of: current).map(Value.string)
+        : device.type.field(name)?.lens.flatMap { $0.get(current) }
+    }
+    if let running = observed?.running, identity.find(in: running) == nil,
+      record?.hasDevice(key) ?? false, identity.marks == nil || record?.marks[key] != nil
+    {
+      pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
+      needsRestart = true
     }
     return element
   }
 
   /// A device's field that the spec does not name any more goes back to its default, if it was Vireo's.
   private mutating func takeBack(
-    _ field: Field, of key: String, _ identity: DeviceIdentity, in element: inout XMLElement,
-    into changes: inout [FieldChange]
+    _ field: Field, of device: ObjectSpec, key: String, _ identity: DeviceIdentity, _ current: XMLElement,
+    _ running: XMLElement?, in element: inout XMLElement, into changes: inout [FieldChange]
   ) {
-    guard let lens = field.lens, !field.staysWhenDropped else { return }
-    let old = lens.get(element)
-    guard let old, old != field.initial, old != .boolean(false) else { return }
-    let effect = effect(of: field, to: field.initial, on: identity)
-    if effect == .live { addLive(field, name: "\(key).\(field.name)", to: field.initial, on: identity) }
-    changes.append(
-      FieldChange(
-        "\(key).\(field.name)", old: old, new: field.initial, effect: effect, reason: .dropped,
-        range: spec.range))
+    guard let lens = field.lens, !field.staysWhenDropped, let old = lens.get(current) else { return }
+    guard old != field.initial, old != .boolean(false) else { return }
     lens.put(field.initial, into: &element)
+    let name = "\(key).\(device.type.displayName(of: field))"
+    let effect =
+      isRunning(field, lens, of: element, in: running) ? .define : effect(of: field, to: field.initial, on: identity)
+    if effect == .live { addLive(field, name: name, to: field.initial, on: identity) }
+    changes.append(
+      FieldChange(name, old: old, new: field.initial, effect: effect, reason: .dropped, range: spec.range))
   }
 
   /// What it takes to change a field of a device that exists; nil where that cannot be, which has been reported.
@@ -176,7 +182,7 @@ extension DomainPlanning {
     if field.name == "format", formatAgrees(device, setting) {
       return observed?.isActive ?? false ? .nextBoot : .define
     }
-    builder.fail(
+    builder.refuse(
       "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
       at: setting.range, subject: object, suggestion: "declare a new \(device.type.name) beside it")
     return nil
@@ -214,6 +220,18 @@ extension DomainPlanning {
         detail: device["source"] == nil ? DiskSource.path(of: element) : nil, range: device.range))
   }
 
+  /// A device that comes back to the definition and that the running guest never lost may have other values there.
+  private mutating func compareKept(
+    _ device: ObjectSpec, key: String, _ identity: DeviceIdentity, _ element: XMLElement, _ running: XMLElement?
+  ) {
+    for field in device.type.fields(device.settings.keys) {
+      guard let setting = device.settings[field.name], let lens = field.lens else { continue }
+      compareRunning(
+        field, lens, stored: lens.get(element), name: "\(key).\(device.type.displayName(of: field))", setting,
+        on: identity, in: running)
+    }
+  }
+
   /// A device that the last apply had and the host has no more was taken away behind Vireo's back.
   private func reason(forNew key: String) -> FieldChange.Reason {
     record?.hasDevice(key) ?? false ? .drift : .spec
@@ -246,7 +264,8 @@ extension DomainPlanning {
           of: element, key: key, kind: collection.type.name, rule, isAlone: matcher.count == 1)
         let isLive = rule.identity == .alias && canUnplug(identity)
         if isLive { detachments.append((name, identity)) }
-        let effect: Effect = isLive ? .live : observed?.isActive ?? false ? .nextBoot : .define
+        let isInGuest = observed?.running.map { identity.find(in: $0) != nil || rule.identity != .alias } ?? false
+        let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
         changes.append(
           FieldChange(
             name, old: .string(DeviceSummary.text(element)), effect: effect, reason: .dropped,

@@ -61,7 +61,7 @@ extension DomainPlanning {
       return false
     }
     if isWritable, let other = uses.other(than: nameOnHost, using: path) {
-      builder.fail(
+      builder.refuse(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.settings["source"]?.range ?? disk.range,
         subject: object, suggestion: "two guests that write to one disk destroy it: give each its own")
       return false
@@ -97,7 +97,7 @@ extension DomainPlanning {
     let isFree = disk["source"] != nil || disk["device"] == .string("cdrom")
     let wasDrift = record?[key, "file"] == path
     guard isFree || wasDrift else {
-      builder.fail(
+      builder.refuse(
         "other-file", "\(key) has the file \(old), and the spec would put a new one in its place", at: disk.range,
         subject: object, suggestion: "to take the disk as it is, write `source: \(old)` and its format")
       return false
@@ -109,12 +109,12 @@ extension DomainPlanning {
     case .missing where isVolume(path):
       // Another volume is asked for in so many words; another place of the same one would be an empty disk by accident.
       guard let name = disk["volume.entry"], record?[key, "volume.entry"] == name.description else { break }
-      builder.fail(
+      builder.refuse(
         "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
         subject: object,
         suggestion: "move the file to \(path) first, while no guest has it; or write `path: \(old)` at the volume")
     case .missing:
-      builder.fail(
+      builder.refuse(
         "missing-file", "there is no file \(path)", at: disk.settings["source"]?.range ?? disk.range, subject: object,
         suggestion: "\(key) has \(old) now; put the file there or correct the spec")
     default: planFoundFile(of: disk, key: key, at: path, current: current)
@@ -128,10 +128,12 @@ extension DomainPlanning {
   /// What another file takes: media are changed in the drive of a running guest, disks wait for its next start.
   private mutating func effectOfMedium(_ path: String?, in disk: ObjectSpec, name: String) -> Effect {
     guard let observed, observed.isActive else { return .define }
-    guard let rule = disk.type.device, ["cdrom", "floppy"].contains(disk["device"]?.string), !isToBeStopped
-    else { return .nextBoot }
+    guard let rule = disk.type.device else { return .nextBoot }
     let drive = identities["disks.\(disk.name)"] ?? DeviceIdentity(of: disk, rule)
-    guard observed.running.flatMap(drive.find) != nil else { return .nextBoot }
+    guard let running = observed.running.flatMap(drive.find) else { return .nextBoot }
+    // What the guest has already costs nothing.
+    if DiskSource.path(of: running) == path { return .define }
+    guard ["cdrom", "floppy"].contains(disk["device"]?.string), !isToBeStopped else { return .nextBoot }
     liveChanges.append(
       LiveChange(field: name, device: drive, entry: "source", value: path.map(Value.string), way: .medium))
     return .live
@@ -162,7 +164,7 @@ extension DomainPlanning {
       planCreation(of: disk, key: key, at: path)
     case .missing where isVolume(path): break
     case .missing:
-      builder.fail(
+      builder.refuse(
         "missing-file", "there is no file \(path)", at: range, subject: object,
         suggestion: "put it there, or write `size:` in place of `source:` for a new disk")
     case .image(let chain) where isMadeByVireo(disk):
@@ -190,15 +192,15 @@ extension DomainPlanning {
     // A volume is made, or what is wrong with it is told, by its own steps.
     case .missing where isVolume(path), .folder where isVolume(path), .unusable where isVolume(path): break
     case .missing:
-      builder.fail(
+      builder.refuse(
         "missing-file", "the file \(path) of \(key) is gone", at: range, subject: object,
         suggestion: "restore it; a new disk would be empty, so none is made in its place")
     case .folder:
-      builder.fail("not-an-image", "\(path) is a folder", at: range, subject: object)
+      builder.refuse("not-an-image", "\(path) is a folder", at: range, subject: object)
     case .unusable(let error):
       // A pool that cannot be looked into has been reported as a pool.
       if isMadeByVireo(disk), layout.pool(of: disk).map(builder.isUnusable) ?? false { return }
-      builder.fail("unusable-file", "\(key): \(error)", at: range, subject: object)
+      builder.refuse("unusable-file", "\(key): \(error)", at: range, subject: object)
     case .image(let chain):
       if current == nil, disk["source"] != nil, let looksLike = chain.top.looksLike {
         builder.note(
@@ -237,7 +239,7 @@ extension DomainPlanning {
     // A volume is grown by its own steps.
     guard isLive || builder.volumePaths[image.path] == nil else { return }
     guard running?.first("readonly") == nil else {
-      return builder.fail(
+      return builder.refuse(
         "read-only", "\(key) is read-only in the running guest and cannot be grown there", at: setting.range,
         subject: object, suggestion: "stop the guest, then apply again")
     }

@@ -113,7 +113,7 @@ struct DomainPlanning {
     }
     let definition = planDefinition()
     planLifecycle(after: definition)
-    if definition != nil, changes.isEmpty { noteRecord() }
+    noteRecord(isStored: definition != nil)
     noteSavedState()
     builder.add(ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range))
   }
@@ -124,11 +124,11 @@ struct DomainPlanning {
     if observed == nil,
       let failure = builder.inventory.failures.first(where: { $0.subject == object.description })
     {
-      builder.fail("unreadable-domain", "cannot be read: \(failure.message)", at: spec.range, subject: object)
+      builder.refuse("unreadable-domain", "cannot be read: \(failure.message)", at: spec.range, subject: object)
       return false
     }
     if let owner = record?.stack, owner != stack {
-      builder.fail(
+      builder.refuse(
         "owned-by-another-stack", "the host has a domain of this name that belongs to the stack \(owner)",
         at: spec.range,
         subject: object, suggestion: "rename the domain here, or there")
@@ -137,7 +137,7 @@ struct DomainPlanning {
     if observed == nil,
       let other = builder.inventory.domains.values.first(where: { $0.uuid == identity.uuid })
     {
-      builder.fail(
+      builder.refuse(
         "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",
         at: spec.settings["uuid"]?.range ?? spec.range, subject: object,
         suggestion: "to rename it, write `renamed-from: \(other.name)`; if it was renamed, use its name here")
@@ -155,7 +155,7 @@ struct DomainPlanning {
     let obstacle =
       observed.isActive ? "runs" : observed.hasManagedSave ? "has a saved state" : nil
     if let obstacle {
-      builder.fail(
+      builder.refuse(
         "cannot-rename", "domain \(nameOnHost) \(obstacle), and libvirt renames stopped domains only", at: range,
         subject: object,
         suggestion: observed.isActive
@@ -189,7 +189,7 @@ struct DomainPlanning {
 
   private func verb(_ definition: Int?) -> ObjectPlan.Verb {
     if observed == nil { return .create }
-    if definition != nil, record == nil, changes.allSatisfy({ $0.old == $0.new }) { return .adopt }
+    if definition != nil, record == nil, changes.allSatisfy(\.isRecordOnly) { return .adopt }
     return changes.isEmpty ? .none : .update
   }
 
@@ -212,10 +212,9 @@ struct DomainPlanning {
       if observed == nil || !field.isMet(setting.value, in: xml) {
         // Another field may have taken this one along; the host has what it had.
         let seen = observed.flatMap { lens.get($0.inactive) }
-        if observed == nil || seen != setting.value { change(field, name: name, old: seen, to: setting) }
         lens.put(setting.value, into: &xml)
+        if observed == nil || seen != setting.value { change(field, lens, name: name, old: seen, to: setting) }
       } else {
-        noteOwnership(name, setting, of: OwnershipRecord.itself, field)
         compareRunning(field, lens, stored: old, name: name, setting, in: observed?.running)
       }
     }
@@ -233,12 +232,14 @@ struct DomainPlanning {
     var name: String { Vocabulary.domain.displayName(of: field) }
     guard observed == nil else {
       guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil else { return }
-      let old = lens.get(xml)
-      guard old != field.initial else { return }
+      guard lens.get(xml) != field.initial else { return }
       let before = xml
       lens.put(field.initial, into: &xml)
-      guard xml != before else { return }
-      let effect = effect(of: field, to: field.initial)
+      // Another field may have taken this one along; the host has what it had.
+      let old = observed.flatMap { lens.get($0.inactive) }
+      guard xml != before, old != field.initial else { return }
+      let effect =
+        isRunning(field, lens, of: xml, in: observed?.running) ? .define : effect(of: field, to: field.initial)
       if effect == .live { addLive(field, name: name, to: field.initial) }
       changes.append(
         FieldChange(
@@ -254,10 +255,13 @@ struct DomainPlanning {
     }
   }
 
-  private mutating func change(_ field: Field, name: String, old: Value?, to setting: Setting) {
-    let effect = effect(of: field, to: setting.value)
+  /// A field whose new value is in the definition by now.
+  private mutating func change(_ field: Field, _ lens: Lens, name: String, old: Value?, to setting: Setting) {
+    let cost = effect(of: field, to: setting.value)
+    let effect =
+      cost < .replace && isRunning(field, lens, setting.value, of: xml, in: observed?.running) ? .define : cost
     if effect >= .replace, observed != nil {
-      builder.fail(
+      builder.refuse(
         "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
         at: setting.range, subject: object, suggestion: "only a new domain can have it")
       return
@@ -275,18 +279,6 @@ struct DomainPlanning {
     // A secret is not recorded, so that nobody knows who changed it.
     if case .secret = desired { return .spec }
     return observed != nil && record?[owner, field] == desired.description ? .drift : .spec
-  }
-
-  /// A field that is as the spec says and is recorded as the spec's from now on.
-  mutating func noteOwnership(
-    _ name: @autoclosure () -> String, _ setting: Setting, of owner: String, _ field: Field
-  ) {
-    guard let record, record[owner, field.name] == nil else { return }
-    changes.append(
-      FieldChange(
-        name(), old: setting.value, new: setting.value, effect: .define, reason: .spec,
-        detail: "is so already; recorded",
-        range: setting.range))
   }
 
   /// A value that is stored and that the running guest does not have: it gets it now, where it can be told to, or at
@@ -374,10 +366,17 @@ struct DomainPlanning {
     return [Expectation(field: "loader.stateless", value: .boolean(false), device: nil, entry: "loader.stateless")]
   }
 
-  /// The spec says something new that is no part of the definition but for the record of it, such as how a guest is
-  /// stopped.
-  private mutating func noteRecord() {
-    guard let record else { return }
-    changes += owned.changes(since: record, in: spec)
+  /// Whatever the record says otherwise than before and no change shows yet.
+  private mutating func noteRecord(isStored: Bool) {
+    guard isStored else { return }
+    let difference = RecordDifference(before: record, now: owned, isNew: observed == nil)
+    changes += difference.changes(of: OwnershipRecord.itself, spec, besides: changes) { [observed] name in
+      switch name {
+      case "state": observed.map { .string($0.state.rawValue) }
+      case "autostart": observed.map { .boolean($0.autostart) }
+      default: observed.flatMap { Vocabulary.domain.field(name)?.lens?.get($0.inactive) }
+      }
+    }
+    changes += difference.devices(of: spec, besides: changes)
   }
 }

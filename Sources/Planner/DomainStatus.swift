@@ -85,7 +85,8 @@ extension HostStatus {
     var messages: [String: [Diagnostic]] = [:]
     let names = Set(spec.domains.map(\.name))
     let warnings = builder.parts.notes.filter { $0.severity == .warning }
-    for message in builder.parts.errors + warnings {
+    let refused = builder.parts.objects.flatMap(\.problems)
+    for message in builder.parts.errors + refused + warnings {
       if let subject = message.subject, subject.hasPrefix("domain "), names.contains(String(subject.dropFirst(7))) {
         messages[String(subject.dropFirst(7)), default: []].append(message)
       } else {
@@ -111,7 +112,8 @@ extension HostStatus {
       domains.append(DomainStatus(of: observed, in: spec.name, .undeclared))
     }
     others = builder.parts.objects.map(\.object).filter { object in
-      object.kind != .domain && (plans[object]?.verb != ObjectPlan.Verb.none || acted.contains(object))
+      object.kind != .domain && plans[object]?.verb != .refused
+        && (plans[object]?.verb != ObjectPlan.Verb.none || acted.contains(object))
     }
   }
 
@@ -173,7 +175,7 @@ extension DomainStatus {
     }
     waiting += plan?.pending.map(\.field) ?? []
     condition =
-      if problems.hasErrors || plan == nil {
+      if problems.hasErrors || plan == nil || plan?.verb == .refused {
         .refused
       } else if plan?.verb == .create {
         .missing

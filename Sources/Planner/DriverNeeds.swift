@@ -97,7 +97,7 @@ extension DomainPlanning {
         reason == .unsupported ? [instead, remedy].compactMap(\.self).joined(separator: ", or ") : remedy
       let subject = place.name.map { "\($0) needs \(need.title)" } ?? "the domain needs \(need.title)"
       if starts || isActive && !present.contains(need) {
-        builder.fail(
+        builder.refuse(
           "missing-driver", "\(subject), and \(message)", at: place.range, subject: object, suggestion: suggestion)
       } else {
         builder.note(

@@ -29,7 +29,7 @@ extension PlanBuilder {
     guard file.spec["image"] == nil || base != nil else { return nil }
     let size = file.spec["size"]?.bytes
     if let base, let size, size < base.virtualSize {
-      fail(
+      refuse(
         "smaller-than-image", "the \(file.noun) would be smaller than its image, \(ByteCount.text(base.virtualSize))",
         at: file.spec.settings["size"]?.range, subject: file.object,
         suggestion: "make it at least that, or leave out `size`")
@@ -55,7 +55,7 @@ extension PlanBuilder {
     let actual = chain.images.dropFirst().first?.path
     guard file.spec["image"] == nil || expected != nil, actual != expected else { return }
     if isNew {
-      fail(
+      refuse(
         "other-base",
         "\(chain.top.path) is there already, and stands on \(actual ?? "no base image") in place of \(expected ?? "none")",
         at: file.spec.range, subject: file.object, suggestion: "move the file away, or name it with `source:`")
@@ -75,7 +75,7 @@ extension PlanBuilder {
       return nil
     }
     guard size > image.virtualSize else {
-      fail(
+      refuse(
         "shrink", "\(file.name) is \(ByteCount.text(image.virtualSize)) and would lose its end", at: setting.range,
         subject: file.object,
         suggestion:
@@ -90,7 +90,7 @@ extension PlanBuilder {
   func refuseGrowth(
     underSavedState image: ImageInfo, at setting: Setting, _ object: ObjectReference
   ) {
-    fail(
+    refuse(
       "saved-state", "the guest has a saved state, which knows its disk with \(ByteCount.text(image.virtualSize))",
       at: setting.range, subject: object,
       suggestion: "start the guest, or give the state up with --discard-saved-state")

@@ -39,7 +39,8 @@ extension DomainPlanning {
       detail = "its variables are kept"
     }
     lens.put(.boolean(false), into: &xml)
-    let effect: Effect = observed?.isActive ?? false ? .nextBoot : .define
+    let effect: Effect =
+      observed?.isActive ?? false && !isRunning(field, lens, of: xml, in: observed?.running) ? .nextBoot : .define
     changes.append(
       FieldChange(
         field.name, new: .boolean(false), effect: effect, reason: .default, detail: detail,
@@ -60,8 +61,8 @@ extension DomainPlanning {
     guard let format = spec.settings["nvram.format"], format.value == .string("qcow2"),
       !(observed.flatMap { Vocabulary.domain.field("nvram.format")?.isMet(format.value, in: $0.inactive) } ?? false)
     else { return }
-    func fail(_ message: String, _ suggestion: String) {
-      builder.fail(
+    func refuse(_ message: String, _ suggestion: String) {
+      builder.refuse(
         "variables-format", "the UEFI variables cannot be qcow2: \(message)", at: format.range, subject: object,
         suggestion: suggestion)
     }
@@ -69,21 +70,21 @@ extension DomainPlanning {
       "make a template once, `vireo image convert --image-format raw /usr/share/OVMF/OVMF_VARS_4M.fd VARS.qcow2`, and write "
       + "`loader: { path: …, type: pflash, readonly: true }` and `nvram: { template: …, template-format: qcow2, format: qcow2 }`"
     if let version = builder.inventory.host.libvirtVersion, version < LibvirtVersion(10, 10) {
-      return fail(
+      return refuse(
         "libvirt \(version) makes them from raw templates only, and takes no snapshot of them",
         "leave out `nvram.format`, or use libvirt 10.10 or newer")
     }
     if xml.exists(at: "os/@firmware"), !xml.hasChosenFirmware || spec.settings["loader.path"] == nil {
       guard xml.value(at: "os/loader/@format") != "qcow2" else { return }
-      return fail(
+      return refuse(
         "libvirt chooses the firmware, and takes one in raw with variables in raw",
         "write `loader: { format: qcow2 }` where the host has firmware in qcow2; elsewhere \(template)")
     }
     guard xml.exists(at: "os/nvram/@template") else {
-      return fail("libvirt does not know what to make them from", template)
+      return refuse("libvirt does not know what to make them from", template)
     }
     guard xml.value(at: "os/nvram/@templateFormat") == "qcow2" else {
-      return fail("libvirt converts no template, and this one is raw", template)
+      return refuse("libvirt converts no template, and this one is raw", template)
     }
   }
 }

@@ -19,10 +19,11 @@ struct FragmentPlan {
   ///   - owner: the object's name in what it belongs to, `disks.root`; ``OwnershipRecord/itself`` for a domain, a network
   ///     or a pool.
   ///   - isNew: whether the object is new; nothing is taken out of it then.
+  ///   - running: the element that a running guest or network has; nil where nothing runs.
   ///   - isShown: whether changes are told place by place. A new device is told as a whole.
   init(
     of object: ObjectSpec, of owner: String = OwnershipRecord.itself, in element: inout XMLElement,
-    record: OwnershipRecord?, isNew: Bool, isShown: Bool = true, effect: Effect, subject: ObjectReference
+    record: OwnershipRecord?, isNew: Bool, isShown: Bool = true, running: XMLElement?, subject: ObjectReference
   ) {
     let name = owner == OwnershipRecord.itself ? Field.xmlName : "\(owner).\(Field.xmlName)"
     let setting = object.settings[Field.xmlName]
@@ -30,8 +31,11 @@ struct FragmentPlan {
     if case .xml(let fragment)? = setting?.value { wanted = fragment }
     let recorded = record?[owner, Field.xmlName].flatMap { try? XMLFragment.parse($0, element: element.name) }
     let before = element
-    if !isNew, let dropped = recorded?.beyond(wanted?.withoutSecrets) { dropped.remove(from: &element) }
-    wanted?.merge(into: &element)
+    func settle(_ element: inout XMLElement) {
+      if !isNew, let dropped = recorded?.beyond(wanted?.withoutSecrets) { dropped.remove(from: &element) }
+      wanted?.merge(into: &element)
+    }
+    settle(&element)
     // Memory devices of the fragment's count too, unless it does so itself.
     if element.name == "domain", wanted?.root.first("memory") == nil, recorded?.root.first("memory") == nil {
       Vocabulary.recountMemory(
@@ -42,20 +46,17 @@ struct FragmentPlan {
       conflicts = Self.conflicts(of: object, setting, with: element, subject)
     }
     let range = setting?.range ?? object.range
-    guard element != before else {
-      if let setting, !isNew, record != nil, recorded == nil {
-        changes = [
-          FieldChange(
-            name, old: setting.value, new: setting.value, effect: .define, reason: .spec,
-            detail: "is so already; recorded", range: range)
-        ]
-      }
-      return
-    }
-    guard isShown else { return }
+    guard element != before, isShown else { return }
     let reason: FieldChange.Reason =
       wanted == nil ? .dropped : recorded != nil && recorded == wanted?.withoutSecrets ? .drift : .spec
     let (shownBefore, shown) = (XMLFragment(before).withoutSecrets.root, XMLFragment(element).withoutSecrets.root)
+    // What the running guest has already costs nothing.
+    let isWaiting = running.map { running in
+      var settled = running
+      settle(&settled)
+      return settled != running
+    }
+    let effect: Effect = isWaiting ?? false ? .nextBoot : .define
     if shownBefore == shown {
       changes = [FieldChange(name, effect: effect, reason: reason, detail: "a password", range: range)]
     }
@@ -86,17 +87,20 @@ extension DomainPlanning {
   /// Plans the fragment of the domain itself, once its fields and devices are in place.
   mutating func planFragment() {
     var domain = xml
-    changes += plan(fragmentOf: spec, of: OwnershipRecord.itself, in: &domain, isNew: observed == nil, isShown: true)
+    changes += plan(
+      fragmentOf: spec, of: OwnershipRecord.itself, in: &domain, isNew: observed == nil, isShown: true,
+      running: observed?.running)
     xml = domain
   }
 
   /// Plans the fragment of the domain or of a device, and returns what changes.
   mutating func plan(
-    fragmentOf object: ObjectSpec, of owner: String, in element: inout XMLElement, isNew: Bool, isShown: Bool
+    fragmentOf object: ObjectSpec, of owner: String, in element: inout XMLElement, isNew: Bool, isShown: Bool,
+    running: XMLElement?
   ) -> [FieldChange] {
     let plan = FragmentPlan(
       of: object, of: owner, in: &element, record: record, isNew: isNew, isShown: isShown,
-      effect: observed?.isActive ?? false ? .nextBoot : .define, subject: self.object)
+      running: running, subject: self.object)
     owned[owner, Field.xmlName] = plan.owned
     plan.conflicts.forEach(builder.fail)
     return plan.changes

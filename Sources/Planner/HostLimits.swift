@@ -15,7 +15,7 @@ extension DomainPlanning {
     else { return }
     guard let types = capabilities.domainTypes[arch] else {
       let known = capabilities.domainTypes.keys.sorted()
-      builder.fail(
+      builder.refuse(
         "cannot-run", "the host cannot run guests of the architecture \(arch)",
         at: spec.settings["arch"]?.range ?? spec.range, subject: object,
         suggestion: closestMatch(to: arch, among: known).map { "did you mean `\($0)`?" }
@@ -23,7 +23,7 @@ extension DomainPlanning {
       return
     }
     if let type = spec.settings["type"], let name = type.value.string, !types.contains(name) {
-      builder.fail(
+      builder.refuse(
         "cannot-run", "the host has no \(name.uppercased()) for \(arch) guests", at: type.range, subject: object,
         suggestion: types.contains("qemu") ? "write `type: qemu`, or leave it out" : nil)
     }
@@ -31,7 +31,7 @@ extension DomainPlanning {
     if let machine = spec.settings["machine"], let name = machine.value.string,
       let known = capabilities.machines[arch], !known.contains(name)
     {
-      builder.fail(
+      builder.refuse(
         "cannot-run", "the host has no machine type \(name) for \(arch) guests", at: machine.range, subject: object,
         suggestion: closestMatch(to: name, among: known.sorted()).map { "did you mean `\($0)`?" }
           ?? "`virsh capabilities` lists them")
@@ -51,8 +51,13 @@ extension DomainPlanning {
         subject: object, suggestion: "the guest cannot start like this", severity: .warning)
       return
     }
-    builder.fail(
-      "cannot-run", "cpu host-passthrough needs a guest of type kvm, and this one is of type qemu", at: mode.range,
-      subject: object, suggestion: "write `maximum`, all that emulation can do")
+    let message = "cpu host-passthrough needs a guest of type kvm, and this one is of type qemu"
+    let remedy = "write `maximum`, all that emulation can do"
+    // Where the spec says `type: qemu` itself, it contradicts itself on every host.
+    if spec["type"] == .string("qemu") {
+      builder.fail("cannot-run", message, at: mode.range, subject: object, suggestion: remedy)
+    } else {
+      builder.refuse("cannot-run", message, at: mode.range, subject: object, suggestion: remedy)
+    }
   }
 }

@@ -30,7 +30,7 @@ extension PlanBuilder {
     if isRead, let user = uses.user(of: request.source),
       request.copy == nil || inventory.domains[user]?.isActive ?? false
     {
-      return fail(
+      return refuse(
         "written-image", "\(request.source) is a disk of the domain \(user), which writes to it",
         at: image.settings["source"]?.range, subject: object,
         suggestion: request.copy == nil
@@ -66,15 +66,15 @@ extension PlanBuilder {
     let range = image.settings["source"]?.range
     switch inventory.baseImages[request]?.source ?? .missing {
     case .missing:
-      fail(
+      refuse(
         "missing-image", "there is no file \(source)", at: range, subject: object,
         suggestion: "put the base image there, or correct the path")
     case .folder:
-      fail("not-an-image", "\(source) is a folder", at: range, subject: object, suggestion: "name the image file")
+      refuse("not-an-image", "\(source) is a folder", at: range, subject: object, suggestion: "name the image file")
     case .unusable(let error):
-      fail("unusable-image", "\(error)", at: image.settings["format"]?.range ?? range, subject: object)
+      refuse("unusable-image", "\(error)", at: image.settings["format"]?.range ?? range, subject: object)
     case .image(let chain):
-      fail(
+      refuse(
         "not-standalone", "\(source) is an overlay on \(chain.images.dropFirst().first?.path ?? "another image")",
         at: range,
         subject: object,

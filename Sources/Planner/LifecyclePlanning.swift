@@ -106,13 +106,13 @@ extension DomainPlanning {
           ?? "declare it under `networks`, or define it with `virsh net-define`"
         let message = "the host has no network \(name)"
         if starts {
-          builder.fail("missing-network", message, at: setting.range, subject: object, suggestion: remedy)
+          builder.refuse("missing-network", message, at: setting.range, subject: object, suggestion: remedy)
         } else {
           builder.note(
             "missing-network", message, at: setting.range, subject: object, suggestion: remedy, severity: .warning)
         }
       } else if networks[name]?.isActive == false, starts {
-        builder.fail(
+        builder.refuse(
           "inactive-network", "the network \(name) is not active", at: setting.range, subject: object,
           suggestion: "start it with `virsh net-start \(name)`")
       }

@@ -12,7 +12,7 @@ extension PlanBuilder {
     guard let networks = inventory.networks ?? (inventory.host.isSupposed ? [:] : nil) else {
       let reason = inventory.host.missingDrivers[.networks] ?? .unsupported
       let (message, remedy) = reason.explanation(of: .networks, on: inventory.host.uri)
-      return fail(
+      return refuse(
         "no-networks", message, at: network.range, subject: ObjectReference(.network, network.name),
         suggestion: reason == .unsupported ? "\(remedy), or give guests interfaces of `type: user`" : remedy)
     }
@@ -34,7 +34,7 @@ extension PlanBuilder {
     }.map(\.name).sorted()
     guard !users.isEmpty else { return }
     let names = users.prefix(5).joined(separator: ", ") + (users.count > 5 ? " and \(users.count - 5) more" : "")
-    fail(
+    refuse(
       "network-in-use", "the network would be stopped, and guests run on it: \(names)", at: range, subject: network,
       suggestion: "shut them down, or connect them elsewhere, first")
   }
@@ -72,7 +72,7 @@ private struct NetworkPlanning {
     }
     let definition = addDefinition(&fields)
     addLifecycle(&fields, after: definition)
-    if definition != nil, fields.changes.isEmpty { noteRecord(&fields) }
+    if definition != nil { noteRecord(&fields) }
     builder.add(
       ObjectPlan(
         object, verb(fields, isDefined: definition != nil), changes: fields.changes, pending: fields.pending,
@@ -81,19 +81,19 @@ private struct NetworkPlanning {
 
   private func mayBePlanned(_ uuid: String) -> Bool {
     if let observed, !observed.isPersistent {
-      builder.fail(
+      builder.refuse(
         "transient-network", "the network has no stored definition", at: spec.range, subject: object,
         suggestion: "store one with `virsh net-dumpxml \(spec.name) > x.xml; virsh net-define x.xml`, or stop it")
       return false
     }
     if let owner = observed?.inactive.flatMap({ OwnershipRecord(in: $0) })?.stack, owner != builder.spec.name {
-      builder.fail(
+      builder.refuse(
         "owned-by-another-stack", "the host has a network of this name that belongs to the stack \(owner)",
         at: spec.range, subject: object, suggestion: "rename the network here, or there")
       return false
     }
     if observed == nil, let other = networks.values.first(where: { $0.uuid == uuid }) {
-      builder.fail(
+      builder.refuse(
         "renamed-network", "the host has this network's UUID, \(uuid), under the name \(other.name)",
         at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
       return false
@@ -120,7 +120,7 @@ private struct NetworkPlanning {
 
   private func verb(_ fields: DefinitionFields, isDefined: Bool) -> ObjectPlan.Verb {
     if observed == nil { return .create }
-    if isDefined, fields.record == nil, fields.changes.allSatisfy({ $0.old == $0.new }) { return .adopt }
+    if isDefined, fields.record == nil, fields.changes.allSatisfy(\.isRecordOnly) { return .adopt }
     return fields.changes.isEmpty ? .none : .update
   }
 
@@ -182,9 +182,15 @@ private struct NetworkPlanning {
         name, old: old, new: setting.value, effect: effect, reason: isDrift ? .drift : .spec, range: setting.range))
   }
 
-  /// The spec says something new that is no part of the definition but for the record of it.
+  /// Whatever the record says otherwise than before and no change shows yet.
   private func noteRecord(_ fields: inout DefinitionFields) {
-    guard let record = fields.record else { return }
-    fields.changes += fields.owned.changes(since: record, in: spec)
+    let difference = RecordDifference(before: fields.record, now: fields.owned, isNew: observed == nil)
+    fields.changes += difference.changes(of: OwnershipRecord.itself, spec, besides: fields.changes) { [observed] name in
+      switch name {
+      case "state": observed.map { .string($0.isActive ? "active" : "inactive") }
+      case "autostart": observed.map { .boolean($0.autostart) }
+      default: observed?.inactive.flatMap { Vocabulary.network.field(name)?.lens?.get($0) }
+      }
+    }
   }
 }

@@ -46,6 +46,9 @@ public struct OwnershipRecord: Hashable {
     objects[key, default: [:]].merge(fields) { $1 }
   }
 
+  /// The names of all devices.
+  var devices: Set<String> { Set(objects.keys).subtracting([Self.itself]) }
+
   /// The devices of a collection, by their whole names.
   func devices(of collection: String) -> [String] { objects.keys.filter { $0.hasPrefix(collection + ".") }.sorted() }
 
@@ -148,21 +151,5 @@ public struct OwnershipRecord: Hashable {
 
   private static func isRecord(_ element: XMLElement) -> Bool {
     element.name == "stack" && element.namespaceURI == namespace
-  }
-}
-
-extension OwnershipRecord {
-  /// What the record says otherwise than the one before, told as changes: such as how a guest is stopped, which no
-  /// definition has.
-  func changes(since old: OwnershipRecord, in spec: ObjectSpec) -> [FieldChange] {
-    Set(objects.keys).union(old.objects.keys).sorted().flatMap { object -> [FieldChange] in
-      let (before, now) = (old.objects[object] ?? [:], objects[object] ?? [:])
-      return Set(before.keys).union(now.keys).sorted().filter { before[$0] != now[$0] }.map { name in
-        FieldChange(
-          object == Self.itself ? name : "\(object).\(name)", old: before[name].map(Value.string),
-          new: now[name].map(Value.string), effect: .define, reason: now[name] == nil ? .dropped : .spec,
-          detail: "recorded", range: object == Self.itself ? spec.settings[name]?.range ?? spec.range : spec.range)
-      }
-    }
   }
 }

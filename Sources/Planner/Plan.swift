@@ -18,6 +18,8 @@ public struct Plan: Sendable {
   public var actions: [Action]
   /// What the reader should know and that is no change: choices made, devices nobody declared, restarts waited for.
   public var notes: [Diagnostic]
+  /// What was to leave the host.
+  public var scope = DeletionOptions.Scope.declared
 
   public init(
     stack: String, uri: String, objects: [ObjectPlan] = [], actions: [Action] = [], notes: [Diagnostic] = []
@@ -29,8 +31,11 @@ public struct Plan: Sendable {
     self.notes = notes
   }
 
-  /// Whether the host already is as the spec says.
+  /// Whether there is nothing to do: the host already is as the spec says, but for objects that are refused.
   public var isEmpty: Bool { actions.isEmpty }
+
+  /// The objects that a state of the host keeps from being what the spec says, with what depends on them.
+  public var refused: [ObjectPlan] { objects.filter { $0.verb == .refused } }
 }
 
 /// Which object a change or an action is about.
@@ -65,6 +70,8 @@ public struct ObjectPlan: Sendable {
     case adopt
     /// It leaves the host.
     case delete
+    /// A state of the host forbids what the spec says of it, or something that it depends on: nothing is done to it.
+    case refused
     /// Nothing to do.
     case none
   }
@@ -75,15 +82,18 @@ public struct ObjectPlan: Sendable {
   public var changes: [FieldChange]
   /// Values that are stored and that the running guest does not have yet: waiting for a restart.
   public var pending: [PendingValue]
+  /// Why it is refused; nothing for an object that is not.
+  public var problems: [Diagnostic]
   /// Where the spec declares the object.
   public var range: SourceRange?
 
   public init(
     _ object: ObjectReference, _ verb: Verb, changes: [FieldChange] = [], pending: [PendingValue] = [],
-    range: SourceRange? = nil
+    problems: [Diagnostic] = [], range: SourceRange? = nil
   ) {
     self.object = object
     self.verb = verb
+    self.problems = problems
     self.changes = changes
     self.pending = pending
     self.range = range

@@ -51,6 +51,7 @@ final class PlanBuilder {
     }
     parts.notes += more.notes
     parts.errors += more.errors
+    parts.refusals += more.refusals
   }
 
   func add(_ object: ObjectPlan) { parts.objects.append(object) }
@@ -89,8 +90,24 @@ final class PlanBuilder {
       Diagnostic(severity, rule, message, at: range, subject: subject?.description, suggestion: suggestion))
   }
 
+  /// Reports a mistake in the spec, which would be wrong on every host, or a limit of the run: nothing is planned at all.
   func fail(_ problem: Diagnostic) { parts.errors.append(problem) }
 
+  /// Replaces what becomes of the objects.
+  func replaceObjects(_ objects: [ObjectPlan]) { parts.objects = objects }
+
+  /// Refuses one object for a state of the host. What does not depend on it is planned all the same.
+  func refuse(
+    _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference,
+    suggestion: String? = nil
+  ) {
+    parts.refusals.append(
+      Refusal(
+        object: subject,
+        problem: Diagnostic(rule, message, at: range, subject: subject.description, suggestion: suggestion)))
+  }
+
+  /// Reports a mistake in the spec, or a limit of the run: nothing is planned at all.
   func fail(
     _ rule: String, _ message: String, at range: SourceRange? = nil, subject: ObjectReference? = nil,
     suggestion: String? = nil
@@ -104,7 +121,16 @@ struct PlanParts: Sendable {
   var objects: [ObjectPlan] = []
   var actions: [Action] = []
   var notes: [Diagnostic] = []
+  /// Mistakes in the spec, and limits of the run.
   var errors: [Diagnostic] = []
+  /// What states of the host forbid.
+  var refusals: [Refusal] = []
   /// Where the part's own steps begin; what they wait for before that are steps of the whole.
   let firstStep: Int
+}
+
+/// Why one object cannot be what the spec says, on this host as it is.
+struct Refusal: Sendable {
+  var object: ObjectReference
+  var problem: Diagnostic
 }

@@ -14,18 +14,25 @@ extension Plan {
   ///   - maxEffect: the most disruptive effect that a change may have; nil for no limit but the domains' own.
   ///   - deletions: what may leave the host.
   ///   - discardsSavedStates: whether the saved memory of the stack's stopped guests is given up.
+  ///   - refusingObjects: whether an object that a state of the host forbids is refused by itself, with what depends on
+  ///     it, and is part of the plan as such. Otherwise it keeps the whole from being planned.
   /// - Throws: everything that keeps the host from being made so, at once. Nothing is to be done then.
   public init(
     for spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
-    deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
+    deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false,
+    refusingObjects: Bool = false
   ) throws(DiagnosticsError) {
     let builder = PlanBuilder(
       planning: spec, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates
     )
-    guard builder.parts.errors.isEmpty else { throw DiagnosticsError(builder.parts.errors) }
+    let refusals = builder.parts.refusals.map(\.problem)
+    guard builder.parts.errors.isEmpty, refusingObjects || refusals.isEmpty else {
+      throw DiagnosticsError(builder.parts.errors + refusals)
+    }
     self.init(
       stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,
       notes: builder.parts.notes)
+    scope = deletions.scope
   }
 }
 
@@ -50,6 +57,7 @@ extension PlanBuilder {
       noteVolumes()
     }
     planDeletions(deletions)
+    withdrawRefused()
     limitDeletions(deletions)
     orderDependents()
     enforce(maxEffect)

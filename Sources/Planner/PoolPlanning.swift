@@ -51,10 +51,10 @@ struct PoolPlanning {
           "path", new: setting.value, effect: .define, reason: .spec, detail: "make the folder", range: setting.range))
       last = [builder.add(.createDirectory(path: path), for: object)]
     case .image:
-      builder.fail("not-a-folder", "\(path) is a file, not a folder", at: setting.range, subject: object)
+      builder.refuse("not-a-folder", "\(path) is a file, not a folder", at: setting.range, subject: object)
       return false
     case .unusable(let error):
-      builder.fail("unusable-folder", "\(error)", at: setting.range, subject: object)
+      builder.refuse("unusable-folder", "\(error)", at: setting.range, subject: object)
       return false
     }
     return true
@@ -65,13 +65,13 @@ struct PoolPlanning {
     let host = builder.inventory.host
     if let reason = host.missingDrivers[.storagePools], reason != .unsupported {
       let (message, remedy) = reason.explanation(of: .storagePools, on: host.uri)
-      builder.fail("no-pools", message, at: spec.range, subject: object, suggestion: remedy)
+      builder.refuse("no-pools", message, at: spec.range, subject: object, suggestion: remedy)
       return false
     }
     let known: Set = ["type", "path", "uuid", "state"]
     let rest = spec.type.fields.first { !known.contains($0.name) && spec.settings[$0.name] != nil }
     guard let name = isFolder ? rest?.name : "type", let setting = spec.settings[name] else { return true }
-    builder.fail(
+    builder.refuse(
       "no-pools", "the connection \(host.uri) has no storage pools: a pool is its folder alone", at: setting.range,
       subject: object,
       suggestion: isFolder
@@ -112,6 +112,11 @@ struct PoolPlanning {
           range: spec.settings["path"]?.range ?? spec.range))
     }
     changes += fields.changes.filter { $0.field != "path" }
+    // libvirt keeps no metadata of pools, so that nothing is recorded; what a new one gets is shown all the same.
+    if observed == nil {
+      changes += RecordDifference(before: nil, now: fields.owned, isNew: true).changes(
+        of: OwnershipRecord.itself, spec, besides: changes + fields.changes, held: { _ in nil })
+    }
     addSteps(fields)
     return true
   }
@@ -120,14 +125,14 @@ struct PoolPlanning {
   private func isSame(_ observed: ObservedPool) -> Bool {
     let range = spec.settings["path"]?.range ?? spec.range
     if observed.type != spec.poolType, !(isFolder && observed.path != spec["path"]?.string) {
-      builder.fail(
+      builder.refuse(
         "cannot-change",
         "libvirt has a pool of this name of type \(observed.type), which cannot become \(spec.poolType)",
         at: spec.settings["type"]?.range ?? spec.range, subject: object, suggestion: "give the pool another name")
       return false
     }
     guard spec["path"] == nil || observed.path == spec["path"]?.string else {
-      builder.fail(
+      builder.refuse(
         "pool-elsewhere", "libvirt has a pool of this name at \(observed.path ?? "another kind of place")", at: range,
         subject: object, suggestion: "write that path, or give the pool another name")
       return false

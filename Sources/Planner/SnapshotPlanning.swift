@@ -27,7 +27,7 @@ extension DomainPlanning {
           creation, of: observed?.running ?? xml, isActive: isActive, with: knownSnapshots,
           on: builder.inventory.host.libvirtVersion)
       } catch {
-        builder.fail(
+        builder.refuse(
           "snapshot", "\(key): \(error.message)", at: declared.range, subject: object, suggestion: error.remedy)
         continue
       }

@@ -40,7 +40,7 @@ extension PlanBuilder {
   private func refuse(
     _ name: String, _ since: LibvirtVersion, at range: SourceRange, for object: ObjectReference
   ) {
-    fail(
+    refuse(
       "libvirt-version",
       "\(name) needs libvirt \(since.shortDescription); this host has \(inventory.host.libvirtVersion!)", at: range,
       subject: object, suggestion: "leave it out, or upgrade libvirt on the host")

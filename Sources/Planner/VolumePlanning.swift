@@ -58,11 +58,11 @@ struct VolumePlanning {
       guard planCreation() else { return }
       verb = .create
     case .folder:
-      return builder.fail("not-an-image", "\(path) is a folder", at: place, subject: object)
+      return builder.refuse("not-an-image", "\(path) is a folder", at: place, subject: object)
     case .unusable(let error):
       // A pool that cannot be looked into has been reported as a pool.
       if spec["path"] == nil, builder.spec.filePool(of: spec).map(builder.isUnusable) ?? false { return }
-      return builder.fail(
+      return builder.refuse(
         "unusable-file", "\(error)", at: spec.settings["format"]?.range ?? place, subject: object)
     case .image(let chain):
       planExisting(chain)
@@ -105,13 +105,13 @@ struct VolumePlanning {
   private mutating func planCreation() -> Bool {
     let isDevice = path.hasPrefix("/dev/")
     guard !isDevice, spec["size"] != nil || spec["image"] != nil else {
-      builder.fail(
+      builder.refuse(
         "missing-file", "there is no \(isDevice ? "device" : "file") \(path)", at: place, subject: object,
         suggestion: isDevice ? "make it first, or correct the path" : "put it there, or add `size:` for a new image")
       return false
     }
     if let user = users.all(path).first {
-      builder.fail(
+      builder.refuse(
         "missing-file", "the file \(path), a disk of the domain \(user), is gone", at: place, subject: object,
         suggestion: "restore it; a new image would be empty, so none is made in its place")
       return false
@@ -145,9 +145,9 @@ struct VolumePlanning {
     switch builder.inventory.files[folder] ?? .missing {
     case .folder: return true
     case .unusable(let error):
-      builder.fail("unusable-folder", "\(error)", at: place, subject: object)
+      builder.refuse("unusable-folder", "\(error)", at: place, subject: object)
     case .missing, .image:
-      builder.fail(
+      builder.refuse(
         "missing-folder", "there is no folder \(folder)", at: place, subject: object,
         suggestion: "make it, or declare it as a pool")
     }
@@ -213,7 +213,7 @@ struct VolumePlanning {
         at: setting.range)
     else { return }
     if let qcow2 = image.qcow2, qcow2.version < 3, qcow2.snapshotCount > 0 {
-      return builder.fail(
+      return builder.refuse(
         "old-image", "\(path) is of version \(qcow2.compat) of qcow2, and has snapshots: no program can grow it",
         at: setting.range, subject: object,
         suggestion: "delete the snapshots, or convert it with `qemu-img amend -o compat=1.1`")
@@ -242,14 +242,14 @@ struct VolumePlanning {
   /// - Parameter ownWay: how a domain of the spec does it itself.
   private func mayBeChanged(_ verb: String, ownWay: String, at range: SourceRange) -> Bool {
     if let (user, overlay) = users.overlay(on: path) {
-      builder.fail(
+      builder.refuse(
         "image-below", "\(path) cannot be \(verb): a disk of the domain \(user) stands on it, \(overlay)", at: range,
         subject: object, suggestion: "delete the domain's snapshots first: `vireo snapshot list \(user)`")
       return false
     }
     guard let user = users.running(path) else { return true }
     let isOurs = builder.spec.domains.contains { $0.name == user }
-    builder.fail(
+    builder.refuse(
       "image-in-use", "\(path) cannot be \(verb): the domain \(user) runs and has it open", at: range, subject: object,
       suggestion: "stop the guest, then apply again" + (isOurs ? "; or \(ownWay)" : ""))
     return false
@@ -269,12 +269,12 @@ struct VolumePlanning {
     case .success(let snapshots): known = snapshots
     case nil: known = []
     case .failure(let error):
-      return builder.fail("unusable-file", "its snapshots cannot be read: \(error)", at: place, subject: object)
+      return builder.refuse("unusable-file", "its snapshots cannot be read: \(error)", at: place, subject: object)
     }
     let declared = spec.members("snapshots")
     for snapshot in declared where !known.contains(where: { $0.name == snapshot.name }) {
       if known.contains(where: { $0.id == snapshot.name }) {
-        builder.fail(
+        builder.refuse(
           "snapshot", "snapshots.\(snapshot.name): another snapshot of \(path) has this id", at: snapshot.range,
           subject: object, suggestion: "choose another name")
         continue

@@ -66,6 +66,7 @@ struct AlikeObjects {
       parts.append(neutral(change.detail ?? "\u{0}"))
       parts += change.isDerived ? [] : [neutral(change.old), neutral(change.new)]
     }
+    for problem in plan.problems { parts += [neutral(problem.message), neutral(problem.suggestion ?? "\u{0}")] }
     for value in plan.pending { parts += [Part(value.field), neutral(value.running), neutral(value.stored)] }
     for step in steps { parts += [neutral(step.operation.phrase), Part(step.effect.rawValue)] }
     return parts

@@ -20,14 +20,15 @@ extension ApplyResult {
       ("version", .integer(1)),
       ("stack", .string(plan.stack)),
       ("uri", .string(plan.uri)),
-      ("complete", .boolean(isComplete)),
+      ("complete", .boolean(isComplete && plan.refused.isEmpty)),
       ("interrupted", .boolean(wasInterrupted)),
       ("actions", .array(actions)),
+      ("refused", .array(plan.refused.map(\.object.json))),
       (
         "summary",
         .object([
           ("done", .integer(counts.done)), ("failed", .integer(counts.failed)),
-          ("not-tried", .integer(counts.skipped)),
+          ("not-tried", .integer(counts.skipped)), ("refused", .integer(plan.refused.count)),
         ])
       ),
     ]).serialised()

@@ -26,6 +26,10 @@ extension ApplyResult {
         "interrupted:", .yellow,
         "the steps in flight were finished, and the rest were not started; apply again to go on", style)
     }
+    let refused = plan.refused.map(\.object.description)
+    if !refused.isEmpty {
+      output += paragraph("refused:", .alarm, NameList.ranges(refused).joined(separator: ", "), style)
+    }
     if !output.isEmpty { output += "\n" }
     let counts = counts
     guard !isComplete else {

@@ -23,10 +23,31 @@ struct PlanBlock {
 
   var text: String {
     var output = heading()
+    if plan.verb == .refused { return output + reasons() + others() }
     if [.update, .delete].contains(plan.verb) { output += changedFields() } else { output += newFields() }
     output += pending()
     output += doing()
     return output + others()
+  }
+
+  /// Why an object is refused, and what to do.
+  private func reasons() -> String {
+    plan.problems.map { problem in
+      var output = ""
+      let lines = SafeText.wrap(SafeText.clean(problem.message), to: style.width - Self.margin.count - 2)
+      for (index, line) in lines.enumerated() {
+        let isLast = index == lines.count - 1
+        output += Self.margin + (index == 0 ? "" : "  ") + line
+        let used = Self.margin.count + (index == 0 ? 0 : 2) + SafeText.width(line)
+        output +=
+          (isLast && problem.range?.start.line != plan.range?.start.line ? place(problem.range, used: used) : "") + "\n"
+      }
+      guard let suggestion = problem.suggestion else { return output }
+      for line in SafeText.wrap(SafeText.clean(suggestion), to: style.width - Self.margin.count - 2) {
+        output += Self.margin + "  " + style.paint(line, .green) + "\n"
+      }
+      return output
+    }.joined()
   }
 
   /// The objects that change alike, by name.
@@ -136,8 +157,11 @@ struct PlanBlock {
   private func newFields() -> String {
     // An object that is taken over has everything already: what is recorded is what the spec says.
     if plan.verb == .adopt {
-      return paragraph(
-        "", [["whose", "it", "is", "gets", "recorded,", "and", "nothing", "else", "changes"]], separator: "")
+      let sentence = "ownership is recorded; nothing else changes"
+      let recorded = plan.changes.filter { $0.old != $0.new }
+      return paragraph("", [sentence.split(separator: " ").map(String.init)], separator: "")
+        + paragraph(
+          "recorded:", recorded.map { [$0.field] + $0.valueWords(both: $0.old != nil) }, separator: ",")
     }
     let said = plan.changes.filter { $0.reason != .default }
     let defaults = plan.changes.filter { $0.reason == .default }

@@ -26,7 +26,7 @@ extension Plan {
         .object([
           ("create", .integer(counts.create)), ("update", .integer(counts.update)),
           ("adopt", .integer(counts.adopt)), ("delete", .integer(counts.delete)),
-          ("unchanged", .integer(counts.unchanged)),
+          ("refused", .integer(counts.refused)), ("unchanged", .integer(counts.unchanged)),
           ("actions", .integer(actions.count)),
           ("effect", actions.map(\.effect).max().map { .string($0.rawValue) }),
         ])
@@ -49,6 +49,7 @@ extension ObjectPlan {
       ("effect", [effect, stepEffect].compactMap(\.self).max().map { .string($0.rawValue) }),
       ("changes", .array(changes.map(\.json))),
       ("pending", .array(pending.map(\.json))),
+      ("problems", verb == .refused ? .array(problems.map { JSON($0) }) : nil),
       ("place", JSON(range)),
     ])
   }

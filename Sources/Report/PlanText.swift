@@ -25,11 +25,15 @@ extension Plan {
 
   /// The lines that end the plan's text: `Plan: 3 to create, 1 to update, 0 to adopt, 96 unchanged.`
   func summary(_ style: TextStyle) -> String {
-    if isEmpty { return style.paint("No changes", .bold) + ": the host is as the spec says.\n" }
     let counts = PlanCounts(self)
+    if isEmpty, counts.refused == 0 {
+      let lines = SafeText.wrap("No changes: " + emptiness, to: style.width).joined(separator: "\n") + "\n"
+      return style.paint("No changes", .bold) + lines.dropFirst("No changes".count)
+    }
     let numbers =
       "\(counts.create) to create, \(counts.update) to update, \(counts.adopt) to adopt, "
-      + (counts.delete > 0 ? "\(counts.delete) to delete, " : "") + "\(counts.unchanged) unchanged."
+      + (counts.delete > 0 ? "\(counts.delete) to delete, " : "")
+      + (counts.refused > 0 ? "\(counts.refused) refused, " : "") + "\(counts.unchanged) unchanged."
     let lines = SafeText.wrap("Plan: " + numbers, to: style.width).joined(separator: "\n") + "\n"
     var text = style.paint("Plan", .bold) + lines.dropFirst(4)
     // Up to `live` nothing happens that anyone would have to prepare for.
@@ -43,12 +47,26 @@ extension Plan {
   }
 }
 
-/// How many objects a plan creates, updates, adopts, deletes and leaves.
+extension Plan {
+  /// What a plan without steps says of the host, in a sentence.
+  fileprivate var emptiness: String {
+    // Of what is to go there is nothing; whether the host is as the spec says is another question.
+    if scope == .everything { return "the host has nothing of the stack \(SafeText.clean(stack))." }
+    let waiting = objects.filter { !$0.pending.isEmpty }.map(\.object.description)
+    guard !waiting.isEmpty else { return "the host is as the spec says." }
+    let names = NameList.ranges(waiting)
+    let listed = names.count > 6 ? names.prefix(5).joined(separator: ", ") + " and more" : names.joined(separator: ", ")
+    return "all is stored as the spec says; waiting for a restart: \(listed)."
+  }
+}
+
+/// How many objects a plan creates, updates, adopts, deletes, refuses and leaves.
 struct PlanCounts {
   var create = 0
   var update = 0
   var adopt = 0
   var delete = 0
+  var refused = 0
   var unchanged = 0
 
   init(_ plan: Plan) {
@@ -58,6 +76,7 @@ struct PlanCounts {
       case .update: update += 1
       case .adopt: adopt += 1
       case .delete: delete += 1
+      case .refused: refused += 1
       case .none: unchanged += 1
       }
     }
@@ -71,6 +90,7 @@ extension ObjectPlan.Verb {
     case .update: "~"
     case .adopt: "="
     case .delete: "-"
+    case .refused: "!"
     case .none: " "
     }
   }
@@ -80,7 +100,7 @@ extension ObjectPlan.Verb {
     case .create: .green
     case .update: .yellow
     case .adopt: .cyan
-    case .delete: .alarm
+    case .delete, .refused: .alarm
     case .none: nil
     }
   }
@@ -93,7 +113,7 @@ extension Effect {
     case .live: .green
     case .nextBoot: .yellow
     case .restart, .offline: .magenta
-    case .replace, .dataLoss: .alarm
+    case .replace, .delete, .dataLoss: .alarm
     }
   }
 }

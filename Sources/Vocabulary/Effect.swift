@@ -14,8 +14,10 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
   case restart
   /// The guest is stopped and stays stopped while the change is made.
   case offline
-  /// The object is removed and made anew.
+  /// The object is removed and created again.
   case replace
+  /// The object is removed from the host.
+  case delete
   /// Data is lost.
   case dataLoss = "data-loss"
 
@@ -31,7 +33,8 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
     case .nextBoot: "stored now; a running guest or network gets it when it is next started"
     case .restart: "the guest is stopped and started again"
     case .offline: "the guest is stopped while the change is made"
-    case .replace: "the object is removed and made anew"
+    case .replace: "the object is removed and created again"
+    case .delete: "the object is removed from the host"
     case .dataLoss: "data is lost"
     }
   }

@@ -32,7 +32,7 @@ extension Vocabulary {
       "max-effect", .enumeration(Effect.allCases.map(\.rawValue)),
       """
       How disruptive a change of the domain may be. A plan with a change that costs more is refused, and names it. \
-      `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace` and `data-loss`.
+      `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace`, `delete` and `data-loss`.
       """, effect: .define),
     Field(
       "renamed-from", .text(.domainName),
@@ -96,11 +96,11 @@ extension Vocabulary {
       stopped before they are. An entry with `count` stands for all of its domains.
       """, effect: .define),
     Field(
-      "snapshot-before", .list(of: .enumeration(["restart", "offline", "replace"])),
+      "snapshot-before", .list(of: .enumeration(["restart", "offline", "delete", "replace"])),
       """
       Before which effects an apply takes a snapshot of the domain, `before-restart-1` and so on: `restart` and `offline` \
-      of the running guest, `replace` of one that is undefined, for `vireo restore` to bring back. A guest without a disk \
-      that it writes to has nothing to keep.
+      of the running guest, `delete` of one that is undefined, for `vireo restore` to bring back; `replace` is an earlier \
+      name of `delete`. A guest without a disk that it writes to has nothing to keep.
       """, effect: .define),
     Field(
       "snapshot-retention.count", .integer(1...1000),

@@ -84,6 +84,16 @@ extension LiveWay {
   }
 }
 
+extension LiveWay {
+  /// Whether a value that a running guest shows is what it shows of a guest without any.
+  public func isNothing(_ shown: Value) -> Bool {
+    switch self {
+    case .blockDevices, .perfEvents, .statisticsPeriod, .throttleGroups: shown.withoutNothing == nil
+    default: false
+    }
+  }
+}
+
 extension Value {
   /// The value without what is 0 or off; nil where nothing is left.
   fileprivate var withoutNothing: Value? {

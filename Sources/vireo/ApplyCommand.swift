@@ -12,7 +12,11 @@ struct ApplyCommand: AsyncParsableCommand {
       Shows the plan and asks before anything is changed. Interrupted with Ctrl-C, the steps in flight are finished and \
       no more are started; a second Ctrl-C ends at once. Either way the next apply goes on from there.
 
-      Exit codes: 0 when the host is as the spec says, 1 on any failure, refusal or interruption.
+      Where a state of the host forbids what the spec says of an object, such as a disk that would shrink, nothing is done \
+      at all; with --keep-going all is done that neither is refused nor depends on what is.
+
+      Exit codes: 0 when the host is as the spec says, 1 on any failure or interruption, 3 when objects are refused and \
+      nothing failed.
       """)
 
   @OptionGroup var spec: SpecOptions
@@ -28,6 +32,11 @@ struct ApplyCommand: AsyncParsableCommand {
     name: .customLong("max-disruption"),
     help: ArgumentHelp("How many guests may be stopped or restarted at once.", valueName: "number"))
   var maxDisruption: Int?
+
+  @Flag(
+    name: .customLong("keep-going"),
+    help: "Applies the rest where the host forbids what the spec says of some objects.")
+  var keepsGoing = false
 
   @OptionGroup var limits: LimitOptions
   @OptionGroup var lock: LockOptions
@@ -46,7 +55,10 @@ struct ApplyCommand: AsyncParsableCommand {
     let session = Session(
       options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
       deletions: limits.deletions, discardsSavedStates: limits.discardsSavedStates)
-    try await ApplySession(session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock, disruptions: maxDisruption)
-      .run(connection.connect)
+    try await ApplySession(
+      session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock, disruptions: maxDisruption,
+      keepsGoing: keepsGoing
+    )
+    .run(connection.connect)
   }
 }

@@ -17,6 +17,8 @@ struct ApplySession {
   let jobs: Int
   let lock: LockOptions
   var disruptions: Int?
+  /// Whether the rest is done where objects are refused; nil where a command has no such choice.
+  var keepsGoing: Bool?
   var question = "Apply these changes?"
 
   func run(_ connection: String?) async throws {
@@ -44,8 +46,13 @@ struct ApplySession {
     let plan = try await session.plan(stack, on: connection, messages: messages)
     let style = Output.output.style(session.color)
     if session.format == .text { try Output.result(plan.text(style)) }
+    if !plan.refused.isEmpty, !(keepsGoing ?? false) {
+      let remedy = keepsGoing == nil ? nil : "mend what stands in the way, or apply the rest with `--keep-going`"
+      throw session.fail(plan.refusalMessages(remedy: remedy), code: .refused)
+    }
     guard !plan.isEmpty else {
       if session.format == .json { try Output.result(ApplyResult(outcomes: [], wasInterrupted: false).json(of: plan)) }
+      if !plan.refused.isEmpty { throw ExitCode.refused }
       return
     }
     try confirm(plan)
@@ -59,6 +66,7 @@ struct ApplySession {
     Output.write(session.format == .json ? result.json(of: plan) : "\n" + result.text(of: plan, style), to: .output)
     if session.format == .text { explainRefusals(result, of: plan, stack) }
     if !result.isComplete { throw ExitCode(1) }
+    if !plan.refused.isEmpty { throw ExitCode.refused }
   }
 
   /// libvirt's own words for what its schema refuses name little more than the domain: the field is found here.

@@ -21,7 +21,7 @@ struct DestroyCommand: AsyncParsableCommand {
       A guest that runs is asked to shut down, and has the time that its `shutdown.timeout` gives it (120 s). One that does \
       not listen keeps running, and its domain stays, unless its spec has `shutdown.force-off: true` or --force is given.
 
-      Exit codes: 0 when all of it is gone, 1 on any failure, refusal or interruption.
+      Exit codes: 0 when all of it is gone, 1 on any failure or interruption, 3 when something is refused.
       """)
 
   @OptionGroup var spec: SpecOptions

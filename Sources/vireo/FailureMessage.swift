@@ -41,7 +41,7 @@ enum FailureMessage {
     // Vireo manages QEMU; libvirt's test driver serves for a try.
     let isKnown = ["qemu", "test"].contains(String(uri.prefix { $0.isLetter }))
     if error.code == .noConnection || message.contains("no connection driver available") || (isConnecting && !isKnown) {
-      return "check the URI: qemu:///system, qemu:///session, qemu+ssh://HOST/system or 'qemu:///embed?root=DIR'"
+      return "check the URI: qemu:///system, qemu:///session or 'qemu:///embed?root=DIR'"
     }
     if let daemon = error.unreachableDaemon, !ConnectionChoice.isRemote(uri) { return daemon.remedy }
     if uri.hasPrefix("qemu:///embed") {

@@ -10,8 +10,11 @@ struct PlanCommand: AsyncParsableCommand {
     abstract: "Shows what an apply would change, and changes nothing.",
     usage: "vireo plan [options] <file> ...",
     discussion: """
-      Exit codes: 0 when the plan was made, 1 on any failure. With --detailed-exitcode a plan that has something to do \
-      ends with 2.
+      An object that a state of the host forbids to be as the spec says, such as a disk that would shrink, is refused with \
+      what depends on it, and shown with the reason; the rest is planned.
+
+      Exit codes: 0 when the plan was made, 1 on any failure, 3 when it refuses objects. With --detailed-exitcode a plan \
+      that has something to do and refuses nothing ends with 2.
       """)
 
   @OptionGroup var spec: SpecOptions
@@ -41,6 +44,10 @@ struct PlanCommand: AsyncParsableCommand {
     }
     await connection.close()
     try Output.result(format == .json ? plan.json() : plan.text(Output.output.style(color.color)))
+    if !plan.refused.isEmpty {
+      if format == .text { color.color.tell(plan.refusalReasons) }
+      throw ExitCode.refused
+    }
     if detailedExitCode, !plan.isEmpty { throw ExitCode(2) }
   }
 }

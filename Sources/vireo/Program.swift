@@ -67,7 +67,8 @@ struct VireoCommand: AsyncParsableCommand {
       Without a daemon, and without root's rights: --connect 'qemu:///embed?root=/some/folder'.
 
       Exit codes: 0 for success, 1 for any failure, 2 with --detailed-exitcode for changes that are pending (plan) \
-      and domains that are not in sync (status); image check and image compare have more.
+      and domains that are not in sync (status), 3 for objects that the host forbids to be as the spec says (plan, apply, \
+      destroy); image check and image compare have more.
       """,
     version: "vireo \(Version.text)",
     subcommands: [

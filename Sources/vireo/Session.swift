@@ -93,7 +93,8 @@ struct Session {
         inventory.forgotten = try RemovedDomains(of: connection).forgottenFiles(of: stack.name)
       }
       var plan = try Plan(
-        for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates)
+        for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates,
+        refusingObjects: true)
       if format == .json { plan.notes = messages + plan.notes }
       return plan
     } catch let error as DiagnosticsError {
@@ -106,7 +107,7 @@ struct Session {
   // MARK: Messages
 
   /// Writes messages that end the run.
-  func fail(_ messages: [Diagnostic]) -> ExitCode {
+  func fail(_ messages: [Diagnostic], code: ExitCode = ExitCode(1)) -> ExitCode {
     switch format {
     case .json: Output.write(DiagnosticFormat.render(messages, as: .json), to: .output)
     case .text:
@@ -115,6 +116,37 @@ struct Session {
         Output.write(summary + "\n", to: .error)
       }
     }
-    return ExitCode(1)
+    return code
+  }
+}
+
+extension ExitCode {
+  /// What the host has forbids what the spec says of some objects; the rest can be done.
+  static let refused = ExitCode(3)
+}
+
+extension Plan {
+  /// Why objects are refused, with their names, and what can be done about the rest.
+  ///
+  /// - Parameter remedy: how the rest is done all the same.
+  func refusalMessages(remedy: String?) -> [Diagnostic] {
+    let names = refused.map(\.object.description)
+    let summary = Diagnostic(
+      "refused",
+      "\(names.count) \(names.count == 1 ? "object is" : "objects are") refused, and nothing was changed: "
+        + names.joined(separator: ", "), suggestion: actions.isEmpty ? nil : remedy)
+    return refusalReasons + [summary]
+  }
+
+  /// Why objects are refused, with their names.
+  var refusalReasons: [Diagnostic] {
+    refused.flatMap { object in
+      object.problems.map { problem in
+        var problem = problem
+        // A place in a file says nothing of which of the objects it is that it stands for.
+        if problem.range != nil { problem.message = "\(object.object): \(problem.message)" }
+        return problem
+      }
+    }
   }
 }

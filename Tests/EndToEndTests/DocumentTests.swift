@@ -49,7 +49,7 @@ struct DocumentTests {
       #expect(try document(host.vireo(["plan"] + json, spec))["format"] as? String == "vireo-plan")
 
       let refused = try host.vireo(["apply", "--yes"] + json, spec.replacing("2 MiB", with: "1 MiB"))
-      #expect(refused.status == 1)
+      #expect(refused.status == 3)
       #expect(try document(refused)["format"] as? String == "vireo-diagnostics")
       let mistake = try host.vireo(["plan"] + json, spec.replacing("memory", with: "memmory"))
       #expect(mistake.status == 1)
@@ -58,7 +58,7 @@ struct DocumentTests {
       let impossible = spec.replacing("web: {", with: "web: { machine: no-such-machine,").replacing(
         "web:", with: "new:")
       let failed = try host.vireo(["apply", "--yes"] + json, impossible)
-      #expect(failed.status == 1)
+      #expect(failed.status == 3)
       #expect(try document(failed)["format"] as? String != "vireo-plan")
     }
   }

@@ -206,7 +206,7 @@ struct GuestTests {
       for command in [["plan"], ["apply", "--yes"]] {
         let refused = try run("state: inactive, ", hosts, command)
         #expect(
-          refused.status == 1 && refused.errors.contains("network-in-use")
+          refused.status == 3 && refused.errors.contains("network-in-use")
             || refused.errors.contains("guests run on it: web"), "\(refused.output)\(refused.errors)")
       }
       #expect(try guest.shell(cable) == "1\nreached")

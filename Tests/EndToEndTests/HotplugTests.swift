@@ -192,7 +192,7 @@ struct HotplugTests {
     try ScratchHost.with { host in
       let base = "memory: 32 MiB"
       try host.apply(Self.spec(host, base, []))
-      let run = try host.refused(
+      let run = try host.failed(
         Self.spec(
           host, base,
           [("channels", "c: { type: file, path: POOL/none/log, target.type: virtio, target.name: a.b.c }")]))

@@ -92,12 +92,12 @@ struct AutomaticSnapshotTests {
     func steps(_ options: DeletionOptions, format: String = "") throws -> [String] {
       self.steps(try Plan(for: stack(Self.spec(fields)), on: host.inventory, deleting: options))
     }
-    #expect(try steps(DeletionOptions(.everything)) == ["take before-replace-5", "stop"])
+    #expect(try steps(DeletionOptions(.everything)) == ["take before-delete-5", "stop"])
     #expect(try steps(DeletionOptions(.everything, includesDisks: true)) == ["stop"])
     // What the record says counts where the spec has nothing of it any more.
     let rest = try stack("stack: lab\ndomains:\n  other: { type: qemu, memory: 1 GiB }\n")
     let pruned = try Plan(for: rest, on: host.inventory, deleting: DeletionOptions(.leftovers))
-    #expect(self.steps(pruned) == ["take before-replace-5", "stop"])
+    #expect(self.steps(pruned) == ["take before-delete-5", "stop"])
   }
 
   @Test("a saved guest's changes wait, and its memory goes only where that is asked for")
