@@ -17,6 +17,7 @@ extension ApplyRun {
     } else if let other = try await domainIfAny(named: name) {
       throw ActionFailure("domain \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
     }
+    try await requireOwn(definition)
 
     let (domain, stored): (LibvirtDomain, XMLElement)
     do {

@@ -18,6 +18,7 @@ extension ApplyRun {
     } else if let other = try await networkIfAny(named: name) {
       throw ActionFailure("network \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
     }
+    try await requireOwn(network: definition)
 
     let network: LibvirtNetwork
     do {

@@ -73,6 +73,7 @@ extension ApplyRun {
   }
 
   private func define(_ definition: ObjectDefinition) async throws -> LibvirtStoragePool {
+    try await requireOwn(pool: definition)
     do {
       return try await connection.defineStoragePool(definition.xml.serialised(), named: definition.name)
     } catch let error as LibvirtError where error.code == .operationFailed {

@@ -39,6 +39,7 @@ struct DomainReading {
     let hasAllMemory = Vocabulary.domain.field("current-memory")?.lens?.get(source)?.bytes == memory.whole
     let current = source.first("currentMemory")
     if detail == .fields { devices.read(&source) }
+    source.removeKeys()
     Vocabulary.recountMemory(of: &source, devicesBefore: memory.devices)
     // What the balloon leaves the guest is a part of all its memory, that of devices included.
     if let current { source.update("currentMemory") { $0 = current } }
@@ -63,6 +64,21 @@ struct DomainReading {
     if domain.autostart { object.values["autostart"] = .boolean(true) }
     if let rest = XMLFragment.rest(of: source, beyond: made) { object.values[Field.xmlName] = .xml(rest) }
     return object
+  }
+}
+
+extension XMLElement {
+  /// Takes out the aliases by which Vireo knows its own devices: no fragment may say one, and a device that exists keeps it.
+  fileprivate mutating func removeKeys() {
+    for collection in Vocabulary.domain.collections {
+      guard let rule = collection.type.device else { continue }
+      update("devices", create: false) { devices in
+        devices.updateAll(rule.element) { device in
+          guard DeviceIdentity.key(of: device, kind: collection.type.name) != nil else { return }
+          device.removeAll("alias")
+        }
+      }
+    }
   }
 }
 

@@ -137,6 +137,13 @@ struct DomainPlanning {
     if observed == nil,
       let other = builder.inventory.domains.values.first(where: { $0.uuid == identity.uuid })
     {
+      if let owner = OwnershipRecord(in: other.inactive)?.stack, owner != stack {
+        builder.refuse(
+          "owned-by-another-stack",
+          "the host has the UUID \(identity.uuid) at the domain \(other.name) of the stack \(owner)",
+          at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
+        return false
+      }
       builder.refuse(
         "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",
         at: spec.settings["uuid"]?.range ?? spec.range, subject: object,

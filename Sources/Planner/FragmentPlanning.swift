@@ -86,11 +86,29 @@ struct FragmentPlan {
 extension DomainPlanning {
   /// Plans the fragment of the domain itself, once its fields and devices are in place.
   mutating func planFragment() {
+    refuseFragmentOfDevices()
     var domain = xml
     changes += plan(
       fragmentOf: spec, of: OwnershipRecord.itself, in: &domain, isNew: observed == nil, isShown: true,
       running: observed?.running)
     xml = domain
+  }
+
+  /// The domain's fragment cannot say what a device is that has an entry of its own: its file, its network, its alias.
+  private func refuseFragmentOfDevices() {
+    guard let setting = spec.settings[Field.xmlName], case .xml(let fragment) = setting.value,
+      fragment.root.first("devices") != nil
+    else { return }
+    var merged = xml
+    fragment.merge(into: &merged)
+    for (name, identity) in identities.sorted(by: { $0.key < $1.key }) {
+      guard let device = identity.find(in: xml), merged.first("devices")?.elements.contains(device) == false else {
+        continue
+      }
+      builder.fail(
+        "conflict", "`xml` of the domain changes the device of `\(name)`", at: setting.range, subject: object,
+        suggestion: "write it in that entry, with its fields or under its own `xml`")
+    }
   }
 
   /// Plans the fragment of the domain or of a device, and returns what changes.

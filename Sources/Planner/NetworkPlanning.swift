@@ -93,6 +93,12 @@ private struct NetworkPlanning {
       return false
     }
     if observed == nil, let other = networks.values.first(where: { $0.uuid == uuid }) {
+      if let owner = other.inactive.flatMap({ OwnershipRecord(in: $0) })?.stack, owner != builder.spec.name {
+        builder.refuse(
+          "owned-by-another-stack", "the host has the UUID \(uuid) at the network \(other.name) of the stack \(owner)",
+          at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
+        return false
+      }
       builder.refuse(
         "renamed-network", "the host has this network's UUID, \(uuid), under the name \(other.name)",
         at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")

@@ -112,9 +112,10 @@ extension OwnershipRecord {
 }
 
 extension XMLElement {
-  /// The device without its address and its alias.
+  /// The device without its address and its alias, and without the number of a virtio console, which libvirt counts anew.
   fileprivate var withoutPlace: XMLElement {
     var result = self
+    if name == "console" { result.update("target", create: false) { $0[attribute: "port"] = nil } }
     result.removeAll("address")
     result.removeAll("alias")
     return result

@@ -10,6 +10,10 @@ enum StackChecks {
       checkRequired(object, into: &diagnostics)
       checkReferences(object, in: stack, into: &diagnostics)
     }
+    for object in stack.networks + stack.pools + stack.domains { FragmentChecks.check(object, into: &diagnostics) }
+    for objects in [stack.domains, stack.networks, stack.pools] {
+      checkDistinct(objects, "uuid", "two objects cannot have one UUID", into: &diagnostics)
+    }
     for network in stack.networks { NetworkChecks.check(network, into: &diagnostics) }
     NetworkChecks.checkTogether(stack.networks, into: &diagnostics)
     for pool in stack.pools { PoolChecks.check(pool, into: &diagnostics) }
@@ -75,9 +79,12 @@ enum StackChecks {
     var seen: [Value: SourceRange] = [:]
     for object in objects {
       guard let setting = object.settings[field] else { continue }
-      if let other = seen.updateValue(setting.range, forKey: setting.value) {
+      // One setting of several, which `count` has made, is told by itself.
+      if let other = seen.updateValue(setting.range, forKey: setting.value), other != setting.range {
         diagnostics.append(
-          Diagnostic("duplicate-value", message, at: setting.range, notes: [.init("the other one", at: other)]))
+          Diagnostic(
+            "duplicate-value", message, at: setting.range, suggestion: field == "uuid" ? "leave one of them out" : nil,
+            notes: [.init("the other one", at: other)]))
       }
     }
   }

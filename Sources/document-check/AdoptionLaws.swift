@@ -13,6 +13,7 @@ enum AdoptionLaws {
 
   /// The arguments that differ between two command lines of QEMU.
   static func changes(from before: String, to after: String) -> [String] {
+    let (before, after) = (withoutChance(before), withoutChance(after))
     guard before != after else { return [] }
     return arguments(after).difference(from: arguments(before)).map(text)
   }
@@ -30,12 +31,22 @@ enum AdoptionLaws {
     text.split { $0 == "\n" || $0 == " " || $0 == "\\" }
   }
 
+  /// A command line without what libvirt makes up each time it is asked: numbers of open files, and passwords under a new key.
+  private static func withoutChance(_ text: String) -> String {
+    var text = text
+    for expression in [#/"(fd|fds|vhostfd|vhostfds)":"[0-9:]*"/#, #/"(data|iv)":"[A-Za-z0-9+\/=]*"/#] {
+      text.replace(expression) { "\"\($0.output.1)\":\"\"" }
+    }
+    text.replace(#/\b(fd|vhostfd)=[0-9]+/#) { "\($0.output.1)=" }
+    return text
+  }
+
   /// The text of a definition without its element `metadata`, and without the line that this stood on.
   private static func withoutMetadata(_ text: String) -> String {
-    guard let start = text.range(of: "  <metadata>"), let end = text.range(of: "</metadata>\n"),
+    guard let start = text.range(of: "\n  <metadata"), let end = text.range(of: "</metadata>\n"),
       start.lowerBound < end.lowerBound
     else { return text }
-    return String(text[..<start.lowerBound] + text[end.upperBound...])
+    return String(text[..<start.lowerBound] + "\n" + text[end.upperBound...])
   }
 }
 

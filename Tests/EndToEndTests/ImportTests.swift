@@ -83,6 +83,87 @@ struct ImportTests {
     }
   }
 
+  /// A domain of somebody who has named devices by their aliases: one of his own, and those that libvirt makes up.
+  private func aliasedDocument(_ host: ScratchHost) -> String {
+    document(host, name: "aliased").replacing(
+      "<domain type='qemu'>",
+      with: "<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+    )
+    .replacing(
+      "<interface type='user'><model type='e1000'/></interface>",
+      with: "<interface type='user'><model type='virtio'/><alias name='ua-mynic'/></interface>"
+    )
+    .replacing("<target dev='hda' bus='ide'/>", with: "<target dev='vda' bus='virtio'/>")
+    .replacing("<model type='vga'/>", with: "<model type='virtio'/>")
+    .replacing(
+      "</domain>",
+      with: """
+          <qemu:commandline><qemu:arg value='-set'/><qemu:arg value='device.rng0.max-bytes=64'/></qemu:commandline>
+          <qemu:override>
+            <qemu:device alias='ua-mynic'>
+              <qemu:frontend><qemu:property name='host_mtu' type='unsigned' value='1400'/></qemu:frontend>
+            </qemu:device>
+            <qemu:device alias='video0'>
+              <qemu:frontend><qemu:property name='max_outputs' type='unsigned' value='2'/></qemu:frontend>
+            </qemu:device>
+            <qemu:device alias='virtio-disk0'>
+              <qemu:frontend><qemu:property name='queue-size' type='unsigned' value='64'/></qemu:frontend>
+            </qemu:device>
+          </qemu:override>
+        </domain>
+        """)
+  }
+
+  /// What QEMU is started with for a stored domain.
+  private func commandLine(_ host: ScratchHost, _ name: String) throws -> String {
+    try host.folder.write(try host.virsh("dumpxml", "--inactive", "--security-info", name), to: "native.xml")
+    return try host.virsh("domxml-to-native", "qemu-argv", host.folder.path("native.xml"))
+  }
+
+  /// A definition's text without what stands in its metadata.
+  private func withoutMetadata(_ text: String) -> String {
+    guard let start = text.firstRange(of: "  <metadata"), let end = text.firstRange(of: "</metadata>\n") else {
+      return text
+    }
+    return String(text[..<start.lowerBound] + text[end.upperBound...])
+  }
+
+  @Test("an adoption changes no byte outside of the metadata and nothing of QEMU's command line, whoever names aliases")
+  func aliases() throws {
+    try withHost { host in
+      try host.folder.write(aliasedDocument(host), to: "aliased.xml")
+      try host.virsh("define", host.folder.path("aliased.xml"))
+      let (before, command) = (try host.virsh("dumpxml", "--inactive", "aliased"), try commandLine(host, "aliased"))
+      for setting in ["host_mtu", "max_outputs", "queue-size", "max-bytes"] { #expect(command.contains(setting)) }
+      let spec = try vireo(host, "import", "aliased", "--include-passwords")
+      #expect(spec.status == 0 && !spec.output.contains("alias: "), "\(spec.output)\(spec.errors)")
+      let apply = try host.apply(spec.output)
+      #expect(apply.output.contains("adopt"))
+      let after = try host.virsh("dumpxml", "--inactive", "aliased")
+      #expect(after.contains("vireo:stack") && withoutMetadata(after) == withoutMetadata(before))
+      #expect(try commandLine(host, "aliased") == command)
+      try host.expectNoChanges(spec.output)
+
+      // Started, edited as it runs and edited at rest: its devices are found, and none of them is named anew.
+      try host.virsh("start", "aliased")
+      let down = spec.output.replacing("model: virtio", with: "model: virtio\n          link: down")
+      try host.apply(down)
+      #expect(try host.virsh("domif-getlink", "aliased", mac(after)).contains("down"))
+      try host.expectNoChanges(down)
+      try host.virsh("destroy", "aliased")
+      try host.virsh(
+        "attach-interface", "aliased", "user", "none", "--mac", "52:54:00:77:77:77", "--model", "virtio", "--config")
+      try host.expectNoChanges(down)
+      try host.apply(spec.output)
+      let names = try host.virsh("dumpxml", "--inactive", "aliased").matches(of: #/<alias name='([^']*)'/#)
+      #expect(names.map { String($0.output.1) } == ["ua-mynic"])
+    }
+  }
+
+  private func mac(_ definition: String) -> String {
+    definition.firstMatch(of: #/mac address='([^']*)'/#).map { String($0.output.1) } ?? ""
+  }
+
   @Test("made anew from its spec a domain is what it was")
   func anew() throws {
     try withHost { host in

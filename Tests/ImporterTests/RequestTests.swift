@@ -21,15 +21,15 @@ struct RequestTests {
         ))
     ]
     host.pools = [:]
-    for (name, type, source) in [
+    for (index, (name, type, source)) in [
       ("default", "dir", ""), ("fs", "fs", "<device path='/dev/sdb1'/>"),
       ("nfs", "netfs", "<host name='server'/><dir path='/export'/>"),
-    ] {
+    ].enumerated() {
       host.pools?[name] = ObservedPool(
         name: name, isActive: true,
         inactive: try .parse(
           """
-          <pool type='\(type)'><name>\(name)</name><uuid>2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d42</uuid>
+          <pool type='\(type)'><name>\(name)</name><uuid>2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d4\(index)</uuid>
           <capacity unit='bytes'>1</capacity><source>\(source)</source>
           <target><path>/var/lib/libvirt/\(name)</path></target></pool>
           """))

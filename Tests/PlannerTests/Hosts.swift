@@ -100,3 +100,11 @@ struct ImaginedHost {
     inventory.files[path] = .image(BackingChain(images: images))
   }
 }
+
+/// A spec that may be wrong.
+enum SpecText {
+  static func load(_ text: String) -> (stack: StackSpec?, rules: [String]) {
+    let result = SpecLoader().load([SourceFile(path: "/specs/lab.yaml", text: text)])
+    return (result.stack, result.diagnostics.filter { $0.severity == .error }.map(\.rule))
+  }
+}

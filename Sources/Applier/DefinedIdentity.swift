@@ -1,0 +1,119 @@
+// Who a definition is about, checked right before it is stored: libvirt goes by the name and the UUID in the XML, and would
+// replace another one's definition.
+
+import Libvirt
+import Planner
+import XMLTree
+
+/// Whom a definition is of: the name and the UUID that its XML has, and the stack that it records.
+struct DefinedIdentity {
+  /// The kind of object: `domain`.
+  let kind: String
+  let name: String
+  let uuid: String?
+  private let stack: String?
+
+  /// - Throws: where the definition names another object than the one that the step is about.
+  init(of xml: XMLElement, kind: String, name: String, uuid: String? = nil) throws(ActionFailure) {
+    (self.kind, self.name) = (kind, name)
+    stack = OwnershipRecord(in: xml)?.stack
+    self.uuid = xml.value(at: "uuid")?.lowercased()
+    let named = xml.all("name").map(\.text)
+    guard named == [name] else {
+      throw ActionFailure(
+        "the definition of \(kind) \(name) names \(named.isEmpty ? "none" : named.joined(separator: ", "))",
+        remedy: "take the name out of `xml`")
+    }
+    guard xml.all("uuid").count <= 1, uuid == nil || self.uuid == uuid?.lowercased() else {
+      throw ActionFailure(
+        "the definition of \(kind) \(name) has the UUID \(self.uuid ?? "of none"), not \(uuid ?? "that of its plan")",
+        remedy: "take the UUID out of `xml`, or write `uuid:`")
+    }
+  }
+
+  /// What libvirt holds under a name or a UUID.
+  struct Held {
+    var name: String
+    var uuid: String
+    /// The stack that the stored definition records; nil for nobody's.
+    var stack: String?
+  }
+
+  /// Throws unless what libvirt holds under the name and under the UUID is nothing, or the very object that is meant: of the
+  /// same name, UUID and stack.
+  ///
+  /// - Parameters:
+  ///   - held: what libvirt holds under either.
+  ///   - isNew: whether there must be nothing.
+  func require(_ held: [Held], isNew: Bool) throws(ActionFailure) {
+    for other in held {
+      if let owner = other.stack, owner != stack {
+        throw ActionFailure(
+          "\(kind) \(other.name) (UUID \(other.uuid)) belongs to the stack \(owner)",
+          remedy: "give this \(kind) another name and another UUID")
+      }
+      guard other.name == name else {
+        throw ActionFailure(
+          "\(kind) \(other.name) has the UUID \(other.uuid) that \(kind) \(name) is to get", remedy: planAgain)
+      }
+      guard uuid == nil || other.uuid == uuid else {
+        throw ActionFailure("\(kind) \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+      }
+      guard !isNew else {
+        throw ActionFailure("\(kind) \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+      }
+    }
+  }
+}
+
+extension ApplyRun {
+  /// Throws unless a domain's definition is about a domain that is not there, or that is ours.
+  func requireOwn(_ definition: DomainDefinition) async throws {
+    let identity = try DefinedIdentity(
+      of: definition.xml, kind: "domain", name: definition.identity.name, uuid: definition.identity.uuid)
+    var held: [DefinedIdentity.Held] = []
+    for find in [
+      { try await self.connection.domain(named: identity.name) },
+      { try await self.connection.domain(uuid: definition.identity.uuid) },
+    ] as [() async throws -> LibvirtDomain] {
+      guard let domain = try await absentAsNil(find) else { continue }
+      held.append(
+        .init(
+          name: domain.name, uuid: domain.uuid,
+          stack: OwnershipRecord(in: try await connection.storedDefinition(of: domain))?.stack))
+    }
+    try identity.require(held, isNew: definition.replacing == nil)
+  }
+
+  /// Throws unless a network's definition is about a network that is not there, or that is ours.
+  func requireOwn(network definition: ObjectDefinition) async throws {
+    let identity = try DefinedIdentity(of: definition.xml, kind: "network", name: definition.name)
+    var held: [DefinedIdentity.Held] = []
+    for record in try await connection.networkRecords()
+    where record.name == identity.name || record.uuid == identity.uuid {
+      held.append(
+        .init(
+          name: record.name, uuid: record.uuid,
+          stack: OwnershipRecord(in: try await connection.storedDefinition(of: record.handle))?.stack))
+    }
+    try identity.require(held, isNew: definition.replacing == nil)
+  }
+
+  /// Throws unless a pool's definition is about a pool that is not there, or that is the same: pools record nobody.
+  func requireOwn(pool definition: ObjectDefinition) async throws {
+    let identity = try DefinedIdentity(of: definition.xml, kind: "pool", name: definition.name)
+    let held = try await connection.storagePoolRecords().compactMap { record -> DefinedIdentity.Held? in
+      guard record.name == identity.name || record.uuid == identity.uuid else { return nil }
+      return .init(name: record.name, uuid: record.uuid)
+    }
+    try identity.require(held, isNew: definition.replacing == nil)
+  }
+
+  private func absentAsNil(_ find: () async throws -> LibvirtDomain) async throws -> LibvirtDomain? {
+    do {
+      return try await find()
+    } catch let error as LibvirtError where error.isNotFound {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// What libvirt's own XML under `xml:` may not say: who an object is, whose it is, and what a field of the entry says.
+//
+// Names and UUIDs decide which object of the host is defined, so a fragment with another one's would replace that one; the
+// record in the metadata says whose an object is; aliases say which device is which entry.
+
+import Diagnostics
+import Vocabulary
+import XMLTree
+
+/// Checks the fragments of a stack.
+struct FragmentChecks {
+  private let subject: String
+  private var found: [Diagnostic] = []
+
+  /// Everything that fragments of a domain, a network or a pool, and of its devices, may not say.
+  static func check(_ object: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    var checks = FragmentChecks(subject: object.title)
+    checks.checkObject(object)
+    for collection in object.type.collections where collection.type.device != nil {
+      for device in object.members(collection.key) { checks.checkDevice(device, in: collection.key) }
+    }
+    diagnostics += checks.found
+  }
+
+  private init(subject: String) { self.subject = subject }
+
+  // MARK: Objects
+
+  private mutating func checkObject(_ object: ObjectSpec) {
+    guard let setting = object.settings[Field.xmlName], case .xml(let fragment) = setting.value else { return }
+    let kind = object.type.name
+    for child in fragment.root.elements where !child.isForeign {
+      switch child.name {
+      case "name":
+        let remedy =
+          kind == "domain"
+          ? "the entry's key is the name; to rename a domain, change the key and write `renamed-from:`"
+          : "the entry's key is the name"
+        refuse("`xml` says what the \(kind) is called, which is not its to say", setting, remedy)
+      case "uuid":
+        refuse("`xml` says the UUID of the \(kind), which is not its to say", setting, "write `uuid:`")
+      default: break
+      }
+    }
+    checkOwnership(fragment.root, setting)
+    for device in fragment.root.elements.filter({ $0.name == "devices" && !$0.isForeign }).flatMap(\.elements) {
+      guard let alias = device.aliasOfVireo else { continue }
+      refuse(
+        "`xml` gives a \(device.name) the alias `\(alias)`, by which Vireo knows its own devices", setting,
+        "declare the device as an entry, or choose an alias that begins otherwise")
+    }
+    checkFields(of: object, fragment, setting, start: XMLElement(fragment.root.name))
+  }
+
+  private mutating func checkOwnership(_ element: XMLElement, _ setting: Setting) {
+    guard let namespace = element.namespaceOfVireo else { return }
+    refuse(
+      "`xml` has an element of Vireo's own namespace, `\(namespace)`, which says whose an object is", setting,
+      "leave it out; `stack:` says whose the objects of a file are")
+  }
+
+  // MARK: Devices
+
+  private mutating func checkDevice(_ device: ObjectSpec, in collection: String) {
+    guard let setting = device.settings[Field.xmlName], case .xml(let fragment) = setting.value,
+      let rule = device.type.device
+    else { return }
+    let name = "\(collection).\(device.name)"
+    if let alias = fragment.root.elements.first(where: { $0.name == "alias" && !$0.isForeign })?[attribute: "name"] {
+      refuse(
+        "`xml` of \(name) says the alias `\(alias)`, by which the device is known", setting,
+        "leave it out: a device that exists keeps its alias, and a new one is called "
+          + "`\(DeviceIdentity.alias(kind: device.type.name, key: device.name))`")
+    }
+    checkOwnership(fragment.root, setting)
+    let places = ["file", "dev", "dir", "name", "volume", "pool"]
+    if device.type.name == "disk", let field = ["source", "image", "size", "volume.entry"].first(where: device.says),
+      let source = fragment.root.first("source"), places.contains(where: { source[attribute: $0] != nil })
+    {
+      refuse(
+        "`xml` of \(name) says where the disk is, and so does `\(field)`", setting,
+        "say it once: with `source:`, or in `xml` alone")
+    }
+    checkFields(of: device, fragment, setting, start: rule.template)
+  }
+
+  // MARK: Fields
+
+  /// A field of the entry has the only say about its place.
+  private mutating func checkFields(
+    of object: ObjectSpec, _ fragment: XMLFragment, _ setting: Setting, start: XMLElement
+  ) {
+    var element = start
+    for field in object.type.fields {
+      if let value = object.settings[field.name]?.value { field.lens?.put(value, into: &element) }
+    }
+    var merged = element
+    fragment.merge(into: &merged)
+    for field in object.type.fields {
+      guard let said = object.settings[field.name], let lens = field.lens, field.isMet(said.value, in: element),
+        !field.isMet(said.value, in: merged)
+      else { continue }
+      let name = object.type.displayName(of: field)
+      refuse(
+        "`xml` makes \(name) \(lens.get(merged).map(\.description) ?? "undefined"), and it is to be \(said.value)",
+        setting, "say it once, with the field `\(name)`", rule: "conflict")
+    }
+  }
+
+  private mutating func refuse(
+    _ message: String, _ setting: Setting, _ suggestion: String, rule: String = "reserved-xml"
+  ) {
+    found.append(Diagnostic(rule, message, at: setting.range, subject: subject, suggestion: suggestion))
+  }
+}
+
+extension XMLElement {
+  /// Whether the element is in a namespace: libvirt's own elements are in none.
+  fileprivate var isForeign: Bool { namespaceURI?.isEmpty == false }
+
+  /// The alias of a device, where it is one of those that Vireo gives.
+  fileprivate var aliasOfVireo: String? {
+    guard let alias = first("alias")?[attribute: "name"] else { return nil }
+    let kinds = Vocabulary.domain.collections.filter { $0.type.device?.element == name }.map(\.type.name)
+    return kinds.contains { DeviceIdentity.key(alias: alias, kind: $0) != nil } ? alias : nil
+  }
+
+  /// A namespace of Vireo's that an element here is in, or that one is declared for.
+  fileprivate var namespaceOfVireo: String? {
+    let all = [namespaceURI].compactMap(\.self) + namespaceDeclarations.map(\.uri)
+    return all.first { $0.hasPrefix("urn:vireo:") } ?? elements.lazy.compactMap(\.namespaceOfVireo).first
+  }
+}
