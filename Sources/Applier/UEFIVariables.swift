@@ -43,6 +43,11 @@ struct UEFIVariables: Sendable {
       throw ActionFailure(error)
     }
     guard rename(new, path) == 0 else { throw .file("put back", path, errno) }
+    do throws(ImageError) {
+      try ImageCreation.syncDirectory(folder(of: path))
+    } catch {
+      throw ActionFailure(error)
+    }
     return true
   }
 

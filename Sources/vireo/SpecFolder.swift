@@ -64,12 +64,25 @@ struct SpecFolder {
     close(descriptor)
     errno = writeError
     guard isWritten else { return failure("write") }
-    if replaces { return rename(draft, path) == 0 ? nil : failure("replace") }
-    if link(draft, path) == 0 { return nil }
+    if replaces {
+      guard rename(draft, path) == 0 else { return failure("replace") }
+      return flushFolder(of: path) ? nil : failure("keep the name of")
+    }
+    if link(draft, path) == 0 { return flushFolder(of: path) ? nil : failure("keep the name of") }
     guard errno == EEXIST else { return failure("write") }
     guard Self.contents(path) != text else { return nil }
     return Diagnostic(
       "file-exists", "\(path) exists and says something else", suggestion: remedy)
+  }
+
+  /// Makes the names in the folder of a file durable.
+  private func flushFolder(of path: String) -> Bool {
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    // Not every file system flushes folders.
+    return fsync(descriptor) == 0 || errno == EINVAL
   }
 
   private static func contents(_ path: String) -> String? {
