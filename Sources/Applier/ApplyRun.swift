@@ -94,7 +94,8 @@ struct ApplyRun: Sendable {
     case .startPool(let name): try await startPool(name)
     case .importImage(let image): try await importImage(image, index, origin(for: action))
     case .createImage(let path, let creation, _): try await createImage(path, creation, origin(for: action))
-    case .growImage(let path, let format, let from, let to, _): try await growImage(path, format, from: from, to: to)
+    case .growImage(let path, let format, let from, let to, _, let followsLinks):
+      try await growImage(path, format, from: from, to: to, followsLinks: followsLinks)
     case .defineDomain(let definition):
       return try await defineDomain(definition).map(ActionOutcome.noted) ?? .done
     case .resizeBlockDevice(let domain, let target, let path, let to, let device):

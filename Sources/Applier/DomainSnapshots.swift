@@ -2,6 +2,7 @@
 
 import BlockingWork
 public import DiskImage
+import Glibc
 public import Inventory
 public import Libvirt
 public import Planner
@@ -57,10 +58,33 @@ public struct DomainSnapshots: Sendable {
     if creation.quiesce { options.insert(.quiesce) }
     if choice.kind == .external { try await removeLeftovers(of: choice, named: creation.name) }
     try await domain.takeSnapshot(choice.xml(for: creation).serialised(), options)
+    if choice.kind == .external { try await keepPrivate(creation.name) }
     guard try await list().contains(where: { $0.name == creation.name && $0.kind == choice.kind }) else {
       throw ActionFailure("libvirt did not keep the snapshot \(creation.name) of domain \(domain.name)")
     }
     return choice
+  }
+
+  /// Gives the overlays of an external snapshot no wider mode than the images that they stand on have: the program that
+  /// libvirt makes them with for a stopped guest leaves them readable to everybody.
+  func keepPrivate(_ name: String) async throws {
+    guard !connection.isRemote, let snapshot = try await list().first(where: { $0.name == name }) else { return }
+    let overlays = snapshot.disks.values.compactMap(\.self)
+    try await BlockingPool(name: "modes", threads: 1).run {
+      for overlay in overlays {
+        let chain = try? BackingChain.read(path: overlay, format: .qcow2, followsLinks: false)
+        var (status, below) = (stat(), stat())
+        guard lstat(overlay, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+        let source = chain.flatMap { $0.images.count > 1 ? $0.images[1].path : nil }
+        let most = source.map { stat($0, &below) == 0 ? below.st_mode & 0o666 : 0 } ?? 0
+        let mode = (status.st_mode & 0o7777) & (most | 0o600)
+        guard mode != status.st_mode & 0o7777 else { continue }
+        // A file that libvirt gave to another user is for that user to keep.
+        guard chmod(overlay, mode) == 0 || errno == EPERM else {
+          throw ActionFailure.file("set the mode of", overlay, errno)
+        }
+      }
+    }
   }
 
   // MARK: Deleting
@@ -116,7 +140,11 @@ extension ApplyRun {
   /// Takes a snapshot; one of the name that is there is the one.
   func takeSnapshot(of identity: DomainIdentity, _ creation: SnapshotCreation) async throws {
     let snapshots = DomainSnapshots(of: try await domain(identity), on: connection, patience: patience)
-    if try await snapshots.list().contains(where: { $0.name == creation.name }) { return }
+    if let found = try await snapshots.list().first(where: { $0.name == creation.name }) {
+      // A run that was cut off may have left its overlays as libvirt made them.
+      if found.kind == .external { try await snapshots.keepPrivate(creation.name) }
+      return
+    }
     do {
       try await snapshots.take(creation)
     } catch let refusal as SnapshotRefusal {

@@ -66,8 +66,10 @@ struct FileRemoval: Sendable {
 
   /// Why a file that belongs to a domain that is being removed has to stay: something else leads to it.
   static func needs(_ deletions: [FileDeletion], _ census: FileCensus) throws -> [String: ActionFailure] {
-    // A domain that cannot be read could need anything.
-    if let failure = census.failures.first(where: { $0.subject.hasPrefix("domain ") }) {
+    // A domain that cannot be read could need anything; one that is gone needs nothing.
+    if let failure = census.failures.first(where: {
+      $0.subject.hasPrefix("domain ") && $0.message != FileCensus.removedMeanwhile
+    }) {
       throw ActionFailure(
         "\(failure.subject) cannot be read, and it might need the files that are to go: \(failure.message)",
         remedy: "nothing was deleted; \(planAgain)")

@@ -2,31 +2,38 @@
 
 import Checksum
 import DiskImage
+import Glibc
+import Inventory
 import Planner
 
 extension ApplyRun {
-  /// Copies a base image. The name carries the checksum and a file gets it only when it is complete, so a file of the
-  /// name and of the right length is the image.
+  /// Copies a base image. The name carries the checksum, and a file gets it only when it is complete; one that is there
+  /// already is proved by its content, see `BaseCopies`.
   ///
   /// - Parameter origin: the mark of the copy.
   func importImage(_ image: ImageImport, _ index: Int, _ origin: String) async throws {
     let progress = ProgressSteps(total: image.length) { [events] done in
       events.yield(.progressed(index, done: done, of: image.length))
     }
-    let stop = stop
+    let (stop, copies) = (stop, BaseCopies(of: connection))
     try await files.run {
-      if try isThere(image) { return }
+      if try isThere(image) {
+        // Somebody may have put it there since the plan.
+        return try copies.require(image.destination, sha256: image.sha256, format: image.format)
+      }
       let source = try ImageInfo.read(path: image.source, format: image.format)
       guard source.fileLength == image.length else {
         throw ActionFailure(
           "\(image.source) changed since it was planned: it has \(source.fileLength) bytes, not \(image.length)",
           remedy: planAgain)
       }
-      try copy(image, origin, progress, stop)
+      let isOwn = try copy(image, origin, progress, stop)
       guard try isThere(image) else {
         throw ActionFailure("\(image.destination) is gone right after it was made", remedy: planAgain)
       }
-      _ = try ImageInfo.read(path: image.destination, format: image.format)
+      // What the copy made was hashed on the way; what another process published in its place is read.
+      if isOwn { copies.remember(image.destination, sha256: image.sha256) }
+      try copies.require(image.destination, sha256: image.sha256, format: image.format)
     }
   }
 }
@@ -42,10 +49,11 @@ private func isThere(_ image: ImageImport) throws -> Bool {
   return true
 }
 
-private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest) throws {
+/// - Returns: whether it was made here; false where somebody else has published it meanwhile.
+private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest) throws -> Bool {
   var progress = progress
   let checksum = Checksum()
-  var copy = FileCopy(source: image.source, directory: folder(of: image.destination), access: FileAccess(mode: 0o444))
+  var copy = FileCopy(source: image.source, directory: folder(of: image.destination), access: copyAccess(of: image.source))
   copy.preservesTime = true
   copy.origin = origin
   let name = String(image.destination.dropFirst(copy.directory == "/" ? 1 : copy.directory.count + 1))
@@ -63,9 +71,19 @@ private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSt
         guard found == image.sha256 else { throw ImageError.refused(path: image.source, reason: "") }
         return name
       })
+    return true
   } catch {
     if let failure = copyFailure(error, image, found: found) { throw failure }
+    return false
   }
+}
+
+/// Nobody writes to a copy, and nobody reads it who may not read its source. libvirt gives a running guest's images to the
+/// user that QEMU runs as; another user than root keeps the right to read it by its group.
+private func copyAccess(of source: String) -> FileAccess {
+  var status = stat()
+  let mode = stat(source, &status) == 0 ? status.st_mode & 0o444 : 0
+  return FileAccess(mode: mode | (geteuid() == 0 ? 0o400 : 0o440))
 }
 
 /// Why a copy was not published; nil when somebody else has published it meanwhile.

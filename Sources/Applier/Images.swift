@@ -31,8 +31,11 @@ extension ApplyRun {
   }
 
   /// Grows an image that no guest has open.
-  func growImage(_ path: String, _ format: ImageFormat, from: UInt64, to: UInt64) async throws {
+  func growImage(_ path: String, _ format: ImageFormat, from: UInt64, to: UInt64, followsLinks: Bool) async throws {
     try await files.run {
+      if !followsLinks, fileStatus(path)?.isRegular == false {
+        throw ActionFailure("\(path) is not a regular file by now, and nothing that it leads to is changed", remedy: moveAway)
+      }
       let before = try ImageInfo.read(path: path, format: format).virtualSize
       if before == to { return }
       guard before == from else {
@@ -40,7 +43,7 @@ extension ApplyRun {
           "\(path) changed since it was planned: it has \(ByteCount.text(before)), not \(ByteCount.text(from))",
           remedy: planAgain, field: "size")
       }
-      try ImageResize.resize(path: path, format: format, to: to)
+      try ImageResize.resize(path: path, format: format, to: to, followsLinks: followsLinks)
       let after = try ImageInfo.read(path: path, format: format).virtualSize
       guard after == to else {
         throw ActionFailure(
@@ -71,14 +74,20 @@ private func requireFresh(_ path: String, _ creation: ImageCreation) throws {
   }
   try requireEqual(path, creation, otherwise: "\(path) exists and was left alone")
   let info = try ImageInfo.read(path: path, format: creation.format)
-  let isEmpty =
-    switch info.qcow2 {
-    case nil: info.bytesOnDisk == 0
-    case let qcow2?: qcow2.snapshotCount == 0 && info.fileLength <= blankLength(info.virtualSize, qcow2)
-    }
-  guard isEmpty else {
+  guard try info.qcow2?.snapshotCount ?? 0 == 0, isBlank(path, creation.format, hasBacking: creation.backing != nil)
+  else {
     throw ActionFailure("\(path) exists, holds data and was left alone", remedy: moveAway)
   }
+}
+
+/// Whether an image has no data of its own. Its tables say it: no length and no number of blocks does.
+func isBlank(_ path: String, _ format: ImageFormat, hasBacking: Bool) throws(ImageError) -> Bool {
+  var isEmpty = true
+  try ImageMap.read(path: path, format: format, sharing: true) { extent throws(ImageError) in
+    // Zeros hide what a backing file has in their place.
+    if extent.depth == 0, extent.present, extent.data || (format == .qcow2 && hasBacking) { isEmpty = false }
+  }
+  return isEmpty
 }
 
 /// Throws unless the image at `path` is of the kind and size that `creation` makes.
@@ -115,22 +124,6 @@ private func requireEqual(_ path: String, _ creation: ImageCreation, otherwise l
 private func sizeOfBacking(_ path: String, _ chain: BackingChain) throws -> UInt64 {
   guard chain.images.count > 1 else { throw ActionFailure("\(path) has no size of its own and no backing file") }
   return chain.images[1].virtualSize
-}
-
-/// The most bytes that a qcow2 file without any data has: header, refcount table and blocks, L1 table (QEMU's qcow2
-/// specification). The first cluster of data needs two more, its own and an L2 table.
-func blankLength(_ size: UInt64, _ info: Qcow2Info) -> UInt64 {
-  func clusters(_ bytes: UInt64) -> UInt64 { (bytes + info.clusterSize - 1) / info.clusterSize }
-  let mappedByL2 = info.clusterSize / (info.extendedL2 ? 16 : 8) * info.clusterSize
-  let l1 = clusters((size + mappedByL2 - 1) / mappedByL2 * 8)
-  let counted = info.clusterSize * 8 / UInt64(max(1, info.refcountBits))
-  var blocks: UInt64 = 1
-  while true {
-    let total = 1 + clusters(blocks * 8) + blocks + l1
-    let needed = (total + counted - 1) / max(1, counted)
-    if needed <= blocks { return total * info.clusterSize }
-    blocks = needed
-  }
 }
 
 /// What lstat(2) says.

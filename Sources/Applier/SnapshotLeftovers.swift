@@ -79,7 +79,7 @@ extension DomainSnapshots {
       return status.length <= 4 << 16 && beginsAsQcow2(path)
     }
     guard qcow2.snapshotCount == 0, !qcow2.hasExternalDataFile,
-      info.fileLength <= blankLength(info.virtualSize, qcow2)
+      (try? isBlank(path, .qcow2, hasBacking: true)) ?? false
     else { return false }
     // The backing file's name is the last thing that QEMU writes.
     guard let backing = info.backingFile?.string else { return true }

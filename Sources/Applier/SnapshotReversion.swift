@@ -139,7 +139,8 @@ extension DomainSnapshots {
       snapshots: try await list())
   }
 
-  /// Replaces overlays by empty ones on the same backing files. All are locked before the first is replaced.
+  /// Replaces overlays by empty ones on the same backing files. All are locked, and all that replaces them is made, before
+  /// the first is replaced. A run that is cut off in between is finished by the next: an empty overlay is emptied again.
   private static func empty(_ overlays: [String]) throws {
     let locks = try overlays.map { try ImageLock(path: $0, for: .write) }
     defer { withExtendedLifetime(locks) {} }
@@ -147,6 +148,7 @@ extension DomainSnapshots {
     for (overlay, new) in zip(overlays, fresh) {
       guard Failpoint.around("rename \(new)", { rename(new, overlay) }) == 0 else { throw failure("replace", overlay) }
     }
+    for folder in Set(overlays.map { folder(of: $0) }).sorted() { try ImageCreation.syncDirectory(folder) }
   }
 
   /// An overlay on the same backing file, without what was written, beside the one that it is to replace.

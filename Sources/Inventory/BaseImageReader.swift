@@ -7,6 +7,7 @@ import Glibc
 struct BaseImageReader: Sendable {
   let image: InventoryRequest.BaseImage
   let references: ReferencePolicy
+  let copies: BaseCopies
   /// Hears of a checksum on its way.
   var report: @Sendable (ReadingProgress) -> Void = { _ in }
 
@@ -15,12 +16,16 @@ struct BaseImageReader: Sendable {
     guard let copy = image.copy else { return ObservedBaseImage(source: source, sha256: image.sha256) }
     if let sha256 = image.sha256 {
       let formats = image.format.map { [$0] } ?? ImageFormat.allCases
-      let existing = formats.map { copy.path(sha256: sha256, format: $0) }.first(where: exists)
-      return ObservedBaseImage(source: source, sha256: sha256, copy: existing)
+      for format in formats {
+        let path = copy.path(sha256: sha256, format: format)
+        if exists(path) { return found(path, sha256, format, source) }
+      }
+      return ObservedBaseImage(source: source, sha256: sha256)
     }
     guard case .image(let chain) = source else { return ObservedBaseImage(source: source) }
     if let known = knownChecksum(of: chain.top, in: copy) {
-      return ObservedBaseImage(source: source, sha256: known, copy: copy.path(sha256: known, format: chain.top.format))
+      return ObservedBaseImage(
+        source: source, sha256: known, copy: copy.path(sha256: known, format: chain.top.format))
     }
     do {
       let sha256 = try FileChecksum.sha256(of: image.source) { done in
@@ -28,10 +33,35 @@ struct BaseImageReader: Sendable {
       }
       report(.hashed(path: image.source))
       let path = copy.path(sha256: sha256, format: chain.top.format)
-      return ObservedBaseImage(source: source, sha256: sha256, copy: exists(path) ? path : nil)
+      guard exists(path) else { return ObservedBaseImage(source: source, sha256: sha256) }
+      return found(path, sha256, chain.top.format, source)
     } catch {
       return ObservedBaseImage(source: .unusable(error))
     }
+  }
+
+  /// A copy that is there, proved to be one.
+  private func found(
+    _ path: String, _ sha256: String, _ format: ImageFormat, _ source: ObservedFile
+  ) -> ObservedBaseImage {
+    var observed = ObservedBaseImage(source: source, sha256: sha256, copy: path)
+    do throws(ImageError) {
+      try require(path, sha256, format)
+    } catch {
+      observed.copyProblem = error
+    }
+    return observed
+  }
+
+  private func require(_ path: String, _ sha256: String, _ format: ImageFormat) throws(ImageError) {
+    var status = stat()
+    let total = lstat(path, &status) == 0 ? UInt64(clamping: status.st_size) : 0
+    var isRead = false
+    try copies.require(path, sha256: sha256, format: format) { done in
+      isRead = true
+      report(.hashing(path: path, done: done, total: max(done, total)))
+    }
+    if isRead { report(.hashed(path: path)) }
   }
 
   /// The source, refused when it is another format than the spec says or than an image can be.
@@ -62,15 +92,23 @@ struct BaseImageReader: Sendable {
       let sha256 = String(name.dropFirst(prefix.count).dropLast(suffix.count))
       guard sha256.utf8.count == 64 else { continue }
       var status = stat()
-      guard stat("\(copy.folder)/\(name)", &status) == 0 else { continue }
-      let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-      if UInt64(status.st_size) == source.fileLength, modified == source.modified { return sha256 }
+      let path = "\(copy.folder)/\(name)"
+      guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      let modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+      guard UInt64(clamping: status.st_size) == source.fileLength, modified == source.modified else { continue }
+      // One that is not what its name says proves nothing of the source either.
+      do throws(ImageError) {
+        try require(path, sha256, source.format)
+        return sha256
+      } catch {
+        continue
+      }
     }
     return nil
   }
 
   private func exists(_ path: String) -> Bool {
     var status = stat()
-    return stat(path, &status) == 0
+    return lstat(path, &status) == 0
   }
 }

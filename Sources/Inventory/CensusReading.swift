@@ -7,6 +7,9 @@ public import Libvirt
 import XMLTree
 
 extension FileCensus {
+  /// What is said of a domain that was gone before all of it was read.
+  package static let removedMeanwhile = "it was removed meanwhile"
+
   /// Looks at a host. Nothing is changed, and no image is opened for writing.
   ///
   /// - Throws: ``LibvirtError`` when the connection does not answer. What cannot be read of a single object or file is among
@@ -24,7 +27,7 @@ extension FileCensus {
         needs += try await Needs.read(domain, from: connection, pools)
       } catch let error as LibvirtError where error.isNotFound {
         // Gone since it was listed. A domain that is being removed here and now is no proof of anything.
-        census.failures.append(.init(subject: "domain \(domain.name)", message: "it was removed meanwhile"))
+        census.failures.append(.init(subject: "domain \(domain.name)", message: Self.removedMeanwhile))
       } catch let error as LibvirtError where !error.isConnectionLost {
         census.failures.append(.init(subject: "domain \(domain.name)", message: "\(error)"))
       }
@@ -48,6 +51,14 @@ extension FileCensus {
       explorer.followUnreferenced()
       return explorer.census
     }
+  }
+}
+
+extension LibvirtConnection {
+  /// The folders of the storage pools that run.
+  package func activePoolFolders() async throws -> [String] {
+    let host = try await Inventory.read(.definitions, from: self)
+    return (host.pools ?? [:]).values.filter(\.isActive).compactMap(\.folder).sorted()
   }
 }
 

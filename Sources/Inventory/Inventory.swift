@@ -215,6 +215,8 @@ public struct ObservedBaseImage: Sendable, Equatable {
   public var source: ObservedFile
   /// Lower-case hexadecimal; nil when there was no need to know.
   public var sha256: String?
+  /// Why the copy is not what its name says; nil for one that was proved, or none.
+  public var copyProblem: ImageError?
   /// The copy in the pool that carries the checksum in its name, where there is one.
   public var copy: String?
 

@@ -17,7 +17,8 @@ extension Inventory {
     report: @escaping @Sendable (ReadingProgress) -> Void = { _ in }
   ) async throws -> Inventory {
     let pool = BlockingPool(name: "inventory", threads: 4)
-    async let images = observe(request.baseImages, allowing: request, on: pool, report)
+    async let images = observe(
+      request.baseImages, allowing: request, BaseCopies(of: connection), on: pool, report)
     async let pools = request.pools == .none ? nil : storagePools(of: connection)
     async let networks =
       request.needsNetworks || request.needsNetworkDefinitions ? self.networks(request, of: connection) : nil
@@ -61,8 +62,9 @@ extension Inventory {
     try await inventory.readVolumes(request, on: pool)
     for (image, observed) in try await images {
       inventory.baseImages[image] = observed
-      if let copy = observed.copy {
-        let question = FileQuestion(path: copy, format: nil, references: .anywhere)
+      if let copy = observed.copy, observed.copyProblem == nil {
+        let question = FileQuestion(
+          path: copy, format: nil, references: ReferencePolicy(allowedFolders: []), followsLinks: false)
         inventory.files[copy] = try await pool.run { question.answer() }
       }
     }
@@ -140,12 +142,13 @@ extension Inventory {
   }
 
   private static func observe(
-    _ images: [InventoryRequest.BaseImage], allowing request: InventoryRequest, on pool: BlockingPool,
+    _ images: [InventoryRequest.BaseImage], allowing request: InventoryRequest, _ copies: BaseCopies,
+    on pool: BlockingPool,
     _ report: @escaping @Sendable (ReadingProgress) -> Void
   ) async throws -> [(InventoryRequest.BaseImage, ObservedBaseImage)] {
     let references = ReferencePolicy(allowedFolders: request.allowedFolders)
     let results = await pool.map(images) {
-      BaseImageReader(image: $0, references: references, report: report).observe()
+      BaseImageReader(image: $0, references: references, copies: copies, report: report).observe()
     }
     return try zip(images, results).map { ($0, try $1.get()) }
   }
@@ -198,6 +201,8 @@ struct FileQuestion: Sendable {
   var references: ReferencePolicy
   /// Whether a folder is to be there.
   var isFolder = false
+  /// Whether a link in the place of the file is followed.
+  var followsLinks = true
 
   /// Every file that a request asks about, and those that the host's objects among it bring along: the disks of domains
   /// and the folders of pools.
@@ -205,7 +210,9 @@ struct FileQuestion: Sendable {
     let gated = ReferencePolicy(allowedFolders: request.allowedFolders)
     var questions: [String: FileQuestion] = [:]
     for (path, format) in request.files {
-      questions[path] = FileQuestion(path: path, format: format, references: gated, isFolder: format == nil)
+      questions[path] = FileQuestion(
+        path: path, format: format, references: gated, isFolder: format == nil,
+        followsLinks: !request.ownFiles.contains(path))
     }
     for (name, pool) in host.pools ?? [:] where request.pools.contains(name) {
       guard let path = pool.folder, questions[path] == nil else { continue }
@@ -229,7 +236,8 @@ struct FileQuestion: Sendable {
 
   func answer() -> ObservedFile {
     do {
-      return .image(try BackingChain.read(path: path, format: format, references: references))
+      return .image(try BackingChain.read(
+        path: path, format: format, references: references, followsLinks: followsLinks))
     } catch {
       return ObservedFile(error, at: path)
     }

@@ -39,6 +39,8 @@ public struct InventoryRequest: Sendable {
   package var drivers: Set<LibvirtDriver> = []
   /// Files to look at, with the format that they are declared to have; nil for folders.
   package var files: [String: ImageFormat?] = [:]
+  /// Those of ``files`` whose names are Vireo's: a link in such a place is not followed.
+  package var ownFiles: Set<String> = []
   package var baseImages: [BaseImage] = []
   /// Images among ``files`` that are to have a size and snapshots of their own, by path.
   package var volumes: [String: Volume] = [:]

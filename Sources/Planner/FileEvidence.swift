@@ -1,6 +1,6 @@
 // How it is known that Vireo has made a file. Everything else is somebody's.
 
-import DiskImage
+public import DiskImage
 import Inventory
 import XMLTree
 
@@ -88,16 +88,25 @@ struct EvidenceSearch {
   }
 
   /// The checksum in the name of a copy of a base image; nil for other names. See `InventoryRequest.Copy`.
-  static func checksum(inNameOf path: String) -> String? {
+  static func checksum(inNameOf path: String) -> String? { CopyName.parts(of: path)?.sha256 }
+}
+
+/// The name of a copy of a base image; see `InventoryRequest.Copy`.
+public enum CopyName {
+  /// The checksum and the format that a name has; nil for other names.
+  public static func parts(of path: String) -> (sha256: String, format: ImageFormat)? {
     let name = path.split(separator: "/").last ?? ""
-    guard let dot = name.lastIndex(of: "."), ImageFormat(rawValue: String(name[name.index(after: dot)...])) != nil,
+    guard let dot = name.lastIndex(of: "."), let format = ImageFormat(rawValue: String(name[name.index(after: dot)...])),
       let hyphen = name[..<dot].lastIndex(of: "-"), hyphen != name.startIndex
     else { return nil }
     let digits = name[name.index(after: hyphen)..<dot]
     let isChecksum =
       digits.utf8.count == 64 && digits.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-    return isChecksum ? String(digits) : nil
+    return isChecksum ? (String(digits), format) : nil
   }
+}
+
+extension EvidenceSearch {
 
   /// Whether a file has the name that an image has until it is complete, where its file system cannot hold files without
   /// names.

@@ -47,7 +47,10 @@ extension InventoryRequest {
       files.updateValue(layout.format(of: volume), forKey: path)
       volumes[path] = Volume(
         size: volume["size"]?.bytes, snapshots: Set(volume.members("snapshots").map(\.name)))
-      guard volume["path"] != nil else { continue }
+      guard volume["path"] != nil else {
+        ownFiles.insert(path)
+        continue
+      }
       if files[folder(of: path)] == nil { files.updateValue(nil, forKey: folder(of: path)) }
       folders.insert(folder(of: path))
     }
@@ -58,6 +61,7 @@ extension InventoryRequest {
           folders.insert(folder(of: source))
         } else if layout.isMade(disk), let path = layout.path(of: disk, domain: domain.name) {
           files.updateValue(layout.format(of: disk), forKey: path)
+          ownFiles.insert(path)
         }
       }
     }

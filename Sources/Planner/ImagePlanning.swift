@@ -21,10 +21,11 @@ extension PlanBuilder {
   /// Plans a base image: checks it where it is, or copies it into its pool.
   func plan(image: ObjectSpec, uses: DiskUses) {
     let object = ObjectReference(.image, image.name)
-    guard let request = DiskLayout(spec: spec).request(for: image), let base = BaseImage(image, in: self) else {
-      explainMissing(image)
-      return
+    guard let request = DiskLayout(spec: spec).request(for: image) else { return explainMissing(image) }
+    if let problem = inventory.baseImages[request]?.copyProblem {
+      return fail("false-copy", "\(problem)", at: image.settings["source"]?.range, subject: object)
     }
+    guard let base = BaseImage(image, in: self) else { return explainMissing(image) }
     // A copy that is there already has nothing to do with its source any more.
     let isRead = base.path == request.source || inventory.baseImages[request]?.copy != base.path
     if isRead, let user = uses.user(of: request.source),
@@ -94,6 +95,7 @@ struct BaseImage {
     guard let request = DiskLayout(spec: builder.spec).request(for: image),
       let observed = builder.inventory.baseImages[request]
     else { return nil }
+    guard observed.copyProblem == nil else { return nil }
     if let copy = observed.copy, case .image(let chain)? = builder.inventory.files[copy] {
       (path, format, virtualSize) = (copy, chain.top.format, chain.top.virtualSize)
       return

@@ -28,7 +28,10 @@ public enum Operation: Sendable {
   /// Make a new image file.
   case createImage(path: String, ImageCreation, device: String? = nil)
   /// Grow an image that no guest has open.
-  case growImage(path: String, format: ImageFormat, from: UInt64, to: UInt64, device: String? = nil)
+  ///
+  /// - `followsLinks`: whether the path may be a symbolic link, as one that the user has written may.
+  case growImage(
+    path: String, format: ImageFormat, from: UInt64, to: UInt64, device: String? = nil, followsLinks: Bool = true)
   /// Define a domain: a new one, or a changed definition of one that exists.
   case defineDomain(DomainDefinition)
   /// Grow the disk of a running guest.

@@ -224,7 +224,9 @@ struct VolumePlanning {
         detail: stoppedUser, range: setting.range))
     last = [
       builder.add(
-        .growImage(path: path, format: image.format, from: image.virtualSize, to: size), for: object, after: last)
+        .growImage(
+          path: path, format: image.format, from: image.virtualSize, to: size, followsLinks: spec["path"] != nil),
+        for: object, after: last)
     ]
   }
 

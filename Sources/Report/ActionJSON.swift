@@ -39,7 +39,7 @@ extension Operation {
       ]
     case .createImage(let path, let creation, let device):
       [("path", .string(path)), ("device", device.map(JSON.string))] + creation.details
-    case .growImage(let path, let format, let old, let new, let device):
+    case .growImage(let path, let format, let old, let new, let device, _):
       [
         ("path", .string(path)), ("device", device.map(JSON.string)), ("format", .string(format.rawValue)),
         ("from", .unsigned(old)), ("to", .unsigned(new)),

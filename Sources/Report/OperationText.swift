@@ -59,7 +59,7 @@ extension Operation {
     case .importImage(let work):
       ["copy", ByteCount.approximate(work.length), "to", work.destination.withShortChecksum]
     case .createImage(let path, let creation, let device): creation.words(path: path, device)
-    case .growImage(let path, _, let old, let new, let device):
+    case .growImage(let path, _, let old, let new, let device, _):
       ["grow", device ?? path, "from \(ByteCount.text(old))", "to \(ByteCount.text(new))"]
     case .defineDomain(let definition): definition.replacing == nil ? ["define"] : ["store", "the definition"]
     case .resizeBlockDevice(_, _, _, let size, let device):
@@ -98,7 +98,7 @@ extension Operation {
     case .createDirectory: "make the folder"
     case .importImage: "copy the image"
     case .createImage(_, _, let device): "make \(device.map(SafeText.clean) ?? "the image")"
-    case .growImage(_, _, _, _, let device): "grow \(device.map(SafeText.clean) ?? "the image")"
+    case .growImage(_, _, _, _, let device, _): "grow \(device.map(SafeText.clean) ?? "the image")"
     case .resizeBlockDevice(_, _, _, _, let device): "grow \(SafeText.clean(device))"
     case .deleteFile(_, let device, _): "delete \(device.map(SafeText.clean) ?? "the file")"
     default: phrase
@@ -108,7 +108,7 @@ extension Operation {
   /// The file that the step makes or changes.
   var path: String? {
     switch self {
-    case .createDirectory(let path), .createImage(let path, _, _), .growImage(let path, _, _, _, _),
+    case .createDirectory(let path), .createImage(let path, _, _), .growImage(let path, _, _, _, _, _),
       .resizeBlockDevice(_, _, let path, _, _), .takeImageSnapshot(let path, _):
       path
     case .importImage(let work): work.destination

@@ -210,4 +210,26 @@ struct GarbageTests {
       }
     }
   }
+
+  @Test("with a spec only its stack's removals and files go; all stacks are another flag")
+  func scope() throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      let ours = "stack: ours\npools: { vms: { path: \"\(host.pool)\" } }\n"
+      let theirs = ours.replacing("ours", with: "theirs")
+      for spec in [ours, theirs] {
+        let name = spec.hasPrefix("stack: ours") ? "a" : "b"
+        let whole = spec + "domains: { \(name): { type: qemu, memory: 32 MiB, disks: { root: { size: 1 MiB } } } }\n"
+        try host.apply(whole)
+        #expect(try host.vireo(["destroy", "--yes"], whole).status == 0)
+      }
+      let own = try host.vireo(["gc", "--yes"], ours)
+      #expect(own.status == 0, "\(own.output)\(own.errors)")
+      #expect(try files(host) == ["b.root.qcow2"])
+      #expect(try host.vireo("restore", "--list").output.contains("b "))
+      let all = try host.vireo(["gc", "--yes", "--all-stacks"], ours)
+      #expect(all.status == 0, "\(all.output)\(all.errors)")
+      #expect(try files(host).isEmpty)
+    }
+  }
 }

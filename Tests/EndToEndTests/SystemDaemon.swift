@@ -37,20 +37,25 @@ final class SystemDaemon {
       # QEMU's user has to open it, or each definition waits while libvirt looks at QEMU again.
       mknod /run/kvm c 10 232 && chmod 666 /run/kvm && mount --bind /run/kvm /dev/kvm || true
     fi
+    # What Vireo keeps of its own: nobody's, or what several daemons are to share.
+    mkdir -p /var/lib/vireo
+    if [ -n "$1" ]; then mount --bind "$1" /var/lib/vireo; else mount -t tmpfs tmpfs /var/lib/vireo; fi
     ip link set lo up
     virtlogd -d
     libvirtd -d
     touch /run/ready
-    while :; do sleep 1000 & wait $! || true; done
+    while :; do sleep 2000 & wait $! || true; done
     """
 
   private let first: ChildProcess
   /// The process id of the first process, as seen from outside.
   private let target: String
 
-  init() throws {
+  /// - Parameter state: a folder that stands for `/var/lib/vireo`; nil for one of its own.
+  init(state: String? = nil) throws {
     first = try ChildProcess([
-      "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", Self.setUp,
+      "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", Self.setUp, "setup",
+      state ?? "",
     ])
     let children = "/proc/\(first.id)/task/\(first.id)/children"
     let process = first
@@ -78,6 +83,20 @@ final class SystemDaemon {
 
   func vireo(_ arguments: [String]) throws -> Run {
     try TestSupport.run(inside([try programPath()] + arguments + ["--connect", "qemu:///system"]))
+  }
+
+  /// A program beside the daemon.
+  func runInside(_ arguments: [String]) throws -> Run { try TestSupport.run(inside(arguments)) }
+
+  /// A script beside the daemon, as a process group of its own.
+  func startInside(_ script: String) throws -> ChildProcess {
+    try ChildProcess(inside(["setsid", "--wait", "bash", "-c", "echo $$ > /run/holder.pid; \(script)"]))
+  }
+
+  /// Ends such a script, with what it has started.
+  func end(_ process: ChildProcess) throws {
+    _ = try runInside(["bash", "-c", "kill -KILL -- -$(cat /run/holder.pid); rm /run/holder.pid"])
+    _ = try process.wait()
   }
 
   /// What a program says that runs beside the daemon, which has to succeed.

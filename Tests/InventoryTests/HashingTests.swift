@@ -19,7 +19,7 @@ struct HashingTests {
     let isDone = Mutex(false)
     let image = InventoryRequest.BaseImage(
       source: path, format: .raw, sha256: nil, copy: .init(folder: folder.path, name: "base"))
-    let observed = BaseImageReader(image: image, references: .anywhere) { progress in
+    let observed = BaseImageReader(image: image, references: .anywhere, copies: BaseCopies(folder: nil)) { progress in
       switch progress {
       case .hashing(let file, let done, let total):
         #expect(file == path)

@@ -55,7 +55,7 @@ struct ImaginedHost {
         let top = image(path, creation.format, size: creation.virtualSize ?? 0)
         let below = creation.backing.flatMap { $0.path }.map { [image($0, size: 1 << 30)] } ?? []
         inventory.files[path] = .image(BackingChain(images: [top] + below))
-      case .growImage(let path, _, _, let size, _): grow(path, to: size)
+      case .growImage(let path, _, _, let size, _, _): grow(path, to: size)
       case .resizeBlockDevice(_, _, let path, let size, _): grow(path, to: size)
       case .takeImageSnapshot(let path, let name):
         let known = (try? inventory.imageSnapshots[path]?.get()) ?? []

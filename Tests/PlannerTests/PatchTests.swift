@@ -303,7 +303,7 @@ struct PatchTests {
     let spec = lab.replacing("20 GiB", with: "30 GiB")
     let stopped = try host.plan(spec)
     guard
-      case .growImage("/vms/web.root.qcow2", .qcow2, 21_474_836_480, 32_212_254_720, "disks.root")? = stopped.actions
+      case .growImage("/vms/web.root.qcow2", .qcow2, 21_474_836_480, 32_212_254_720, "disks.root", false)? = stopped.actions
         .first?.operation
     else {
       Issue.record("\(stopped.actions)")
@@ -347,7 +347,7 @@ struct PatchTests {
     #expect(plan.isEmpty)
     #expect(plan.notes.map(\.rule) == ["snapshot"])
     let grown = try host.plan(lab.replacing("20 GiB", with: "30 GiB"))
-    guard case .growImage(overlay, .qcow2, _, _, "disks.root")? = grown.actions.first?.operation else {
+    guard case .growImage(overlay, .qcow2, _, _, "disks.root", _)? = grown.actions.first?.operation else {
       Issue.record("\(grown.actions)")
       return
     }

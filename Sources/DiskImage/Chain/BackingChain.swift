@@ -35,14 +35,16 @@ public struct BackingChain: Sendable, Equatable {
   ///   - format: its declared format; nil detects, for images that no guest could write.
   ///   - references: where backing files may lie; decided before each is opened.
   ///   - limit: the most images that are followed.
+  ///   - followsLinks: whether `path` itself may be a symbolic link.
   /// - Throws: ``ImageError``; among others ``ImageError/backingFormatMissing(path:backing:)``,
   ///   ``ImageError/referenceNotAllowed(path:reference:resolved:allowed:)``, ``ImageError/chainLoop(path:)``.
   public static func read(
-    path: String, format: ImageFormat?, references: ReferencePolicy = .anywhere, limit: Int = defaultLimit
+    path: String, format: ImageFormat?, references: ReferencePolicy = .anywhere, limit: Int = defaultLimit,
+    followsLinks: Bool = true
   ) throws(ImageError) -> BackingChain {
     var images: [ImageInfo] = []
     var seen: Set<FileIdentity> = []
-    var next = try ImageInfo.read(file: LocalFile(path: absolutePath(path)), format: format)
+    var next = try ImageInfo.read(file: LocalFile(path: absolutePath(path), followsLinks: followsLinks), format: format)
     while true {
       if let identity = next.identity, !seen.insert(identity).inserted { throw .chainLoop(path: next.path) }
       images.append(next)

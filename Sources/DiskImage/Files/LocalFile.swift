@@ -35,9 +35,13 @@ final class LocalFile: ImageStorage {
 
   /// Opens a regular file or block device; anything else is refused, and a FIFO cannot hang the caller.
   ///
-  /// - Parameter opening: what to hand to open(2) in place of the path: an already checked file below /proc/self/fd.
-  init(path: String, access: Access = .read, opening: String? = nil) throws(ImageError) {
-    let flags = access.flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+  /// - Parameters:
+  ///   - followsLinks: whether the path itself may be a symbolic link.
+  ///   - opening: what to hand to open(2) in place of the path: an already checked file below /proc/self/fd.
+  init(
+    path: String, access: Access = .read, opening: String? = nil, followsLinks: Bool = true
+  ) throws(ImageError) {
+    let flags = access.flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (followsLinks ? 0 : O_NOFOLLOW)
     let operation = access == .read ? "open" : "open for writing"
     let descriptor: Int32
     do throws(ImageError) {
@@ -45,6 +49,10 @@ final class LocalFile: ImageStorage {
     } catch .io(_, _, let code) where code == EISDIR || code == ENXIO {
       // Writing a directory, or a socket: say what it is, not what the kernel calls it.
       throw .notAnImageFile(path: path, kind: code == EISDIR ? .directory : .socket)
+    } catch .io(_, _, let code) where code == ELOOP && !followsLinks {
+      throw .refused(
+        path: path,
+        reason: "is a symbolic link where Vireo has a file of its own, and it is not followed; put the file itself there")
     }
     do throws(ImageError) {
       status = try FileStatus(descriptor: descriptor, path: path)

@@ -21,7 +21,7 @@ struct ImageCommand: ParsableCommand {
     subcommands: [
       ImageInfoCommand.self, ImageCheckCommand.self, ImageMapCommand.self, ImageCreateCommand.self,
       ImageResizeCommand.self, ImageSnapshotCommand.self, ImageConvertCommand.self, ImageRebaseCommand.self,
-      ImageCommitCommand.self, ImageCompareCommand.self,
+      ImageCommitCommand.self, ImageCompareCommand.self, ImageVerifyCommand.self,
     ])
 
   func run() throws { throw subcommandMissing(Self.self, "vireo image") }

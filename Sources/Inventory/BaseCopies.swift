@@ -1,0 +1,147 @@
+// Whether a copy of a base image is what its name says: proved by its content, once, and remembered until the file changes.
+
+public import DiskImage
+import Glibc
+public import Libvirt
+
+/// Proves copies of base images.
+///
+/// A name is no proof: anybody who may write to a pool can give a file any name, length and time. A copy is a plain file of
+/// its own, stands on nothing, and has the content whose SHA-256 is in its name. The content is read when the copy is first
+/// met. That it was is kept in a folder of the user's own, for this very file: its device and inode, its length, and the
+/// moment at which anything of it last changed, which no program can set. The file itself cannot vouch for itself.
+public struct BaseCopies: Sendable {
+  /// Where it is kept; nil for nowhere, and then every copy is read every time.
+  let folder: String?
+
+  public init(of connection: LibvirtConnection) {
+    // libvirt's test driver has no host.
+    if connection.uri.hasPrefix("test:") {
+      self.init(folder: nil)
+      return
+    }
+    self.init(embeddedRoot: connection.embeddedRoot, isRoot: geteuid() == 0) { getenv($0).map { String(cString: $0) } }
+  }
+
+  init(embeddedRoot: String?, isRoot: Bool, environment: (String) -> String?) {
+    if let embeddedRoot {
+      folder = embeddedRoot + "/lib/vireo/verified"
+    } else if isRoot {
+      folder = "/var/lib/vireo/verified"
+    } else {
+      let state = environment("XDG_STATE_HOME") ?? environment("HOME").map { $0 + "/.local/state" }
+      folder = state.flatMap { $0.hasPrefix("/") ? $0 + "/vireo/verified" : nil }
+    }
+  }
+
+  init(folder: String?) {
+    self.folder = folder
+  }
+
+  /// Throws unless the file at `path` is the copy that it is named for.
+  ///
+  /// - Parameters:
+  ///   - isReadAgain: whether the content is read although it is known.
+  ///   - report: hears how many bytes have been read.
+  /// - Throws: ``ImageError``: ``ImageError/refused(path:reason:)`` for what is not the copy.
+  public func require(
+    _ path: String, sha256: String, format: ImageFormat, isReadAgain: Bool = false, report: (UInt64) -> Void = { _ in }
+  ) throws(ImageError) {
+    guard let before = FileState(path) else {
+      var status = stat()
+      if lstat(path, &status) != 0 { throw .notFound(path: path) }
+      throw .refused(path: path, reason: "it is not a regular file, so it is no copy of Vireo's; remove it, then plan again")
+    }
+    // QEMU would open whatever a header names.
+    do throws(ImageError) {
+      let chain = try BackingChain.read(
+        path: path, format: format, references: ReferencePolicy(allowedFolders: []), followsLinks: false)
+      guard chain.images.count == 1, chain.top.qcow2?.hasExternalDataFile != true else {
+        throw .refused(path: path, reason: Self.refersElsewhere)
+      }
+    } catch .referenceNotAllowed {
+      throw .refused(path: path, reason: Self.refersElsewhere)
+    }
+    if !isReadAgain, isKnown(before, sha256) { return }
+    let found = try FileChecksum.sha256(of: path, followsLinks: false, report: report)
+    guard found == sha256 else {
+      forget(sha256)
+      throw .refused(
+        path: path,
+        reason: "its content has the SHA-256 \(found), which is not the one in its name; somebody has changed or planted it: "
+          + "move it away, then plan again")
+    }
+    // Only what was the same all the time was read.
+    guard FileState(path) == before else { throw .refused(path: path, reason: "it changed while it was read; plan again") }
+    remember(before, sha256)
+  }
+
+  /// Keeps that a copy which was just made, and hashed on the way, has its content.
+  public func remember(_ path: String, sha256: String) {
+    if let state = FileState(path) { remember(state, sha256) }
+  }
+
+  private static let refersElsewhere =
+    "it refers to another file, which no copy of a base image does; somebody has planted it: move it away, then plan again"
+
+  // MARK: What is known
+
+  /// A file as it was when it was read.
+  private struct FileState: Equatable {
+    var text: String
+
+    /// Nil for what is not a regular file.
+    init?(_ path: String) {
+      var status = stat()
+      guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+      text =
+        "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
+    }
+  }
+
+  private func isKnown(_ state: FileState, _ sha256: String) -> Bool { lines(of: sha256).contains(state.text) }
+
+  private func lines(of sha256: String) -> [String] {
+    guard let folder, isOwn(folder) else { return [] }
+    let descriptor = open("\(folder)/\(sha256)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard descriptor >= 0 else { return [] }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
+      return []
+    }
+    var bytes = [UInt8](repeating: 0, count: 8192)
+    let count = read(descriptor, &bytes, bytes.count)
+    return String(decoding: bytes[..<max(0, count)], as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+
+  /// Best effort: what could not be kept is read again.
+  private func remember(_ state: FileState, _ sha256: String) {
+    guard let folder else { return }
+    var path = ""
+    for part in folder.split(separator: "/") {
+      path += "/\(part)"
+      mkdir(path, path == folder ? 0o700 : 0o755)
+    }
+    guard isOwn(folder) else { return }
+    var known = lines(of: sha256).filter { $0 != state.text }
+    known.insert(state.text, at: 0)
+    let draft = "\(folder)/.\(sha256).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
+    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { return }
+    let bytes = Array((known.prefix(16).joined(separator: "\n") + "\n").utf8)
+    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count
+    close(descriptor)
+    if !isWritten || rename(draft, "\(folder)/\(sha256)") != 0 { unlink(draft) }
+  }
+
+  private func forget(_ sha256: String) {
+    if let folder, isOwn(folder) { unlink("\(folder)/\(sha256)") }
+  }
+
+  private func isOwn(_ folder: String) -> Bool {
+    var status = stat()
+    return lstat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == geteuid()
+      && status.st_mode & 0o022 == 0
+  }
+}

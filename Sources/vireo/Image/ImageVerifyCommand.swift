@@ -1,0 +1,90 @@
+// vireo image verify: copies of base images, read again and compared with the checksums in their names.
+
+import ArgumentParser
+import Diagnostics
+import DiskImage
+import Glibc
+import Inventory
+import Libvirt
+import Planner
+import Report
+
+struct ImageVerifyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Reads copies of base images again, and compares them with their names.",
+    usage: "vireo image verify [options] [<file or folder> ...]",
+    discussion: """
+      Vireo keeps a copy of a base image in a pool under a name that ends in its SHA-256. A copy is read in full when Vireo \
+      first meets it, and again when the file has changed since; `verify` reads all of them in any case. A copy also must be \
+      a regular file that refers to no other file.
+
+      Without arguments it looks in the folders of the active storage pools of the connection.
+
+        vireo image verify
+        vireo image verify /srv/vms
+
+      Exit codes: 0 when all copies are what their names say, 1 otherwise.
+      """)
+
+  @Argument(help: ArgumentHelp("Copies, and folders with copies in them.", valueName: "file or folder"), completion: .file())
+  var paths: [String] = []
+
+  @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var color: ColorOptions
+
+  func run() async throws {
+    let connection = try await connection.open(telling: color, for: .text)
+    let (found, problems) = await verify(on: connection)
+    await connection.close()
+    try Output.result(found.isEmpty && problems.isEmpty ? "no copy of a base image was found\n" : "")
+    guard problems.isEmpty else { throw color.color.tell(problems) }
+  }
+
+  private func verify(on connection: LibvirtConnection) async -> (found: [String], problems: [Diagnostic]) {
+    let copies = BaseCopies(of: connection)
+    var problems: [Diagnostic] = []
+    var folders = paths
+    if folders.isEmpty {
+      do {
+        folders = try await connection.activePoolFolders()
+      } catch {
+        return ([], [FailureMessage.diagnostic(for: error, uri: connection.uri)])
+      }
+    }
+    let found = folders.flatMap(Self.copies)
+    for path in paths where Self.copies(at: path).isEmpty && !Self.isFolder(path) {
+      problems.append(
+        Diagnostic("no-copy", "\(path) has no SHA-256 in its name, so it is not a copy of a base image"))
+    }
+    for path in found {
+      guard let (sha256, format) = CopyName.parts(of: path) else { continue }
+      do throws(ImageError) {
+        try copies.require(path, sha256: sha256, format: format, isReadAgain: true)
+        Output.write("\(path): as its name says\n", to: .output)
+      } catch {
+        problems.append(Diagnostic("false-copy", "\(error)"))
+      }
+    }
+    return (found, problems)
+  }
+
+  /// The copies that a path stands for.
+  private static func copies(at path: String) -> [String] {
+    guard isFolder(path) else { return CopyName.parts(of: path) == nil ? [] : [path] }
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var found: [String] = []
+    while let entry = readdir(directory) {
+      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+      guard let name = String(validating: bytes, as: UTF8.self), CopyName.parts(of: name) != nil else { continue }
+      found.append(path.hasSuffix("/") ? path + name : "\(path)/\(name)")
+    }
+    return found.sorted()
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}
