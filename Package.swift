@@ -38,7 +38,8 @@ let package = Package(
     .target(name: "Diagnostics", swiftSettings: settings),
     .target(name: "BlockingWork", swiftSettings: settings),
     .target(name: "Failpoints", swiftSettings: settings),
-    .target(name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd", "Failpoints"], swiftSettings: engineSettings),
+    .target(
+      name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd", "Failpoints"], swiftSettings: engineSettings),
     .target(name: "Versions", swiftSettings: settings),
     .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
@@ -64,7 +65,8 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "Checksum", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner", "Versions", "Vocabulary",
+        "BlockingWork", "Checksum", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner", "Versions",
+        "Vocabulary",
         "XMLTree",
       ], swiftSettings: settings),
     .target(
@@ -77,8 +79,10 @@ let package = Package(
     .executableTarget(
       name: "vireo",
       dependencies: [
-        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Failpoints", "Importer", "Inventory", "Libvirt", "Planner",
-        "Report", "Spec", "Vocabulary", "XMLTree", "YAMLTree", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Failpoints", "Importer", "Inventory", "Libvirt",
+        "Planner",
+        "Report", "Spec", "Vocabulary", "XMLTree", "YAMLTree",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
     // Runs import, plan and definition over a folder of libvirt's documents, and counts what holds.

@@ -31,6 +31,7 @@ extension DomainSnapshots {
     for disk in (own.running ?? own.inactive).first("devices")?.all("disk") ?? [] {
       if let target = disk.value(at: "target/@dev") { sources[target] = DiskSource.path(of: disk) }
     }
+    // Checked for all before any is touched.
     for (target, path) in present.sorted(by: { $0.key < $1.key }) {
       let user =
         users.all(path).first.map { "domain \($0)" }
@@ -40,15 +41,29 @@ extension DomainSnapshots {
           "\(path), where the overlay of disk \(target) goes, is used by \(user)",
           remedy: "choose another name for the snapshot")
       }
-      try remove(path, asOverlayOf: sources[target], target)
+    }
+    var merged: Set<String> = []
+    if own.isActive {
+      var overlays: [String: String] = [:]
+      for (target, path) in present { overlays[path] = sources[target] }
+      do {
+        merged = try await ForgottenOverlays(domain: domain).release(overlays)
+      } catch let error as LibvirtError where error.isUnsupported {
+        // What QEMU has open is seen below.
+      }
+    }
+    for (target, path) in present.sorted(by: { $0.key < $1.key }) {
+      try remove(path, asOverlayOf: sources[target], target, isMerged: merged.contains(path))
     }
   }
 
-  private func remove(_ path: String, asOverlayOf source: String?, _ target: String) throws {
+  private func remove(
+    _ path: String, asOverlayOf source: String?, _ target: String, isMerged: Bool
+  ) throws {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
     let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    guard let source, holdsNothing(path, asOverlayOf: source) else {
+    guard let source, isMerged || holdsNothing(path, asOverlayOf: source) else {
       throw ActionFailure(
         "\(path), where the overlay of disk \(target) goes, exists and may hold data",
         remedy: "move it away or delete it, or choose another name for the snapshot")
@@ -60,10 +75,10 @@ extension DomainSnapshots {
     } catch .locked {
       throw ActionFailure(
         "\(path), which an earlier attempt at the snapshot made as an overlay of disk \(target), is open in QEMU, and "
-          + "libvirt does not know of it: an earlier run was cut off at the worst moment",
+          + "libvirt does not know of it",
         remedy:
-          "shut the guest down, then make \(path) the source of disk \(target) with `virsh edit \(domain.name)`: what was "
-          + "written since is in it")
+          "install libvirt-qemu.so.0, which lets Vireo ask QEMU to close it, or shut the guest down and look at the file"
+      )
     } catch {
       throw ActionFailure(error)
     }

@@ -189,6 +189,70 @@ struct SnapshotTests {
     }
   }
 
+  @Test(
+    "an external snapshot that was cut off is taken by the next run, wherever QEMU was", arguments: Cut.allCases)
+  func cutOff(cut: Cut) throws {
+    try ScratchHost.with { host in
+      let spec = Self.spec(host, state: cut == .stopped ? "stopped" : "running")
+      try host.apply(spec)
+      let (disk, overlay) = (host.pool + "/web.root.qcow2", host.pool + "/web.root.one.qcow2")
+      func ask(_ command: String) throws -> String {
+        let answer = try host.virsh("qemu-monitor-command", "web", command)
+        guard answer.contains("return") else { throw TestError(answer) }
+        return answer
+      }
+      // As far as libvirt comes when it is killed.
+      switch cut {
+      case .file: try Data().write(to: URL(fileURLWithPath: overlay))
+      case .stopped, .image, .node, .disk:
+        try output(of: "qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", disk, overlay, "4M")
+      }
+      if cut == .node || cut == .disk {
+        _ = try ask(
+          #"{"execute":"blockdev-add","arguments":{"driver":"file","filename":"\#(overlay)","node-name":"libvirt-9-storage"}}"#
+        )
+        _ = try ask(
+          #"{"execute":"blockdev-add","arguments":{"driver":"qcow2","file":"libvirt-9-storage","node-name":"libvirt-9-format","backing":null}}"#
+        )
+      }
+      if cut == .disk {
+        let nodes = try ask(#"{"execute":"query-named-block-nodes"}"#)
+        let node = try #require(nodes.firstMatch(of: #/libvirt-[0-8]-format/#)?.output)
+        _ = try ask(
+          #"{"execute":"blockdev-snapshot","arguments":{"node":"\#(node)","overlay":"libvirt-9-format"}}"#)
+        // What the guest writes goes to the overlay.
+        _ = try ask(
+          #"{"execute":"human-monitor-command","arguments":{"command-line":"qemu-io libvirt-9-format \"write -P 0x55 0 64k\""}}"#
+        )
+      }
+      let taken = try host.snapshot("take", "web", "one", "--external")
+      #expect(taken.status == 0, "\(taken.output)\(taken.errors)")
+      #expect(try host.definition("web")("//disk/source/@file") == overlay)
+      #expect(try Self.byte(host) == (cut == .disk ? 0x55 : 0))
+      #expect(try host.snapshot("delete", "web", "one", "--yes").status == 0)
+      #expect(try Self.byte(host) == (cut == .disk ? 0x55 : 0))
+    }
+  }
+
+  /// How far a snapshot has come.
+  enum Cut: CaseIterable {
+    case stopped, file, image, node, disk
+  }
+
+  @Test("what stands where an overlay goes is left alone if it holds anything")
+  func foreignOverlay() throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host))
+      let overlay = host.pool + "/web.root.one.qcow2"
+      try output(
+        of: "qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", host.pool + "/web.root.qcow2", overlay)
+      try output(of: "qemu-io", "-f", "qcow2", "-c", "write -q 0 64k", overlay)
+      let refused = try host.snapshot("take", "web", "one", "--external")
+      #expect(refused.status == 1 && refused.errors.contains("may hold data"), "\(refused.errors)")
+      #expect(FileManager.default.fileExists(atPath: overlay))
+    }
+  }
+
   @Test("what libvirt could neither revert nor merge is refused beforehand, with the reason")
   func refusals() throws {
     try ScratchHost.with { host in
