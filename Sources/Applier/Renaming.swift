@@ -18,6 +18,10 @@ extension ApplyRun {
     }
     let domain = try await domain(identity)
     let definition = try await connection.storedDefinition(of: domain)
+    if let owner = OwnershipRecord(in: definition)?.stack, owner != stack {
+      throw ActionFailure(
+        "domain \(identity.name) belongs to the stack \(owner) by now", remedy: "give the domain here another name")
+    }
     // Under both names until the domain has its new one: whenever this is cut off, the domain finds them.
     if let (old, new) = namedVariables(definition, from: identity.name, to: name) {
       try await files.run {

@@ -103,7 +103,8 @@ extension DeviceMatcher {
       guard let setting = device.settings[name], let field = device.type.field(name) else { continue }
       let isPath = device.type.name == "disk" && name == "source"
       let fitting = doubt.filter { element in
-        isPath ? DiskSource.path(of: element) == setting.value.string
+        isPath
+          ? DiskSource.path(of: element) == setting.value.string
           : field.lens != nil && field.isMet(setting.value, in: element)
       }
       if fitting.count == 1, let place = claim(fitting[0]) { return place }

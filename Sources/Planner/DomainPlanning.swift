@@ -102,6 +102,7 @@ struct DomainPlanning {
     planDevices()
     Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec["current-memory"])
     planFragment()
+    noteMissingAliases()
     settleDefinition()
     checkHostLimits()
     checkNetworks()
@@ -116,6 +117,17 @@ struct DomainPlanning {
     noteRecord(isStored: definition != nil)
     noteSavedState()
     builder.add(ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range))
+  }
+
+  /// A new domain has none of the aliases that another one's devices had.
+  private func noteMissingAliases() {
+    guard observed == nil else { return }
+    for alias in NamedAliases.missing(in: xml) {
+      builder.note(
+        "unknown-alias", "`qemu:override` names the alias \(alias), and no device of the domain has it",
+        at: spec.settings["qemu.override"]?.range ?? spec.settings[Field.xmlName]?.range ?? spec.range, subject: object,
+        suggestion: "a device of a new domain is called `ua-KIND-KEY`, such as `ua-interface-lan`", severity: .warning)
+    }
   }
 
   // MARK: Whether
@@ -323,7 +335,7 @@ struct DomainPlanning {
   /// The step that stores the definition, where it is to be stored.
   private mutating func planDefinition() -> Int? {
     // A record that says the same keeps the notation that libvirt gave it.
-    if owned != record { owned.put(into: &xml) }
+    if owned != OwnershipRecord(in: xml) { owned.put(into: &xml) }
     guard let observed else {
       return addDefinition(replacing: nil)
     }

@@ -21,6 +21,14 @@ struct NamedAliases {
     }
   }
 
+  /// Tells which user aliases of `qemu:override` no device of a new domain has.
+  static func missing(in domain: XMLElement) -> [String] {
+    let named = domain.elements.filter { $0.name == "override" }.flatMap(\.elements)
+      .compactMap { $0.name == "device" ? $0[attribute: "alias"] : nil }
+    let present = Set((domain.first("devices")?.elements.map { $0 } ?? []).compactMap { $0.value(at: "alias/@name") })
+    return named.filter { $0.hasPrefix("ua-") && !present.contains($0) }
+  }
+
   /// Whether a device may be meant by the alias that libvirt would give it.
   func mayName(_ device: XMLElement) -> Bool {
     guard !texts.isEmpty else { return false }

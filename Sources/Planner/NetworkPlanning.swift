@@ -134,7 +134,7 @@ private struct NetworkPlanning {
 
   private func addDefinition(_ fields: inout DefinitionFields) -> Int? {
     // A record that says the same keeps the notation that libvirt gave it.
-    if fields.owned != fields.record { fields.owned.put(into: &fields.xml) }
+    if fields.owned != OwnershipRecord(in: fields.xml) { fields.owned.put(into: &fields.xml) }
     guard fields.xml != observed?.inactive else { return nil }
     let step = builder.add(
       .defineNetwork(

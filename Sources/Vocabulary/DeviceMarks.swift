@@ -38,8 +38,10 @@ public struct DeviceMarks: Sendable, Hashable {
     // What libvirt chose by itself is not kept in a stored definition.
     if let alias = device.value(at: "alias/@name"), alias.hasPrefix("ua-") { set(.alias, alias) }
     if let address = device.first("address"), device.all("address").count == 1, address[attribute: "type"] != nil {
-      set(.address, address.attributes.filter { $0.name != "multifunction" }.map { "\($0.name)=\($0.value)" }.sorted()
-        .joined(separator: " "))
+      set(
+        .address,
+        address.attributes.filter { $0.name != "multifunction" }.map { "\($0.name)=\($0.value)" }.sorted()
+          .joined(separator: " "))
     }
     set(.type, device[attribute: "type"])
     set(.model, device[attribute: "model"] ?? device.value(at: "model/@type") ?? device.value(at: "model/@name"))
@@ -170,7 +172,9 @@ public struct DeviceMarks: Sendable, Hashable {
     if let product = source.value(at: "product/@id") {
       return "\(source.value(at: "vendor/@id") ?? "") \(product)"
     }
-    let parts = source.elements.filter { ["address", "adapter", "host", "interface", "block", "char"].contains($0.name) }
+    let parts = source.elements.filter {
+      ["address", "adapter", "host", "interface", "block", "char"].contains($0.name)
+    }
     let texts = parts.map { part in
       (part.attributes.map { "\($0.name)=\($0.value)" }.sorted() + [part.text]).filter { !$0.isEmpty }
         .joined(separator: " ")

@@ -24,7 +24,7 @@ struct Outcome {
   var phantoms: [String] = []
   /// What an adoption changed outside of the metadata, byte for byte.
   var alterations: [String] = []
-  /// What QEMU would be started with otherwise once the domain is adopted: inactive, and as a guest that was started then.
+  /// What QEMU would be started with otherwise once the domain is adopted.
   var commandLineChanges: [String] = []
   /// Whether libvirt could work out QEMU's command line here at all.
   var hasCommandLine = false
@@ -104,6 +104,10 @@ struct RoundTrip {
       compareCommandLines(object, adopted, &outcome)
       let second = try Plan(for: stack, on: host.inventory(adopted, for: request))
       outcome.phantoms += second.objects.flatMap(\.changes).map { "again: \($0.field)" }
+      // As a guest that was started then: every device of the spec is found in it.
+      let running = try Plan(for: stack, on: host.inventory(adopted, for: request, isRunning: true))
+      outcome.phantoms += running.objects.flatMap { $0.changes.map(\.field) + $0.pending.map(\.field) }
+        .map { "running: \($0)" }
       if !second.isEmpty, outcome.phantoms.isEmpty { outcome.phantoms = ["again: something would be done"] }
     } catch let error as DiagnosticsError {
       outcome.phantoms += error.diagnostics.map { "\($0.rule): \($0.message)" }

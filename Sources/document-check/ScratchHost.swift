@@ -84,12 +84,19 @@ struct ScratchHost {
   }
 
   /// The host as a reading for the request would find it: with the object given, and every file that is looked at.
-  func inventory(_ object: Object?, for request: InventoryRequest) -> Inventory {
+  ///
+  /// - Parameter isRunning: whether a domain is taken for a running guest, whose devices all have aliases.
+  func inventory(_ object: Object?, for request: InventoryRequest, isRunning: Bool = false) -> Inventory {
     var inventory = Inventory.supposed(for: request, with: [])
     inventory.host = .init(
       uri: connection.uri, libvirtVersion: connection.libvirtVersion, capabilities: capabilities)
     (inventory.networks, inventory.pools) = ([:], [:])
     if let object { add(object, to: &inventory) }
+    if isRunning, let name = object?.reference.name, let stored = inventory.domains[name]?.inactive {
+      inventory.domains[name]?.isActive = true
+      inventory.domains[name]?.state = .running
+      inventory.domains[name]?.running = stored.asRunning
+    }
     inventory.supposeFiles(for: request)
     return inventory
   }
@@ -107,5 +114,22 @@ struct ScratchHost {
       // As the pools of a host are; nothing is started here.
       inventory.pools?[name] = ObservedPool(name: name, isActive: true, autostart: true, inactive: stored)
     }
+  }
+}
+
+extension XMLElement {
+  /// A domain as libvirt shows it when its guest runs: each device has an alias, made up where it had none.
+  fileprivate var asRunning: XMLElement {
+    var result = self
+    result.update("devices", create: false) { devices in
+      for kind in Set(devices.elements.map(\.name)).subtracting(["emulator"]) {
+        var number = 0
+        devices.updateAll(kind) { device in
+          if !device.exists(at: "alias") { device.set("\(kind)\(number)", at: "alias/@name") }
+          number += 1
+        }
+      }
+    }
+    return result
   }
 }

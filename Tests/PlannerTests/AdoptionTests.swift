@@ -163,18 +163,25 @@ struct AdoptionTests {
             ]), at: 0)
       }
     ),
-    ("aliases are taken away", { devices in
-      for name in ["disk", "interface"] { devices.updateAll(name) { $0.removeAll("alias") } }
-    }),
-    ("another random-number device comes first", { devices in
-      let other = XMLElement(
-        "rng", ["model": "virtio"],
-        children: [
-          XMLElement("backend", ["model": "random"], text: "/dev/hwrng"),
-          XMLElement("address", ["type": "pci", "domain": "0x0000", "bus": "0x09", "slot": "0x00", "function": "0x0"]),
-        ])
-      devices.insert(other, at: 0)
-    }),
+    (
+      "aliases are taken away",
+      { devices in
+        for name in ["disk", "interface"] { devices.updateAll(name) { $0.removeAll("alias") } }
+      }
+    ),
+    (
+      "another random-number device comes first",
+      { devices in
+        let other = XMLElement(
+          "rng", ["model": "virtio"],
+          children: [
+            XMLElement("backend", ["model": "random"], text: "/dev/hwrng"),
+            XMLElement(
+              "address", ["type": "pci", "domain": "0x0000", "bus": "0x09", "slot": "0x00", "function": "0x0"]),
+          ])
+        devices.insert(other, at: 0)
+      }
+    ),
   ]
 
   @Test("a device is found again whatever happens around it", arguments: edits.indices)
@@ -286,7 +293,8 @@ struct AdoptionTests {
     }
     // The record says target and file, which lead to different disks; the entries say the file.
     #expect(try host.plan(lab).object("web")?.changes.allSatisfy { $0.old == $0.new } == true)
-    let named = lab.replacing("root: {", with: "root: { target: vda,").replacing("data: {", with: "data: { target: vdb,")
+    let named = lab.replacing("root: {", with: "root: { target: vda,").replacing(
+      "data: {", with: "data: { target: vdb,")
     let changes = try host.plan(named).object("web")?.changes.filter { $0.old != $0.new }.map(\.field)
     #expect(changes?.sorted() == ["disks.data.source", "disks.root.source"])
   }
@@ -325,13 +333,17 @@ struct AdoptionTests {
     "a new device that QEMU's part of the definition may name by libvirt's alias gets none",
     arguments: [
       ("qemu.override: { video0: { max_outputs: { type: unsigned, value: '2' } } }", "video"),
-      ("xml: \"<qemu:commandline><qemu:arg value='-set'/><qemu:arg value='device.video0.x=1'/></qemu:commandline>\"", "video"),
+      (
+        "xml: \"<qemu:commandline><qemu:arg value='-set'/><qemu:arg value='device.video0.x=1'/></qemu:commandline>\"",
+        "video"
+      ),
       ("qemu.override: { virtio-disk0: { queue-size: { type: unsigned, value: '64' } } }", "disk"),
       ("qemu.override: { net0: { host_mtu: { type: unsigned, value: '1400' } } }", "interface"),
     ])
   func namedByQEMU(field: String, kind: String) throws {
     var host = ImaginedHost()
-    let fields = field.hasPrefix("qemu.override")
+    let fields =
+      field.hasPrefix("qemu.override")
       ? field.replacing("qemu.override: {", with: "qemu: { override: {") + " }" : field
     let spec = """
       stack: lab

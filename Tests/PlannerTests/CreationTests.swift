@@ -145,7 +145,8 @@ struct CreationTests {
     host.apply(try host.plan(lab))
     let again = try host.plan(lab)
     #expect(again.isEmpty)
-    #expect(again.objects.allSatisfy { $0.verb == .none && $0.changes.isEmpty && $0.pending.isEmpty }, "\(again.objects)")
+    #expect(
+      again.objects.allSatisfy { $0.verb == .none && $0.changes.isEmpty && $0.pending.isEmpty }, "\(again.objects)")
     #expect(again.notes.isEmpty)
   }
 
