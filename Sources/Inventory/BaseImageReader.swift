@@ -63,8 +63,9 @@ struct BaseImageReader: Sendable {
       guard sha256.utf8.count == 64 else { continue }
       var status = stat()
       guard stat("\(copy.folder)/\(name)", &status) == 0 else { continue }
-      let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-      if UInt64(status.st_size) == source.fileLength, modified == source.modified { return sha256 }
+      // A date beyond the year 2262 wraps around, here as in `ImageInfo`: it is compared, and nothing else.
+      let modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+      if UInt64(clamping: status.st_size) == source.fileLength, modified == source.modified { return sha256 }
     }
     return nil
   }
