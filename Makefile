@@ -56,7 +56,7 @@ bench: test-deps
 	Benchmarks/run .build/release/vireo
 	Benchmarks/images .build/release/vireo .build/release/image-operations
 
-# Feeds the image engine what nobody would: libFuzzer, without end unless told otherwise.
+# Feeds the readers of images, specs and documents what nobody would: libFuzzer, without end unless told otherwise.
 fuzz: test-deps
 	Fuzz/run
 

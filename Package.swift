@@ -8,7 +8,7 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-// Fuzz/run asks for the image engine to be built so that libFuzzer sees what its inputs reach.
+// Fuzz/run asks for what reads foreign bytes to be built so that libFuzzer sees what its inputs reach.
 let fuzzes = Context.environment["VIREO_FUZZ"] != nil
 let engineSettings =
   settings + (fuzzes ? [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])] : [])
@@ -35,29 +35,29 @@ let package = Package(
     .target(name: "CEmbeddedDriver"),
 
     .target(name: "Checksum", dependencies: ["CGcrypt"], swiftSettings: settings),
-    .target(name: "Diagnostics", swiftSettings: settings),
+    .target(name: "Diagnostics", swiftSettings: engineSettings),
     .target(name: "BlockingWork", swiftSettings: settings),
     .target(name: "Failpoints", swiftSettings: settings),
     .target(
       name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd", "Failpoints"], swiftSettings: engineSettings),
     .target(name: "Versions", swiftSettings: settings),
-    .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: settings),
-    .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: settings),
+    .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: engineSettings),
+    .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: engineSettings),
     .target(
       name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Failpoints", "Versions"],
       swiftSettings: settings),
-    .target(name: "Vocabulary", dependencies: ["Versions", "XMLTree"], swiftSettings: settings),
-    .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: settings),
+    .target(name: "Vocabulary", dependencies: ["Versions", "XMLTree"], swiftSettings: engineSettings),
+    .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: engineSettings),
     .target(
       name: "Inventory",
       dependencies: [
         "BlockingWork", "Checksum", "DiskImage", "Libvirt", "Versions", "XMLTree",
-      ], swiftSettings: settings),
+      ], swiftSettings: engineSettings),
     .target(
       name: "Planner",
       dependencies: [
         "Checksum", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Spec", "Versions", "Vocabulary", "XMLTree",
-      ], swiftSettings: settings),
+      ], swiftSettings: engineSettings),
     .target(
       name: "Importer",
       dependencies: ["Diagnostics", "DiskImage", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
@@ -155,12 +155,18 @@ let package = Package(
 )
 
 if fuzzes {
-  package.targets.append(
+  func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-      name: "ImageFuzzer", dependencies: ["DiskImage"], path: "Fuzz/ImageFuzzer",
+      name: name, dependencies: dependencies, path: "Fuzz/\(name)",
       swiftSettings: settings + [
         .enableExperimentalFeature("Extern"), .unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"]),
       ],
       // gold cannot link the runtime's debug information.
-      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])])
+  }
+  package.targets += [
+    fuzzer("ImageFuzzer", ["DiskImage"]),
+    fuzzer(
+      "DocumentFuzzer", ["Diagnostics", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"]),
+  ]
 }

@@ -78,7 +78,7 @@ extension ApplyRun {
     case .title: try await domain.setMetadata(.title, first.value?.string, scope: .live)
     case .description: try await domain.setMetadata(.description, first.value?.string, scope: .live)
     case .memory: try await domain.setMemory(kibibytes: UInt((first.value?.bytes ?? 0) >> 10), scope: .live)
-    case .vcpus: try await domain.setVcpus(UInt32(first.value?.integer ?? 1), scope: .live)
+    case .vcpus: try await domain.setVcpus(UInt32(clamping: first.value?.integer ?? 1), scope: .live)
     case .scheduler: try await domain.setSchedulerParameters(changes.parameters, scope: .live)
     case .memoryLimit: try await domain.setMemoryParameters(changes.parameters, scope: .live)
     case .blockWeight: try await domain.setBlockParameters(changes.parameters, scope: .live)
@@ -172,11 +172,11 @@ extension [LiveChange] {
       let number = change.value?.integer ?? 0
       switch change.way {
       case .scheduler(let name):
-        result[name] = name.hasSuffix("quota") ? .signed(Int64(number)) : .unsigned(UInt64(number))
+        result[name] = name.hasSuffix("quota") ? .signed(Int64(number)) : .unsigned(UInt64(clamping: number))
       case .memoryLimit(let name): result[name] = .unsigned((change.value?.bytes ?? 0) >> 10)
-      case .blockWeight: result["weight"] = .unsigned32(UInt32(number))
+      case .blockWeight: result["weight"] = .unsigned32(UInt32(clamping: number))
       case .blockIO("group_name"): result["group_name"] = .text(change.value?.string ?? "")
-      case .blockIO(let name): result[name] = .unsigned(UInt64(number))
+      case .blockIO(let name): result[name] = .unsigned(UInt64(clamping: number))
       default: break
       }
     }

@@ -36,7 +36,7 @@ extension ApplyRun {
       // What is not named would stay as it is.
       for member in Set((old[name]?.table ?? [:]).keys).union((limits.table ?? [:]).keys) {
         guard let parameter = Vocabulary.throttleParameters[member] else { continue }
-        parameters[parameter] = .unsigned(UInt64(limits.table?[member]?.integer ?? 0))
+        parameters[parameter] = .unsigned(UInt64(clamping: limits.table?[member]?.integer ?? 0))
       }
       try await refusals.note { try await domain.setThrottleGroup(name, parameters, scope: .live) }
     }

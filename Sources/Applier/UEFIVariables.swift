@@ -47,7 +47,7 @@ struct UEFIVariables: Sendable {
 
   private static func read(_ path: String) throws(ActionFailure) -> (content: [UInt8]?, status: stat) {
     var status = stat()
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       guard errno == ENOENT else { throw .file("read", path, errno) }
       return (nil, status)

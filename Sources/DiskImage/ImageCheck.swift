@@ -80,10 +80,11 @@ public enum ImageCheck {
   static func check(
     _ storage: any ImageStorage, repair: Repair, decodingData: Bool = false
   ) throws(ImageError) -> Result {
-    let header = try Qcow2Header(from: storage)
+    let header = try Qcow2Header(from: storage, checking: true)
     let before = try Qcow2References(header, of: storage, decodingData: decodingData)
     guard try Qcow2Repair.mend(before, of: storage, repair) else { return Result(before) }
-    let after = try Qcow2References(Qcow2Header(from: storage), of: storage, decodingData: decodingData)
+    let after = try Qcow2References(
+      Qcow2Header(from: storage, checking: true), of: storage, decodingData: decodingData)
     return Result(after, mended: before)
   }
 }

@@ -39,10 +39,8 @@ public enum ImageCommit {
     }
     try ImageLock.take(.write, on: backing.file)
     // The backing file is locked already, and by this process.
-    let below = try GuestDisk.open(backing.file, format: backing.format, references: references, holdingTop: true)
-    guard
-      !below.layers.dropFirst().contains(where: { ($0.source as? LocalFile)?.status.identity == file.status.identity })
-    else { throw .chainLoop(path: file.name) }
+    let below = try GuestDisk.open(
+      backing.file, format: backing.format, references: references, holdingTop: true, above: file.status.identity)
     try commit(file, into: backing.file, format: backing.format, below: below, emptying: emptying, progress: progress)
   }
 

@@ -22,6 +22,8 @@ public enum ImageError: Error, Sendable, Equatable {
   case locksUnavailable(path: String, errno: Int32)
   /// The file is not of the format that it was said to have.
   case notA(ImageFormat, path: String, looksLike: RecognisedFormat?)
+  /// The file is of a format that is known by sight only, and nobody said that it is to be taken for another.
+  case foreign(path: String, RecognisedFormat)
   /// The image contradicts its format: `field` at byte `offset` of the file.
   case malformed(path: String, field: String, reason: String, offset: UInt64)
   /// The image is valid, but asks for something that the engine does not do.
@@ -34,6 +36,8 @@ public enum ImageError: Error, Sendable, Equatable {
   case shrinkLosesData(path: String, to: UInt64, bytes: UInt64)
   /// The caller asked for something that no image can have.
   case invalidRequest(path: String, what: String, reason: String)
+  /// A word that is one snapshot's id and another one's name, or the name of several; `candidates` in words.
+  case ambiguousSnapshot(path: String, snapshot: String, candidates: String)
   /// The file system is full, or the quota used up.
   case noSpace(path: String, operation: String)
   /// An image names a backing file but not its format; the format is never guessed.

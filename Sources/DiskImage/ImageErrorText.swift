@@ -19,8 +19,10 @@ extension ImageError: CustomStringConvertible {
         + "noticed; move the image to one that has"
     case .notA(let format, let path, let seen):
       "\(shown(path)): is not a \(format.rawValue) image"
-        + (seen.map { "; it looks like \($0.displayName), convert or unpack it first" }
+        + (seen.map { "; it looks like \($0.displayName); \($0.remedy(path: shown(path)))" }
           ?? "; correct the recorded format")
+    case .foreign(let path, let seen):
+      "\(shown(path)): is a \(seen.displayName) file, which is not read here; \(seen.remedy(path: shown(path)))"
     case .malformed(let path, let field, let reason, let offset):
       "\(shown(path)): damaged image: \(field) (byte \(offset)): \(reason); fetch or restore the image again"
     case .unsupported(let path, let feature, let remedy):
@@ -33,6 +35,8 @@ extension ImageError: CustomStringConvertible {
       "\(shown(path)): \(bytes) bytes of data lie behind the new end at \(to); move them before it, for example by shrinking "
         + "the guest's file systems and partitions and discarding what they leave"
     case .invalidRequest(let path, let what, let reason): "\(shown(path)): \(what) \(reason)"
+    case .ambiguousSnapshot(let path, let snapshot, let candidates):
+      "\(shown(path)): the snapshot \(snapshot) could be \(candidates); ask for it by id or by name alone"
     case .noSpace(let path, let operation):
       "\(shown(path)): cannot \(operation): no space left on the file system, or quota used up; make room and try again"
     case .backingFormatMissing(let path, let backing):
@@ -43,7 +47,9 @@ extension ImageError: CustomStringConvertible {
         + ", outside the folders it may use (\(allowed.map(shown).joined(separator: ", ")))"
     case .referenceUnsupported(let path, let reference, let reason):
       "\(shown(path)): refers to '\(reference)': \(reason); only plain files are followed"
-    case .chainLoop(let path): "\(shown(path)): its backing files lead back to itself"
+    case .chainLoop(let path):
+      "\(shown(path)): its backing files form a loop: they lead back to this file; name another backing file with "
+        + "'vireo image rebase --metadata-only'"
     case .chainTooLong(let path, let limit):
       "\(shown(path)): has a backing chain of more than \(limit) images; flatten it"
     case .refused(let path, let reason): "\(shown(path)): \(reason)"

@@ -12,7 +12,7 @@ public enum ImageFormat: String, Sendable, Codable, CaseIterable {
 ///
 /// This is a hint for messages, never a decision: whoever can write a raw disk chooses its first bytes.
 public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
-  case qcow2, vmdk, vdi, vhdx, vhd, luks, gzip, xz, zstd
+  case qcow2, vmdk, vdi, vhdx, vhd, qed, parallels, dmg, luks, gzip, bzip2, xz, zstd, zip
 
   /// The name a person knows the format by.
   public var displayName: String {
@@ -22,10 +22,54 @@ public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
     case .vdi: "VDI (VirtualBox)"
     case .vhdx: "VHDX (Hyper-V)"
     case .vhd: "VHD (Virtual PC)"
+    case .qed: "QED (QEMU)"
+    case .parallels: "Parallels"
+    case .dmg: "DMG (Apple)"
     case .luks: "LUKS"
     case .gzip: "gzip"
+    case .bzip2: "bzip2"
     case .xz: "xz"
     case .zstd: "zstd"
+    case .zip: "zip"
+    }
+  }
+
+  /// What makes an image of it that can be used here, as an imperative.
+  func remedy(path: String) -> String {
+    let driver: String? =
+      switch self {
+      case .vhd: "vpc"
+      case .vmdk, .vdi, .vhdx, .qed, .parallels, .dmg: rawValue
+      case .qcow2, .luks, .gzip, .bzip2, .xz, .zstd, .zip: nil
+      }
+    if let driver { return "convert it with 'qemu-img convert -f \(driver) -O qcow2 \(path) NEW.qcow2'" }
+    switch self {
+    case .qcow2: return "say that it is qcow2"
+    case .luks: return "open it with 'cryptsetup' first"
+    default: return "unpack it first"
+    }
+  }
+
+  /// Recognises a file by its first and its last bytes; nil for what is not a regular file or block device that can be
+  /// read, and for what looks like nothing known.
+  public init?(path: String) {
+    guard let file = try? LocalFile(path: path),
+      let start = try? file.read(at: 0, count: Self.bytesNeeded)
+    else { return nil }
+    if let seen = Self(start: start) {
+      self = seen
+      return
+    }
+    // A VHD of fixed size and a DMG have nothing but a footer.
+    guard let length = file.length, length >= 512, let end = try? file.read(at: length - 512, count: 512) else {
+      return nil
+    }
+    if end.starts(with: Array("conectix".utf8)) {
+      self = .vhd
+    } else if end.starts(with: Array("koly".utf8)) {
+      self = .dmg
+    } else {
+      return nil
     }
   }
 
@@ -39,7 +83,7 @@ public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
     }
     if has(Qcow2Header.magic) {
       self = .qcow2
-    } else if has(Array("KDMV".utf8)) || has(Array("# Disk DescriptorFile".utf8)) {
+    } else if has(Array("KDMV".utf8)) || has(Array("COWD".utf8)) || has(Array("# Disk DescriptorFile".utf8)) {
       self = .vmdk
     } else if has([0x7F, 0x10, 0xDA, 0xBE], at: 64) {  // VDI: little-endian 0xBEDA107F behind a 64-byte text
       self = .vdi
@@ -47,10 +91,18 @@ public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
       self = .vhdx
     } else if has(Array("conectix".utf8)) {
       self = .vhd
+    } else if has(Array("QED\0".utf8)) {
+      self = .qed
+    } else if has(Array("WithoutFreeSpace".utf8)) || has(Array("WithouFreSpacExt".utf8)) {
+      self = .parallels
     } else if has([0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE]) {
       self = .luks
     } else if has([0x1F, 0x8B, 0x08]) {
       self = .gzip
+    } else if has(Array("BZh".utf8)) {
+      self = .bzip2
+    } else if has([0x50, 0x4B, 0x03, 0x04]) {
+      self = .zip
     } else if has([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) {
       self = .xz
     } else if has([0x28, 0xB5, 0x2F, 0xFD]) {

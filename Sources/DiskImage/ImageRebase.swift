@@ -34,7 +34,8 @@ public enum ImageRebase {
   ) throws(ImageError) {
     let file = try LocalFile(path: absolutePath(path), access: .readWrite)
     try ImageLock.take(.write, on: file)
-    let info = ImageInfo(try Qcow2Header(from: file), of: file)
+    var info = ImageInfo(try Qcow2Header(from: file), of: file)
+    info.identity = file.status.identity
     let target = backing.map { (name: StoredName($0.name), format: $0.format) }
     if metadataOnly {
       return try Qcow2Change.run(file) { (change) throws(ImageError) in change.header.setBacking(target) }
@@ -53,10 +54,8 @@ public enum ImageRebase {
       throw .invalidRequest(path: overlay.name, what: "the backing file's name", reason: "is empty")
     }
     let file = try references.open(path, reference: name, referrer: overlay.name)
-    let disk = try GuestDisk.open(file, format: backing.format, references: references, sharing: false)
-    guard !disk.layers.contains(where: { ($0.source as? LocalFile)?.status.identity == overlay.status.identity })
-    else { throw .chainLoop(path: overlay.name) }
-    return disk
+    return try GuestDisk.open(
+      file, format: backing.format, references: references, above: overlay.status.identity)
   }
 
   /// As ``rebase(path:onto:metadataOnly:references:progress:)``, of an overlay that is open and locked.

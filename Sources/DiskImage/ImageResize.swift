@@ -47,7 +47,9 @@ public enum ImageResize {
     case .qcow2:
       let header = try Qcow2Header(from: file)
       if header.size == size { return size }
-      let below = try GuestDisk.open(below: ImageInfo(header, of: file), references: references)
+      var info = ImageInfo(header, of: file)
+      info.identity = file.status.identity
+      let below = try GuestDisk.open(below: info, references: references)
       return try resize(file, to: size, shrinking: shrinking, below: below)
     }
   }

@@ -92,9 +92,31 @@ public enum ImageSnapshots {
   }
 
   /// Deletes a snapshot. The disk and the other snapshots stay as they are.
+  ///
+  /// On a file system that is full there is no room to build the next state beside the present one. The data that only this
+  /// snapshot has is given back first then; cut off at that moment, the snapshot is still there, and reads as zeros where
+  /// its data was.
   public static func delete(_ snapshot: SnapshotSelector, path: String) throws(ImageError) {
-    try Qcow2Change.run(path: path) { (change) throws(ImageError) in
-      try change.deleteSnapshot(at: snapshot.one(of: change.references.snapshots, path: path).index)
+    let file = try LocalFile(path: path, access: .readWrite)
+    try ImageLock.take(.write, on: file)
+    try delete(snapshot, of: file)
+  }
+
+  /// As ``delete(_:path:)``, of an image that is open and locked.
+  static func delete(_ snapshot: SnapshotSelector, of storage: any ImageStorage) throws(ImageError) {
+    func delete() throws(ImageError) {
+      try Qcow2Change.run(storage) { (change) throws(ImageError) in
+        try change.deleteSnapshot(at: snapshot.one(of: change.references.snapshots, path: storage.name).index)
+      }
+    }
+    do throws(ImageError) {
+      try delete()
+    } catch .noSpace(let path, let operation) {
+      let header = try Qcow2Header(from: storage)
+      let change = try Qcow2Transaction(Qcow2References(header, of: storage), of: storage)
+      let found = try snapshot.one(of: change.references.snapshots, path: storage.name).snapshot
+      guard try change.discardData(of: found) else { throw .noSpace(path: path, operation: operation) }
+      try delete()
     }
   }
 

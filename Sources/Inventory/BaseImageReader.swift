@@ -94,6 +94,7 @@ struct BaseImageReader: Sendable {
       var status = stat()
       let path = "\(copy.folder)/\(name)"
       guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+      // A date beyond the year 2262 wraps around, here as in `ImageInfo`: it is compared, and nothing else.
       let modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
       guard UInt64(clamping: status.st_size) == source.fileLength, modified == source.modified else { continue }
       // One that is not what its name says proves nothing of the source either.

@@ -13,9 +13,14 @@ package enum FileChecksum {
   package static func sha256(
     of path: String, followsLinks: Bool = true, report: (UInt64) -> Void = { _ in }
   ) throws(ImageError) -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
+    // A FIFO would be waited for, and a device has no end.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else { throw .io(operation: "open", path: path, errno: errno) }
     defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, [S_IFREG, S_IFBLK].contains(status.st_mode & S_IFMT) else {
+      throw .io(operation: "read", path: path, errno: EINVAL)
+    }
     let checksum = Checksum()
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
     defer { buffer.deallocate() }

@@ -19,7 +19,8 @@ struct AutomaticSnapshot {
 
   /// A snapshot of a domain, where its name is one of those that plans give.
   init?(_ snapshot: ObservedSnapshot) {
-    guard let number = snapshot.name.split(separator: "-").last.flatMap({ Int($0) }),
+    // A number that no plan gets to is of somebody else's choosing.
+    guard let number = snapshot.name.split(separator: "-").last.flatMap({ Int($0) }), number < 1_000_000_000,
       [Effect.restart, .offline, .delete, .replace].contains(where: { Self.name(before: $0, number) == snapshot.name })
     else { return nil }
     self.init(name: snapshot.name, number: number, kind: snapshot.kind, created: snapshot.created)
@@ -79,7 +80,10 @@ extension DomainPlanning {
       let reason: String
       if place < all.count - kept {
         reason = kept == 1 ? "only the last one is kept" : "only the last \(kept) are kept"
-      } else if let age, let created = snapshot.created, let now, now - created > age {
+      } else if let age, let created = snapshot.created, let now,
+        case let (passed, overflow) = now.subtractingReportingOverflow(created),
+        overflow ? created < 0 : passed > age
+      {
         reason = "older than \(Value.seconds(age))"
       } else {
         continue

@@ -67,7 +67,8 @@ enum Hotplug {
     let devices = running.first("devices")
     let controllers = (devices?.all("controller") ?? []).filter { $0[attribute: "type"] == "virtio-serial" }
     // Without a number QEMU's controller has 31 ports. The first is kept for a console.
-    let ports = controllers.map { ($0[attribute: "ports"].flatMap { Int($0) } ?? 31) - 1 }.reduce(0, +)
+    let ports = controllers.map { min(max($0[attribute: "ports"].flatMap { Int($0) } ?? 31, 1), 1 << 16) - 1 }
+      .reduce(0, +)
     return ports - (devices?.elements.count(where: takesSerialPort) ?? 0)
   }
 

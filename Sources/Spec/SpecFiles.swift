@@ -6,14 +6,11 @@ import Vocabulary
 
 /// Reads spec files from disk.
 enum SpecFiles {
-  /// More than any spec needs, and little enough to hold; libyaml reads the whole text.
-  static let maximumBytes = 16 << 20
-
   static func read(_ paths: [String], into diagnostics: inout [Diagnostic]) -> [SourceFile] {
     var files: [SourceFile] = []
     for path in paths {
       guard path != "-" else {
-        append(descriptor: 0, as: "<stdin>", to: &files, into: &diagnostics)
+        readStandardInput(to: &files, into: &diagnostics)
         continue
       }
       var status = stat()
@@ -25,7 +22,7 @@ enum SpecFiles {
               "no-spec-files", "the folder \(path) holds no spec files",
               suggestion: "files in it must end in .yaml or .yml"))
         }
-        for file in found { open(file, to: &files, into: &diagnostics) }
+        for file in found { open(file, within: path, to: &files, into: &diagnostics) }
       } else {
         open(path, to: &files, into: &diagnostics)
       }
@@ -82,7 +79,7 @@ enum SpecFiles {
   /// The spec files below a folder, in name order, hidden ones left out.
   private static func specFiles(below folder: String, into diagnostics: inout [Diagnostic]) -> [String] {
     guard let directory = opendir(folder) else {
-      diagnostics.append(unreadable(folder, errno))
+      diagnostics.append(NamedFile.unreadable(folder, errno))
       return []
     }
     defer { closedir(directory) }
@@ -111,52 +108,21 @@ enum SpecFiles {
     return result
   }
 
-  private static func open(_ path: String, to files: inout [SourceFile], into diagnostics: inout [Diagnostic]) {
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      diagnostics.append(unreadable(path, errno))
-      return
-    }
-    defer { close(descriptor) }
-    append(descriptor: descriptor, as: path, to: &files, into: &diagnostics)
-  }
-
-  private static func append(
-    descriptor: Int32, as path: String, to files: inout [SourceFile], into diagnostics: inout [Diagnostic]
+  private static func open(
+    _ path: String, within folder: String? = nil, to files: inout [SourceFile], into diagnostics: inout [Diagnostic]
   ) {
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else {
-        diagnostics.append(unreadable(path, errno))
-        return
-      }
-      if count == 0 { break }
-      bytes += buffer[..<count]
-      guard bytes.count <= maximumBytes else {
-        diagnostics.append(
-          Diagnostic(
-            "file-too-large", "\(path) is larger than \(maximumBytes >> 20) MiB", suggestion: "is it a spec file?"))
-        return
-      }
-    }
-    do {
-      files.append(try SourceFile(path: path, bytes: bytes))
+    do throws(Diagnostic) {
+      files.append(try SourceFile(path: path, bytes: NamedFile.contents(of: path, within: folder)))
     } catch {
       diagnostics.append(error)
     }
   }
 
-  private static func unreadable(_ path: String, _ code: Int32) -> Diagnostic {
-    let remedy: String? =
-      switch code {
-      case ENOENT: "check the path; relative paths start at the current folder"
-      case EACCES: "check the file's permissions"
-      default: nil
-      }
-    return Diagnostic(
-      "unreadable-file", "cannot read \(path): \(String(cString: strerror(code)))", suggestion: remedy)
+  private static func readStandardInput(to files: inout [SourceFile], into diagnostics: inout [Diagnostic]) {
+    do throws(Diagnostic) {
+      files.append(try SourceFile(path: "<stdin>", bytes: NamedFile.contents(of: 0, as: "<stdin>")))
+    } catch {
+      diagnostics.append(error)
+    }
   }
 }

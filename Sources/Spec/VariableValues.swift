@@ -30,6 +30,14 @@ struct VariableValues {
   private var values: [String: String?] = [:]
   /// The variables that are being worked out, each within the value of the one before it.
   private var path: [String] = []
+  /// Bytes that variables may still put into texts: a few of them, each naming the one before it twice, would come to more
+  /// than any memory.
+  private var budget = Self.maximumBytes
+
+  /// What all expansions together come to at most, in bytes.
+  static let maximumBytes = 64 << 20
+  /// How many variables may stand within each other.
+  static let maximumDepth = 64
 
   init(_ definitions: [String: VariableDefinition]) {
     self.definitions = definitions
@@ -68,6 +76,19 @@ struct VariableValues {
         isWhole = false
         return nil
       }
+      let isFirst = values.budget >= 0
+      values.budget -= min(value.utf8.count, Self.maximumBytes)
+      guard values.budget >= 0 else {
+        isWhole = false
+        values.budget = -1
+        if isFirst {
+          found.append(
+            Diagnostic(
+              "bad-variable", "the values of variables come to more than \(Self.maximumBytes >> 20) MiB", at: range,
+              suggestion: "do not let variables multiply each other"))
+        }
+        return nil
+      }
       return value
     }
     self = values
@@ -85,6 +106,14 @@ struct VariableValues {
     }
     if let start = path.firstIndex(of: name) {
       diagnostics.append(circle(path[start...] + [name], at: definition.range))
+      return nil
+    }
+    guard path.count < Self.maximumDepth else {
+      diagnostics.append(
+        Diagnostic(
+          "bad-variable", "more than \(Self.maximumDepth) variables stand within each other", at: definition.range,
+          suggestion: "write the value itself"))
+      values[name] = .some(nil)
       return nil
     }
     path.append(name)

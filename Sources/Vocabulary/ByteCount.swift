@@ -78,6 +78,10 @@ public enum ByteCount {
 
   /// `write 2048 MiB or 2 GiB` for a number that stands alone.
   private static func unitSuggestion(_ number: String) -> String {
+    // As MiB that would be a tebibyte or more: bytes are meant, as programs print them.
+    if let value = UInt64(number), value >= 1 << 20 {
+      return "write \(value) B" + (text(value) == "\(value) B" ? "" : " or \(text(value))")
+    }
     guard let value = UInt64(number), value >= 1024, value.isMultiple(of: 1024) else {
       return "write \(number) MiB or \(number) GiB"
     }

@@ -66,7 +66,8 @@ extension Lens {
       else { return nil }
       let (bytes, overflow) = number.multipliedReportingOverflow(by: unit)
       // libvirt rounds up to KiB; so does this, for documents that it has not rewritten yet.
-      return overflow ? nil : .bytes((bytes + 1023) / 1024 * 1024)
+      let (rounded, isTooMuch) = bytes.addingReportingOverflow(1023)
+      return overflow || isTooMuch ? nil : .bytes(rounded / 1024 * 1024)
     } write: { element, value in
       guard let bytes = value?.bytes else {
         element.set(nil, at: unitPath)

@@ -59,6 +59,7 @@ struct InputText {
     }
     self.markLength = markLength
     if !forbidden.isEmpty { replace(forbidden, maximumDiagnostics: maximumDiagnostics) }
+    joinSurrogates()
     if hasUnicodeBreaks { lineStartScalars = Self.lineStarts(of: file.text) }
   }
 

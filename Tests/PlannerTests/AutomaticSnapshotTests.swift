@@ -125,4 +125,16 @@ struct AutomaticSnapshotTests {
       try Plan(for: stack(changed), on: host.inventory, maxEffect: .offline, discardsSavedStates: true)
     }
   }
+
+  @Test("snapshots with names and dates at the ends of what a number can be plan like others")
+  func extremes() throws {
+    let fields = "snapshot-before: [restart]\n    snapshot-retention: { count: 1, age: 1 d }"
+    let host = try host(
+      snapshots: [
+        ("before-restart-9223372036854775807", 1), ("before-restart-1", .min), ("before-restart-2", .max),
+        ("before-offline-3", -1), ("before-restart--9223372036854775808", 5),
+      ], fields: fields)
+    let plan = try host.plan(Self.spec(fields).replacing("memory: 1 GiB", with: "memory: 2 GiB"))
+    #expect(steps(plan).contains("take before-restart-4"))
+  }
 }

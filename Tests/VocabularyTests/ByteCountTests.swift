@@ -19,6 +19,8 @@ struct ByteCountTests {
     arguments: [
       ("2048", "a size needs a unit", "write 2048 MiB or 2 GiB"),
       ("10", "a size needs a unit", "write 10 MiB or 10 GiB"),
+      ("2097152", "a size needs a unit", "write 2097152 B or 2 MiB"),
+      ("1048577", "a size needs a unit", "write 1048577 B"),
       ("2G", "the unit `G` could mean powers of 1000 or of 1024", "write 2 GiB"),
       ("2 gib", "`gib` is not a unit", "write 2 GiB"),
       ("2 apples", "`apples` is not a unit", "units are B, KiB, MiB, GiB, TiB, kB, MB, GB, TB"),

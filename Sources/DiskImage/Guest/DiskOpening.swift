@@ -22,18 +22,20 @@ extension GuestDisk {
   /// Opens what an image stands on, if it stands on something.
   static func open(below image: ImageInfo, references: ReferencePolicy) throws(ImageError) -> GuestDisk? {
     guard let backing = try BackingChain.openBacking(of: image, references: references) else { return nil }
-    return try open(backing.file, format: backing.format, references: references, sharing: false)
+    return try open(backing.file, format: backing.format, references: references, above: image.identity)
   }
 
   /// As ``open(path:format:snapshot:references:sharing:)``, of a file that is open already.
   ///
-  /// - Parameter holdingTop: whether the top image is locked already.
+  /// - Parameters:
+  ///   - holdingTop: whether the top image is locked already.
+  ///   - overlay: an image above that is open and locked: one that stands on it is a loop, not in use by somebody.
   static func open(
     _ top: LocalFile, format: ImageFormat?, snapshot: SnapshotSelector? = nil, references: ReferencePolicy,
-    sharing: Bool = false, holdingTop: Bool = false
+    sharing: Bool = false, holdingTop: Bool = false, above overlay: FileIdentity? = nil
   ) throws(ImageError) -> GuestDisk {
     var layers: [any ImageLayer] = []
-    var seen: Set<FileIdentity> = []
+    var seen = Set([overlay].compactMap { $0 })
     var next: (file: LocalFile, format: ImageFormat?)? = (top, format)
     while let (file, format) = next {
       guard layers.count < BackingChain.defaultLimit else {
@@ -152,8 +154,7 @@ public enum SnapshotSelector: Sendable, Equatable {
     }
     guard found.count == 1 else {
       let ids = found.map { "'\($0.element.name)' with the id \($0.element.id)" }.joined(separator: " and ")
-      throw .invalidRequest(
-        path: path, what: "the snapshot \(shown)", reason: "could be \(ids); ask for it by id or by name alone")
+      throw .ambiguousSnapshot(path: path, snapshot: shown, candidates: ids)
     }
     return (only.offset, only.element)
   }

@@ -8,13 +8,16 @@ extension Qcow2Header {
   ///
   /// - Throws: ``ImageError/malformed(path:field:reason:offset:)``, ``ImageError/unsupported(path:feature:remedy:)``,
   ///   or ``ImageError/notA(_:path:looksLike:)`` without the magic.
-  init(from source: some ByteSource) throws(ImageError) {
-    try self.init(start: source.read(at: 0, count: Self.firstRead), of: source)
+  ///
+  /// - Parameter checking: lets wrong places of the refcounts and the snapshot table through, which a check reports and a
+  ///   repair mends; see ``StoredRefcounts/tableFault`` and ``Qcow2SnapshotTable/faults``.
+  init(from source: some ByteSource, checking: Bool = false) throws(ImageError) {
+    try self.init(start: source.read(at: 0, count: Self.firstRead), of: source, checking: checking)
   }
 
-  /// As ``init(from:)``, with the first bytes already at hand.
-  init(start: [UInt8], of source: some ByteSource) throws(ImageError) {
-    var parser = HeaderParser(bytes: start, path: source.name, fileLength: source.length)
+  /// As ``init(from:checking:)``, with the first bytes already at hand.
+  init(start: [UInt8], of source: some ByteSource, checking: Bool = false) throws(ImageError) {
+    var parser = HeaderParser(bytes: start, path: source.name, fileLength: source.length, isChecking: checking)
     var header = try parser.fixedFields()
     // Beyond the end of a short file QEMU reads zeros, and zeros end the extension list.
     let wanted = min(Int(header.extensionsEnd) + Int(header.backingFileSize), 1 << Int(header.clusterBits))
@@ -39,6 +42,7 @@ private struct HeaderParser {
   var bytes: [UInt8]
   let path: String
   let fileLength: UInt64?
+  let isChecking: Bool
 
   func malformed(_ field: String, _ reason: String, at offset: Int) -> ImageError {
     .malformed(path: path, field: field, reason: reason, offset: UInt64(offset))
@@ -218,6 +222,9 @@ private struct HeaderParser {
       guard stored.data.count == 24 else { throw malformed("bitmaps", "is not 24 bytes long", at: offset) }
       let count = stored.data.bigEndian32(at: 0)
       let place = stored.data.bigEndian64(at: 16)
+      guard stored.data.bigEndian32(at: 4) == 0 else {
+        throw malformed("bitmaps", "the reserved field is not zero", at: offset)
+      }
       guard (1...65_535).contains(count), stored.data.bigEndian64(at: 8) <= 64 << 20,
         header.geometry.isAligned(place), fits(place, stored.data.bigEndian64(at: 8))
       else {
@@ -237,17 +244,21 @@ private struct HeaderParser {
   func checkTables(_ header: Qcow2Header) throws(ImageError) {
     let geometry = header.geometry
     let clusterSize = geometry.clusterSize
-    let refcountClusters = UInt64(header.refcountTableClusters)
-    guard refcountClusters > 0 else { throw malformed("refcount_table_clusters", "is 0", at: 56) }
-    guard refcountClusters <= Qcow2Limit.refcountTableBytes / clusterSize else {
-      throw malformed("refcount_table_clusters", "\(refcountClusters) is more than 8 MiB", at: 56)
-    }
-    try checkPlace("refcount_table_offset", header.refcountTableOffset, refcountClusters * clusterSize, 48, geometry)
-    guard header.snapshotCount <= Qcow2Limit.snapshots else {
-      throw malformed("nb_snapshots", "\(header.snapshotCount) is more than 65536", at: 60)
-    }
-    if header.snapshotCount > 0 {
-      try checkPlace("snapshots_offset", header.snapshotsOffset, UInt64(header.snapshotCount) * 40, 64, geometry)
+    if !isChecking {
+      let refcountClusters = UInt64(header.refcountTableClusters)
+      guard refcountClusters > 0 else { throw malformed("refcount_table_clusters", "is 0", at: 56) }
+      guard refcountClusters <= Qcow2Limit.refcountTableBytes / clusterSize else {
+        throw malformed("refcount_table_clusters", "\(refcountClusters) is more than 8 MiB", at: 56)
+      }
+      try checkPlace("refcount_table_offset", header.refcountTableOffset, refcountClusters * clusterSize, 48, geometry)
+      guard header.snapshotCount <= Qcow2Limit.snapshots else {
+        throw malformed("nb_snapshots", "\(header.snapshotCount) is more than 65536", at: 60)
+      }
+      if header.snapshotCount > 0 {
+        try checkPlace("snapshots_offset", header.snapshotsOffset, UInt64(header.snapshotCount) * 40, 64, geometry)
+      }
+    } else if header.snapshotCount > 0, !geometry.isAligned(header.snapshotsOffset) {
+      throw malformed("snapshots_offset", "\(header.snapshotsOffset) is inside a cluster", at: 64)
     }
     guard UInt64(header.l1Size) <= Qcow2Limit.l1Entries else {
       throw malformed("l1_size", "\(header.l1Size) is more than 32 MiB of entries", at: 36)
@@ -276,6 +287,9 @@ private struct HeaderParser {
   func readNames(into header: inout Qcow2Header) throws(ImageError) {
     if header.cryptMethod == 2, header.extensionData(.crypto) == nil {
       throw malformed("crypt_method", "LUKS without an encryption header", at: 32)
+    }
+    if header.incompatible.contains(.externalDataFile), header.extensionData(.dataFile)?.isEmpty != false {
+      throw malformed("incompatible_features", "an external data file without a name", at: 72)
     }
     if header.backingFileOffset != 0, header.backingFileSize > 0 {
       let start = Int(header.backingFileOffset)

@@ -74,6 +74,31 @@ extension Qcow2Transaction {
     if hasNewlyUnshared { try sealCopied() }
   }
 
+  /// Gives the data of a snapshot that nothing else refers to back to the file system, before the snapshot is deleted. Tables
+  /// and counts stay as they are, and so the image is sound at every moment.
+  ///
+  /// - Returns: whether there is any.
+  func discardData(of snapshot: Qcow2Snapshot) throws(ImageError) -> Bool {
+    var found = false
+    for (table, _) in Self.tables(of: try l1(of: snapshot)) {
+      try forEachRun(mappedTable(at: table) ?? []) { (clusters) throws(ImageError) in
+        var start = clusters.lowerBound
+        while start < clusters.upperBound {
+          func isOnly(_ cluster: UInt64) -> Bool {
+            references.tally.count(of: cluster) == 1 && references.tally.kind(of: cluster) == .data
+          }
+          guard let first = (start..<clusters.upperBound).first(where: isOnly) else { return }
+          let end = (first..<clusters.upperBound).first { !isOnly($0) } ?? clusters.upperBound
+          try storage.discard(first << UInt64(geometry.clusterBits)..<end << UInt64(geometry.clusterBits))
+          found = true
+          start = end
+        }
+      }
+    }
+    if found { try storage.flush() }
+    return found
+  }
+
   /// Gives a snapshot another name.
   func renameSnapshot(at index: Int, to name: StoredName) throws(ImageError) {
     var table = references.snapshots
@@ -81,7 +106,8 @@ extension Qcow2Transaction {
     try setSnapshots(table)
   }
 
-  private func l1(of snapshot: Qcow2Snapshot) throws(ImageError) -> [UInt64] {
+  /// The entries of a snapshot's L1 table.
+  func l1(of snapshot: Qcow2Snapshot) throws(ImageError) -> [UInt64] {
     try storage.read(
       "L1 table of snapshot '\(snapshot.name)'", at: snapshot.l1TableOffset, exactly: Int(snapshot.l1Size) * 8
     ).bigEndianTable

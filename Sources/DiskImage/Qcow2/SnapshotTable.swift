@@ -37,7 +37,7 @@ struct Qcow2Snapshot: Sendable, Equatable {
 struct Qcow2SnapshotTable: Sendable, Equatable {
   var snapshots: [Qcow2Snapshot]
   /// Bytes that the table took up in the file when it was read.
-  private(set) var storedLength: UInt64 = 0
+  var storedLength: UInt64 = 0
 
   init(_ snapshots: [Qcow2Snapshot] = []) { self.snapshots = snapshots }
 
@@ -79,7 +79,7 @@ struct Qcow2SnapshotTable: Sendable, Equatable {
 }
 
 extension Qcow2Snapshot {
-  fileprivate init(fixed: [UInt8], rest: [UInt8]) {
+  init(fixed: [UInt8], rest: [UInt8]) {
     let extra = Int(fixed.bigEndian32(at: 36))
     let idLength = Int(fixed.bigEndian16(at: 12))
     l1TableOffset = fixed.bigEndian64(at: 0)

@@ -10,6 +10,9 @@ final class StoredRefcounts {
   private var blocks: [Int: RefcountBlock] = [:]
   private var latest: (index: Int, block: RefcountBlock?) = (-1, nil)
 
+  /// Why there is no table where the header says, or nil. The table is empty then, and every count zero.
+  let tableFault: String?
+
   /// Bytes of blocks that are kept.
   private static let cacheBytes = 16 << 20
 
@@ -17,8 +20,25 @@ final class StoredRefcounts {
     self.source = source
     geometry = header.geometry
     fileClusters = geometry.clusters(for: source.length ?? .max)
+    tableFault = Self.fault(header, fileLength: source.length ?? UInt64(Int64.max))
+    guard tableFault == nil else {
+      table = []
+      return
+    }
     let count = Int(header.refcountTableClusters) << Int(header.clusterBits)
     table = try source.read("refcount table", at: header.refcountTableOffset, exactly: count).bigEndianTable
+  }
+
+  /// What the header says of the table that cannot be (QEMU's qcow2 specification, "Host cluster management").
+  private static func fault(_ header: Qcow2Header, fileLength: UInt64) -> String? {
+    let offset = header.refcountTableOffset
+    let clusters = UInt64(header.refcountTableClusters)
+    if clusters == 0 { return "has no clusters" }
+    if clusters > Qcow2Limit.refcountTableBytes / header.geometry.clusterSize { return "is longer than 8 MiB" }
+    if offset == 0 { return "is said to be at the header" }
+    if !header.geometry.isAligned(offset) { return "at \(offset) begins inside a cluster" }
+    let (end, overflow) = offset.addingReportingOverflow(clusters << UInt64(header.clusterBits))
+    return overflow || end > fileLength ? "at \(offset) lies beyond the end of the file" : nil
   }
 
   /// What is wrong with an entry of the table, or nil.
@@ -31,7 +51,7 @@ final class StoredRefcounts {
   }
 
   /// Whether every entry of the table can be followed.
-  var isSound: Bool { table.indices.allSatisfy { fault($0) == nil } }
+  var isSound: Bool { tableFault == nil && table.indices.allSatisfy { fault($0) == nil } }
 
   /// Whether a block is a hole of the file, where all counts are zero. Sparse files can claim a great many of them.
   func isHole(_ index: Int) throws(ImageError) -> Bool {

@@ -18,6 +18,10 @@ final class Qcow2Transaction {
   var header: Qcow2Header
   /// Entries of the active L1 table to be; see ``writeL1()``.
   var l1: [UInt64]
+  /// Whether the active L1 table gets another place even if it does not change.
+  var movesL1 = false
+  /// What must not be reached by new clusters, because it would make room for something that the image does not have.
+  var ceiling: UInt64?
   /// Whether some cluster went down to one reference, so that a flag somewhere has to say so.
   private(set) var hasNewlyUnshared = false
 
@@ -68,17 +72,6 @@ final class Qcow2Transaction {
     let bytes = try storage.read("L1 table", at: header.l1TableOffset, exactly: Int(header.l1Size) * 8)
     presentL1 = bytes.bigEndianTable
     l1 = presentL1
-    guard rebuilding else { return }
-    try references.tally.forEach { (cluster, count, kind) throws(ImageError) in
-      // Tables and blocks of refcounts are made anew.
-      let left = kind.contains(.refcounts) ? count - 1 : count
-      guard left <= geometry.maximumRefcount else {
-        throw .unsupported(
-          path: storage.name, feature: "repairing an image with more references than its refcounts can say",
-          remedy: "save what can be read of it with 'convert'")
-      }
-      if left > 0 { try setCount(of: cluster, to: left) }
-    }
   }
 
   // MARK: References
@@ -175,6 +168,12 @@ final class Qcow2Transaction {
         path: storage.name, feature: "a file of that many clusters",
         remedy: "convert the image to one with larger clusters")
     }
+    if let ceiling, end > ceiling {
+      throw .unsupported(
+        path: storage.name,
+        feature: "repairing an image whose free space runs into what lies behind the end of the file",
+        remedy: "save what can be read of it with 'convert'")
+    }
     if count == 1 || first == searchStart { searchStart = end }
     takenEnd = max(takenEnd, end)
     for cluster in first..<end { try setCount(of: cluster, to: 1) }
@@ -186,9 +185,12 @@ final class Qcow2Transaction {
     return try isFreeAtPresent(cluster)
   }
 
+  /// Makes the file reach so many clusters.
+  func reach(_ end: UInt64) { takenEnd = max(takenEnd, end) }
+
   /// Neither counted nor referred to in the present state. While its refcounts are rebuilt they mean nothing.
   private func isFreeAtPresent(_ cluster: UInt64) throws(ImageError) -> Bool {
-    guard references.tally.count(of: cluster) == 0 else { return false }
+    guard references.tally.count(of: cluster) == 0, references.beyond.count(of: cluster) == 0 else { return false }
     if isRebuilding { return true }
     return try stored.count(of: cluster) == 0
   }
@@ -255,7 +257,7 @@ final class Qcow2Transaction {
   func takeBack() { if takenEnd << shift > fileLength { try? storage.setLength(fileLength) } }
 
   private func writeL1IfChanged() throws(ImageError) {
-    guard l1 != presentL1 else { return }
+    guard l1 != presentL1 || movesL1 else { return }
     try remove(from: clusters(at: references.header.l1TableOffset, bytes: UInt64(presentL1.count) * 8))
     header.l1Size = UInt32(l1.count)
     header.l1TableOffset = 0
@@ -266,10 +268,8 @@ final class Qcow2Transaction {
 
   /// Finds places for the changed blocks and the table, each of which may change more blocks, and writes them.
   private func writeRefcounts() throws(ImageError) {
-    var table = stored.table
-    if isRebuilding {
-      table = [UInt64](repeating: 0, count: table.count)
-    } else {
+    var table = isRebuilding ? [] : stored.table
+    if !isRebuilding {
       try remove(from: clusters(at: references.header.refcountTableOffset, bytes: UInt64(table.count) * 8))
     }
     var tableOffset: UInt64 = 0

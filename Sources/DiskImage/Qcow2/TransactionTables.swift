@@ -37,7 +37,8 @@ extension Qcow2Transaction {
 
   func entry(_ words: [UInt64], at index: Int) -> Qcow2ClusterEntry {
     Qcow2ClusterEntry(
-      word: words[index], bitmap: geometry.extendedL2 ? words[index + 1] : 0, geometry: geometry)
+      word: words[index], bitmap: geometry.extendedL2 ? words[index + 1] : 0, geometry: geometry,
+      hasDataFile: header.incompatible.contains(.externalDataFile))
   }
 
   /// Calls `body` with the entries of a table that are not empty, and the index of each one's first word.
@@ -109,7 +110,8 @@ extension Qcow2Transaction {
       guard var words = try mappedTable(at: offset) else { continue }
       var isChanged = false
       try forEachEntry(words) { (index, entry) throws(ImageError) in
-        guard !entry.isCompressed, entry.hostOffset != 0, entry.fault(version: header.version) == nil,
+        guard !entry.isCompressed, !entry.hasDataFile, entry.hostOffset != 0,
+          entry.fault(version: header.version) == nil,
           entry.isCopied != (try count(of: entry.hostOffset >> UInt64(geometry.clusterBits)) == 1)
         else { return }
         words[index] ^= Qcow2Entry.copied

@@ -37,6 +37,16 @@ struct ImageConvertCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Reads an internal snapshot, by its name or id.", valueName: "snapshot"))
   var snapshot: String?
 
+  @Option(
+    name: .customLong("snapshot-id"),
+    help: ArgumentHelp("Reads the internal snapshot with this id, whatever others are called.", valueName: "id"))
+  var snapshotID: String?
+
+  @Option(
+    name: .customLong("snapshot-name"),
+    help: ArgumentHelp("Reads the internal snapshot with this name, whatever ids there are.", valueName: "name"))
+  var snapshotName: String?
+
   @Flag(name: [.customShort("c"), .customLong("compress")], help: "Compresses the data; qcow2 only.")
   var compress = false
 
@@ -47,7 +57,15 @@ struct ImageConvertCommand: ParsableCommand {
   var jobs: Int?
 
   func validate() throws {
+    guard [snapshot, snapshotID, snapshotName].compactMap({ $0 }).count <= 1 else {
+      throw ValidationError("Give one of --snapshot, --snapshot-id and --snapshot-name.")
+    }
     guard (1...64).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+  }
+
+  private var selector: SnapshotSelector? {
+    snapshotID.map(SnapshotSelector.id) ?? snapshotName.map(SnapshotSelector.name)
+      ?? snapshot.map(SnapshotSelector.either)
   }
 
   func run() throws {
@@ -59,7 +77,7 @@ struct ImageConvertCommand: ParsableCommand {
       try layout.set(&creation, path: destination)
       var conversion = ImageConversion(
         .init(
-          path: source, format: try access.format(of: source), snapshot: snapshot.map(SnapshotSelector.either),
+          path: source, format: try access.format(of: source), snapshot: selector,
           references: access.references(of: source, allowingDataFiles: reading.allowsDataFile),
           sharing: reading.isShared), to: creation)
       conversion.compressed = compress

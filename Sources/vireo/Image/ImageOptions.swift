@@ -80,6 +80,8 @@ enum ImageNaming {
     {
       return format
     }
+    // Not a decision, but a better word than "say raw", which would be wrong.
+    if let seen = RecognisedFormat(path: path), seen != .qcow2 { throw .foreign(path: path, seen) }
     throw .invalidRequest(
       path: path, what: "the format",
       reason: "is not in its name, and is never guessed; say \(option) raw or \(option) qcow2")
@@ -114,6 +116,7 @@ func tell(_ error: ImageError) {
   let remedy =
     switch error {
     case .referenceNotAllowed: "; --allow FOLDER adds one"
+    case .ambiguousSnapshot: ": --id or --name (of convert: --snapshot-id or --snapshot-name)"
     default: ""
     }
   ColorOptions.Choice.auto.tell([Diagnostic("image", "\(error)\(remedy)")])

@@ -20,17 +20,24 @@ struct Damage: CustomTestStringConvertible, Sendable {
   var options: [String] = ["cluster_size=4k"]
   /// Where we count otherwise than QEMU, why.
   var differs: String?
+  /// Whether QEMU finds nothing at all.
+  var qemuAccepts = false
   var repair = Repair.complete
   var hasSnapshot = false
   /// Writes some of the image compressed.
   var isCompressed = false
+  /// Whether all that the guest and the snapshots hold is there after the repair as before the damage.
+  var keepsContent = false
   let change: @Sendable (inout ImageBytes) throws -> Void
 
   var testDescription: String { name }
 
   /// "image" of 1 MiB; guest clusters 0 to 31 hold data, 64 to 67 zeros in a place of their own, and 96 to 99 data again.
   /// With compression the clusters from 128 on are compressed.
-  func build(_ folder: Folder) throws {
+  ///
+  /// - Returns: what the disk and its snapshots held before the damage, where that stays.
+  @discardableResult
+  func build(_ folder: Folder) throws -> Visible? {
     try makeQcow2(folder("image"), "4M", options)
     try qemuIO(
       folder("image"), "write -P 1 0 128k", "write -P 2 256k 16k", "write -z 256k 16k", "write -P 3 384k 16k",
@@ -42,7 +49,9 @@ struct Damage: CustomTestStringConvertible, Sendable {
       try run("qemu-img", "snapshot", "-c", "one", folder("image"))
       try qemuIO(folder("image"), "write -P 4 8k 8k")
     }
+    let content = keepsContent ? try FilesOnDisk(paths: [folder("image")]).visible(folder("image")) : nil
     try ImageBytes.edit(folder("image"), change)
+    return content
   }
 }
 
@@ -95,6 +104,32 @@ private let refcountDamages: [Damage] = [
   Damage(name: "a refcount table entry beyond the file") { image in
     image[word: image.header.refcountTableOffset + 8] = 1 << 40
   },
+  Damage(
+    name: "a refcount table at the header", differs: "QEMU takes the header for a table", hasSnapshot: true,
+    keepsContent: true
+  ) { image in image.bytes.put(UInt64(0), at: 48) },
+  Damage(
+    name: "a refcount table just beyond the file", differs: "QEMU takes what is missing for zeros", hasSnapshot: true,
+    keepsContent: true
+  ) { image in image.bytes.put(image.clusterCount << 12, at: 48) },
+  Damage(
+    name: "a refcount table far beyond the file", differs: "QEMU takes what is missing for zeros", isCompressed: true,
+    keepsContent: true
+  ) { image in image.bytes.put(UInt64(1) << 50, at: 48) },
+  Damage(
+    name: "a refcount table of no clusters", differs: "QEMU counts in another way", hasSnapshot: true,
+    keepsContent: true
+  ) { image in image.bytes.put(UInt32(0), at: 56) },
+  Damage(name: "a refcount table inside a cluster", differs: "QEMU does not open it", keepsContent: true) { image in
+    image.bytes.put(image.header.refcountTableOffset + 512, at: 48)
+  },
+  Damage(name: "a refcount table that is too long", differs: "QEMU does not open it", keepsContent: true) { image in
+    image.bytes.put(UInt32(1 << 20), at: 56)
+  },
+  Damage(
+    name: "a refcount table that is the snapshot table", differs: "QEMU follows what is no table", hasSnapshot: true,
+    keepsContent: true
+  ) { image in image.bytes.put(image.header.snapshotsOffset, at: 48) },
   Damage(name: "a refcount block named twice", differs: "QEMU counts its second reference too") { image in
     image[word: image.header.refcountTableOffset + 8] = image[word: image.header.refcountTableOffset]
   },
@@ -120,6 +155,43 @@ private let tableDamages: [Damage] = [
   Damage(name: "an L2 table named by two L1 entries", differs: "QEMU looks at the flags below it twice") { image in
     image[word: image.l1Place(1)] = image[word: image.l1Place(0)]
   },
+  Damage(name: "an L2 table that is the L1 table", differs: "QEMU lets them share") { image in
+    image[word: image.l1Place(1)] = image.header.l1TableOffset | Qcow2Entry.copied
+  },
+  Damage(
+    name: "an L2 table that is data", differs: "what is read as its entries lies beyond the file", repair: .partial,
+    hasSnapshot: true
+  ) { image in
+    image[word: image.l1Place(1)] = image.hostCluster(20) << 12
+  },
+  Damage(name: "an L2 table that is a snapshot's L1 table", differs: "QEMU lets them share", hasSnapshot: true) {
+    image in
+    image[word: image.l1Place(1)] = image[word: image.header.snapshotsOffset]
+  },
+  Damage(name: "data that is the header", differs: "QEMU lets them share") { image in
+    // Only a compressed stream can be said to be at 0.
+    image[word: image.l2Place(5)] = Qcow2Entry.compressed
+  },
+  Damage(name: "data that is the L1 table", differs: "QEMU lets them share") { image in
+    image[word: image.l2Place(0)] = image.header.l1TableOffset | Qcow2Entry.copied
+  },
+  Damage(
+    name: "data that is the L1 table, 1-bit counts", options: ["cluster_size=4k", "refcount_bits=1"],
+    differs: "QEMU does not see the contradiction"
+  ) { image in
+    image[word: image.l2Place(0)] = image.header.l1TableOffset | Qcow2Entry.copied
+  },
+  Damage(name: "data that is an L2 table, in two places", differs: "QEMU lets them share", hasSnapshot: true) { image in
+    image[word: image.l2Place(0)] = image.l2Table(0) | Qcow2Entry.copied
+    image[word: image.l2Place(7)] = image.l2Table(0) | Qcow2Entry.copied
+  },
+  Damage(name: "data that is the snapshot table", differs: "QEMU lets them share", hasSnapshot: true) { image in
+    image[word: image.l2Place(9)] = image.header.snapshotsOffset
+  },
+  Damage(name: "compressed data in an L2 table", differs: "QEMU lets them share", isCompressed: true) { image in
+    let entry = Qcow2ClusterEntry(word: image[word: image.l2Place(130)], geometry: image.geometry)
+    image[word: image.l2Place(130)] -= entry.compressedRange.lowerBound - image.l2Table(0)
+  },
   Damage(name: "data that is a refcount block", differs: "QEMU sees the counts, not the contradiction") { image in
     image[word: image.l2Place(0)] = image.refcountBlock(of: 0) | Qcow2Entry.copied
   },
@@ -131,7 +203,16 @@ private let entryDamages: [Damage] = [
   Damage(name: "an L2 entry with a wrong flag", hasSnapshot: true) { image in
     image[word: image.l2Place(20)] |= Qcow2Entry.copied
   },
-  Damage(name: "an L2 entry with reserved bits", repair: .partial) { image in image[word: image.l2Place(3)] |= 1 << 58
+  Damage(name: "a zero cluster inside a cluster", hasSnapshot: true, keepsContent: true) { image in
+    image[word: image.l2Place(65)] += 512
+  },
+  Damage(name: "data just beyond the file") { image in
+    image[word: image.l2Place(3)] = Qcow2Entry.copied | image.clusterCount << 12
+  },
+  Damage(name: "data some clusters beyond the file, of a snapshot too", hasSnapshot: true) { image in
+    for cluster in 10..<16 { image[word: image.l2Place(cluster)] = (image.clusterCount + UInt64(cluster)) << 12 }
+  },
+  Damage(name: "an L2 entry with reserved bits") { image in image[word: image.l2Place(3)] |= 1 << 58
   },
   Damage(name: "data inside a cluster", repair: .partial) { image in image[word: image.l2Place(3)] += 512 },
   Damage(name: "data beyond the file", repair: .partial) { image in
@@ -141,11 +222,11 @@ private let entryDamages: [Damage] = [
     image[word: image.l2Place(4)] = image[word: image.l2Place(3)]
   },
   Damage(
-    name: "more references than a count can say", options: ["cluster_size=4k", "refcount_bits=1"], repair: .refused
+    name: "more references than a count can say", options: ["cluster_size=4k", "refcount_bits=1"]
   ) {
     image in image[word: image.l2Place(4)] = image[word: image.l2Place(3)]
   },
-  Damage(name: "compressed data with the flag of unshared clusters", repair: .partial, isCompressed: true) { image in
+  Damage(name: "compressed data with the flag of unshared clusters", isCompressed: true) { image in
     image[word: image.l2Place(130)] |= Qcow2Entry.copied
   },
   Damage(name: "compressed data beyond the file", repair: .partial, isCompressed: true) { image in
@@ -184,7 +265,57 @@ private let snapshotDamages: [Damage] = [
   Damage(name: "a snapshot's L1 table beyond the file", repair: .refused, hasSnapshot: true) { image in
     image[word: image.header.snapshotsOffset] = 1 << 40
   },
-  Damage(name: "a version 3 snapshot without its disk size", repair: .partial, hasSnapshot: true) { image in
+  Damage(
+    name: "a snapshot table of entries that are not there", differs: "we count them once", hasSnapshot: true,
+    keepsContent: true
+  ) { image in
+    image.bytes.put(UInt32(4), at: 60)
+  },
+  Damage(name: "a snapshot table of thousands", differs: "we count them once", hasSnapshot: true, keepsContent: true) {
+    image in
+    image.bytes.put(UInt32(5000), at: 60)
+  },
+  Damage(name: "a snapshot table of too many", differs: "we count them once", hasSnapshot: true, keepsContent: true) {
+    image in
+    image.bytes.put(UInt32(65_600), at: 60)
+  },
+  Damage(name: "a snapshot table beyond the file", differs: "we drop what is not there", hasSnapshot: true) { image in
+    image.bytes.put(image.clusterCount << 12, at: 64)
+  },
+  Damage(name: "a snapshot table far beyond the file", differs: "we drop what is not there", hasSnapshot: true) {
+    image in
+    image.bytes.put(UInt64(1) << 50, at: 64)
+  },
+  Damage(name: "a snapshot table on the L1 table", differs: "we drop what is not there", hasSnapshot: true) { image in
+    image.bytes.put(image.header.l1TableOffset, at: 64)
+  },
+  Damage(name: "a snapshot with too much extra data", differs: "we drop what is not there", hasSnapshot: true) {
+    image in
+    image.bytes.put(UInt32(2000), at: Int(image.header.snapshotsOffset) + 36)
+  },
+  Damage(
+    name: "a snapshot's L1 table that is too short", differs: "QEMU reads zeros behind it", qemuAccepts: true,
+    hasSnapshot: true
+  ) { image in
+    image.bytes.put(UInt32(1), at: Int(image.header.snapshotsOffset) + 8)
+  },
+  Damage(
+    name: "a snapshot of a disk that cannot be", differs: "QEMU does not look", qemuAccepts: true, hasSnapshot: true
+  ) { image in image[word: image.header.snapshotsOffset + 48] = 1 << 60 },
+  Damage(
+    name: "a snapshot's L1 entry with flags and no table", differs: "QEMU takes the file's start for a table",
+    hasSnapshot: true
+  ) {
+    image in image[word: image[word: image.header.snapshotsOffset] + 8] = Qcow2Entry.copied
+  },
+  Damage(name: "a snapshot's L1 entry with reserved bits", hasSnapshot: true, keepsContent: true) { image in
+    image[word: image[word: image.header.snapshotsOffset]] |= 1 << 60
+  },
+  Damage(name: "a table of no snapshots that is nowhere", differs: "QEMU does not open it", keepsContent: true) {
+    image in
+    image.bytes.put(UInt64(512) << 1 | 7, at: 64)
+  },
+  Damage(name: "a version 3 snapshot without its disk size", hasSnapshot: true) { image in
     let place = Int(image.header.snapshotsOffset)
     image.bytes.put(UInt32(0), at: place + 36)
     // What was extra data becomes a part of the id.

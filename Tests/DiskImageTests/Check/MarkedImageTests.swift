@@ -36,6 +36,28 @@ struct MarkedImageTests {
     try ImageSnapshots.create(named: "one", path: image)
   }
 
+  @Test(
+    "what is mapped behind the end of the file is not given to tables, and goes on to read as zeros",
+    arguments: [1, 4, 7] as [UInt64])
+  func cutShort(clusters: UInt64) throws {
+    let folder = try Folder()
+    let image = folder("image")
+    try makeQcow2(image, "8M", ["lazy_refcounts=on"])
+    let crash = ["qemu-io", "-f", "qcow2", "-c", "write -P 2 0 1M", "-c", "flush", "-c", "abort", image]
+    #expect(try run(crash, expecting: nil).status != 0)
+    let length = UInt64(try bytes(of: image).count) - clusters << 16
+    #expect(truncate(image, Int(length)) == 0)
+    let result = try ImageCheck.check(path: image, repair: .all)
+    #expect(result.corruptions + result.leaks + result.checkErrors == 0 && result.corruptionsFixed > 0)
+    try expectClean(image)
+    let kept = (16 - clusters) << 16
+    try expectPattern(image, [(2, 0, kept), (0, kept, 8 << 20 - kept)])
+    // What the guest writes there afterwards is its own.
+    try qemuIO(image, "write -P 3 960k 64k")
+    try expectPattern(image, [(2, 0, kept), (3, 960 << 10, 64 << 10)])
+    try expectClean(image)
+  }
+
   @Test("a mark on a sound image goes", arguments: [1, 2, 3] as [UInt8])
   func soundButMarked(mark: UInt8) throws {
     let folder = try Folder()

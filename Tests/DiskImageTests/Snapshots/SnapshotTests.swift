@@ -1,6 +1,7 @@
 // Internal snapshots: their rules, and that QEMU and the engine work on each other's.
 
 import Foundation
+import Synchronization
 import Testing
 
 @testable import DiskImage
@@ -84,6 +85,27 @@ struct SnapshotTests {
     #expect(try Self.judge(image).map(\.id) == ["1", "3", "4"])
   }
 
+  @Test("on a file system that is full, a snapshot is deleted by giving its data back first")
+  func deletedWhereThereIsNoRoom() throws {
+    let folder = try Folder()
+    let image = folder("image")
+    try makeQcow2(image, "16M")
+    try qemuIO(image, "write -P 1 0 4M")
+    try run("qemu-img", "snapshot", "-c", "one", image)
+    try qemuIO(image, "write -P 2 0 2M")
+    try run("qemu-img", "snapshot", "-c", "two", image)
+    let full = FullFile(try LocalFile(path: image, access: .readWrite))
+    // Without data of its own there is nothing to give back.
+    #expect(throws: ImageError.noSpace(path: image, operation: "write")) {
+      try ImageSnapshots.delete(.name("two"), of: full)
+    }
+    try expectClean(image)
+    try ImageSnapshots.delete(.name("one"), of: full)
+    try expectClean(image)
+    try expectPattern(image, [(2, 0, 2 << 20), (1, 2 << 20, 2 << 20), (0, 4 << 20, 12 << 20)])
+    #expect(try ImageSnapshots.list(path: image).map(\.name.description) == ["two"])
+  }
+
   @Test("a word that fits an id and a name is refused; asked for by id or by name, each is found")
   func ambiguous() throws {
     let folder = try Folder()
@@ -91,7 +113,7 @@ struct SnapshotTests {
     try run("qemu-img", "snapshot", "-c", "2", image)
     try run("qemu-img", "snapshot", "-c", "other", image)
     for operation in [ImageSnapshots.delete, ImageSnapshots.apply] as [(SnapshotSelector, String) throws -> Void] {
-      guard case .invalidRequest = Self.refusal({ try operation(.either("2"), image) }) else {
+      guard case .ambiguousSnapshot = Self.refusal({ try operation(.either("2"), image) }) else {
         Issue.record("not refused")
         return
       }
@@ -273,5 +295,35 @@ struct SnapshotTests {
     let specific = try qemuInfo(image)["format-specific"] as? [String: Any]
     let list = (specific?["data"] as? [String: Any])?["bitmaps"] as? [[String: Any]] ?? []
     return list.map { "\($0["name"] ?? "") \($0["granularity"] ?? "") \($0["flags"] ?? "")" }.sorted()
+  }
+}
+
+/// A file on a file system without room: what is written where there is nothing yet fails, until something was given back.
+private final class FullFile: ImageStorage {
+  private let file: LocalFile
+  private let room = Mutex<UInt64>(0)
+  private let present: UInt64
+
+  init(_ file: LocalFile) {
+    self.file = file
+    present = file.length ?? 0
+  }
+
+  var name: String { file.name }
+  var length: UInt64? { file.length }
+  func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
+    try file.read(at: offset, into: buffer)
+  }
+  func write(_ bytes: [UInt8], at offset: UInt64, _ what: String) throws(ImageError) {
+    let needed = offset + UInt64(bytes.count) > 512 ? UInt64(bytes.count) : 0
+    guard room.withLock({ $0 >= needed }) else { throw .noSpace(path: name, operation: "write") }
+    room.withLock { $0 -= needed }
+    try file.write(bytes, at: offset, what)
+  }
+  func flush() throws(ImageError) { try file.flush() }
+  func setLength(_ length: UInt64) throws(ImageError) { try file.setLength(length) }
+  func discard(_ range: Range<UInt64>) throws(ImageError) {
+    room.withLock { $0 += range.upperBound - range.lowerBound }
+    try file.discard(range)
   }
 }

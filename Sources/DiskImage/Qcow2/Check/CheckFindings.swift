@@ -31,7 +31,7 @@ struct CheckFindings: Sendable, Equatable {
     case breaksRefcounts
     /// It stays, and some references were not seen.
     case hidesReferences
-    /// It stays, and refcounts cannot be right with it.
+    /// It stays, and refcounts cannot be right with it, unless what is referred to is copied.
     case exceedsRefcounts
   }
 
@@ -44,7 +44,9 @@ struct CheckFindings: Sendable, Equatable {
       mendable += 1
       refcountsAreBroken = true
     case .hidesReferences: hidesReferences = true
-    case .exceedsRefcounts: exceedsRefcounts = true
+    case .exceedsRefcounts:
+      mendable += 1
+      exceedsRefcounts = true
     }
     note(.corruption, text)
   }

@@ -13,8 +13,15 @@ struct ClusterKind: OptionSet, Sendable, Equatable {
   /// The encryption header, and bitmaps with their tables.
   static let other = Self(rawValue: 1 << 7)
 
-  /// Whether a cluster is used as two things at once.
-  var isContradiction: Bool { rawValue.nonzeroBitCount > 1 }
+  /// Whether a cluster is used as two things at once. Guest data may share: whoever writes to such a cluster copies it.
+  var isContradiction: Bool { rawValue.nonzeroBitCount > 1 && !isSubset(of: [.data, .compressed]) }
+
+  /// Of the kinds of a contradiction the one that stays where it is when a repair gives the others a place of their own;
+  /// refcounts are made anew anyway.
+  var keeper: Self {
+    let order: [Self] = [.header, .other, .l1Table, .snapshotTable, .l2Table]
+    return order.first { contains($0) } ?? [.data, .compressed]
+  }
 
   /// The kinds in words.
   var names: String {
@@ -77,6 +84,12 @@ struct ClusterTally {
   func kind(of cluster: UInt64) -> ClusterKind {
     guard let place = places[cluster >> Self.groupBits] else { return [] }
     return ClusterKind(rawValue: kinds[place + Int(cluster & UInt64(Self.groupSize - 1))])
+  }
+
+  /// The lowest cluster that is referred to.
+  var first: UInt64? {
+    guard let group = places.keys.min(), let place = places[group] else { return nil }
+    return (0..<Self.groupSize).first { counts[place + $0] != 0 }.map { group << Self.groupBits | UInt64($0) }
   }
 
   /// Calls `body` for every cluster that is referred to, in ascending order.

@@ -13,7 +13,16 @@ final class Qcow2References {
   /// Clusters that begin inside of the file.
   let fileClusters: UInt64
   private(set) var tally = ClusterTally()
+  /// References that reach a whole cluster or more beyond the end of the file: damage, and yet nothing may be put there.
+  private(set) var beyond = ClusterTally()
+  /// One past the highest of those clusters that a repair lets the file reach; 0 when there are none.
+  private(set) var reachableEnd: UInt64 = 0
+  /// The snapshots; after a repair, where ``snapshotFaults`` says so.
   private(set) var snapshots = Qcow2SnapshotTable()
+  /// Whether the snapshot table must be written anew.
+  private(set) var snapshotsNeedWriting = false
+  /// Clusters of the encryption header and of bitmaps, once for each reference.
+  private(set) var otherClusters: [Range<UInt64>] = []
   private(set) var findings = CheckFindings()
   /// What the active disk's L2 entries are; see ``ImageCheck/Result``.
   private(set) var allocatedClusters: UInt64 = 0
@@ -23,11 +32,11 @@ final class Qcow2References {
   private(set) var endCluster: UInt64 = 0
 
   /// How often an L2 table is named, by all L1 tables and by the active one.
-  private struct Uses {
+  struct Uses {
     var all: UInt64 = 0
     var active: UInt64 = 0
   }
-  private var l2Tables: [UInt64: Uses] = [:]
+  private(set) var l2Tables: [UInt64: Uses] = [:]
   private let decompressor: ClusterDecompressor?
 
   /// Walks an image.
@@ -67,21 +76,47 @@ final class Qcow2References {
     guard bytes > 0 else { return true }
     let (end, overflow) = offset.addingReportingOverflow(bytes)
     guard !overflow, end < fileLength + geometry.clusterSize else {
-      findings.corruption("\(what()) at \(offset) lies beyond the end of the file")
+      let canReach = !overflow && end <= reachLimit && (kind == .data || kind == .compressed)
+      findings.corruption("\(what()) at \(offset) lies beyond the end of the file", canReach ? .mendable : .stays)
+      if canReach { reachableEnd = max(reachableEnd, geometry.clusters(for: end)) }
+      reserve(offset, bytes: overflow ? .max - offset : bytes, kind)
       return false
     }
     for cluster in offset >> shift...(end - 1) >> shift where !tally.isOverflown {
       tally.add(times, to: cluster, as: kind)
     }
+    if kind == .other { otherClusters.append(offset >> shift..<(end - 1) >> shift + 1) }
     return true
+  }
+
+  /// Notes that something is said to be in a place beyond the end of the file, so that nothing else is put there.
+  private func reserve(_ offset: UInt64, bytes: UInt64, _ kind: ClusterKind) {
+    // Nothing that is too long to be believed is believed; no structure takes more.
+    let clusters = min(geometry.clusters(for: bytes), ((Qcow2Limit.l1Entries * 8) >> shift) + 1)
+    for cluster in (offset >> shift)..<(offset >> shift) + clusters where !beyond.isOverflown {
+      beyond.add(1, to: cluster, as: kind)
+    }
+  }
+
+  /// How long a repair lets the file become for what is mapped behind its end: more than an honest file of this disk and
+  /// its snapshots can have been, and not much more.
+  private var reachLimit: UInt64 {
+    let disks = min(UInt64(snapshots.snapshots.count) + 1, 16)
+    let (data, overflow) = header.size.multipliedReportingOverflow(by: 2 * disks)
+    guard !overflow, data < 1 << 60 else { return 1 << 60 }
+    return max(data, fileLength) + 64 << 20
   }
 
   // MARK: Tables
 
   private func countRefcountStructures() {
-    refer(
-      to: header.refcountTableOffset, bytes: UInt64(header.refcountTableClusters) << shift, as: .refcounts,
-      "the refcount table")
+    if let fault = stored.tableFault {
+      findings.corruption("the refcount table \(fault)", .breaksRefcounts)
+    } else {
+      refer(
+        to: header.refcountTableOffset, bytes: UInt64(header.refcountTableClusters) << shift, as: .refcounts,
+        "the refcount table")
+    }
     var seen: Set<UInt64> = []
     for index in stored.table.indices where stored.table[index] != 0 {
       if let fault = stored.fault(index) {
@@ -95,20 +130,39 @@ final class Qcow2References {
   }
 
   private func countSnapshotTable() throws(ImageError) {
-    guard header.snapshotCount > 0 else { return }
+    guard header.snapshotCount > 0 else {
+      // QEMU does not open an image whose table of no snapshots is nowhere.
+      if !geometry.isAligned(header.snapshotsOffset) || header.snapshotsOffset > UInt64(Int64.max) {
+        findings.corruption("the snapshot table of no snapshots is said to be at \(header.snapshotsOffset)", .mendable)
+      }
+      return
+    }
     if header.incompatible.contains(.externalDataFile) {
       findings.corruption("snapshots in an image whose data is in another file")
     }
-    do throws(ImageError) {
-      snapshots = try Qcow2SnapshotTable(header, of: source)
-    } catch .malformed(_, let field, let reason, _) {
-      findings.corruption("\(field): \(reason)", .hidesReferences)
+    let checked = try Qcow2SnapshotTable.checked(header, of: source)
+    // One of the two places that the header says is wrong. A table that reads as one is believed.
+    if let place = placeUsedOtherwise(), !checked.isConvincing(header, fileLength: fileLength) {
+      findings.corruption("the snapshot table is said to be at \(header.snapshotsOffset), where \(place) is", .mendable)
+      snapshotsNeedWriting = true
       return
     }
+    snapshots = checked.table
+    for fault in checked.faults { findings.corruption(fault, .mendable) }
+    snapshotsNeedWriting = !checked.faults.isEmpty
     refer(to: header.snapshotsOffset, bytes: snapshots.storedLength, as: .snapshotTable, "the snapshot table")
-    for snapshot in snapshots.snapshots where header.version >= 3 && snapshot.extraDataSize < 16 {
-      findings.corruption("snapshot '\(snapshot.name)' does not record its disk size")
+  }
+
+  /// What lies where the header says that the snapshot table is, when the header itself says that something else is there.
+  private func placeUsedOtherwise() -> String? {
+    let place = header.snapshotsOffset
+    func isIn(_ offset: UInt64, _ bytes: UInt64) -> Bool { place >= offset && place - offset < bytes }
+    if place == 0 { return "the header" }
+    if header.l1Size > 0, isIn(header.l1TableOffset, UInt64(header.l1Size) * 8) { return "the L1 table" }
+    if stored.tableFault == nil, isIn(header.refcountTableOffset, UInt64(header.refcountTableClusters) << shift) {
+      return "the refcount table"
     }
+    return stored.table.contains(place) ? "a refcount block" : nil
   }
 
   private struct L1Place: Hashable {
@@ -129,7 +183,8 @@ final class Qcow2References {
         continue
       }
       if geometry.l1Needed(for: snapshot.size(in: header)) > entries {
-        findings.corruption("the L1 table of snapshot '\(snapshot.name)' is too short for its disk")
+        // What QEMU does not find in it reads as zeros.
+        findings.corruption("the L1 table of snapshot '\(snapshot.name)' is too short for its disk", .mendable)
       }
       uses[L1Place(offset: snapshot.l1TableOffset, entries: entries), default: Uses()].all += 1
     }
@@ -141,6 +196,7 @@ final class Qcow2References {
         continue
       }
       guard place.offset <= fileLength, place.entries * 8 <= fileLength - place.offset else {
+        reserve(place.offset, bytes: place.entries * 8, .l1Table)
         findings.corruption("the L1 table at \(place.offset) lies beyond the end of the file", .hidesReferences)
         continue
       }
@@ -167,12 +223,12 @@ final class Qcow2References {
 
   private func note(l1Entry entry: UInt64, at place: UInt64, _ uses: Uses) {
     if entry & Qcow2Entry.l1Reserved != 0 {
-      findings.corruption("the L1 entry at \(place) has reserved bits", uses.active > 0 ? .mendable : .stays)
+      findings.corruption("the L1 entry at \(place) has reserved bits", .mendable)
     }
     let table = entry & Qcow2Limit.hostOffsetMask
     guard table != 0 else {
       // QEMU takes it for a table at the file's start.
-      if uses.active > 0, entry & Qcow2Entry.copied != 0 {
+      if entry & Qcow2Entry.copied != 0 {
         findings.corruption("the L1 entry at \(place) has flags and no L2 table", .mendable)
       }
       return
@@ -184,6 +240,7 @@ final class Qcow2References {
     if uses.active > 0 { checkCopied(entry & Qcow2Entry.copied != 0, table, "the L1 entry at \(place)") }
     // QEMU takes what is missing for zeros. A later byte behind the end would become part of the table.
     guard table <= fileLength, geometry.clusterSize <= fileLength - table else {
+      reserve(table, bytes: geometry.clusterSize, .l2Table)
       findings.corruption("the L2 table at \(table) lies beyond the end of the file", .hidesReferences)
       return
     }
@@ -234,9 +291,14 @@ final class Qcow2References {
   ) throws(ImageError) {
     let hasDataFile = header.incompatible.contains(.externalDataFile)
     // Whatever is wrong with it, what it refers to is not free.
-    if let fault = entry.fault(version: header.version) { findings.corruption("the L2 entry at \(place): \(fault)") }
+    if let fault = entry.fault(version: header.version) {
+      findings.corruption(
+        "the L2 entry at \(place): \(fault)", entry.mended(version: header.version) == nil ? .stays : .mendable)
+    }
     if entry.isCompressed {
-      if entry.isCopied { findings.corruption("the L2 entry at \(place): a compressed cluster marked as not shared") }
+      if entry.isCopied {
+        findings.corruption("the L2 entry at \(place): a compressed cluster marked as not shared", .mendable)
+      }
       guard !hasDataFile else {
         findings.corruption("the L2 entry at \(place): a compressed cluster in an image whose data is in another file")
         return
@@ -254,7 +316,7 @@ final class Qcow2References {
       return
     }
     if entry.word & Qcow2Entry.l2Reserved != 0 {
-      findings.corruption("the L2 entry at \(place) has reserved bits")
+      findings.corruption("the L2 entry at \(place) has reserved bits", .mendable)
     }
     let host = entry.hostOffset
     guard host != 0 || (hasDataFile && entry.isCopied) else { return }
@@ -320,6 +382,12 @@ final class Qcow2References {
     }
   }
 
+  /// Whether a repair can give all but one of the uses of a cluster a place of their own.
+  private func canSeparate(_ kind: ClusterKind) -> Bool {
+    // LUKS encrypts a cluster for its place.
+    !kind.isSuperset(of: [.header, .other]) && (header.cryptMethod != 2 || kind.isDisjoint(with: [.data, .compressed]))
+  }
+
   // MARK: Comparison
 
   private func compare() throws(ImageError) {
@@ -328,10 +396,12 @@ final class Qcow2References {
     }
     try tally.forEach { (cluster, references, kind) throws(ImageError) in
       endCluster = max(endCluster, cluster + 1)
-      if kind.isContradiction { findings.corruption("cluster \(cluster) is used as \(kind.names)") }
+      if kind.isContradiction {
+        findings.corruption("cluster \(cluster) is used as \(kind.names)", canSeparate(kind) ? .mendable : .stays)
+      }
       if references > geometry.maximumRefcount {
         findings.corruption(
-          "cluster \(cluster) has \(references) references, more than a refcount here can say; save what can be read",
+          "cluster \(cluster) has \(references) references, more than a refcount here can say",
           .exceedsRefcounts)
         return
       }

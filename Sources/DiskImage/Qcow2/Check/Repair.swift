@@ -3,8 +3,9 @@
 enum Qcow2Repair {
   /// Mends an image.
   ///
-  /// Leaks: counts go down to what refers to their clusters. All: refcounts are built anew from the references, the flags
-  /// of the active tables follow, and the dirty mark goes; the corrupt mark goes when nothing is left to complain of.
+  /// Leaks: counts go down to what refers to their clusters. All: refcounts are built anew from the references, what shares
+  /// a cluster with something of another kind gets a copy of its own, the flags of the active tables follow, and the dirty
+  /// mark goes; the corrupt mark goes when nothing is left to complain of.
   ///
   /// Where tables cannot be followed, what they lead to looks unused: no count goes down then, because the space would be
   /// used again, and whoever knows how to mend the tables could not have it back.
@@ -14,28 +15,59 @@ enum Qcow2Repair {
     _ found: Qcow2References, of storage: any ImageStorage, _ repair: ImageCheck.Repair
   ) throws(ImageError) -> Bool {
     let findings = found.findings
-    guard findings.checkErrors == 0, !findings.exceedsRefcounts else { return false }
+    guard findings.checkErrors == 0 else { return false }
     let marks: Qcow2Header.IncompatibleFeatures = [.dirty, .corrupt]
     let isMarked = !found.header.incompatible.isDisjoint(with: marks)
     switch repair {
     case .none: return false
     case .leaks:
-      guard findings.leaks > 0, !findings.refcountsAreBroken, !findings.hidesReferences else { return false }
-      let change = try Qcow2Transaction(mending: found, of: storage)
-      try lowerLeaks(change)
-      try change.commit()
+      // What a snapshot that cannot be read leads to is no leak.
+      guard findings.leaks > 0, !findings.refcountsAreBroken, !findings.hidesReferences, !found.snapshotsNeedWriting
+      else { return false }
+      return try write(found, storage) { (change) throws(ImageError) in
+        change.ceiling = found.beyond.first
+        try lowerLeaks(change)
+      }
     case .all:
       let isRaising = findings.hidesReferences
       guard findings.mendable + (isRaising ? 0 : findings.leaks) > 0 || isMarked else { return false }
       // Refcounts made from half of the references would free the other half.
-      if isRaising, !found.stored.isSound { return false }
-      let change = try Qcow2Transaction(
-        mending: found, of: storage, rebuilding: !isRaising && findings.mendable + findings.leaks > 0)
-      if isRaising { try raise(change) }
-      try change.sealCopied()
-      if !isRaising { change.header.incompatible.remove(.dirty) }
-      try change.commit()
+      if isRaising, !found.stored.isSound || findings.exceedsRefcounts { return false }
+      let isRebuilding = !isRaising && findings.mendable + findings.leaks > 0
+      let isWritten = try write(found, storage, rebuilding: isRebuilding) { (change) throws(ImageError) in
+        if isRaising {
+          change.ceiling = found.beyond.first
+          try raise(change)
+        } else {
+          if isRebuilding { try Qcow2Rebuilding.run(change) }
+          change.header.incompatible.remove(.dirty)
+        }
+        try change.sealCopied()
+      }
+      guard isWritten else { return false }
       try removeCorruptMark(storage)
+    }
+    return true
+  }
+
+  /// Builds and commits the next state.
+  ///
+  /// - Returns: false when it cannot be built: the findings say what is wrong, and the image is as it was.
+  private static func write(
+    _ found: Qcow2References, _ storage: any ImageStorage, rebuilding: Bool = false,
+    _ build: (Qcow2Transaction) throws(ImageError) -> Void
+  ) throws(ImageError) -> Bool {
+    let change = try Qcow2Transaction(mending: found, of: storage, rebuilding: rebuilding)
+    do throws(ImageError) {
+      do throws(ImageError) {
+        try build(change)
+      } catch {
+        change.takeBack()
+        throw error
+      }
+      try change.commit()
+    } catch .unsupported, .invalidRequest, .needsRepair {
+      return false
     }
     return true
   }
