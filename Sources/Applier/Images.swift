@@ -74,7 +74,8 @@ private func requireFresh(_ path: String, _ creation: ImageCreation) throws {
   }
   try requireEqual(path, creation, otherwise: "\(path) exists and was left alone")
   let info = try ImageInfo.read(path: path, format: creation.format)
-  guard try info.qcow2?.snapshotCount ?? 0 == 0, isBlank(path, creation.format, hasBacking: creation.backing != nil)
+  guard info.qcow2?.snapshotCount ?? 0 == 0,
+    try isBlank(path, creation.format, hasBacking: creation.backing != nil)
   else {
     throw ActionFailure("\(path) exists, holds data and was left alone", remedy: moveAway)
   }

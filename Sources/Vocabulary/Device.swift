@@ -89,7 +89,7 @@ public struct DeviceIdentity: Sendable, Hashable {
   }
 
   /// Whether a device carries what this is found by.
-  private func isMet(by device: XMLElement) -> Bool {
+  public func isMet(by device: XMLElement) -> Bool {
     guard device.name == element else { return false }
     switch identity {
     case .alias: return device.first("alias")?[attribute: "name"] == value
