@@ -143,7 +143,7 @@ extension DomainPlanning {
     changes += fieldChanges
     let difference = RecordDifference(before: record, now: owned, isNew: false)
     changes += difference.changes(of: key, device, besides: changes) { name in
-      name == "file"
+      ["file", "source"].contains(name)
         ? DiskSource.path(of: current).map(Value.string)
         : device.type.field(name)?.lens.flatMap { $0.get(current) }
     }

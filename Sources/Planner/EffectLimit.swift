@@ -22,7 +22,7 @@ extension PlanBuilder {
         let asked = limit == own ? "the domain's `max-effect: \(limit.rawValue)`" : "`--max-effect \(limit.rawValue)`"
         fail(
           "beyond-max-effect",
-          "\(change.summary) takes `\(change.effect.rawValue)`, which is beyond \(asked)",
+          "\(change.effect == .delete ? "deleting \(object.object)" : change.summary) takes `\(change.effect.rawValue)`, which is beyond \(asked)",
           at: change.range, subject: object.object,
           suggestion: "allow `\(change.effect.rawValue)`: \(change.effect.explanation)")
       }

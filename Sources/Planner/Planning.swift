@@ -57,7 +57,7 @@ extension PlanBuilder {
       noteVolumes()
     }
     planDeletions(deletions)
-    withdrawRefused()
+    withdrawRefused(followsSpec: deletions.scope != .everything)
     limitDeletions(deletions)
     orderDependents()
     enforce(maxEffect)

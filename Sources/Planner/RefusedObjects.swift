@@ -7,12 +7,18 @@ import Vocabulary
 
 extension PlanBuilder {
   /// Takes what cannot be done out of the plan: objects that are refused, what depends on them, and all their steps.
-  func withdrawRefused() {
+  ///
+  /// - Parameter followsSpec: whether the plan makes what the spec declares, rather than taking all of it away.
+  func withdrawRefused(followsSpec: Bool) {
     guard !parts.refusals.isEmpty else { return }
     var problems: [ObjectReference: [Diagnostic]] = [:]
     for refusal in parts.refusals { problems[refusal.object, default: []].append(refusal.problem) }
     let ranges = ranges()
-    while let (object, cause) = nextDependent(on: Set(problems.keys)) {
+    let needs = followsSpec ? needs() : []
+    let leaving = Set(parts.objects.filter { $0.verb == .delete }.map(\.object))
+    var refused = Set(problems.keys)
+    while let (object, cause) = nextDependent(on: refused, needs, leaving) {
+      refused.insert(object)
       problems[object] = [
         Diagnostic(
           "depends-on-refused", cause.message, at: cause.range ?? ranges[object], subject: object.description,
@@ -47,12 +53,14 @@ extension PlanBuilder {
 
   // MARK: What depends on what
 
+  /// An object, and what it needs of others, with the places that say so.
+  private typealias Needs = (object: ObjectReference, needs: [(object: ObjectReference, range: SourceRange?)])
+
   /// An object that cannot be planned because another one is refused.
   private func nextDependent(
-    on refused: Set<ObjectReference>
+    on refused: Set<ObjectReference>, _ needs: [Needs], _ leaving: Set<ObjectReference>
   ) -> (object: ObjectReference, cause: (message: String, range: SourceRange?))? {
-    let leaving = Set(parts.objects.filter { $0.verb == .delete }.map(\.object))
-    for (object, needs) in needs() where !refused.contains(object) && !leaving.contains(object) {
+    for (object, needs) in needs where !refused.contains(object) && !leaving.contains(object) {
       guard let need = needs.first(where: { refused.contains($0.object) && !leaving.contains($0.object) }) else {
         continue
       }
@@ -61,7 +69,7 @@ extension PlanBuilder {
     // What leaves is needed by what stays because it is refused.
     for object in parts.objects where leaving.contains(object.object) && !refused.contains(object.object) {
       guard let user = refused.filter({ uses($0, object.object) }).min(by: { $0.name < $1.name }) else { continue }
-      return (object.object, ("\(user) needs it, which is refused and stays", nil))
+      return (object.object, ("needed by \(user), which is refused and stays", nil))
     }
     for action in parts.actions where !refused.contains(action.object) {
       let causes = action.after.map { parts.actions[$0].object }
@@ -71,13 +79,13 @@ extension PlanBuilder {
     return nil
   }
 
-  /// What each object of the spec needs of the others, with the place that says so.
-  private func needs() -> [(object: ObjectReference, needs: [(object: ObjectReference, range: SourceRange?)])] {
+  /// What each object of the spec needs of the others.
+  private func needs() -> [Needs] {
     let layout = DiskLayout(spec: spec)
     func named(_ kind: ObjectReference.Kind, _ setting: Setting?) -> (object: ObjectReference, range: SourceRange?)? {
       setting?.value.string.map { (ObjectReference(kind, $0), setting?.range) }
     }
-    var result: [(ObjectReference, [(object: ObjectReference, range: SourceRange?)])] = []
+    var result: [Needs] = []
     for image in spec.images {
       result.append((ObjectReference(.image, image.name), [named(.pool, image.settings["pool"])].compactMap(\.self)))
     }

@@ -73,7 +73,9 @@ struct PlanBlock {
     let verb = plan.verb == .none ? "waits for a restart" : plan.verb.rawValue
     var used = 4 + SafeText.width(name) + SafeText.width(verb)
     var line = style.paint(plan.verb.symbol, plan.verb.ink) + " " + style.paint(name, .bold) + ": " + verb
-    if let effect, plan.verb != .none, effect > (plan.verb == .create ? .live : .define) {
+    if let effect, plan.verb != .none, effect > (plan.verb == .create ? .live : .define),
+      !(plan.verb == .delete && effect == .delete)
+    {
       line += ", " + style.paint(effect.rawValue, effect.ink)
       used += 2 + effect.rawValue.utf8.count
     }

@@ -73,7 +73,7 @@ struct RecordLawTests {
             || name == "file" && $0.field == "\(owner).source"
         }
         // What an adopted object has as the spec says it needs no word but that it is adopted.
-        let hasPlace = field?.lens != nil || ["file", "state", "autostart", Field.xmlName].contains(name)
+        let hasPlace = field?.lens != nil || ["file", "source", "state", "autostart", Field.xmlName].contains(name)
         if before == nil, observed != nil, hasPlace { continue }
         guard let change else {
           missing.append("\(shown): \(old[name] ?? "nothing") → \(new[name] ?? "nothing")")

@@ -46,9 +46,9 @@ struct RunningLawTests {
       sample.field.lens?.put(value, into: &xml)
       return
     }
-    let identity = DeviceIdentity(of: device, rule)
+    let target = DeviceIdentity(of: device, rule).find(in: xml)
     xml.update("devices") { devices in
-      devices.updateAll(rule.element) { if identity.isMet(by: $0) { sample.field.lens?.put(value, into: &$0) } }
+      devices.updateAll(rule.element) { if $0 == target { sample.field.lens?.put(value, into: &$0) } }
     }
   }
 
