@@ -49,7 +49,7 @@ extension DomainPlanning {
     if element != current, sort.contains(where: { before[$0] != marks[$0] }) { marks[.address] = nil }
     var stored = identity
     stored.marks = marks
-    stored.place = xml.first("devices")?.all(identity.element).firstIndex(of: current)
+    stored.count = nil
     identities[key] = stored
     guard let known = record?.marks[key] else {
       owned.setMarks(key, marks)

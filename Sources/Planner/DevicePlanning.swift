@@ -79,10 +79,13 @@ extension DomainPlanning {
     let isNew = current == nil
     var element = current ?? rule.template
     // The running guest has the device as it was stored before.
-    let identity =
+    var identity =
       current.map {
         DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
       } ?? DeviceIdentity(of: device, rule)
+    if let current, identity.marks != nil, let all = xml.first("devices")?.all(rule.element) {
+      (identity.place, identity.count) = (all.firstIndex(of: current), all.count)
+    }
     identities[key] = identity
     let running = observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:))
     var fieldChanges: [FieldChange] = []

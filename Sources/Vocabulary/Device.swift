@@ -48,6 +48,8 @@ public struct DeviceIdentity: Sendable, Hashable {
   public var marks: DeviceMarks?
   /// Which of the devices of its name it is, where marks leave a doubt and the order is known.
   public var place: Int?
+  /// How many devices of its name there must be for the order to tell; nil where it tells in any case.
+  public var count: Int?
 
   public init(element: String, identity: DeviceRule.Identity, value: String, marks: DeviceMarks? = nil) {
     self.element = element
@@ -106,7 +108,9 @@ public struct DeviceIdentity: Sendable, Hashable {
     switch marks.find(among: all.map(DeviceMarks.init), .known) {
     case .none: return nil
     case .one(let index): return all[index]
-    case .several(let found): return place.flatMap { found.contains($0) ? all[$0] : nil }
+    case .several(let found):
+      guard let place, found.contains(place), count ?? all.count == all.count else { return nil }
+      return all[place]
     }
   }
 }
