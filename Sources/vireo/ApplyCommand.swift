@@ -46,7 +46,9 @@ struct ApplyCommand: AsyncParsableCommand {
     let session = Session(
       options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
       deletions: limits.deletions, discardsSavedStates: limits.discardsSavedStates)
-    try await ApplySession(session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock, disruptions: maxDisruption)
-      .run(connection.connect)
+    try await ApplySession(
+      session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock, disruptions: maxDisruption
+    )
+    .run(connection.connect)
   }
 }

@@ -59,7 +59,8 @@ struct ImageCreateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let made = try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) { () throws(ImageError) in
+    let made = try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) {
+      () throws(ImageError) in
       var creation = ImageCreation(
         format: try ImageNaming.format(of: image, given: imageFormat), virtualSize: size)
       if let backing {
