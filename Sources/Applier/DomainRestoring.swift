@@ -31,7 +31,9 @@ extension RemovedDomains {
     let removal = entry.removal
     // The files that are looked for stay until the definition refers to them.
     let folders = connection.isRemote ? [] : removal.definition.diskFolders
-    let lock = try await BlockingPool(name: "locks", threads: 1).run { try FolderLock.taking(folders, .shared, patience) }
+    let lock = try await BlockingPool(name: "locks", threads: 1).run {
+      try FolderLock.taking(folders, .shared, patience)
+    }
     defer { withExtendedLifetime(lock) {} }
     let present = try await presentDomain(removal, on: connection)
     let files = try Self.requireFiles(of: removal)

@@ -53,7 +53,8 @@ private func isThere(_ image: ImageImport) throws -> Bool {
 private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest) throws -> Bool {
   var progress = progress
   let checksum = Checksum()
-  var copy = FileCopy(source: image.source, directory: folder(of: image.destination), access: copyAccess(of: image.source))
+  var copy = FileCopy(
+    source: image.source, directory: folder(of: image.destination), access: copyAccess(of: image.source))
   copy.preservesTime = true
   copy.origin = origin
   let name = String(image.destination.dropFirst(copy.directory == "/" ? 1 : copy.directory.count + 1))

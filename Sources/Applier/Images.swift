@@ -34,7 +34,8 @@ extension ApplyRun {
   func growImage(_ path: String, _ format: ImageFormat, from: UInt64, to: UInt64, followsLinks: Bool) async throws {
     try await files.run {
       if !followsLinks, fileStatus(path)?.isRegular == false {
-        throw ActionFailure("\(path) is not a regular file by now, and nothing that it leads to is changed", remedy: moveAway)
+        throw ActionFailure(
+          "\(path) is not a regular file by now, and nothing that it leads to is changed", remedy: moveAway)
       }
       let before = try ImageInfo.read(path: path, format: format).virtualSize
       if before == to { return }

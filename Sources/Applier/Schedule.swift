@@ -42,7 +42,11 @@ struct Schedule {
   ///   - onlyDeletions: whether nothing but deletions of files may start.
   mutating func next(atMost limit: Int? = nil, onlyDeletions: Bool = false) -> Int? {
     let isFull = limit.map { disruptions >= $0 } ?? false
-    guard let place = ready.lastIndex(where: { (!isFull || !isDisruptive[$0] || isDeletion[$0]) && (!onlyDeletions || isDeletion[$0]) }) else { return nil }
+    guard
+      let place = ready.lastIndex(where: {
+        (!isFull || !isDisruptive[$0] || isDeletion[$0]) && (!onlyDeletions || isDeletion[$0])
+      })
+    else { return nil }
     let index = ready.remove(at: place)
     if isDisruptive[index], !isDeletion[index] { disruptions += 1 }
     return index

@@ -92,7 +92,9 @@ public final class StackLock: Sendable {
     let flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
     var descriptor = open(path, O_RDWR | O_CREAT | flags, 0o664)
     // One that another user has made can be locked as well.
-    if descriptor < 0, errno == EACCES || errno == ENOENT || errno == EROFS { descriptor = open(path, O_RDONLY | flags) }
+    if descriptor < 0, errno == EACCES || errno == ENOENT || errno == EROFS {
+      descriptor = open(path, O_RDONLY | flags)
+    }
     guard descriptor >= 0 else {
       if place.gate != nil, [EACCES, ENOENT, EROFS, ENOTDIR].contains(errno) { return nil }
       throw .file("open the lock file", path, errno)
@@ -122,7 +124,8 @@ public final class StackLock: Sendable {
       let own = kind == LOCK_EX && path.hasSuffix(".lock")
       let holders = LockHolder.ofFile(descriptor).map { "process \($0.pid)" }
       let holder =
-        holders.isEmpty ? own ? writtenHolder(descriptor).map { " (process \($0))" } : nil : " (\(holders.joined(separator: ", ")))"
+        holders.isEmpty
+        ? own ? writtenHolder(descriptor).map { " (process \($0))" } : nil : " (\(holders.joined(separator: ", ")))"
       throw ActionFailure(
         own
           ? "stack \(stack) is being applied by another process\(holder ?? "")"
@@ -180,7 +183,8 @@ struct LockPlace: Sendable, Equatable {
       return LockPlace(folder: try make(["vireo"], below: folder, mode: 0o700))
     }
     guard let home = environment("HOME") ?? homeOfUser(user), home.hasPrefix("/") else {
-      throw ActionFailure("there is no place for the stack's lock", remedy: "set XDG_RUNTIME_DIR or HOME to a folder of yours")
+      throw ActionFailure(
+        "there is no place for the stack's lock", remedy: "set XDG_RUNTIME_DIR or HOME to a folder of yours")
     }
     return LockPlace(folder: try make([".local", "state", "vireo", "locks"], below: home, mode: 0o700))
   }
@@ -195,7 +199,8 @@ struct LockPlace: Sendable, Equatable {
     var status = stat()
     guard lstat(folder, &status) == 0 else { throw .file("make the folder", folder, errno) }
     guard status.st_mode & S_IFMT == S_IFDIR, status.st_uid == 0, status.st_mode & 0o002 == 0 else {
-      throw ActionFailure("\(folder) is not a folder of root's alone, so locks in it are worth nothing", remedy: "remove it")
+      throw ActionFailure(
+        "\(folder) is not a folder of root's alone, so locks in it are worth nothing", remedy: "remove it")
     }
     return folder
   }
@@ -209,7 +214,8 @@ struct LockPlace: Sendable, Equatable {
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o002 == 0 else {
       throw ActionFailure(
-        "everybody may make files in \(path), so locks in it are worth nothing", remedy: "take the right from others (`chmod o-w`)")
+        "everybody may make files in \(path), so locks in it are worth nothing",
+        remedy: "take the right from others (`chmod o-w`)")
     }
     return path
   }

@@ -36,8 +36,9 @@ extension XMLElement {
   /// The folders of a domain's disks and UEFI variables that are files.
   var diskFolders: Set<String> {
     let disks = (first("devices")?.all("disk") ?? []).filter { ($0[attribute: "type"] ?? "file") == "file" }
-    return Set((disks.compactMap(DiskSource.path) + [value(at: "os/nvram")].compactMap(\.self)).filter { $0.hasPrefix("/") }
-      .map { folder(of: $0) })
+    return Set(
+      (disks.compactMap(DiskSource.path) + [value(at: "os/nvram")].compactMap(\.self)).filter { $0.hasPrefix("/") }
+        .map { folder(of: $0) })
   }
 }
 

@@ -50,7 +50,8 @@ public struct BaseCopies: Sendable {
     guard let before = FileState(path) else {
       var status = stat()
       if lstat(path, &status) != 0 { throw .notFound(path: path) }
-      throw .refused(path: path, reason: "it is not a regular file, so it is no copy of Vireo's; remove it, then plan again")
+      throw .refused(
+        path: path, reason: "it is not a regular file, so it is no copy of Vireo's; remove it, then plan again")
     }
     // QEMU would open whatever a header names.
     do throws(ImageError) {
@@ -68,11 +69,14 @@ public struct BaseCopies: Sendable {
       forget(sha256)
       throw .refused(
         path: path,
-        reason: "its content has the SHA-256 \(found), which is not the one in its name; somebody has changed or planted it: "
+        reason:
+          "its content has the SHA-256 \(found), which is not the one in its name; somebody has changed or planted it: "
           + "move it away, then plan again")
     }
     // Only what was the same all the time was read.
-    guard FileState(path) == before else { throw .refused(path: path, reason: "it changed while it was read; plan again") }
+    guard FileState(path) == before else {
+      throw .refused(path: path, reason: "it changed while it was read; plan again")
+    }
     remember(before, sha256)
   }
 

@@ -92,7 +92,8 @@ public struct FileCensus: Sendable {
   public var failures: [Inventory.Failure]
 
   public init(
-    uri: String, hostKeys: Set<String>? = nil, moment: Int, domains: [ObservedDomain] = [], roots: [Root] = [], links: [String: Links] = [:],
+    uri: String, hostKeys: Set<String>? = nil, moment: Int, domains: [ObservedDomain] = [], roots: [Root] = [],
+    links: [String: Links] = [:],
     files: [String: File] = [:], folders: [String] = [], names: [String: String] = [:], chains: Int = 0,
     failures: [Inventory.Failure] = []
   ) {

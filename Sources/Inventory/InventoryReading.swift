@@ -236,8 +236,9 @@ struct FileQuestion: Sendable {
 
   func answer() -> ObservedFile {
     do {
-      return .image(try BackingChain.read(
-        path: path, format: format, references: references, followsLinks: followsLinks))
+      return .image(
+        try BackingChain.read(
+          path: path, format: format, references: references, followsLinks: followsLinks))
     } catch {
       return ObservedFile(error, at: path)
     }

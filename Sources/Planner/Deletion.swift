@@ -242,7 +242,9 @@ extension PlanBuilder {
       let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }
       if let own, let end = chain.firstIndex(where: { $0.path == own }) {
         made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }
-      } else if let own, inventory.files[path]?.lacksFile == true, path == own || SnapshotChoice.isOverlay(path, on: own) {
+      } else if let own, inventory.files[path]?.lacksFile == true,
+        path == own || SnapshotChoice.isOverlay(path, on: own)
+      {
         // A file of the chain is gone, as after a deletion that was cut off: snapshots and the record know the others.
         let target = disk.value(at: "target/@dev") ?? ""
         let overlays = (domain.snapshots ?? []).compactMap { $0.disks[target] ?? nil }

@@ -251,7 +251,8 @@ extension DomainPlanning {
       if isLive, let target = running?.value(at: "target/@dev") {
         .resizeBlockDevice(domain: identity, target: target, path: image.path, to: size, device: key)
       } else {
-        .growImage(path: image.path, format: image.format, from: image.virtualSize, to: size, device: key,
+        .growImage(
+          path: image.path, format: image.format, from: image.virtualSize, to: size, device: key,
           followsLinks: !isMadeByVireo(disk))
       }
     // Not before a saved state that knows the old size is gone.

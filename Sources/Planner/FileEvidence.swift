@@ -96,7 +96,8 @@ public enum CopyName {
   /// The checksum and the format that a name has; nil for other names.
   public static func parts(of path: String) -> (sha256: String, format: ImageFormat)? {
     let name = path.split(separator: "/").last ?? ""
-    guard let dot = name.lastIndex(of: "."), let format = ImageFormat(rawValue: String(name[name.index(after: dot)...])),
+    guard let dot = name.lastIndex(of: "."),
+      let format = ImageFormat(rawValue: String(name[name.index(after: dot)...])),
       let hyphen = name[..<dot].lastIndex(of: "-"), hyphen != name.startIndex
     else { return nil }
     let digits = name[name.index(after: hyphen)..<dot]

@@ -55,7 +55,7 @@ enum CommandWords {
     ],
     "image": [
       "show": "info", "inspect": "info", "stat": "info", "new": "create", "make": "create", "grow": "resize",
-      "shrink": "resize", "extend": "resize", "diff": "compare", "merge": "commit", "verify": "check",
+      "shrink": "resize", "extend": "resize", "diff": "compare", "merge": "commit",
       "repair": "check", "copy": "convert",
     ],
     "image snapshot": [

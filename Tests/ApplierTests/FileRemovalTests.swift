@@ -44,7 +44,8 @@ struct FileRemovalTests {
       devices = "<serial type='file'><source path='\(path)'/></serial>"
     case .snapshot:
       try disk(folder("theirs.qcow2"))
-      let domain = try await connection.defineDomain(guestXML("newcomer", devices: diskXML(folder("theirs.qcow2"))), named: "newcomer")
+      let domain = try await connection.defineDomain(
+        guestXML("newcomer", devices: diskXML(folder("theirs.qcow2"))), named: "newcomer")
       let record = """
         <domainsnapshot><name>s</name><state>shutoff</state><creationTime>1</creationTime><memory snapshot='no'/>
         <disks><disk name='vda' snapshot='external' type='file'><driver type='qcow2'/><source file='\(path)'/></disk></disks>
@@ -56,7 +57,9 @@ struct FileRemovalTests {
     _ = try await connection.defineDomain(guestXML("newcomer", devices: devices), named: "newcomer")
   }
 
-  @Test("a disk that something leads to by now stays, with its domain; one that nobody needs goes", arguments: Newcomer.allCases)
+  @Test(
+    "a disk that something leads to by now stays, with its domain; one that nobody needs goes",
+    arguments: Newcomer.allCases)
   func newcomer(_ newcomer: Newcomer) async throws {
     let folder = try Folder()
     let path = folder("web.root.qcow2")
@@ -95,7 +98,8 @@ struct FileRemovalTests {
       let owner = FileOwner(identity, try await domain.stored)
       if isChanged {
         _ = try await connection.defineDomain(
-          try await domain.xml([.inactive]).replacingOccurrences(of: "<devices>", with: "<title>x</title><devices>"), named: "leaver")
+          try await domain.xml([.inactive]).replacingOccurrences(of: "<devices>", with: "<title>x</title><devices>"),
+          named: "leaver")
       }
       let result = try await apply(
         .deleteFile(path: top, owner: owner), .deleteFile(path: base, owner: owner), on: connection)
@@ -137,7 +141,8 @@ struct FileRemovalTests {
     collector.afterHashing = {
       try? overlay(on: base, as: folder("other.qcow2"))
       guard isDefined else { return }
-      _ = try? await connection.defineDomain(guestXML("newcomer", devices: diskXML(folder("other.qcow2"))), named: "newcomer")
+      _ = try? await connection.defineDomain(
+        guestXML("newcomer", devices: diskXML(folder("other.qcow2"))), named: "newcomer")
     }
     let result = try await collector.remove(shown)
     await Host.remove("newcomer")
@@ -166,7 +171,8 @@ struct FileRemovalTests {
       actions: [
         Action(
           ObjectReference(.volume, "x"),
-          .createImage(path: folder("new.qcow2"), ImageCreation(format: .qcow2, virtualSize: 1 << 20)), after: [], effect: .define)
+          .createImage(path: folder("new.qcow2"), ImageCreation(format: .qcow2, virtualSize: 1 << 20)), after: [],
+          effect: .define)
       ])
     let refused = await writer.apply(plan)
     guard case .failed(let failure) = refused.outcomes[0] else { return #expect(Bool(false), "\(refused)") }

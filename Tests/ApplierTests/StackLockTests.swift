@@ -134,7 +134,9 @@ struct StackLockTests {
     let folder = try Folder()
     let place = LockPlace(folder: folder.path)
     let (uri, held) = (uri, try StackLock(stack: "lab", host: uri, in: place))
-    let waiting = Task.detached { try StackLock(stack: "lab", host: uri, in: place, patience: LockPatience(seconds: 60)) }
+    let waiting = Task.detached {
+      try StackLock(stack: "lab", host: uri, in: place, patience: LockPatience(seconds: 60))
+    }
     try await Task.sleep(for: .milliseconds(50))
     withExtendedLifetime(held) {}
     held.release()

@@ -55,7 +55,9 @@ struct LockTests {
       for (index, command) in stackCommands.enumerated() {
         for uri in index == 0 ? Self.spellings : [Self.spellings[index % Self.spellings.count]] {
           let run = try vireo(uri, command)
-          #expect(run.status == 1 && run.errors.contains("is being applied by another process"), "\(uri) \(command): \(run.output)\(run.errors)")
+          #expect(
+            run.status == 1 && run.errors.contains("is being applied by another process"),
+            "\(uri) \(command): \(run.output)\(run.errors)")
         }
       }
       try daemon.end(holder)
@@ -84,7 +86,9 @@ struct LockTests {
   func twoDaemons() throws {
     try TemporaryFolder.with { folder in
       try FileManager.default.createDirectory(atPath: folder.path("state"), withIntermediateDirectories: true)
-      let (first, second) = (try SystemDaemon(state: folder.path("state")), try SystemDaemon(state: folder.path("state")))
+      let (first, second) = (
+        try SystemDaemon(state: folder.path("state")), try SystemDaemon(state: folder.path("state"))
+      )
       try folder.write(spec(folder, "lab"), to: "lab.yaml")
       let file = folder.path("lab.yaml")
       #expect(try first.vireo("apply", "--yes", file).status == 0)

@@ -29,7 +29,8 @@ struct PlantedFileTests {
       let sha256 = try output(of: "sha256sum", base).prefix { $0 != " " }
       let copy = "\(host.pool)/base-\(sha256).qcow2"
       try? FileManager.default.removeItem(atPath: copy)
-      try output(of: "qemu-img", "create", "-q", "-f", "qcow2", "-b", host.folder.path("secret"), "-F", "raw", copy, "16M")
+      try output(
+        of: "qemu-img", "create", "-q", "-f", "qcow2", "-b", host.folder.path("secret"), "-F", "raw", copy, "16M")
       try output(of: "truncate", "-r", base, copy)
       try output(of: "touch", "-r", base, copy)
       let before = Footprint([host.pool])
@@ -45,7 +46,8 @@ struct PlantedFileTests {
     }
   }
 
-  @Test("a link in the place of a disk is not followed, and what it leads to stays as it is", arguments: ["root", "data"])
+  @Test(
+    "a link in the place of a disk is not followed, and what it leads to stays as it is", arguments: ["root", "data"])
   func link(disk: String) throws {
     try ScratchHost.with { host in
       try host.makeBase()
@@ -89,7 +91,8 @@ struct PlantedFileTests {
     }
   }
 
-  @Test("a destruction that was cut off is finished by the next, in whatever order files went", arguments: [false, true])
+  @Test(
+    "a destruction that was cut off is finished by the next, in whatever order files went", arguments: [false, true])
   func destroy(isReversed: Bool) throws {
     try ScratchHost.with { host in
       try host.makeBase()

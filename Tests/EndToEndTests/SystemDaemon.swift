@@ -54,7 +54,8 @@ final class SystemDaemon {
   /// - Parameter state: a folder that stands for `/var/lib/vireo`; nil for one of its own.
   init(state: String? = nil) throws {
     first = try ChildProcess([
-      "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", Self.setUp, "setup",
+      "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", Self.setUp,
+      "setup",
       state ?? "",
     ])
     let children = "/proc/\(first.id)/task/\(first.id)/children"

@@ -35,6 +35,28 @@ struct SystemTests {
     """
   }
 
+  @Test("a private base image is QEMU's to read while a guest runs, and no other user's", arguments: [0o600, 0o644])
+  func privateBase(mode: Int) throws {
+    try withDaemon { daemon, folder in
+      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: folder.path("base.qcow2"))
+      try folder.write(spec(folder, count: 1, state: "running", interface: "type: user"), to: "spec.yaml")
+      for text in [("apply", "20 MiB"), ("apply", "40 MiB")] {
+        let spec = try String(contentsOfFile: folder.path("spec.yaml"), encoding: .utf8).replacing(
+          "20 MiB", with: text.1)
+        try folder.write(spec, to: "spec.yaml")
+        let run = try daemon.vireo(text.0, "--yes", folder.path("spec.yaml"))
+        #expect(run.status == 0, "\(run.output)\(run.errors)")
+        #expect(try daemon.virsh("domstate", "web-1").output.contains("running"))
+      }
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder.path("pool"))
+      let copy = folder.path("pool") + "/" + (try #require(names.first { $0.hasPrefix("base-") }))
+      let found = try FileManager.default.attributesOfItem(atPath: copy)[.posixPermissions] as? Int
+      #expect(found == mode & 0o444)
+      let verify = try daemon.vireo("image", "verify")
+      #expect(verify.status == 0 && verify.output.contains(copy), "\(verify.output)\(verify.errors)")
+    }
+  }
+
   @Test("pool, network and a running guest are as the spec says, and stay so")
   func running() throws {
     try withDaemon { daemon, folder in

@@ -97,7 +97,10 @@ struct BaseImageReaderTests {
     #expect(folder.observe("base.qcow2", read: note).copy == copy)
     #expect(reads.withLock { $0 } == [copy])
     // Whatever changes the file is noticed, its length and time notwithstanding.
-    _ = try folder.run("sh", "-c", "printf x | dd of=\(copy) bs=1 seek=200000 conv=notrunc status=none && touch -r \(folder.path("base.qcow2")) \(copy)")
+    _ = try folder.run(
+      "sh", "-c",
+      "printf x | dd of=\(copy) bs=1 seek=200000 conv=notrunc status=none && touch -r \(folder.path("base.qcow2")) \(copy)"
+    )
     let changed = folder.observe("base.qcow2", sha256: sha256)
     guard case .refused(copy, let reason)? = changed.copyProblem else {
       Issue.record("\(changed)")

@@ -59,7 +59,9 @@ struct HostIdentityTests {
       var places = HostIdentity.Places()
       (places.systemState, places.machineID) = (folder.path("qemu"), folder.path("id"))
       try folder.write("3d1219c7\n", to: "id")
-      let make = { try FileManager.default.createDirectory(atPath: folder.path("qemu"), withIntermediateDirectories: true) }
+      let make = {
+        try FileManager.default.createDirectory(atPath: folder.path("qemu"), withIntermediateDirectories: true)
+      }
       try make()
       let first = key("qemu:///system", places)
       #expect(key("qemu+unix:///system", places) == first)

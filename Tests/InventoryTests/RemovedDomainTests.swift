@@ -65,7 +65,9 @@ struct RemovedDomainTests {
     let origin = FileOrigin(
       host: HostIdentity(uri: "qemu:///system", embeddedRoot: nil), stack: "lab", object: "domain web")
     #expect(FileOrigin(text: origin.text) == origin)
-    #expect(FileOrigin(host: HostIdentity(uri: "qemu:///session", embeddedRoot: nil), stack: "lab", object: "domain web") != origin)
+    #expect(
+      FileOrigin(host: HostIdentity(uri: "qemu:///session", embeddedRoot: nil), stack: "lab", object: "domain web")
+        != origin)
     for text in ["", "lab", "lab/domain"] { #expect(FileOrigin(text: text) == nil, "\(text)") }
   }
 

@@ -16,7 +16,9 @@ private struct ImaginedFiles {
     inode += 1
     census.files[path] = FileCensus.File(
       path: path, identity: FileIdentity(device: 1, inode: inode), bytes: 4096, modified: 0, changed: 0,
-      origin: stack.map { FileOrigin(host: HostIdentity(uri: uri ?? census.uri, embeddedRoot: nil), stack: $0, object: "domain web") })
+      origin: stack.map {
+        FileOrigin(host: HostIdentity(uri: uri ?? census.uri, embeddedRoot: nil), stack: $0, object: "domain web")
+      })
     census.links[path] = .init(Set(backing))
   }
 

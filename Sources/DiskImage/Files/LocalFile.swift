@@ -52,7 +52,8 @@ final class LocalFile: ImageStorage {
     } catch .io(_, _, let code) where code == ELOOP && !followsLinks {
       throw .refused(
         path: path,
-        reason: "is a symbolic link where Vireo has a file of its own, and it is not followed; put the file itself there")
+        reason:
+          "is a symbolic link where Vireo has a file of its own, and it is not followed; put the file itself there")
     }
     do throws(ImageError) {
       status = try FileStatus(descriptor: descriptor, path: path)

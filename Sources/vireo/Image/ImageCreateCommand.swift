@@ -60,7 +60,8 @@ struct ImageCreateCommand: ParsableCommand {
 
   func run() throws {
     let progress = ImageProgress("making", image)
-    let made = try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) { () throws(ImageError) in
+    let made = try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) {
+      () throws(ImageError) in
       defer { progress.end() }
       var creation = ImageCreation(
         format: try ImageNaming.format(of: image, given: imageFormat), virtualSize: size)

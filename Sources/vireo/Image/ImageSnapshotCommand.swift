@@ -133,7 +133,8 @@ struct ImageSnapshotCommand: ParsableCommand {
     @OptionGroup var selection: Selection
 
     func run() throws {
-      try target.perform(lock) { (image) throws(ImageError) in try ImageSnapshots.apply(selection.selector, path: image) }
+      try target.perform(lock) { (image) throws(ImageError) in try ImageSnapshots.apply(selection.selector, path: image)
+      }
       try Output.result(ImageMessage.snapshot(target.image, selection.shown, "applied"))
     }
   }
@@ -170,7 +171,9 @@ struct ImageSnapshotCommand: ParsableCommand {
     @OptionGroup var selection: Selection
 
     func run() throws {
-      try target.perform(lock) { (image) throws(ImageError) in try ImageSnapshots.delete(selection.selector, path: image) }
+      try target.perform(lock) { (image) throws(ImageError) in
+        try ImageSnapshots.delete(selection.selector, path: image)
+      }
       try Output.result(ImageMessage.snapshot(target.image, selection.shown, "deleted"))
     }
   }

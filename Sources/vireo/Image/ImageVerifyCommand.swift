@@ -27,7 +27,8 @@ struct ImageVerifyCommand: AsyncParsableCommand {
       Exit codes: 0 when all copies are what their names say, 1 otherwise.
       """)
 
-  @Argument(help: ArgumentHelp("Copies, and folders with copies in them.", valueName: "file or folder"), completion: .file())
+  @Argument(
+    help: ArgumentHelp("Copies, and folders with copies in them.", valueName: "file or folder"), completion: .file())
   var paths: [String] = []
 
   @OptionGroup var connection: ConnectionOptions
