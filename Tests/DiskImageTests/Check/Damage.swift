@@ -206,6 +206,14 @@ private let entryDamages: [Damage] = [
   Damage(name: "a zero cluster inside a cluster", hasSnapshot: true, keepsContent: true) { image in
     image[word: image.l2Place(65)] += 512
   },
+  Damage(
+    name: "a zero cluster in a version 2 image", options: ["cluster_size=4k", "compat=0.10"],
+    differs: "QEMU notices when it reads it", qemuAccepts: true
+  ) { image in image[word: image.l2Place(3)] |= 1 },
+  Damage(
+    name: "a zero cluster inside a cluster, in a version 2 image", options: ["cluster_size=4k", "compat=0.10"],
+    differs: "QEMU counts two clusters", hasSnapshot: true
+  ) { image in image[word: image.l2Place(3)] = (image[word: image.l2Place(3)] | 1) + 512 },
   Damage(name: "data just beyond the file") { image in
     image[word: image.l2Place(3)] = Qcow2Entry.copied | image.clusterCount << 12
   },

@@ -123,6 +123,10 @@ struct Qcow2Rebuilding {
     let step = change.wordsPerEntry
     for index in stride(from: 0, to: words.count, by: step) where words[index] != 0 {
       var entry = change.entry(words, at: index)
+      if entry.isZeroBeforeVersion3(found.header.version) {
+        words[index] = try zeroWord(times)
+        continue
+      }
       if let (word, bitmap) = entry.mended(version: found.header.version) {
         words[index] = word
         if step == 2 { words[index + 1] = bitmap }
@@ -137,6 +141,21 @@ struct Qcow2Rebuilding {
     } else {
       try change.add(times, to: change.cluster(of: table))
     }
+  }
+
+  /// What stands for zeros where there is no mark for them: nothing, or over a backing file a cluster of zeros.
+  private mutating func zeroWord(_ times: UInt64) throws(ImageError) -> UInt64 {
+    guard found.header.backingFile != nil else { return 0 }
+    // No cluster has this name: it stands for one of zeros, which can be shared.
+    if let place = copies[0..<0], geometry.maximumRefcount - (try change.count(of: place >> shift)) >= times {
+      try change.add(times, to: change.cluster(of: place))
+      return place
+    }
+    let place = try change.take()
+    if times > 1 { try change.add(times - 1, to: change.cluster(of: place)) }
+    try change.write([UInt8](repeating: 0, count: Int(geometry.clusterSize)), at: place, "a cluster of zeros")
+    copies[0..<0] = place
+    return place
   }
 
   /// Counts what an entry of an L2 table refers to.
@@ -182,6 +201,14 @@ struct Qcow2Rebuilding {
 }
 
 extension Qcow2ClusterEntry {
+  /// Whether the entry says by a mark that only version 3 has that its cluster reads as zeros.
+  func isZeroBeforeVersion3(_ version: UInt32) -> Bool {
+    version < 3 && !isCompressed && !geometry.extendedL2 && word & Qcow2Entry.zero != 0
+  }
+
+  /// Whether a repair knows what to make of a fault.
+  func isMendable(version: UInt32) -> Bool { isZeroBeforeVersion3(version) || mended(version: version) != nil }
+
   /// The words of an entry without what contradicts the format, where the guest reads the same with them; nil when there is
   /// nothing to mend, or nobody can know how.
   func mended(version: UInt32) -> (word: UInt64, bitmap: UInt64)? {

@@ -293,7 +293,7 @@ final class Qcow2References {
     // Whatever is wrong with it, what it refers to is not free.
     if let fault = entry.fault(version: header.version) {
       findings.corruption(
-        "the L2 entry at \(place): \(fault)", entry.mended(version: header.version) == nil ? .stays : .mendable)
+        "the L2 entry at \(place): \(fault)", entry.isMendable(version: header.version) ? .mendable : .stays)
     }
     if entry.isCompressed {
       if entry.isCopied {
