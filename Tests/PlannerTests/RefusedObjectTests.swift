@@ -184,7 +184,6 @@ struct RefusedObjectTests {
       "base-image", "  more: { type: qemu, memory: 1 GiB, disks: { a: { source: /images/base.qcow2, format: qcow2 } } }"
     ),
     ("cannot-run", "  more: { type: qemu, memory: 1 GiB, cpu: host-passthrough }"),
-    ("conflict", "  more: { type: qemu, memory: 1 GiB, title: a, xml: \"<title>b</title>\" }"),
   ]
 
   @Test("a mistake in the spec refuses the stack", arguments: mistakes)
