@@ -46,7 +46,7 @@ let package = Package(
     .target(
       name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Failpoints", "Versions"],
       swiftSettings: settings),
-    .target(name: "Vocabulary", dependencies: ["Versions", "XMLTree"], swiftSettings: engineSettings),
+    .target(name: "Vocabulary", dependencies: ["Checksum", "Versions", "XMLTree"], swiftSettings: engineSettings),
     .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: engineSettings),
     .target(
       name: "Inventory",

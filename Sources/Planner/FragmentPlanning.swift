@@ -32,7 +32,7 @@ struct FragmentPlan {
     let recorded = record?[owner, Field.xmlName].flatMap { try? XMLFragment.parse($0, element: element.name) }
     let before = element
     func settle(_ element: inout XMLElement) {
-      if !isNew, let dropped = recorded?.beyond(wanted?.withoutSecrets) { dropped.remove(from: &element) }
+      if !isNew, let dropped = recorded?.beyond(wanted?.masked) { dropped.remove(from: &element) }
       wanted?.merge(into: &element)
     }
     settle(&element)
@@ -48,8 +48,8 @@ struct FragmentPlan {
     let range = setting?.range ?? object.range
     guard element != before, isShown else { return }
     let reason: FieldChange.Reason =
-      wanted == nil ? .dropped : recorded != nil && recorded == wanted?.withoutSecrets ? .drift : .spec
-    let (shownBefore, shown) = (XMLFragment(before).withoutSecrets.root, XMLFragment(element).withoutSecrets.root)
+      wanted == nil ? .dropped : recorded != nil && recorded == wanted?.masked ? .drift : .spec
+    let (shownBefore, shown) = (XMLFragment(before).masked.root, XMLFragment(element).masked.root)
     // What the running guest has already costs nothing.
     let isWaiting = running.map { running in
       var settled = running

@@ -47,7 +47,7 @@ extension Operation {
     case .defineDomain(let definition):
       [
         ("domain", definition.identity.json), ("replacing", .boolean(definition.replacing != nil)),
-        ("xml", .string(XMLFragment(definition.xml).withoutSecrets.root.serialised())),
+        ("xml", .string(XMLFragment(definition.xml).masked.root.serialised())),
         ("expectations", .array(definition.expectations.map(\.json))),
       ]
     case .resizeBlockDevice(let domain, let target, let path, let size, let device):

@@ -86,8 +86,9 @@ public struct XMLFragment: Sendable, Hashable {
 }
 
 extension XMLFragment: CustomStringConvertible {
-  /// The fragment on one line, without passwords: plans are shown, and records are read by others.
-  public var description: String { withoutSecrets.text(indent: nil) }
+  /// The fragment on one line, without passwords and with masks for other secrets: plans are shown, and records are read by
+  /// others.
+  public var description: String { masked.text(indent: nil) }
 }
 
 extension XMLNode {

@@ -130,6 +130,47 @@ struct FragmentTests {
     #expect(xml.first("metadata")?.serialised().contains("secret") == false)
     #expect(try host.plan(spec).isEmpty)
   }
+
+  /// Places in libvirt's own XML where secrets are.
+  private static let secretPlaces = [
+    "<qemu:commandline><qemu:env name='TOKEN' value='hunter2'/></qemu:commandline>",
+    "<sysinfo type='fwcfg'><entry name='opt/com.example/token'>hunter2</entry></sysinfo>",
+    "<qemu:commandline><qemu:arg value='-fw_cfg'/><qemu:arg value='name=opt/x,string=hunter2'/></qemu:commandline>",
+    "<qemu:commandline><qemu:arg value='-object'/><qemu:arg value='secret,id=s,data=hunter2'/></qemu:commandline>",
+  ]
+
+  @Test(
+    "a secret in a known place is stored, neither shown nor recorded, noticed when it changes, and taken back",
+    arguments: secretPlaces)
+  func secrets(place: String) throws {
+    var host = try host(plain)
+    let before = try #require(host.inventory.domains["web"]?.inactive)
+    func spec(_ secret: String) -> String {
+      lab(domain: "xml: \"\(place.replacing("hunter2", with: secret))\"")
+    }
+    func apply(_ text: String, hiding secrets: String...) throws {
+      let plan = try host.plan(text)
+      let changes = plan.object("web")?.changes ?? []
+      #expect(!changes.isEmpty)
+      for change in changes {
+        for secret in secrets { #expect(!"\(change)".contains(secret), "\(change)") }
+      }
+      host.apply(plan)
+      for secret in secrets {
+        let record = host.inventory.domains["web"]?.inactive.first("metadata")?.serialised() ?? ""
+        #expect(!record.contains(secret), "\(record)")
+      }
+      #expect(try host.plan(text).isEmpty)
+    }
+    try apply(spec("hunter2"), hiding: "hunter2")
+    #expect(host.inventory.domains["web"]?.inactive.serialised().contains("hunter2") == true)
+    try apply(spec("correct horse"), hiding: "hunter2", "correct horse")
+    try apply(plain, hiding: "hunter2", "correct horse")
+    var after = try #require(host.inventory.domains["web"]?.inactive)
+    #expect(!after.serialised().contains("correct horse"))
+    after.namespaceDeclarations = before.namespaceDeclarations
+    #expect(after == before)
+  }
 }
 
 /// What libvirt's own schema has against a spec is told at the line that says it.
