@@ -26,7 +26,7 @@ struct ForgottenOverlays {
     var merged: Set<String> = []
     for (overlay, source) in overlays.sorted(by: { $0.key < $1.key }) {
       let top = nodes.first { $0.file == overlay && $0.isFormat }
-      guard let top, try await isUsed(overlay) else { continue }
+      guard let top, try await isUsed(top.name) else { continue }
       guard let base = nodes.first(where: { $0.file == source && $0.isFormat }) else {
         throw ActionFailure("QEMU does not have \(source) open, on which \(overlay) stands")
       }
@@ -45,9 +45,9 @@ struct ForgottenOverlays {
     return merged
   }
 
-  /// Whether a disk of the guest is on the overlay.
-  private func isUsed(_ overlay: String) async throws -> Bool {
-    try await ask("query-block").items.contains { $0["inserted"]?["file"]?.string == overlay }
+  /// Whether a disk of the guest is on a node.
+  private func isUsed(_ node: String) async throws -> Bool {
+    try await ask("query-block").items.contains { $0["inserted"]?["node-name"]?.string == node }
   }
 
   private func merge(_ top: String, into base: String) async throws {
@@ -71,8 +71,15 @@ struct ForgottenOverlays {
     try await ask("query-named-block-nodes").items.compactMap { node in
       guard let name = node["node-name"]?.string, let driver = node["drv"]?.string, let file = node["file"]?.string
       else { return nil }
-      return Node(name: name, driver: driver, file: file)
+      return Node(name: name, driver: driver, file: Self.path(file))
     }
+  }
+
+  /// The file of a node. QEMU names one that has other settings than the file's own by all that it was given, in JSON.
+  private static func path(_ name: String) -> String {
+    guard name.hasPrefix("json:"), var node = QEMUAnswer(String(name.dropFirst("json:".count))) else { return name }
+    while let inner = node["file"] { node = inner }
+    return node["filename"]?.string ?? name
   }
 
   private func ask(_ command: String, _ arguments: [String: String] = [:]) async throws -> QEMUAnswer {

@@ -221,9 +221,10 @@ struct SnapshotTests {
         _ = try ask(
           #"{"execute":"blockdev-snapshot","arguments":{"node":"\#(node)","overlay":"libvirt-9-format"}}"#)
         // What the guest writes goes to the overlay.
-        _ = try ask(
-          #"{"execute":"human-monitor-command","arguments":{"command-line":"qemu-io libvirt-9-format \"write -P 0x55 0 64k\""}}"#
+        let written = try ask(
+          #"{"execute":"human-monitor-command","arguments":{"command-line":"qemu-io -d /machine/peripheral/ua-disk-root/virtio-backend \"write -P 0x55 0 64k\""}}"#
         )
+        #expect(written.contains(#""return":"""#), "\(written)")
       }
       let taken = try host.snapshot("take", "web", "one", "--external")
       #expect(taken.status == 0, "\(taken.output)\(taken.errors)")
