@@ -236,12 +236,15 @@ extension KilledCommand {
     image("resize", ["resize", "POOL/disk.qcow2", "700GiB"]),
     image("commit", ["commit", "POOL/over.qcow2"]),
     image("rebase", ["rebase", "POOL/over.qcow2", "--no-backing"]),
-    image("snapshot create", doneAlready: "already", ["snapshot", "create", "POOL/disk.qcow2", "one"]),
+    image(
+      "snapshot create", doneAlready: "is taken by a snapshot that is there",
+      ["snapshot", "create", "POOL/disk.qcow2", "one"]),
     image("snapshot apply", ["snapshot", "apply", "POOL/disk.qcow2", "one"], prepare: take),
     image(
-      "snapshot delete", doneAlready: "no snapshot", ["snapshot", "delete", "POOL/disk.qcow2", "one"], prepare: take),
+      "snapshot delete", doneAlready: "does not exist", ["snapshot", "delete", "POOL/disk.qcow2", "one"], prepare: take),
     image(
-      "snapshot rename", doneAlready: "no snapshot", ["snapshot", "rename", "POOL/disk.qcow2", "one", "--to", "two"],
+      "snapshot rename", doneAlready: "does not exist",
+      ["snapshot", "rename", "POOL/disk.qcow2", "one", "--to", "two"],
       prepare: take),
   ]
 }
