@@ -94,6 +94,22 @@ struct MarkedImageTests {
     #expect(before.contents.count == 1)
   }
 
+  @Test("what only a check lets through is reported after a repair, too", arguments: [0, 2] as [UInt8])
+  func leftAlone(mark: UInt8) throws {
+    let folder = try Folder()
+    try makeQcow2(folder("image"), "4M")
+    try qemuIO(folder("image"), "write -P 1 0 1M")
+    try run("qemu-img", "snapshot", "-c", "one", folder("image"))
+    try ImageBytes.edit(folder("image")) { image in
+      image[word: image.l1Place(0)] += 512
+      image.bytes.put(image.clusterCount << 16, at: 64)
+      image.bytes[79] = mark
+    }
+    let result = try ImageCheck.check(path: folder("image"), repair: .all)
+    #expect(result.corruptions > 0)
+    #expect(try ImageCheck.check(path: folder("image")).corruptions == result.corruptions)
+  }
+
   @Test("leaked space goes back to the file system")
   func spaceComesBack() throws {
     let folder = try Folder()

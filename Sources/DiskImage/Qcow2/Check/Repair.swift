@@ -95,7 +95,8 @@ enum Qcow2Repair {
   }
 
   private static func removeCorruptMark(_ storage: any ImageStorage) throws(ImageError) {
-    let header = try Qcow2Header(from: storage)
+    // Something may be left that only a check lets through.
+    let header = try Qcow2Header(from: storage, checking: true)
     guard header.incompatible.contains(.corrupt) else { return }
     let left = try Qcow2References(header, of: storage)
     guard left.findings.corruptions == 0, left.findings.checkErrors == 0 else { return }
