@@ -35,7 +35,7 @@ struct RecordLawTests {
     let plan: Plan
     do {
       plan = try Plan(for: spec, on: host.inventory)
-    } catch is DiagnosticsError {
+    } catch {
       return nil
     }
     guard let object = plan.object("web"), object.verb != .delete else { return nil }
