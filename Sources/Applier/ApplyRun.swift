@@ -49,7 +49,8 @@ struct ApplyRun: Sendable {
       var running = 0
       while true {
         // Deletions wait for one another, and do not count: one look at the host serves all of them.
-        while lost == nil, !stop.isMade, let index = schedule.next(atMost: disruptions, onlyDeletions: running >= jobs) {
+        while lost == nil, !stop.isMade, let index = schedule.next(atMost: disruptions, onlyDeletions: running >= jobs)
+        {
           events.yield(.started(index))
           if !schedule.isDeletion[index] { running += 1 }
           group.addTask { (index, await carryOut(actions[index], index)) }

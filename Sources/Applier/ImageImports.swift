@@ -50,7 +50,8 @@ private func isThere(_ image: ImageImport) throws -> Bool {
 }
 
 /// - Returns: whether it was made here; false where somebody else has published it meanwhile.
-private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest) throws -> Bool {
+private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest) throws -> Bool
+{
   var progress = progress
   let checksum = Checksum()
   var copy = FileCopy(

@@ -152,7 +152,9 @@ final class CallWatch: Sendable {
     switch finding {
     case .nothing: break
     case .late(let calls):
-      for call in calls { call.work.giveUp(LibvirtError.late(doing: call.operation(), after: limits.duration(of: call.kind))) }
+      for call in calls {
+        call.work.giveUp(LibvirtError.late(doing: call.operation(), after: limits.duration(of: call.kind)))
+      }
     case .silent(let calls, let daemon):
       daemon.giveUp()
       for call in calls { call.work.giveUp(LibvirtError.silent(doing: call.operation())) }

@@ -36,7 +36,11 @@ final class ConnectionCore: Sendable {
     watch = ConnectionWatch()
     guard embeddedRoot == nil else { return }
     watch.start(on: connection)
-    calls.watchDaemon { [weak self] in self?.daemonAnswers() ?? false } giveUp: { [weak self] in self?.abandon() }
+    calls.watchDaemon { [weak self] in
+      self?.daemonAnswers() ?? false
+    } giveUp: { [weak self] in
+      self?.abandon()
+    }
   }
 
   deinit {

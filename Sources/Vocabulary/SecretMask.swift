@@ -1,7 +1,7 @@
 // Secrets in libvirt's own XML: in known places they are neither shown nor recorded, and still told apart.
 
 import Checksum
-public import XMLTree
+import XMLTree
 
 /// What stands for a secret in plans and records: `(secret 5e884898da28)`, from which nobody reads the secret, and by which a
 /// changed one is noticed.

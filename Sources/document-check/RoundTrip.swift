@@ -92,7 +92,9 @@ struct RoundTrip {
     do {
       let request = InventoryRequest(for: stack)
       let plan = try Plan(for: stack, on: host.inventory(object, for: request))
-      outcome.phantoms += plan.objects.flatMap(\.changes).filter { !$0.isRecordOnly && $0.old != $0.new }.map { "planned: \($0.field)" }
+      outcome.phantoms += plan.objects.flatMap(\.changes).filter { !$0.isRecordOnly && $0.old != $0.new }.map {
+        "planned: \($0.field)"
+      }
       var adopted = object
       for action in plan.actions {
         guard let stored = try await host.store(action.operation) else { continue }

@@ -85,7 +85,11 @@ struct CallWatchTests {
   @Test("any answer of the daemon ends its silence", .timeLimit(.minutes(1)))
   func others() async throws {
     let watch = CallWatch(limits: limits(silence: 100))
-    watch.watchDaemon { false } giveUp: { Issue.record("the daemon answers") }
+    watch.watchDaemon {
+      false
+    } giveUp: {
+      Issue.record("the daemon answers")
+    }
     let door = Door()
     let long = Task { try await call(watch) { door.pass() } }
     for _ in 0..<250 {
