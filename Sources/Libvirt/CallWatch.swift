@@ -119,8 +119,15 @@ final class CallWatch: Sendable {
     if goesOn { await watch() }
   }
 
+  /// How many calls there are.
+  var count: Int { state.withLock(\.calls.count) }
+
+  /// Whether the daemon is being asked for a sign of life.
+  var isProbing: Bool { state.withLock(\.isProbing) }
+
   /// One step: whether there are calls.
-  private func tick() -> Bool {
+  @discardableResult
+  func tick() -> Bool {
     enum Finding {
       case nothing
       case late([Call])

@@ -71,7 +71,7 @@ extension DomainPlanning {
     let devices = found.map { "\(DeviceSummary.text($0)) (\(DeviceMarks(of: $0)))" }.joined(separator: ", ")
     let fields = ["target", "mac", "address"].filter { device.type.field($0) != nil }
     let words = fields.isEmpty ? "xml" : fields[0]
-    builder.fail(
+    builder.refuse(
       "ambiguous-device",
       found.count > 1
         ? "\(key) could be any of these devices of the host: \(devices)"

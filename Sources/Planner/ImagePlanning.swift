@@ -23,7 +23,7 @@ extension PlanBuilder {
     let object = ObjectReference(.image, image.name)
     guard let request = DiskLayout(spec: spec).request(for: image) else { return explainMissing(image) }
     if let problem = inventory.baseImages[request]?.copyProblem {
-      return fail("false-copy", "\(problem)", at: image.settings["source"]?.range, subject: object)
+      return refuse("false-copy", "\(problem)", at: image.settings["source"]?.range, subject: object)
     }
     guard let base = BaseImage(image, in: self) else { return explainMissing(image) }
     // A copy that is there already has nothing to do with its source any more.

@@ -96,7 +96,7 @@ struct PoolPlanning {
     }
     let uuid = spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, pool: spec.name)
     if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: "uuid")?.lowercased() == uuid }) {
-      builder.fail(
+      builder.refuse(
         "renamed-pool", "the host has this pool's UUID, \(uuid), under the name \(other.name)",
         at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
       return false

@@ -64,7 +64,7 @@ struct DeletionTests {
       }
       try host.apply(spec("true"))
       let protected = try host.vireo(["destroy", "--yes", "--force"], spec("true"))
-      #expect(protected.status == 1 && protected.errors.contains("protected"), "\(protected.errors)")
+      #expect(protected.status == 3 && protected.errors.contains("protected"), "\(protected.errors)")
       try host.apply(spec("false"))
       let deaf = try host.vireo(["destroy", "--yes"], spec("false"))
       #expect(deaf.status == 1 && deaf.output.contains("--force"), "\(deaf.output)\(deaf.errors)")

@@ -378,8 +378,7 @@ struct AdoptionTests {
 
 private func rules(_ plan: () throws -> Plan) -> [String] {
   do {
-    _ = try plan()
-    return []
+    return try plan().refusals.map(\.problem.rule)
   } catch let error as DiagnosticsError {
     return error.diagnostics.map(\.rule)
   } catch {

@@ -82,6 +82,15 @@ struct HostState: CustomTestStringConvertible, Sendable {
       refused: [ObjectReference(.image, "base"), domain("web"), domain("user")]
     ) { $0.inventory.baseImages = [:] },
     HostState(
+      testDescription: "a file in the place of a base image's copy that is none", rule: "false-copy",
+      refused: [ObjectReference(.image, "base"), domain("web"), domain("user")]
+    ) { host in
+      for request in host.inventory.baseImages.keys {
+        host.inventory.baseImages[request]?.copyProblem = .refused(
+          path: "/vms/base.qcow2", reason: "it refers to another file")
+      }
+    },
+    HostState(
       testDescription: "a pool that cannot be looked into", rule: "unusable-folder",
       refused: [ObjectReference(.pool, "other"), ObjectReference(.volume, "shared"), domain("reader")]
     ) { $0.inventory.files["/other"] = .unusable(.permissionDenied(path: "/other", operation: "open")) },
