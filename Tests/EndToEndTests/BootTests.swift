@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 @Suite(
-  "booting host", .enabled(if: SystemDaemon.obstacle == nil, "needs root, namespaces, libvirtd and dnsmasq"), .serialized
-)
+  "booting host", .enabled(if: SystemDaemon.obstacle == nil, "needs root, namespaces, libvirtd and dnsmasq"),
+  .serialized)
 struct BootTests {
   private static let count = 6
 
