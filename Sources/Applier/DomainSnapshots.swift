@@ -56,7 +56,11 @@ public struct DomainSnapshots: Sendable {
       if !choice.hasMemory { options.insert(.diskOnly) }
     }
     if creation.quiesce { options.insert(.quiesce) }
-    if choice.kind == .external { try await removeLeftovers(of: choice, named: creation.name) }
+    if choice.kind == .external {
+      try await removeLeftovers(of: choice, named: creation.name)
+    } else if !isActive {
+      try await removeRepeated(creation.name, inDisksOf: definition)
+    }
     try await domain.takeSnapshot(choice.xml(for: creation).serialised(), options)
     if choice.kind == .external { try await keepPrivate(creation.name) }
     guard try await list().contains(where: { $0.name == creation.name && $0.kind == choice.kind }) else {

@@ -33,8 +33,11 @@ extension ApplyRun {
           remedy: "see QEMU's log, for example /var/log/libvirt/qemu/\(domain.name).log")
       }
     } catch let error as LibvirtError where !error.isConnectionLost {
-      // Somebody else was faster.
-      if error.code == .operationInvalid, try await domain.state() == .running { return }
+      // Somebody else was faster: libvirt itself starts guests when the host has booted.
+      if error.code == .operationInvalid {
+        try await waitUntilSettled(domain)
+        if [.running, .blocked].contains(try await domain.state()) { return }
+      }
       throw await putBack(domain, because: await startFailure(error, of: domain))
     } catch {
       throw await putBack(domain, because: ActionFailure(error))
@@ -77,7 +80,7 @@ extension ApplyRun {
       try await domain.resume()
     } catch let error as LibvirtError where !error.isConnectionLost {
       // Somebody else was faster.
-      if error.code == .operationInvalid, try await domain.state() == .running { return }
+      if error.code == .operationInvalid, [.running, .blocked].contains(try await domain.state()) { return }
       throw ActionFailure(
         "cannot resume domain \(domain.name): \(startMessage(error).text)",
         remedy: "a guest that QEMU paused needs its cause removed first, for example a full disk of the host")

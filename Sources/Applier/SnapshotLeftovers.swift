@@ -1,6 +1,8 @@
-// What a killed external snapshot leaves: overlays that libvirt made and no snapshot or disk refers to. libvirt refuses to
-// take the snapshot while they are there, so they are taken away first, where it is certain that they hold nothing.
+// What a killed snapshot leaves. An external one leaves overlays that libvirt made and no snapshot or disk refers to. libvirt
+// refuses to take the snapshot while they are there, so they are taken away first, where it is certain that they hold nothing.
+// One inside the images of a stopped guest leaves snapshots in them that libvirt does not know of.
 
+import BlockingWork
 import DiskImage
 import Failpoints
 import Glibc
@@ -10,6 +12,29 @@ import Planner
 import XMLTree
 
 extension DomainSnapshots {
+  /// Deletes snapshots inside the images of a stopped guest that have the name of one that libvirt does not know of, where
+  /// they hold the disk as it is. Of a running guest, QEMU itself replaces those of the same name.
+  func removeRepeated(_ name: String, inDisksOf definition: XMLElement) async throws {
+    guard !connection.isRemote else { return }
+    let disks = definition.first("devices")?.all("disk") ?? []
+    let paths = disks.filter { $0.value(at: "driver/@type") == "qcow2" && $0[attribute: "device"] ?? "disk" == "disk" }
+      .filter { $0.first("readonly") == nil }.compactMap(DiskSource.path)
+    try await BlockingPool(name: "leftovers", threads: 1).run {
+      for path in paths {
+        // An image that cannot be looked at is libvirt's to judge.
+        let found = (try? ImageSnapshots.list(path: path)) ?? []
+        guard found.contains(where: { $0.name.string == name }) else { continue }
+        do throws(ImageError) {
+          try Failpoint.around("delete leftover \(name) in \(path)") { () throws(ImageError) in
+            _ = try ImageSnapshots.deleteRepeated(named: name, path: path)
+          }
+        } catch {
+          throw ActionFailure(error)
+        }
+      }
+    }
+  }
+
   /// Takes away the overlays of an attempt at this very snapshot that was cut off.
   ///
   /// - Throws: ``ActionFailure`` for a file that is in the way and may hold something.

@@ -102,6 +102,30 @@ public enum ImageSnapshots {
     try delete(snapshot, of: file)
   }
 
+  /// Deletes the snapshots of a name that hold the disk as it is now and no VM state: nothing is lost with them, because a
+  /// snapshot taken now holds the same. What a disk shares with a snapshot is never written in place, so the two are equal
+  /// where they have the same tables.
+  ///
+  /// - Returns: how many there were.
+  @discardableResult
+  public static func deleteRepeated(named name: String, path: String) throws(ImageError) -> Int {
+    var count = 0
+    // One a transaction, so that each begins with the counts of what is there.
+    while try deleteOneRepeated(StoredName(name), path) { count += 1 }
+    return count
+  }
+
+  private static func deleteOneRepeated(_ name: StoredName, _ path: String) throws(ImageError) -> Bool {
+    try Qcow2Change.run(path: path) { (change) throws(ImageError) in
+      for (index, snapshot) in change.references.snapshots.snapshots.enumerated() {
+        guard snapshot.name == name, snapshot.vmStateSize == 0, try change.isPresent(snapshot) else { continue }
+        try change.deleteSnapshot(at: index)
+        return true
+      }
+      return false
+    }
+  }
+
   /// As ``delete(_:path:)``, of an image that is open and locked.
   static func delete(_ snapshot: SnapshotSelector, of storage: any ImageStorage) throws(ImageError) {
     func delete() throws(ImageError) {

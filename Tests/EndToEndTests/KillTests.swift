@@ -2,7 +2,7 @@
 // the rest; a plan is empty then, and nothing is left that an undisturbed run would not have left.
 //
 // The points are those of `Failpoint`: between all calls and file steps that change something. Each run of this suite kills
-// every command at a few of them, chosen anew; scripts/kill-everywhere takes all.
+// some commands at a few of them, chosen anew; scripts/kill-everywhere takes all.
 
 import Foundation
 import TestSupport
@@ -11,17 +11,45 @@ import Testing
 @Suite("killed commands", .enabled(if: Machine.runsGuests, Machine.needsGuests), .serialized)
 struct KillTests {
   /// How many of the points of a command are taken.
-  private static let most = ProcessInfo.processInfo.environment["VIREO_KILLS"].flatMap { Int($0) } ?? 2
+  private static let most = asked ?? 2
+  private static let asked = ProcessInfo.processInfo.environment["VIREO_KILLS"].flatMap { Int($0) }
+  private static var isThorough: Bool { asked != nil }
 
-  @Test("after a kill at any point, one more run of the same command does the rest", arguments: KilledCommand.all)
+  /// The commands whose names have one of the parts that the environment asks for, or all where it asks for thoroughness. Each
+  /// day has its turn of the others, so that a run costs seconds, and all commands are met within a week.
+  private static let chosen: [KilledCommand] = {
+    if let asked = ProcessInfo.processInfo.environment["VIREO_KILLED"] {
+      let parts = asked.split(separator: ";")
+      return KilledCommand.all.filter { command in parts.contains { command.name.contains($0) } }
+    }
+    if isThorough { return KilledCommand.all }
+    let today = Int(Date().timeIntervalSince1970) / 86_400
+    return KilledCommand.all.enumerated().filter { ($0.offset + today) % 6 == 0 }.map(\.element)
+  }()
+
+  @Test("after a kill at any point, one more run of the same command does the rest", arguments: chosen)
   func killed(command: KilledCommand) throws {
-    guard let issue = command.knownIssue else { return try kill(command) }
-    withKnownIssue(issue, isIntermittent: true) { try kill(command) }
-  }
-
-  private func kill(_ command: KilledCommand) throws {
     try ScratchHost.with { host in
       try host.makeBase()
+      try kill(command, on: host, most: Self.most)
+    }
+  }
+
+  @Test(
+    "with a daemon, which finishes what a killed program has asked it for, too",
+    .enabled(if: SystemDaemon.obstacle == nil, "needs root, namespaces, libvirtd and dnsmasq"))
+  func killedBesideDaemon() throws {
+    let commands = Self.chosen.filter { !$0.name.hasPrefix("image ") }
+    try ScratchHost.withDaemon { host in
+      try host.makeBase()
+      for command in Self.isThorough ? commands : commands.randomElement().map({ [$0] }) ?? [] {
+        try kill(command, on: host, most: Self.most)
+      }
+    }
+  }
+
+  private func kill(_ command: KilledCommand, on host: ScratchHost, most: Int) throws {
+    do {
       let start = try Start(of: command, on: host)
       // Undisturbed: what there is to reach, and the points on the way.
       let log = host.folder.path("points")
@@ -31,7 +59,9 @@ struct KillTests {
       #expect(points.count > 1, "\(command) passes no points")
       try expectReached(command, on: host, "undisturbed")
       let goal = try host.remains()
-      for moment in Self.moments(among: points) {
+      let moments = Self.moments(among: points, most: most, onDaemon: host.daemon != nil)
+      var kills = 0
+      for moment in moments {
         try start.restore()
         let story = "\(command) killed at \(moment) (\(points[moment.point - 1]))"
         let killed = try host.run(command, at: moment)
@@ -40,6 +70,7 @@ struct KillTests {
           Issue.record("\(story): \(killed.status) \(killed.output)\(killed.errors)")
           continue
         }
+        if killed.status == 128 + SIGKILL { kills += 1 }
         let again = try host.run(command)
         let isDone = again.status == 0 || command.isDoneAlready(again)
         #expect(isDone, "\(story): \(again.output)\(again.errors)")
@@ -49,6 +80,7 @@ struct KillTests {
           remains == goal,
           "\(story): more \(remains.subtracting(goal).sorted()), less \(goal.subtracting(remains).sorted())")
       }
+      print("\(command): \(kills) kills at \(moments.count) of \(points.count) points")
     }
   }
 
@@ -65,7 +97,7 @@ struct KillTests {
     try command.check(host, story)
   }
 
-  private static func moments(among points: [String]) -> [Moment] {
+  private static func moments(among points: [String], most: Int, onDaemon: Bool) -> [Moment] {
     var all = points.indices.map { Moment(point: $0 + 1, delay: 0) }
     // In the middle of what takes libvirt long.
     for index in points.indices where points[index].hasPrefix("before: start domain") {
@@ -74,6 +106,8 @@ struct KillTests {
     for index in points.indices where points[index].hasPrefix("before: ") && points[index].contains("snapshot") {
       all += [5, 20, 60, 120].map { Moment(point: index + 1, delay: $0 * 1000) }
     }
+    // A daemon is at work meanwhile, whatever comes next.
+    if onDaemon { all += points.indices.map { Moment(point: $0 + 1, delay: Int.random(in: 0...60_000)) } }
     guard all.count > most else { return all }
     // One of each part, so that the beginning and the end have their turns.
     return (0..<most).map { part in
@@ -102,8 +136,6 @@ struct KilledCommand: Sendable, CustomTestStringConvertible, CustomStringConvert
   var isPlanned = true
   /// What a second run of a command says that cannot be done twice: it was done.
   var doneAlready: String?
-  /// What is known not to hold yet.
-  var knownIssue: Comment?
   var check: @Sendable (ScratchHost, String) throws -> Void = { _, _ in }
 
   var description: String { name }
@@ -121,9 +153,13 @@ private final class Start {
 
   init(of command: KilledCommand, on host: ScratchHost) throws {
     (self.command, self.host) = (command, host)
+    if host.daemon != nil {
+      try restore()
+      return
+    }
     try command.prepare(host)
     // A copied file is not the one that was marked as Vireo's, and a guest cannot be copied.
-    guard host.guestProcesses.isEmpty, !command.name.hasPrefix("gc") else { return }
+    guard host.daemon == nil, host.guestProcesses.isEmpty, !command.name.hasPrefix("gc") else { return }
     copy = try TemporaryFolder()
     try output(of: "cp", "-a", host.folder.root + "/.", copy?.root ?? "")
   }
@@ -131,6 +167,13 @@ private final class Start {
   deinit { copy?.remove() }
 
   func restore() throws {
+    if let daemon = host.daemon {
+      try daemon.empty()
+      for name in try FileManager.default.contentsOfDirectory(atPath: host.folder.root) where name != "base.qcow2" {
+        try FileManager.default.removeItem(atPath: host.folder.path(name))
+      }
+      return try command.prepare(host)
+    }
     host.stopGuests()
     let kept = copy == nil ? ["cache"] : []
     for name in try FileManager.default.contentsOfDirectory(atPath: host.folder.root) where name != "host" {
@@ -154,7 +197,9 @@ extension ScratchHost {
     environment["VIREO_FAILPOINT_LOG"] = log
     var arguments = command.arguments(self)
     if arguments.first != "image" { arguments += ["--connect", uri] }
-    return try TestSupport.vireo(arguments, environment: environment)
+    guard let daemon else { return try TestSupport.vireo(arguments, environment: environment) }
+    let variables = environment.map { "\($0.key)=\($0.value)" }
+    return try daemon.runInside(["env"] + variables + [programPath()] + arguments)
   }
 
   /// The names of the snapshots inside an image, each as often as it is there.
@@ -166,13 +211,23 @@ extension ScratchHost {
   /// All that a command leaves: files by their names, and guests.
   fileprivate func remains() throws -> Set<String> {
     var result = Set<String>()
-    let folders = ["pool", "host/etc", "host/lib/vireo", "host/lib/qemu/nvram", "host/lib/qemu/snapshot", "out"]
-    for folder in folders {
-      for case let name as String in FileManager.default.enumerator(atPath: self.folder.path(folder)) ?? .init() {
+    var folders = ["pool", "out"].map { ($0, folder.path($0)) }
+    if let daemon {
+      let libvirts = ["/etc/libvirt/qemu", "/etc/libvirt/storage", "/var/lib/libvirt/qemu/nvram", "/var/lib/vireo"]
+      folders += (libvirts + ["/var/lib/libvirt/qemu/snapshot"]).map { ($0, daemon.path($0)) }
+    } else {
+      let libvirts = ["etc", "lib/vireo", "lib/qemu/nvram", "lib/qemu/snapshot"]
+      folders += libvirts.map { ("host/\($0)", folder.path("host/\($0)")) }
+    }
+    for (folder, path) in folders {
+      for case let name as String in FileManager.default.enumerator(atPath: path) ?? .init() {
         // A removal that happened, whether anybody has written so or not.
         let isPending = folder.hasSuffix("/vireo") && name.hasSuffix(".pending")
         result.insert("\(folder)/\(isPending ? String(name.dropLast(8)) + ".xml" : name)")
-        if name.hasSuffix(".qcow2") { result.formUnion(try snapshots(inside: "\(folder)/\(name)")) }
+        guard name.hasSuffix(".qcow2") else { continue }
+        result.formUnion(try snapshots(inside: "\(folder)/\(name)"))
+        let mode = try FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")[.posixPermissions] as? Int
+        result.insert("\(folder)/\(name) of mode \(String(mode ?? 0, radix: 8))")
       }
     }
     result.formUnion(

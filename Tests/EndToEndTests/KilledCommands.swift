@@ -123,12 +123,6 @@ extension KilledCommand {
       })
   }
 
-  private static func forgetful(_ command: KilledCommand) -> KilledCommand {
-    var command = command
-    command.knownIssue = "cut off after a domain is undefined, its disks are forgotten"
-    return command
-  }
-
   private static let removals = [
     apply("apply that prunes", from: web(data: 4) + "\n" + db, to: web(data: 4), options: ["--prune"]),
     apply(
@@ -136,10 +130,8 @@ extension KilledCommand {
       options: ["--prune"]),
     destroy("destroy", web(data: 4) + "\n" + db),
     destroy("destroy of a running guest", web(state: "running", data: 4)),
-    forgetful(
-      destroy("destroy with disks", web(data: 4, snapshots: "one: { kind: external }") + "\n" + db, "--delete-disks")),
-    forgetful(
-      destroy("destroy of a running guest with disks", web(state: "running", data: 4), "--delete-disks")),
+    destroy("destroy with disks", web(data: 4, snapshots: "one: { kind: external }") + "\n" + db, "--delete-disks"),
+    destroy("destroy of a running guest with disks", web(state: "running", data: 4), "--delete-disks"),
     KilledCommand(
       name: "gc",
       prepare: { host in

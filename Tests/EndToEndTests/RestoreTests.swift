@@ -198,6 +198,7 @@ struct RestoreTests {
 extension ScratchHost {
   /// Runs a command that takes no spec.
   func vireo(_ arguments: String...) throws -> Run {
-    try TestSupport.vireo(arguments + ["--connect", uri])
+    let whole = try [programPath()] + arguments + ["--connect", uri]
+    return try run(daemon?.inside(whole) ?? whole)
   }
 }

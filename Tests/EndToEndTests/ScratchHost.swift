@@ -20,9 +20,11 @@ enum Machine {
 /// A host of one test. Each call of vireo and virsh is a process of its own, so the root is never open twice.
 struct ScratchHost {
   let folder: TemporaryFolder
+  /// What the host is, where it is not an embedded one.
+  var daemon: SystemDaemon?
 
   var root: String { folder.path("host") }
-  var uri: String { "qemu:///embed?root=\(root)" }
+  var uri: String { daemon == nil ? "qemu:///embed?root=\(root)" : "qemu:///system" }
   /// The folder that specs use as their pool.
   var pool: String { folder.path("pool") }
 
@@ -35,6 +37,15 @@ struct ScratchHost {
       try FileManager.default.createDirectory(atPath: host.root, withIntermediateDirectories: true)
       try FileManager.default.copyItem(atPath: try knownQEMU.get(), toPath: host.root + "/cache")
       return try body(host)
+    }
+  }
+
+  /// Makes a host for `body` that has a daemon of its own.
+  static func withDaemon<R>(_ body: (ScratchHost) throws -> R) throws -> R {
+    try TemporaryFolder.with { folder in
+      // QEMU's user has to get to the images.
+      try FileManager.default.setAttributes([.posixPermissions: 0o711], ofItemAtPath: folder.root)
+      return try body(ScratchHost(folder: folder, daemon: SystemDaemon()))
     }
   }
 
@@ -86,7 +97,8 @@ struct ScratchHost {
   /// A running `vireo COMMAND --connect … FILE`, with the spec in a file.
   func start(_ command: [String], _ spec: String, file: String = "spec.yaml") throws -> ChildProcess {
     try folder.write(spec, to: file)
-    return try ChildProcess([programPath()] + command + ["--connect", uri, folder.path(file)])
+    let whole = try [programPath()] + command + ["--connect", uri, folder.path(file)]
+    return try ChildProcess(daemon?.inside(whole) ?? whole)
   }
 
   func vireo(_ command: [String], _ spec: String) throws -> Run { try start(command, spec).wait() }
@@ -127,7 +139,8 @@ struct ScratchHost {
   /// up its guests (libvirt 9.0): what it said counts.
   @discardableResult
   func virsh(_ arguments: String...) throws -> String {
-    let run = try run(["virsh", "--connect", uri] + arguments)
+    let whole = ["virsh", "--connect", uri] + arguments
+    let run = try run(daemon?.inside(whole) ?? whole)
     let isDone = run.status >= 128 && !run.output.isEmpty && !run.errors.contains("error:")
     guard run.status == 0 || isDone else {
       throw TestError("virsh \(arguments): status \(run.status): \(run.output)\(run.errors)")

@@ -72,7 +72,8 @@ final class SystemDaemon {
 
   deinit { first.signal(SIGKILL) }
 
-  private func inside(_ arguments: [String]) -> [String] {
+  /// The command that runs another one beside the daemon.
+  func inside(_ arguments: [String]) -> [String] {
     ["nsenter", "--target", target, "--mount", "--net", "--pid", "--"] + arguments
   }
 
@@ -112,6 +113,27 @@ final class SystemDaemon {
     try TestSupport.run(inside(["virsh", "--quiet", "--connect", "qemu:///system"] + arguments))
   }
 
+  /// A path beside the daemon, as seen from outside.
+  func path(_ path: String) -> String { "/proc/\(target)/root\(path)" }
+
+  /// Takes away all objects that libvirt knows, and what Vireo has noted.
+  func empty() throws {
+    _ = try inside(
+      "bash", "-c",
+      """
+      virsh() { command virsh --quiet --connect qemu:///system "$@"; }
+      for name in $(virsh list --name); do virsh destroy "$name"; done
+      for name in $(virsh list --all --name); do
+        for snapshot in $(virsh snapshot-list --name "$name"); do virsh snapshot-delete --metadata "$name" "$snapshot"; done
+        virsh undefine --nvram --managed-save "$name"
+      done
+      for name in $(virsh pool-list --name); do virsh pool-destroy "$name"; done
+      for name in $(virsh pool-list --all --name); do virsh pool-undefine "$name"; done
+      find /var/lib/vireo /var/lib/libvirt/qemu/snapshot -mindepth 1 -delete
+      test -z "$(virsh list --all --name)$(virsh pool-list --all --name)"
+      """)
+  }
+
   /// Ends libvirtd as a crash does.
   func crash() throws { try signal("KILL") }
 
@@ -127,6 +149,23 @@ final class SystemDaemon {
     let run = try TestSupport.run(inside(["libvirtd", "-d"]))
     guard run.status == 0 else { throw TestError("libvirtd does not start: \(run.errors)") }
     try waitUntilAnswering()
+  }
+
+  /// Restarts libvirtd as it comes up when the host boots: it starts the guests that start with the host, and is at it when
+  /// this returns. No guest runs before.
+  func boot() throws {
+    let run = try runInside([
+      "bash", "-c",
+      """
+      set -e
+      pid=$(cat /run/libvirtd.pid)
+      kill $pid
+      while kill -0 $pid 2>/dev/null; do sleep 0.05; done
+      rm -f /run/libvirt/qemu/autostarted
+      libvirtd -d
+      """,
+    ])
+    guard run.status == 0 else { throw TestError("libvirtd does not come up: \(run.errors)") }
   }
 
   private func waitUntilAnswering() throws {

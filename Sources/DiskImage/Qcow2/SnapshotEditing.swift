@@ -106,6 +106,14 @@ extension Qcow2Transaction {
     try setSnapshots(table)
   }
 
+  /// Whether the disk has the size and the very tables of a snapshot.
+  func isPresent(_ snapshot: Qcow2Snapshot) throws(ImageError) -> Bool {
+    let needed = Int(geometry.l1Needed(for: header.size))
+    guard snapshot.size(in: header) == header.size, snapshot.l1Size >= needed, l1.count >= needed else { return false }
+    let entries = try l1(of: snapshot)
+    return zip(entries, l1[..<needed]).allSatisfy { $0 & Qcow2Limit.hostOffsetMask == $1 & Qcow2Limit.hostOffsetMask }
+  }
+
   /// The entries of a snapshot's L1 table.
   func l1(of snapshot: Qcow2Snapshot) throws(ImageError) -> [UInt64] {
     try storage.read(

@@ -59,6 +59,29 @@ struct SnapshotTests {
     try expectClean(image)
   }
 
+  @Test("snapshots of a name go that hold the disk as it is; those that hold something else stay")
+  func repeated() throws {
+    let folder = try Folder()
+    let image = try Self.make(folder)
+    func names() throws -> [String] { try Self.judge(image).map(\.name) }
+    // One by QEMU and one by the engine, and neither of the other name.
+    try run("qemu-img", "snapshot", "-c", "one", image)
+    try run("qemu-img", "snapshot", "-c", "other", image)
+    try run("qemu-img", "snapshot", "-c", "one", image)
+    #expect(try ImageSnapshots.deleteRepeated(named: "one", path: image) == 2)
+    #expect(try names() == ["other"])
+    try expectClean(image)
+    // Written to since, by a byte; grown since.
+    try ImageSnapshots.create(named: "one", path: image)
+    try qemuIO(image, "write -P 3 0 512")
+    #expect(try ImageSnapshots.deleteRepeated(named: "one", path: image) == 0)
+    try ImageSnapshots.create(named: "two", path: image)
+    try run("qemu-img", "resize", "-q", image, "5M")
+    #expect(try ImageSnapshots.deleteRepeated(named: "two", path: image) == 0)
+    #expect(try names() == ["other", "one", "two"])
+    try expectClean(image)
+  }
+
   @Test("a name that is a name or an id already is refused")
   func taken() throws {
     let folder = try Folder()
