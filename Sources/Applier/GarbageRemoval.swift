@@ -145,7 +145,11 @@ public struct GarbageCollector: Sendable {
       let free = Set(collection.deletions.filter { wanted[$0.file] != nil }.map(\.path))
       var obstacles = unproved
       for path in deletions.map(\.path) where !free.contains(path) && obstacles[path] == nil {
-        obstacles[path] = ActionFailure("it is needed by now, or another file", remedy: "look again")
+        let needs = collection.needs(census.names[path] ?? path)
+        obstacles[path] =
+          needs.isEmpty
+          ? ActionFailure("it is another file by now", remedy: "look again")
+          : ActionFailure("it stays: \(needs[0]) needs it: \(needs.joined(separator: " → "))", remedy: "look again")
       }
       return obstacles
     }

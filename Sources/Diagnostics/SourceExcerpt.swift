@@ -16,7 +16,7 @@ struct SourceExcerpt {
     let width = max(width, 20)
     var cells: [VisibleScalar] = []
     var columns: [Int] = [0]
-    var scalars = range.file.line(range.start.line).unicodeScalars[...]
+    var scalars = range.file.shownLine(range.start.line).unicodeScalars[...]
     var start = range.start.column - 1
     var end = range.end.line > range.start.line ? Int.max : range.end.column - 1
     if range.start.line == 1, scalars.first == "\u{FEFF}" {

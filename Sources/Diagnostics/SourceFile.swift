@@ -1,5 +1,7 @@
 // Where a thing was written: files, positions and ranges that every message can point at.
 
+import Synchronization
+
 /// A text that a user wrote, kept whole so that a message can show the line it is about.
 public final class SourceFile: Sendable {
   /// The name to show: the path as the user gave it, or a name such as `<stdin>`.
@@ -7,6 +9,8 @@ public final class SourceFile: Sendable {
   public let text: String
   /// Start of each line as an offset into `text.utf8`.
   private let lineStarts: [Int]
+  /// What no excerpt shows, as offsets into `text.utf8`.
+  private let concealed = Mutex<[Range<Int>]>([])
 
   /// - Parameters:
   ///   - path: the name to show.
@@ -41,6 +45,45 @@ public final class SourceFile: Sendable {
     let start = utf8.index(utf8.startIndex, offsetBy: lineStarts[number - 1])
     let end = utf8[start...].firstIndex { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
     return String(text[start..<(end ?? utf8.endIndex)])
+  }
+
+  /// The text of a line as messages show it: with an asterisk for each character that is concealed.
+  func shownLine(_ number: Int) -> String {
+    let line = line(number)
+    let ranges = concealed.withLock { $0 }
+    guard !ranges.isEmpty, number >= 1, number <= lineStarts.count else { return line }
+    let start = lineStarts[number - 1]
+    guard ranges.contains(where: { $0.overlaps(start..<start + line.utf8.count) }) else { return line }
+    var shown = String.UnicodeScalarView()
+    var offset = start
+    for scalar in line.unicodeScalars {
+      shown.append(ranges.contains { $0.contains(offset) } ? "*" : scalar)
+      offset += UTF8.width(scalar)
+    }
+    return String(shown)
+  }
+
+  /// Keeps a secret out of all excerpts: each place in a range where one of the texts stands as it is, or all of the range
+  /// where one is written in another way.
+  public func conceal(_ secrets: [String], in range: SourceRange) {
+    let (start, end) = (utf8Offset(of: range.start), utf8Offset(of: range.end))
+    guard start < end else { return }
+    let bytes = Array(text.utf8.dropFirst(start).prefix(end - start))
+    var found: [Range<Int>] = []
+    for secret in secrets.map({ Array($0.utf8) }) where !secret.isEmpty {
+      var places: [Range<Int>] = []
+      var index = 0
+      while index + secret.count <= bytes.count {
+        if bytes[index..<index + secret.count].elementsEqual(secret) {
+          places.append(start + index..<start + index + secret.count)
+          index += secret.count
+        } else {
+          index += 1
+        }
+      }
+      found += places.isEmpty ? [start..<end] : places
+    }
+    concealed.withLock { $0 += found }
   }
 
   /// Where a position stands in `text.utf8`; a column beyond its line's end gives the end of the line.

@@ -18,6 +18,11 @@ struct ImportedObject {
     self.name = name
   }
 
+  /// Whether it has a secret that plans do not show.
+  var isConfidential: Bool {
+    values.values.contains(where: \.isConfidential) || members.values.joined().contains(where: \.isConfidential)
+  }
+
   /// The object as YAML: fields in the table's order, groups as mappings of their own.
   func document() -> YAMLDocument {
     var entries = Entries()
@@ -66,6 +71,7 @@ extension Value {
   func document(of field: Field) -> YAMLDocument {
     switch self {
     case .string(let text): .text(text.escapingVariables)
+    case .concealed(let value): .text(value.text.escapingVariables)
     case .integer, .boolean, .secret: .plain(description)
     case .bytes, .seconds: .text(description)
     case .list(let values): .list(values.map { $0.document(of: field) })

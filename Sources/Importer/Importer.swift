@@ -28,6 +28,8 @@ public struct Importer: Sendable {
     public var documents: [(object: ObjectReference, document: YAMLDocument)] = []
     /// Objects that could not be, and what the reader should know.
     public var messages: [Diagnostic] = []
+    /// Whether there are secrets in the documents, which nobody but their owner is to read.
+    public var isConfidential = false
   }
 
   /// Reads domains, networks and pools of a host, and with domains the base images that their disks stand on.
@@ -68,6 +70,13 @@ public struct Importer: Sendable {
         Diagnostic(
           .note, "less-detail", "\(what) written in libvirt's own XML: \(reasons)",
           subject: draft.object.reference.description))
+    }
+    for draft in drafts where draft.isConfidential {
+      result.isConfidential = true
+      result.messages.append(
+        Diagnostic(
+          .note, "secret", "there are secrets in its entry", subject: draft.object.reference.description,
+          suggestion: "keep the file to yourself, or put variables in their place: `${NAME}`"))
     }
     result.documents = drafts.map { ($0.object.reference, $0.document) }
     return result
@@ -143,12 +152,15 @@ struct Draft {
   var document: YAMLDocument
   /// Why more detail did not hold.
   var reasons: [Diagnostic] = []
+  /// Whether there are secrets in the document.
+  var isConfidential = false
 
   init(_ object: HostObject, _ detail: Detail, _ importer: Importer, on host: Inventory.Host) {
     self.object = object
     self.detail = detail
     let read = object.imported(
       detail, includesSecrets: importer.includesSecrets, isFirmwareWritten: host.writesFirmwareDown)
+    isConfidential = read.isConfidential
     document = .mapping([(object.collection, .mapping([(read.name, read.document())]))])
   }
 }

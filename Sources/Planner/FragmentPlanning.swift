@@ -48,7 +48,7 @@ struct FragmentPlan {
     let range = setting?.range ?? object.range
     guard element != before, isShown else { return }
     let reason: FieldChange.Reason =
-      wanted == nil ? .dropped : recorded != nil && recorded == wanted?.masked ? .drift : .spec
+      wanted == nil ? .dropped : record?[owner, Field.xmlName] == wanted?.description ? .drift : .spec
     let (shownBefore, shown) = (XMLFragment(before).masked.root, XMLFragment(element).masked.root)
     // What the running guest has already costs nothing.
     let isWaiting = running.map { running in

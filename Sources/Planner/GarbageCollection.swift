@@ -68,6 +68,12 @@ public struct GarbageCollection: Sendable {
   /// How many files roots lead to.
   public private(set) var reached = 0
   public let census: FileCensus
+  private let reach: Reach
+
+  /// What needs a file: a root, and the files that lead to it from there. Nothing where nothing does.
+  public func needs(_ path: String) -> [String] {
+    reach.contains(path) ? reach.proof(of: path) : files.first { $0.path == path }?.neededBy ?? []
+  }
 
   /// The files to delete: overlays before what they stand on.
   public var deletions: [File] {
@@ -103,6 +109,7 @@ public struct GarbageCollection: Sendable {
       problems.append(
         .init(subject: reach.proof(of: path).joined(separator: " → "), message: Self.text(of: problem)))
     }
+    self.reach = reach
     reached = reach.paths.count { census.links[$0] != nil && census.links[$0]?.problem != .missing }
     refusals = options.also.sorted().filter(reach.contains).map { Refusal(path: $0, proof: reach.proof(of: $0)) }
 

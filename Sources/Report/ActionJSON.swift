@@ -106,7 +106,7 @@ extension Operation {
 extension ObjectDefinition {
   fileprivate var details: [(String, JSON?)] {
     [
-      ("replacing", .boolean(replacing != nil)), ("xml", .string(xml.serialised())),
+      ("replacing", .boolean(replacing != nil)), ("xml", .string(XMLFragment(xml).masked.root.serialised())),
       ("expectations", .array(expectations.map(\.json))),
     ]
   }

@@ -24,7 +24,7 @@ indirect enum JSON {
     case .bytes(let bytes): self = .unsigned(bytes)
     case .seconds(let seconds): self = .integer(seconds)
     case .xml(let fragment): self = .string(fragment.description)
-    case .secret: self = .string(value.description)
+    case .secret, .concealed: self = .string(value.description)
     case .list(let values): self = .array(values.map(JSON.init))
     case .table: self = .object(value.sortedEntries.map { ($0.key, JSON($0.value)) })
     }

@@ -5,17 +5,17 @@ import XMLTree
 extension Vocabulary {
   static let domainPassthrough: [Field] = [
     passthrough(
-      "qemu.args", .list(of: .text(.argument)),
+      "qemu.args", .list(of: .text(.argument.concealing(.argument))),
       """
       Arguments of QEMU's command line behind those that libvirt writes. libvirt promises nothing for them; see whether \
       there is a key of its own first.
-      """, .list("qemu:commandline", "qemu:arg", .at("@value", .text(.argument)))),
+      """, .list("qemu:commandline", "qemu:arg", .at("@value", .text(.argument.concealing(.argument))))),
     passthrough(
-      "qemu.env", .table(key: .word("the name of a variable"), of: .text(.argument)),
-      "Variables of QEMU's environment.",
+      "qemu.env", .table(key: .word("the name of a variable"), of: .text(.argument.concealing(.whole))),
+      "Variables of QEMU's environment. Their values are not shown.",
       .table(
         "qemu:commandline", "qemu:env", key: "@name", .word("the name of a variable"),
-        .at("@value", .text(.argument)))),
+        .at("@value", .text(.argument.concealing(.whole))))),
     passthrough(
       "qemu.add-capabilities", .list(of: .text(.word("the name of a capability"))),
       "Capabilities that libvirt is to take QEMU for having, though it found none.",

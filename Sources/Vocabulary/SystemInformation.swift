@@ -19,15 +19,17 @@ extension Vocabulary {
     table(
       "chassis", ["manufacturer", "version", "serial", "asset", "sku"], "The case, as the guest sees it."),
     Field(
-      "smbios.oem-strings", "Texts that programs in the guest can read.",
-      list: "sysinfo[@type='smbios']/oemStrings", "entry", .text(.text(.any)), reference: reference
+      "smbios.oem-strings",
+      "Texts that programs in the guest can read. Of a systemd credential only the name is shown.",
+      list: "sysinfo[@type='smbios']/oemStrings", "entry", .text(.text(.any.concealing(.credential))),
+      reference: reference
     ).withoutSystemInformationHusk,
     Field(
       "fwcfg",
-      "Entries of QEMU's firmware configuration, by name, such as `opt/com.example/name`: a text or a file each.",
+      "Entries of QEMU's firmware configuration, by name, such as `opt/com.example/name`: a text or a file each. Texts are not shown.",
       table: "sysinfo[@type='fwcfg']", "entry", key: "@name", .configurationName,
       .record([
-        Part("value", .text(.any), "The text.", at: "."),
+        Part("value", .text(.any.concealing(.whole)), "The text.", at: "."),
         Part("file", .path, "The file that holds it.", at: "@file"),
       ]), reference: reference
     ).withoutSystemInformationHusk,

@@ -8,27 +8,48 @@ public struct TextRule: Sendable {
   public let pattern: String?
   /// The texts that there are, where they are few: what a misspelt one was most likely meant to be is among them.
   public let words: [String]?
+  /// What of a text is a secret.
+  let secrecy: Secrecy?
   private let normalise: @Sendable (String) -> String?
   private let remedy: String?
 
   /// - Parameter normalise: the text in the form in which it is compared; nil when the text breaks the rule.
   init(
     _ explanation: String, pattern: String? = nil, remedy: String? = nil, words: [String]? = nil,
-    normalise: @escaping @Sendable (String) -> String?
+    secrecy: Secrecy? = nil, normalise: @escaping @Sendable (String) -> String?
   ) {
     self.explanation = explanation
     self.pattern = pattern
     self.words = words
     self.remedy = remedy
+    self.secrecy = secrecy
     self.normalise = normalise
   }
 
   /// The text in the form in which it is compared.
   public func normalised(_ text: String) throws(ValueProblem) -> String {
     guard let result = normalise(text) else {
-      throw ValueProblem("`\(text)` is not \(explanation)", suggestion: remedy)
+      throw ValueProblem("\(secrecy == nil ? "`\(text)`" : "this") is not \(explanation)", suggestion: remedy)
     }
     return result
+  }
+
+  /// A text that obeys the rule as a value: concealed where it has a secret in it.
+  func value(of text: String) -> Value {
+    guard let secrecy else { return .string(text) }
+    let concealed = ConcealedText(text, secrecy)
+    // A record has the mask alone.
+    let isConcealed = secrecy == .whole || concealed.shown != text || SecretMask.isMaskedAtEnd(text)
+    return isConcealed ? .concealed(concealed) : .string(text)
+  }
+
+  /// Whether every text of the kind is a secret.
+  public var isConfidential: Bool { secrecy == .whole }
+
+  /// The same rule for texts with secrets.
+  func concealing(_ secrecy: Secrecy) -> TextRule {
+    TextRule(
+      explanation, pattern: pattern, remedy: remedy, words: words, secrecy: secrecy, normalise: normalise)
   }
 
   /// Any text on one line or several that XML can carry and gives back: no control characters but tab and line feed, as

@@ -16,10 +16,19 @@ public enum Value: Sendable, Hashable {
   case xml(XMLFragment)
   /// A password, which is compared and stored, and never shown.
   case secret(String)
+  /// A text that is a secret, or has one in it: it is shown and recorded with a mask in the secret's place.
+  case concealed(ConcealedText)
 }
 
 extension Value {
-  public var string: String? { if case .string(let value) = self { value } else { nil } }
+  /// The text, also of one that is not to be shown.
+  public var string: String? {
+    switch self {
+    case .string(let value): value
+    case .concealed(let value): value.text
+    default: nil
+    }
+  }
   public var integer: Int? { if case .integer(let value) = self { value } else { nil } }
   public var boolean: Bool? { if case .boolean(let value) = self { value } else { nil } }
   public var bytes: UInt64? { if case .bytes(let value) = self { value } else { nil } }
@@ -47,6 +56,7 @@ extension Value: CustomStringConvertible {
     case .seconds(let value): "\(value) s"
     case .xml(let fragment): fragment.description
     case .secret: "(secret)"
+    case .concealed(let value): value.shown
     case .list(let values): "[" + values.map(\.inner).joined(separator: ", ") + "]"
     case .table(let entries) where entries.isEmpty: "{}"
     case .table:
@@ -58,6 +68,7 @@ extension Value: CustomStringConvertible {
   private var inner: String {
     switch self {
     case .string(let text): FlowText.quoted(text)
+    case .concealed(let value): FlowText.quoted(value.shown)
     default: description
     }
   }

@@ -68,7 +68,7 @@ extension ValueType {
   public func parse(_ text: String) throws(ValueProblem) -> Value {
     switch self {
     case .text(let rule):
-      return .string(try rule.normalised(text))
+      return rule.value(of: try rule.normalised(text))
     case .integer(let range):
       guard let number = Int(text) else { throw ValueProblem("`\(text)` is not a whole number") }
       guard range.contains(number) else { throw Self.outOfRange(number, range) }

@@ -84,7 +84,8 @@ struct ImportCommand: AsyncParsableCommand {
     var result = importer.read(objects(of: inventory), from: inventory)
     result.messages += inventory.failures.map { Diagnostic("unreadable-object", "\($0.subject): \($0.message)") }
     if let output {
-      let folder = SpecFolder(path: output, replaces: force, mode: includesPasswords ? 0o600 : 0o644)
+      let folder = SpecFolder(
+        path: output, replaces: force, mode: includesPasswords || result.isConfidential ? 0o600 : 0o644)
       result.messages += folder.write(
         result.documents.map { ($0.object.kind.rawValue + "s", $0.object.name, $0.document) }, head: importer.head)
     } else if !result.documents.isEmpty {

@@ -77,7 +77,9 @@ final class SystemDaemon {
     ["nsenter", "--target", target, "--mount", "--net", "--pid", "--"] + arguments
   }
 
-  func start(_ arguments: String...) throws -> ChildProcess {
+  func start(_ arguments: String...) throws -> ChildProcess { try start(arguments) }
+
+  func start(_ arguments: [String]) throws -> ChildProcess {
     try ChildProcess(inside([try programPath()] + arguments + ["--connect", "qemu:///system"]))
   }
 

@@ -30,7 +30,7 @@ enum FieldSamples {
   static func values(of type: ValueType, in element: String) -> [Value] {
     switch type {
     case .text(let rule):
-      return texts(rule).prefix(2).map(Value.string)
+      return texts(rule).prefix(2).compactMap { try? type.parse($0) }
     case .integer(let range):
       return [.integer(max(range.lowerBound, 1)), .integer(min(range.upperBound, max(range.lowerBound, 3)))]
     case .boolean: return [.boolean(true), .boolean(false)]

@@ -132,11 +132,22 @@ struct FragmentTests {
   }
 
   /// Places in libvirt's own XML where secrets are.
-  private static let secretPlaces = [
+  private static let secretPlaces =
+    xmlPlaces.map { "xml: \"\($0)\"" } + [
+      "qemu: { env: { TOKEN: hunter2 } }",
+      "qemu: { args: ['-fw_cfg', 'name=opt/x,string=hunter2'] }",
+      "qemu: { args: ['-object', '{\"qom-type\":\"secret\",\"id\":\"s\",\"data\":\"hunter2\"}'] }",
+      "qemu: { args: ['-smbios', 'type=11,value=io.systemd.credential:token=hunter2'] }",
+      "fwcfg: { opt/com.example/token: { value: hunter2 } }",
+      "smbios: { oem-strings: ['io.systemd.credential.binary:token=hunter2'] }",
+    ]
+
+  private static let xmlPlaces = [
     "<qemu:commandline><qemu:env name='TOKEN' value='hunter2'/></qemu:commandline>",
     "<sysinfo type='fwcfg'><entry name='opt/com.example/token'>hunter2</entry></sysinfo>",
     "<qemu:commandline><qemu:arg value='-fw_cfg'/><qemu:arg value='name=opt/x,string=hunter2'/></qemu:commandline>",
     "<qemu:commandline><qemu:arg value='-object'/><qemu:arg value='secret,id=s,data=hunter2'/></qemu:commandline>",
+    "<sysinfo type='smbios'><oemStrings><entry>io.systemd.credential:token=hunter2</entry></oemStrings></sysinfo>",
   ]
 
   @Test(
@@ -146,7 +157,7 @@ struct FragmentTests {
     var host = try host(plain)
     let before = try #require(host.inventory.domains["web"]?.inactive)
     func spec(_ secret: String) -> String {
-      lab(domain: "xml: \"\(place.replacing("hunter2", with: secret))\"")
+      lab(domain: place.replacing("hunter2", with: secret))
     }
     func apply(_ text: String, hiding secrets: String...) throws {
       let plan = try host.plan(text)
@@ -161,10 +172,21 @@ struct FragmentTests {
         #expect(!record.contains(secret), "\(record)")
       }
       #expect(try host.plan(text).isEmpty)
+      // A record without its spec tells the same.
+      for stack in RecordedStack.all(on: host.inventory) {
+        #expect(try Plan(for: stack, on: host.inventory).object("web")?.changes == [])
+      }
     }
     try apply(spec("hunter2"), hiding: "hunter2")
     #expect(host.inventory.domains["web"]?.inactive.serialised().contains("hunter2") == true)
     try apply(spec("correct horse"), hiding: "hunter2", "correct horse")
+    // Changed by hand, it is drift.
+    let text = try #require(host.inventory.domains["web"]?.inactive.serialised())
+    host.edit("web") { $0 = $0.replacing("correct horse", with: "battery") }
+    let drift = try host.plan(spec("correct horse"))
+    #expect(drift.object("web")?.changes.map(\.reason) == [.drift], "\(text)")
+    #expect(drift.object("web")?.changes.contains { "\($0)".contains("battery") } == false)
+    host.edit("web") { $0 = $0.replacing("battery", with: "correct horse") }
     try apply(plain, hiding: "hunter2", "correct horse")
     var after = try #require(host.inventory.domains["web"]?.inactive)
     #expect(!after.serialised().contains("correct horse"))
@@ -205,5 +227,18 @@ struct SchemaCheckTests {
     let text = lab(
       domain: "xml: \"<memtune><soft>2</soft></memtune>\"", interface: ", xml: \"<tune><sendbuf>16</sendbuf></tune>\"")
     #expect(try problems(text).count == 2)
+  }
+}
+
+extension XMLElement {
+  /// The element with another text wherever one stands in its attributes and texts.
+  fileprivate func replacing(_ old: String, with new: String) -> XMLElement {
+    var result = self
+    for attribute in attributes { result[attribute: attribute.name] = attribute.value.replacing(old, with: new) }
+    if text.contains(old) { result.text = text.replacing(old, with: new) }
+    result.children = result.children.map { node in
+      if case .element(let child) = node { .element(child.replacing(old, with: new)) } else { node }
+    }
+    return result
   }
 }

@@ -98,7 +98,7 @@ struct LensTests {
   static func values(of type: ValueType) -> [Value] {
     switch type {
     case .text(let rule):
-      texts(rule).map(Value.string)
+      texts(rule).compactMap { try? type.parse($0) }
     case .integer(let range): [.integer(range.lowerBound), .integer(min(range.upperBound, max(range.lowerBound, 77)))]
     case .boolean: [.boolean(true), .boolean(false)]
     case .size(let granularity, _): [.bytes(granularity), .bytes(3 << 30)]
