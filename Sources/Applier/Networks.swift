@@ -22,7 +22,7 @@ extension ApplyRun {
 
     let network: LibvirtNetwork
     do {
-      network = try await connection.defineNetwork(definition.xml.serialised(), named: name)
+      network = try await connection.store(network: definition)
     } catch let error as LibvirtError where !error.isConnectionLost {
       throw definitionFailure(error, editor: "the same part of the network with `virsh net-edit`")
     }
@@ -119,7 +119,7 @@ extension ApplyRun {
     var failure = failure
     do {
       if let old = definition.replacing {
-        try await connection.defineNetwork(old.serialised(), named: network.name)
+        try await connection.defineNetwork(old.serialised(), named: network.name, checksSchema: false)
         failure.message += "; the old definition was put back"
       } else {
         try await network.undefine()

@@ -59,7 +59,15 @@ struct DeviceReading {
       guard XMLFragment(made).isMet(within: element) else { return nil }
     }
     object.name = name(for: element, alias: alias, kind: type.name, in: collection.key)
+    object.values["alias"] = Self.alias(alias, of: type, rule, key: object.name)
     return object
+  }
+
+  /// The alias of a device as its entry says it; nil for the one that the entry's key stands for.
+  private static func alias(_ alias: String?, of type: ObjectType, _ rule: DeviceRule, key: String) -> Value? {
+    guard let value = alias.map(Value.string), type.field("alias")?.canSay(value) ?? false else { return nil }
+    let isKey = rule.identity == .alias && alias == DeviceIdentity.alias(kind: type.name, key: key)
+    return isKey ? nil : value
   }
 
   /// The device that an entry makes on an empty host, with what libvirt fills in by itself.

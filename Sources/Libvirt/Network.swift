@@ -164,11 +164,15 @@ extension LibvirtConnection {
     try await network("find network \(name)") { virNetworkLookupByName($0, name) }
   }
 
-  /// Stores the definition of a network, new or in place of the one with the same name and UUID, checked against
-  /// libvirt's schema. A running network goes on as it is.
+  /// Stores the definition of a network, new or in place of the one with the same name and UUID. A running network keeps
+  /// running as it is.
+  ///
+  /// - Parameter checksSchema: whether libvirt checks the definition against its schema.
   @discardableResult
-  public func defineNetwork(_ xml: String, named name: String? = nil) async throws -> LibvirtNetwork {
-    let flags = UInt32(VIR_NETWORK_DEFINE_VALIDATE.rawValue)
+  public func defineNetwork(
+    _ xml: String, named name: String? = nil, checksSchema: Bool = true
+  ) async throws -> LibvirtNetwork {
+    let flags = checksSchema ? UInt32(VIR_NETWORK_DEFINE_VALIDATE.rawValue) : 0
     return try await network("define network\(name.map { " " + $0 } ?? "")") { connection in
       Failpoint.around("define a network") { readingSchema { virNetworkDefineXMLFlags(connection, xml, flags) } }
     }

@@ -5,11 +5,13 @@ import Vocabulary
 import XMLTree
 
 extension DomainPlanning {
-  /// Gives a new device its key as its alias. Where others may mean it by the alias that libvirt makes up, it gets none, and
-  /// is known by what it is.
-  mutating func identify(new element: inout XMLElement, key: String, _ identity: DeviceIdentity) -> DeviceIdentity {
+  /// Gives a new device its key as its alias. Where its entry says another alias, or others may mean it by the one that
+  /// libvirt makes up, it is known by what it is.
+  mutating func identify(
+    new element: inout XMLElement, key: String, _ identity: DeviceIdentity, _ device: ObjectSpec
+  ) -> DeviceIdentity {
     var identity = identity
-    if identity.identity == .alias, namedAliases.mayName(element) {
+    if identity.identity == .alias, device.settings["alias"] != nil || namedAliases.mayName(element) {
       let marks = DeviceMarks(of: element)
       identity.marks = marks
       owned.setMarks(key, marks)
@@ -77,22 +79,44 @@ extension DomainPlanning {
         ? "\(key) could be any of these devices of the host: \(devices)"
         : "\(key) and another entry could both be this device of the host: \(devices)",
       at: device.range, subject: object,
-      suggestion: "write the `\(words)` of the one that is meant, or undo the change that was made to them")
+      suggestion: "write the `\(words)` of the one that is meant"
+        + (record?.hasDevice(key) ?? false ? ", or undo the change that was made to them" : ""))
   }
 
-  /// Devices of the running guest that its record of then has and the definition does not have any more.
-  func leftovers(of collection: ObjectType.Collection, in running: XMLElement) -> [String] {
-    guard let observed, let then = OwnershipRecord(in: running), !then.marks.isEmpty,
-      let rule = collection.type.device, rule.identity == .alias
-    else { return [] }
-    let devices = RecordedDevices(of: collection, in: running, then)
-    return devices.keys.sorted { $0.key < $1.key }.compactMap { place, key in
-      guard then.marks["\(collection.key).\(key)"] != nil else { return nil }
-      let identity = DeviceIdentity(
-        of: devices.elements[place].element, key: key, kind: collection.type.name, rule,
-        isAlone: devices.elements.count == 1)
-      return identity.find(in: observed.inactive) == nil ? key : nil
+  /// Devices of the running guest without keys of Vireo's that the definition does not have any more: those that the record
+  /// has as gone from it, and those that the guest's own record has, which is of the time when it was started.
+  func leftovers(of collection: ObjectType.Collection, in running: XMLElement) -> [String: DeviceMarks] {
+    guard let observed, let rule = collection.type.device, rule.identity == .alias else { return [:] }
+    func identity(_ key: String, _ marks: DeviceMarks) -> DeviceIdentity {
+      DeviceIdentity(
+        element: rule.element, identity: .alias, value: DeviceIdentity.alias(kind: collection.type.name, key: key),
+        marks: marks)
     }
+    let prefix = collection.key + "."
+    var found: [String: DeviceMarks] = [:]
+    for (name, marks) in record?.leavers ?? [:] where name.hasPrefix(prefix) {
+      let key = String(name.dropFirst(prefix.count))
+      let device = identity(key, marks)
+      if device.find(in: running) != nil, device.find(in: observed.inactive) == nil { found[key] = marks }
+    }
+    if let then = OwnershipRecord(in: running), !then.marks.isEmpty {
+      let devices = RecordedDevices(of: collection, in: running, then)
+      for (place, key) in devices.keys where then.marks["\(prefix)\(key)"] != nil {
+        let device = DeviceIdentity(
+          of: devices.elements[place].element, key: key, kind: collection.type.name, rule,
+          isAlone: devices.elements.count == 1)
+        if device.find(in: observed.inactive) == nil { found[key] = DeviceMarks(of: devices.elements[place].element) }
+      }
+    }
+    return found
+  }
+
+  /// Keeps in the record what is known of devices that left the definition, as long as a guest may run that has them. For that
+  /// alone nothing is stored.
+  mutating func keepLeavers() {
+    guard let observed, let leavers = record?.leavers, !leavers.isEmpty else { return }
+    guard observed.isActive || xml == observed.inactive else { return }
+    for (name, marks) in leavers where !owned.hasDevice(name) { owned.setMarks(name, marks) }
   }
 }
 

@@ -11,6 +11,8 @@ struct DeviceMatcher {
   private let devices: RecordedDevices
   /// Places of devices that no entry has claimed, by their place in `devices`.
   private var free: [Int]
+  /// MAC addresses that entries say: such an interface is nobody else's.
+  private let addresses: Set<String>
 
   init(
     _ rule: DeviceRule, of collection: ObjectType.Collection, in domain: XMLElement, _ record: OwnershipRecord?,
@@ -18,7 +20,10 @@ struct DeviceMatcher {
   ) {
     self.rule = rule
     kind = collection.type.name
-    devices = RecordedDevices(of: collection, in: domain, record, declared: Set(declared.map(\.name)))
+    addresses = Set(declared.compactMap { $0["mac"]?.string })
+    devices = RecordedDevices(
+      of: collection, in: domain, record,
+      declared: Dictionary(uniqueKeysWithValues: declared.map { ($0.name, DeviceIdentity(of: $0, rule).value) }))
     free = Array(devices.elements.indices)
   }
 
@@ -64,10 +69,8 @@ struct DeviceMatcher {
     case "interface":
       if let mac = device["mac"]?.string { return claimForeign { $0.value(at: "mac/@address")?.lowercased() == mac } }
       guard !ownedByVireo else { return nil }
-      guard let source = Self.source(of: device) else { return claimEqual(to: device) }
-      return claimForeign { element in
-        element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
-      }
+      guard Self.source(of: device) != nil else { return claimEqual(to: device) }
+      return candidates(for: device).first.flatMap { take($0) }
     case "watchdog":
       if let index = claimEqual(to: device) { return index }
       // The board has one of these, whatever it does; libvirt from 9.1 on writes it down by itself.
@@ -75,9 +78,58 @@ struct DeviceMatcher {
       return claimForeign { $0[attribute: "model"] == model }
     default:
       if let index = claimEqual(to: device) { return index }
-      // Serial ports and the like have no identity but their order; a device of another kind is another one.
-      return ["serial", "console", "video"].contains(kind) ? claimForeign { _ in true } : nil
+      // A device of another kind is another one.
+      return Self.kindsByOrder.contains(kind) ? claimForeign { _ in true } : nil
     }
+  }
+
+  /// Serial ports and the like have no identity but their order.
+  private static let kindsByOrder = ["serial", "console", "video"]
+
+  // MARK: Several that could be meant
+
+  /// The devices without keys of Vireo's that an entry could be which says nothing that only one device has: by their place in
+  /// `devices`. Those that are all that the entry says come before others that it could become.
+  private func candidates(for device: ObjectSpec) -> [Int] {
+    let foreign = free.filter { devices.keys[$0] == nil }
+    var found: [Int]
+    switch kind {
+    case "interface":
+      guard device["mac"] == nil, let source = Self.source(of: device) else { return [] }
+      found = foreign.filter { place in
+        let element = devices.elements[place].element
+        return element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
+          && !addresses.contains(element.value(at: "mac/@address")?.lowercased() ?? "")
+      }
+    case _ where Self.kindsByOrder.contains(kind): found = foreign
+    default: return []
+    }
+    let equal = found.filter { Self.isEqual(devices.elements[$0].element, to: device) }
+    return equal.isEmpty ? found : equal
+  }
+
+  /// Entries that are to be adopted, each by itself, of which one could be any of more devices than there are entries for.
+  /// Where there are as many entries as devices, their order tells, and each device is some entry's.
+  ///
+  /// - Parameters:
+  ///   - entries: those that have no device yet.
+  ///   - ownedByVireo: whether the domain has been applied before.
+  /// - Returns: the devices that each such entry could be, by the entry's name.
+  func doubts(about entries: [ObjectSpec], ownedByVireo: Bool) -> [String: [XMLElement]] {
+    // Interfaces of a domain that was applied before are known, or new.
+    guard kind != "interface" || !ownedByVireo else { return [:] }
+    let wanted = entries.map { (name: $0.name, places: candidates(for: $0)) }
+    var result: [String: [XMLElement]] = [:]
+    for (name, places) in wanted where places.count > 1 {
+      let rivals = wanted.count { !Set($0.places).isDisjoint(with: places) }
+      if rivals < places.count { result[name] = places.map { devices.elements[$0].element } }
+    }
+    return result
+  }
+
+  /// Whether an entry is exactly what one of the devices is that are nobody's.
+  func hasEqual(_ device: ObjectSpec) -> Bool {
+    free.contains { devices.keys[$0] == nil && Self.isEqual(devices.elements[$0].element, to: device) }
   }
 
   /// Claims the first device without another entry's key that is exactly what the entry describes.
@@ -124,11 +176,11 @@ struct DeviceMatcher {
 }
 
 extension DeviceIdentity {
-  /// How the element of an entry is found that carries its key.
+  /// How the element of an entry is found that carries its key, or the alias that the entry says.
   init(of device: ObjectSpec, _ rule: DeviceRule) {
     let value =
       switch rule.identity {
-      case .alias: DeviceIdentity.alias(kind: device.type.name, key: device.name)
+      case .alias: device["alias"]?.string ?? DeviceIdentity.alias(kind: device.type.name, key: device.name)
       case .attribute(let name): device[name]?.description ?? device.name
       case .only: device.name
       }

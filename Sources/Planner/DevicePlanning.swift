@@ -28,8 +28,14 @@ extension DomainPlanning {
     // First those that carry their key or are recorded, then those that are adopted by what they look like.
     var places = declared.map { matcher.claim(bearing: $0) }
     var doubtful: Set<Int> = []
-    for (index, device) in declared.enumerated() where places[index] == nil {
-      if let doubt = matcher.doubt(about: device) {
+    let new = declared.indices.filter { places[$0] == nil }
+    let doubts = matcher.doubts(about: new.map { declared[$0] }, ownedByVireo: record != nil)
+    // What is exactly as an entry says is not taken for another one, which it would have to be made.
+    let isExact = new.map { matcher.hasEqual(declared[$0]) }
+    let order = zip(new, isExact).filter(\.1).map(\.0) + zip(new, isExact).filter { !$0.1 }.map(\.0)
+    for index in order {
+      let device = declared[index]
+      if let doubt = matcher.doubt(about: device) ?? doubts[device.name] {
         places[index] = matcher.settle(doubt, by: device)
         if places[index] == nil {
           doubtful.insert(index)
@@ -40,12 +46,15 @@ extension DomainPlanning {
       let file = device.type.name == "disk" ? desiredPath(of: device) : nil
       places[index] = matcher.adopt(device, file: file, ownedByVireo: record != nil)
     }
+    // The guest may have others that have left its definition.
+    let inGuest = observed?.running?.first("devices")?.elements.count(where: rule.matches) ?? 0
+    let isAlone = matcher.count == 1 && inGuest <= 1
     var planned = xml.first("devices")?.children ?? []
     var added: [XMLElement] = []
     var isChanged = false
     for (index, (device, place)) in zip(declared, places).enumerated() where !doubtful.contains(index) {
       let current = place.flatMap { planned[$0].element }
-      let element = plan(device, in: collection, rule, current: current, isAlone: matcher.count == 1)
+      let element = plan(device, in: collection, rule, current: current, isAlone: isAlone)
       if let place {
         guard element != current else { continue }
         planned[place] = .element(element)
@@ -83,6 +92,12 @@ extension DomainPlanning {
       current.map {
         DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
       } ?? DeviceIdentity(of: device, rule)
+    // The running guest may have it under the alias that it had before.
+    if let current, rule.identity == .alias, let alias = device["alias"]?.string {
+      identity.marks = identity.marks ?? DeviceMarks(of: current)
+      let bearers = observed?.running?.first("devices")?.all(rule.element) ?? []
+      if bearers.contains(where: { $0.value(at: "alias/@name") == alias }) { identity.marks?[.alias] = alias }
+    }
     if let current, identity.marks != nil, let all = xml.first("devices")?.all(rule.element) {
       (identity.place, identity.count) = (all.firstIndex(of: current), all.count)
     }
@@ -137,7 +152,7 @@ extension DomainPlanning {
     }
     if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }
     guard let current else {
-      let identity = identify(new: &element, key: key, identity)
+      let identity = identify(new: &element, key: key, identity, device)
       planAddition(of: device, key: key, element, identity)
       if running != nil { compareKept(device, key: key, identity, element, running) }
       return element
@@ -248,7 +263,10 @@ extension DomainPlanning {
       (domain.first("devices")?.all(rule.element) ?? []).compactMap { DeviceIdentity.key(of: $0, kind: kind) }
     }
     let known = Set(keys(observed.inactive) + spec.members(collection.key).map(\.name))
-    for key in (keys(running) + leftovers(of: collection, in: running)) where !known.contains(key) {
+    let left = leftovers(of: collection, in: running)
+    // Somebody else's alias may begin as Vireo's do.
+    let others = Set(left.values.compactMap { $0[.alias] }.compactMap { DeviceIdentity.key(alias: $0, kind: kind) })
+    for key in Set(keys(running)).subtracting(others).union(left.keys).sorted() where !known.contains(key) {
       pending.append(PendingValue("\(collection.key).\(key)", running: .string(kind), stored: nil))
       needsRestart = true
     }
@@ -268,6 +286,7 @@ extension DomainPlanning {
         let isLive = rule.identity == .alias && canUnplug(identity)
         if isLive { detachments.append((name, identity)) }
         let isInGuest = observed?.running.map { identity.find(in: $0) != nil || rule.identity != .alias } ?? false
+        if isInGuest, identity.marks != nil { owned.setMarks(name, DeviceMarks(of: element)) }
         let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
         changes.append(
           FieldChange(

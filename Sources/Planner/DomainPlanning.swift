@@ -100,6 +100,7 @@ struct DomainPlanning {
     if case .xml(let wanted)? = spec[Field.xmlName] { fragment = wanted.root }
     namedAliases = NamedAliases(in: [xml] + [fragment].compactMap(\.self))
     planDevices()
+    keepLeavers()
     Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec["current-memory"])
     planFragment()
     noteMissingAliases()
@@ -126,7 +127,7 @@ struct DomainPlanning {
       builder.note(
         "unknown-alias", "`qemu:override` names the alias \(alias), and no device of the domain has it",
         at: spec.settings["qemu.override"]?.range ?? spec.settings[Field.xmlName]?.range ?? spec.range, subject: object,
-        suggestion: "a device of a new domain is called `ua-KIND-KEY`, such as `ua-interface-lan`", severity: .warning)
+        suggestion: "write `alias: \(alias)` in the entry of the device that is meant", severity: .warning)
     }
   }
 

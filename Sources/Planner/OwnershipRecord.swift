@@ -55,6 +55,10 @@ public struct OwnershipRecord: Hashable {
   /// Records what a device is found by.
   mutating func setMarks(_ key: String, _ value: DeviceMarks?) { marks[key] = value }
 
+  /// What devices are found by that left the spec while the guest ran with them, by their whole names. The stored definition
+  /// has none of them, and the record is all that tells which devices of the guest they are.
+  var leavers: [String: DeviceMarks] { marks.filter { objects[$0.key] == nil } }
+
   /// Reads the record of a domain; nil for a domain that is no stack's.
   public init?(in domain: XMLElement) {
     guard let element = domain.first("metadata")?.elements.first(where: Self.isRecord),

@@ -13,9 +13,11 @@ public struct RecordedDevices {
   public private(set) var doubts: [String: [Int]] = [:]
 
   /// - Parameters:
-  ///   - declared: keys that count as known even where the record does not have them: a device that carries one is its.
+  ///   - declared: the aliases of entries, by their keys. They count as known even where the record does not have them: a
+  ///     device that carries one is its.
   init(
-    of collection: ObjectType.Collection, in domain: XMLElement, _ record: OwnershipRecord?, declared: Set<String>
+    of collection: ObjectType.Collection, in domain: XMLElement, _ record: OwnershipRecord?,
+    declared: [String: String]
   ) {
     guard let rule = collection.type.device else { return }
     for (index, node) in (domain.first("devices")?.children ?? []).enumerated() {
@@ -33,7 +35,7 @@ public struct RecordedDevices {
 
   /// The devices of a kind that a record has in a definition.
   public init(of collection: ObjectType.Collection, in domain: XMLElement, _ record: OwnershipRecord) {
-    self.init(of: collection, in: domain, record, declared: [])
+    self.init(of: collection, in: domain, record, declared: [:])
   }
 
   /// The key of a device of the definition; nil for one that the record does not have.
@@ -47,12 +49,17 @@ public struct RecordedDevices {
   func place(of key: String) -> Int? { keys.first { $0.value == key }?.key }
 
   private mutating func nameBearers(
-    kind: String, _ record: OwnershipRecord?, in collection: String, _ declared: Set<String>
+    kind: String, _ record: OwnershipRecord?, in collection: String, _ declared: [String: String]
   ) {
+    let bearers = Dictionary(declared.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     for (place, device) in elements.enumerated() {
-      guard let key = DeviceIdentity.key(of: device.element, kind: kind) else { continue }
+      if let alias = device.element.value(at: "alias/@name"), let key = bearers[alias] { keys[place] = key }
+    }
+    let taken = Set(keys.values)
+    for (place, device) in elements.enumerated() where keys[place] == nil {
+      guard let key = DeviceIdentity.key(of: device.element, kind: kind), !taken.contains(key) else { continue }
       // Somebody else's alias may begin as Vireo's do.
-      if declared.contains(key) || record?.hasDevice("\(collection).\(key)") ?? false { keys[place] = key }
+      if declared[key] != nil || record?.hasDevice("\(collection).\(key)") ?? false { keys[place] = key }
     }
   }
 

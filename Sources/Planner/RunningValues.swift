@@ -20,7 +20,7 @@ func isRunning(
     if case .secretFile = field.type { return false }
     return stored == nil
   }
-  guard let stored else { return field.effect.way?.isNothing(shown) ?? false }
+  guard let stored else { return field.isMet(shown, in: definition) || (field.effect.way?.isNothing(shown) ?? false) }
   // libvirt shows the host's processor as the model that it has become for the guest.
   if !field.isComparableWhenRunning, field.name.hasPrefix("cpu."), running.value(at: "cpu/@mode") == "custom" {
     return false

@@ -33,6 +33,7 @@ enum DomainChecks {
           suggestion: "add `tcp:`, the port"))
     }
     checkIdentities(domain, into: &diagnostics)
+    AliasChecks.check(domain, into: &diagnostics)
   }
 
   // MARK: Memory and processors

@@ -69,8 +69,7 @@ struct FragmentChecks {
     if let alias = fragment.root.elements.first(where: { $0.name == "alias" && !$0.isForeign })?[attribute: "name"] {
       refuse(
         "`xml` of \(name) says the alias `\(alias)`, by which the device is known", setting,
-        "leave it out: a device that exists keeps its alias, and a new one is called "
-          + "`\(DeviceIdentity.alias(kind: device.type.name, key: device.name))`")
+        rule.hasAlias ? "write `alias: \(alias)` in the entry instead" : "leave it out: such a device has no alias")
     }
     checkOwnership(fragment.root, setting)
     let places = ["file", "dev", "dir", "name", "volume", "pool"]

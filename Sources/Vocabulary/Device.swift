@@ -32,6 +32,10 @@ public struct DeviceRule: Sendable {
     self.belongs = belongs
   }
 
+  /// Whether libvirt keeps an alias of such devices. Displays and sound backends have none, and its schema knows none of smart
+  /// cards.
+  public var hasAlias: Bool { !["graphics", "audio", "smartcard"].contains(element) }
+
   /// Whether an element under `devices` is a device of this kind.
   public func matches(_ element: XMLElement) -> Bool { element.name == self.element && belongs(element) }
 }

@@ -9,6 +9,15 @@ enum DeviceFields {
     "Where the device sits in the guest, such as `pci 0000:00:03.0`; libvirt picks a free place when not given.",
     lens: DeviceAddress.lens, staysWhenDropped: true, reference: "formatdomain.html#device-addresses")
 
+  /// Every kind of device has it to which libvirt gives aliases; see ``DeviceRule/hasAlias``.
+  static let alias = Field(
+    "alias", .text(.userAlias),
+    """
+    The name by which `qemu.override`, `qemu:commandline` and other programs know the device. When not given, a device that \
+    exists keeps its alias or has none, and a new device is called `ua-KIND-KEY`, such as `ua-interface-lan`.
+    """,
+    at: "alias/@name", staysWhenDropped: true, reference: "formatdomain.html#devices")
+
   static let acpiIndex = Field(
     "acpi-index", .integer(0...16383), "The number by which the guest's firmware and name rules know the PCI device.",
     at: "acpi/@index", reference: "formatdomain.html#network-interfaces")

@@ -146,8 +146,9 @@ public struct DeviceMarks: Sendable, Hashable {
       let placed = left.filter { hasPlace(of: devices[$0]) }
       if placed.count == 1, let index = placed.first { return .one(index) }
       // Marks of its own that nothing has: the device is gone. So is one that sat at a place where nothing sits now.
-      if isOwn || values[.address] != nil { return .none }
-      left = left.filter { isAlike(devices[$0]) }
+      if values[.address] != nil || Self.own.contains(where: { values[$0] != nil }) { return .none }
+      // One that only its alias told from others may have lost that, and has not got another one.
+      left = left.filter { isAlike(devices[$0]) && (values[.alias] == nil || devices[$0].values[.alias] == nil) }
     }
     let found = left.sorted()
     return found.count > 1 ? .several(found) : found.first.map(Finding.one) ?? .none

@@ -39,6 +39,9 @@ public struct Lens: Sendable {
     return lens
   }
 
+  /// The same place, where silence means a value that libvirt does not write down by itself, but keeps where it is said.
+  func unsaid(_ value: Value) -> Lens { alsoMeant { element, meant in meant == value && get(element) == nil } }
+
   /// Puts a value into an element; nil takes the field out. What is there already is not written again, so that an
   /// element keeps the notation that libvirt gave it.
   public func put(_ value: Value?, into element: inout XMLElement) {

@@ -17,11 +17,11 @@ extension Vocabulary {
     ).since(10, 1),
     Field(
       "dns.enable", .boolean, "Whether there is a name server; so where the network has an address.",
-      lens: dns("@enable", .boolean, .yesNo), libvirtDefault: .boolean(true),
+      lens: dns("@enable", .boolean, .yesNo).unsaid(.boolean(true)),
       reference: networkReference + "#addressing"),
     Field(
       "dns.forward-plain-names", .boolean, "Whether names without a domain are asked outside as well.",
-      lens: dns("@forwardPlainNames", .boolean, .yesNo), libvirtDefault: .boolean(true),
+      lens: dns("@forwardPlainNames", .boolean, .yesNo).unsaid(.boolean(true)),
       reference: networkReference + "#addressing"),
     Field(
       "dns.forwarders", .list(of: forwarder.type),

@@ -231,8 +231,8 @@ extension Vocabulary {
       """
       Who fills the bridge's table of MAC addresses: the `kernel` by learning, or `libvirt`, which knows its guests and \
       turns learning and flooding off.
-      """, lens: placed("bridge/@macTableManager", .enumeration(["kernel", "libvirt"])),
-      libvirtDefault: .string("kernel"), reference: networkReference + "#connectivity"),
+      """, lens: placed("bridge/@macTableManager", .enumeration(["kernel", "libvirt"])).unsaid(.string("kernel")),
+      reference: networkReference + "#connectivity"),
     Field(
       "mtu", .integer(68...65535), "The largest packet in bytes, for the bridge and for guests on it.",
       lens: placed("mtu/@size", .integer(68...65535), .integer), reference: networkReference + "#connectivity"),
@@ -343,7 +343,7 @@ extension Vocabulary {
 
   static func networkFlag(_ name: String, _ path: XMLPath, _ summary: String, reference: String) -> Field {
     Field(
-      name, .boolean, summary, lens: placed(path, .boolean, .yesNo), libvirtDefault: .boolean(false),
+      name, .boolean, summary, lens: placed(path, .boolean, .yesNo).unsaid(.boolean(false)),
       reference: networkReference + reference)
   }
 }

@@ -29,7 +29,11 @@ public final class ObjectType: Sendable {
     self.name = name
     self.summary = summary
     // Whatever its fields do not name is within reach.
-    self.fields = device.map { fields + [.xml(of: $0.element, reference: "formatdomain.html#devices")] } ?? fields
+    self.fields =
+      device.map { rule in
+        fields + (rule.hasAlias ? [DeviceFields.alias] : [])
+          + [.xml(of: rule.element, reference: "formatdomain.html#devices")]
+      } ?? fields
     self.groups = groups
     self.collections = collections
     self.device = device

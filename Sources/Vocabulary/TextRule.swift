@@ -100,6 +100,16 @@ public struct TextRule: Sendable {
       return bytes.allSatisfy { isAlphanumeric($0) || "_-".utf8.contains($0) } ? text : nil
     })
 
+  /// User aliases of devices: libvirt keeps those that begin with `ua-` and makes up all others.
+  public static let userAlias = TextRule(
+    "an alias such as ua-mynic", pattern: #"^ua-[A-Za-z0-9_-]{1,120}$"#,
+    remedy: "begin it with `ua-`, and use up to 120 letters, digits, `_`, `-` after that",
+    normalise: { text in
+      let bytes = text.utf8
+      guard text.hasPrefix("ua-"), (4...123).contains(bytes.count) else { return nil }
+      return bytes.allSatisfy { isAlphanumeric($0) || "_-".utf8.contains($0) } ? text : nil
+    })
+
   /// Names of libvirt networks.
   public static let networkName = networkName("the name of a network", limit: 100)
 

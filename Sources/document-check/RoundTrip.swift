@@ -160,8 +160,29 @@ struct RoundTrip {
   private static func differences(_ a: XMLElement, _ b: XMLElement) -> [String] {
     var options = XMLDifferenceOptions.siblings
     options.isUnordered = { element, _ in !["disk", "interface", "boot"].contains(element.name) }
-    return difference(a.withoutOwnership, b.withoutOwnership, options: options).map { change in
+    let changes = difference(a.withoutOwnership, b.withoutOwnership, options: options).map { change in
       "\(change.path): \(change.old ?? "nothing") → \(change.new ?? "nothing")"
+    }
+    return changes + aliases(a, b)
+  }
+
+  /// Aliases of devices that a definition does not have again. A device that had none may be called by its key.
+  private static func aliases(_ a: XMLElement, _ b: XMLElement) -> [String] {
+    func places(_ domain: XMLElement) -> [String: DeviceMarks] {
+      var result: [String: DeviceMarks] = [:]
+      for device in domain.first("devices")?.elements.map({ $0 }) ?? [] {
+        guard let alias = device.value(at: "alias/@name") else { continue }
+        var marks = DeviceMarks(of: device)
+        // Where libvirt puts a device is compared above.
+        marks[.address] = nil
+        result["\(device.name) \(alias)"] = marks
+      }
+      return result
+    }
+    let made = places(b)
+    return places(a).sorted { $0.key < $1.key }.compactMap { name, marks in
+      guard let other = made[name] else { return "devices/\(name): no device has this alias" }
+      return marks.agree(with: other) ? nil : "devices/\(name): another device has this alias"
     }
   }
 }

@@ -35,7 +35,7 @@ struct ScratchHost {
   /// Defines a document as libvirt itself would take it.
   func define(_ document: Document) async throws -> Object {
     switch document.root.name {
-    case "network": try await object(try await connection.defineNetwork(document.text))
+    case "network": try await object(try await connection.defineNetwork(document.text, checksSchema: false))
     case "pool": try await object(try await connection.defineStoragePool(document.text))
     default: try await object(try await connection.defineDomain(document.text, checksSchema: false))
     }
@@ -45,8 +45,7 @@ struct ScratchHost {
   func store(_ operation: Operation) async throws -> Object? {
     switch operation {
     case .defineDomain(let definition): try await object(try await connection.store(definition).domain)
-    case .defineNetwork(let definition):
-      try await object(try await connection.defineNetwork(definition.xml.serialised(), named: definition.name))
+    case .defineNetwork(let definition): try await object(try await connection.store(network: definition))
     case .definePool(let pool):
       try await object(
         try await connection.defineStoragePool(pool.definition.xml.serialised(), named: pool.definition.name))

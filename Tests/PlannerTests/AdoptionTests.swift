@@ -250,6 +250,38 @@ struct AdoptionTests {
     #expect(waiting.object("web")?.pending.map(\.field) == ["interfaces.wan"], "the guest has not let go of it")
   }
 
+  @Test(
+    "a device that leaves the spec of a guest that was running when it was adopted waits for a restart, whatever its kind",
+    arguments: ["scsi", "data", "lan", "wan", "agent", "card", "fast"])
+  func removedFromGuest(key: String) throws {
+    var host = try foreignHost()
+    // The guest was started before anybody recorded anything.
+    host.start("web")
+    host.apply(try host.plan(lab))
+    #expect(try host.plan(lab).object("web")?.pending.isEmpty == true)
+    let without = lab.split(separator: "\n", omittingEmptySubsequences: false).compactMap { line -> String? in
+      let line = String(line)
+      if line.contains("{ \(key): {") { return nil }
+      return line.contains("  \(key): {") ? nil : line
+    }.joined(separator: "\n")
+    #expect(without != lab)
+    for _ in 0..<2 {
+      host.apply(try host.plan(without))
+      let plan = try host.plan(without)
+      #expect(plan.isEmpty && plan.object("web")?.changes.isEmpty == true)
+      #expect(plan.object("web")?.pending.map { String($0.field.split(separator: ".").last ?? "") } == [key])
+    }
+    // Another guest does not have it, and what is known of it goes with the next change.
+    host.start("web")
+    #expect(try host.plan(without).object("web")?.pending.isEmpty == true)
+    host.inventory.domains["web"]?.isActive = false
+    host.inventory.domains["web"]?.running = nil
+    #expect(try host.plan(without).isEmpty)
+    host.apply(try host.plan(without.replacing("memory: 1 GiB", with: "memory: 2 GiB")))
+    let record = try #require(host.inventory.domains["web"]?.inactive.first("metadata")).serialised()
+    #expect(!record.contains(".\(key)\""))
+  }
+
   @Test("live changes of an adopted device find the device of the running guest")
   func live() throws {
     var host = try adoptedHost()
@@ -279,6 +311,75 @@ struct AdoptionTests {
     host.editDevices { $0.updateAll("rng") { $0.removeAll("address") } }
     #expect(rules { try host.plan(vague) } == ["ambiguous-device", "ambiguous-device"])
     #expect(try host.plan(lab).object("web")?.changes.allSatisfy { $0.old == $0.new } == true)
+  }
+
+  /// Entries of devices that have no identity of their own, the devices that a host has, and what becomes of it: the device
+  /// that each entry is, by its place; nil where the plan has to ask.
+  static let firstSights: [(collection: String, entries: String, devices: [String], meant: [String: Int]?)] = {
+    func nic(_ mac: Int, _ model: String, _ network: String = "default") -> String {
+      "<interface type='network'><mac address='52:54:00:00:00:0\(mac)'/><source network='\(network)'/><model type='\(model)'/></interface>"
+    }
+    func serial(_ port: Int, _ type: String = "pty") -> String {
+      "<serial type='\(type)'><target type='isa-serial' port='\(port)'/></serial>"
+    }
+    func video(_ model: String) -> String { "<video><model type='\(model)'/></video>" }
+    let both = "{ a: { network: default }, b: { network: default } }"
+    return [
+      ("interfaces", "{ a: { network: default } }", [nic(1, "virtio")], ["a": 0]),
+      ("interfaces", "{ a: { network: default } }", [nic(1, "virtio"), nic(2, "virtio")], nil),
+      ("interfaces", "{ a: { network: default } }", [nic(1, "virtio", "other"), nic(2, "virtio")], ["a": 1]),
+      ("interfaces", both, [nic(1, "virtio"), nic(2, "virtio")], ["a": 0, "b": 1]),
+      ("interfaces", both, [nic(1, "virtio"), nic(2, "virtio"), nic(3, "virtio")], nil),
+      (
+        "interfaces", "{ a: { network: default }, b: { network: default, mac: '52:54:00:00:00:01' } }",
+        [nic(1, "virtio"), nic(2, "virtio")], ["a": 1, "b": 0]
+      ),
+      (
+        "interfaces", "{ a: { network: default, model: e1000 }, b: { network: default, model: virtio } }",
+        [nic(1, "virtio"), nic(2, "e1000")], ["a": 1, "b": 0]
+      ),
+      (
+        "interfaces", "{ a: { network: default, model: e1000 } }", [nic(1, "virtio"), nic(2, "e1000")], ["a": 1]
+      ),
+      ("interfaces", "{ a: { network: default, model: e1000 } }", [nic(1, "virtio"), nic(2, "rtl8139")], nil),
+      ("serials", "{ a: { type: pty } }", [serial(0)], ["a": 0]),
+      ("serials", "{ a: { type: pty } }", [serial(0), serial(1)], nil),
+      ("serials", "{ a: { type: pty, target: { port: 1 } } }", [serial(0), serial(1)], ["a": 1]),
+      ("serials", "{ a: { type: pty }, b: { type: pty } }", [serial(0), serial(1)], ["a": 0, "b": 1]),
+      ("videos", "{ a: { model: vga } }", [video("virtio")], ["a": 0]),
+      ("videos", "{ a: { model: vga } }", [video("virtio"), video("qxl")], nil),
+      ("videos", "{ a: { model: vga }, b: { model: virtio } }", [video("virtio"), video("qxl")], ["a": 1, "b": 0]),
+    ]
+  }()
+
+  @Test("at first sight no entry takes one of several devices that could be meant", arguments: firstSights.indices)
+  func firstSight(index: Int) throws {
+    let (collection, entries, devices, meant) = Self.firstSights[index]
+    var host = ImaginedHost()
+    let xml = try XMLElement.parse(
+      """
+      <domain type='kvm'><name>web</name><uuid>2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d42</uuid>
+      <memory unit='KiB'>1048576</memory><os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>
+      <devices>\(devices.joined())</devices></domain>
+      """)
+    host.inventory.domains["web"] = ObservedDomain(
+      name: "web", uuid: xml.value(at: "uuid") ?? "", state: .stopped, isActive: false, inactive: xml)
+    let spec = "stack: lab\ndomains:\n  web:\n    memory: 1 GiB\n    \(collection): \(entries)\n"
+    guard let meant else {
+      #expect(rules { try host.plan(spec) }.allSatisfy { $0 == "ambiguous-device" })
+      #expect(!rules { try host.plan(spec) }.isEmpty)
+      return
+    }
+    let plan = try host.plan(spec)
+    host.apply(plan)
+    #expect(try host.plan(spec).isEmpty)
+    // Each entry says what its device alone is to be from now on.
+    let record = try #require(
+      host.inventory.domains["web"].flatMap { OwnershipRecord(in: $0.inactive) })
+    let type = try #require(Vocabulary.domain.collections.first { $0.key == collection })
+    let known = RecordedDevices(of: type, in: try #require(host.inventory.domains["web"]?.inactive), record)
+    #expect(Dictionary(uniqueKeysWithValues: known.keys.map { ($1, $0) }) == meant)
+    #expect(known.elements.count == devices.count, "no device is made beside those")
   }
 
   @Test("disks that change places are told apart by what their entries say: the target first")

@@ -62,7 +62,8 @@ enum FieldSamples {
 
   private static func texts(_ rule: TextRule) -> [String] {
     let samples = [
-      "EPYC", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "vdz", "10.0.0.1", "10.0.0.1/24", "3",
+      "EPYC", "ua-sample", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "vdz", "10.0.0.1",
+      "10.0.0.1/24", "3",
       "0-2,5",
       "0x1f", "GenuineIntel", "/dev/sda", "http://debian.org/debian/12", "reset", "1024-2048", "other",
     ]

@@ -62,7 +62,8 @@ struct OriginTests {
 
   /// Texts of which each rule takes one at least. What matters of them is where they go.
   private static let texts = [
-    "mknod", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "vdz", "10.25.0.1", "3", "0-2,5", "0x1f",
+    "mknod", "ua-sample", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "vdz", "10.25.0.1", "3", "0-2,5",
+    "0x1f",
     "GenuineIntel", "/dev/sda", "http://debian.org/debian/12", "reset", "pci 0000:00:03.0", "0000:03:10.2",
     "0123456789abcdef", "1024-2048", "0711", "10.0.0.1/24", "ipv4 10.0.0.1", "10.0.0.1-10.0.0.9", "nas:6789",
     "10.9.0.0/16 via 10.0.0.2 metric 4", "infinite", "scsi_host0", "0000:00:1f.2 unique-id 2",
