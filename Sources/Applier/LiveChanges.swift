@@ -166,7 +166,7 @@ extension LiveChange {
 
 extension [LiveChange] {
   /// The values as libvirt's parameters.
-  fileprivate var parameters: [String: DomainParameter] {
+  var parameters: [String: DomainParameter] {
     var result: [String: DomainParameter] = [:]
     for change in self {
       let number = change.value?.integer ?? 0

@@ -32,12 +32,7 @@ extension ApplyRun {
     let new = change.value?.table ?? [:]
     var refusals = Refusals()
     for (name, limits) in Value.table(new).sortedEntries where old[name] != limits {
-      var parameters: [String: DomainParameter] = [:]
-      // What is not named would stay as it is.
-      for member in Set((old[name]?.table ?? [:]).keys).union((limits.table ?? [:]).keys) {
-        guard let parameter = Vocabulary.throttleParameters[member] else { continue }
-        parameters[parameter] = .unsigned(UInt64(clamping: limits.table?[member]?.integer ?? 0))
-      }
+      let parameters = DomainParameter.throttling(limits, insteadOf: old[name])
       try await refusals.note { try await domain.setThrottleGroup(name, parameters, scope: .live) }
     }
     for name in old.keys.sorted() where new[name] == nil {
@@ -112,6 +107,19 @@ extension ApplyRun {
   }
 }
 
+extension DomainParameter {
+  /// The limits of a throttle group, by libvirt's names, whatever numbers they are.
+  static func throttling(_ limits: Value, insteadOf old: Value?) -> [String: DomainParameter] {
+    var parameters: [String: DomainParameter] = [:]
+    // What is not named would stay as it is.
+    for member in Set((old?.table ?? [:]).keys).union((limits.table ?? [:]).keys) {
+      guard let parameter = Vocabulary.throttleParameters[member] else { continue }
+      parameters[parameter] = .unsigned(UInt64(clamping: limits.table?[member]?.integer ?? 0))
+    }
+    return parameters
+  }
+}
+
 /// libvirt's lists of block devices, by the member that the vocabulary has for each.
 private let blockParameters = [
   ("weight", "device_weight"), ("read-iops-sec", "device_read_iops_sec"), ("write-iops-sec", "device_write_iops_sec"),
@@ -145,10 +153,13 @@ private struct Refusals {
 }
 
 /// The I/O threads of a domain: those that are listed, and others from 1 on up to their number.
-private struct IOThreads {
+struct IOThreads {
   var numbers: Set<UInt32> = []
   /// What is said of single threads, by libvirt's names (libvirt-domain.h, VIR_DOMAIN_IOTHREAD_*).
   var settings: [UInt32: [String: DomainParameter]] = [:]
+
+  /// Up to so many are counted without being listed.
+  private static let limit = 1 << 16
 
   init(in domain: XMLElement) {
     for thread in domain.first("iothreadids")?.all("iothread") ?? [] {
@@ -166,7 +177,8 @@ private struct IOThreads {
         settings[number, default: [:]]["poll_max_ns"] = .unsigned(most)
       }
     }
-    let count = domain.value(at: "iothreads").flatMap { Int($0) } ?? 0
+    // libvirt lists them all, and no guest has thousands.
+    let count = min(domain.value(at: "iothreads").flatMap { Int($0) } ?? 0, Self.limit)
     var next: UInt32 = 1
     while numbers.count < count {
       numbers.insert(next)

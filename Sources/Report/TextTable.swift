@@ -19,7 +19,8 @@ enum TextTable {
   static func moment(_ seconds: Int) -> String {
     var time = time_t(seconds)
     var parts = tm()
-    gmtime_r(&time, &parts)
+    // A year that no calendar here has.
+    guard gmtime_r(&time, &parts) != nil else { return "\(seconds) s" }
     func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
     return "\(Int(parts.tm_year) + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) \(two(parts.tm_hour)):"
       + "\(two(parts.tm_min)):\(two(parts.tm_sec))"

@@ -118,9 +118,14 @@ enum DiskChecks {
   private static func checkExisting(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {
     if !disk.says("format"), let source = disk.settings["source"] {
       diagnostics.append(
-        Diagnostic(
-          "missing-key", "\(disk.title) does not say the format of its file", at: source.range,
-          suggestion: "add `format: qcow2` or `format: raw`"))
+        source.value.string.flatMap(ForeignImageName.init).map { foreign in
+          Diagnostic(
+            "unsupported-format", "\(disk.title) is a \(foreign.displayName) image by its name; disks are qcow2 or raw",
+            at: source.range, suggestion: foreign.remedy)
+        }
+          ?? Diagnostic(
+            "missing-key", "\(disk.title) does not say the format of its file", at: source.range,
+            suggestion: "add `format: qcow2` or `format: raw`"))
     }
     if let pool = disk.settings["pool"] {
       diagnostics.append(

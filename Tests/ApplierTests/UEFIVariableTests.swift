@@ -35,4 +35,14 @@ struct UEFIVariableTests {
       #expect(throws: ActionFailure.self) { try UEFIVariables(at: folder.root) }
     }
   }
+
+  @Test("are not read from a FIFO, which would be waited for", .timeLimit(.minutes(1)))
+  func fifo() throws {
+    try TemporaryFolder.with { folder in
+      let path = folder.path("VARS.fd")
+      try #require(mkfifo(path, 0o600) == 0)
+      #expect(throws: ActionFailure.self) { try UEFIVariables(at: path) }
+      #expect(throws: ActionFailure.self) { try UEFIVariables(at: "/dev/zero") }
+    }
+  }
 }

@@ -36,4 +36,16 @@ struct HashingTests {
     }
     #expect(isDone.withLock { $0 })
   }
+
+  @Test("of a FIFO or a device without an end is refused, not waited for", .timeLimit(.minutes(1)))
+  func endless() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "vireo-hashing-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appending(path: "base.raw").path
+    try #require(mkfifo(path, 0o600) == 0)
+    for path in [path, "/dev/zero", folder.path] {
+      #expect(throws: ImageError.self) { try FileChecksum.sha256(of: path) }
+    }
+  }
 }

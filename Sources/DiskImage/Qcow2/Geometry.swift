@@ -32,6 +32,13 @@ struct Qcow2Geometry: Sendable, Equatable {
   }
 
   func isAligned(_ offset: UInt64) -> Bool { offset & (clusterSize - 1) == 0 }
+
+  /// Whether a file ends before or inside of a table that can have been its last: less than a cluster is missing.
+  func isCutOff(_ offset: UInt64, _ bytes: UInt64, _ fileLength: UInt64) -> Bool {
+    let (end, overflow) = offset.addingReportingOverflow(bytes)
+    let (reach, tooLong) = fileLength.addingReportingOverflow(clusterSize)
+    return isAligned(offset) && offset > 0 && !overflow && !tooLong && end > fileLength && end < reach
+  }
 }
 
 /// Bounds that QEMU enforces when it opens an image (`block/qcow2.h`).

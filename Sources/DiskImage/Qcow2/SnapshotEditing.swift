@@ -116,8 +116,7 @@ extension Qcow2Transaction {
 
   /// The entries of a snapshot's L1 table.
   func l1(of snapshot: Qcow2Snapshot) throws(ImageError) -> [UInt64] {
-    try storage.read(
-      "L1 table of snapshot '\(snapshot.name)'", at: snapshot.l1TableOffset, exactly: Int(snapshot.l1Size) * 8
-    ).bigEndianTable
+    try Self.l1Table(
+      at: snapshot.l1TableOffset, snapshot.l1Size, "L1 table of snapshot '\(snapshot.name)'", references, storage)
   }
 }

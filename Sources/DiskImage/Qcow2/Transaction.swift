@@ -69,9 +69,21 @@ final class Qcow2Transaction {
     header = references.header
     geometry = references.geometry
     fileLength = references.fileLength
-    let bytes = try storage.read("L1 table", at: header.l1TableOffset, exactly: Int(header.l1Size) * 8)
-    presentL1 = bytes.bigEndianTable
+    presentL1 = try Self.l1Table(at: header.l1TableOffset, header.l1Size, "L1 table", references, storage)
     l1 = presentL1
+  }
+
+  /// An L1 table of the present state; zeros for what the file ends before.
+  static func l1Table(
+    at offset: UInt64, _ entries: UInt32, _ what: String, _ references: Qcow2References, _ storage: any ImageStorage
+  ) throws(ImageError) -> [UInt64] {
+    let count = Int(entries) * 8
+    guard references.cutL1Tables.contains(offset) else {
+      return try storage.read(what, at: offset, exactly: count).bigEndianTable
+    }
+    let bytes = try storage.read(at: offset, count: count)
+    let whole = bytes.prefix(bytes.count / 8 * 8)
+    return (whole + [UInt8](repeating: 0, count: count - whole.count)).bigEndianTable
   }
 
   // MARK: References
@@ -258,7 +270,10 @@ final class Qcow2Transaction {
 
   private func writeL1IfChanged() throws(ImageError) {
     guard l1 != presentL1 || movesL1 else { return }
-    try remove(from: clusters(at: references.header.l1TableOffset, bytes: UInt64(presentL1.count) * 8))
+    // One that the file ends before has no references in the next state.
+    if !references.cutL1Tables.contains(references.header.l1TableOffset) {
+      try remove(from: clusters(at: references.header.l1TableOffset, bytes: UInt64(presentL1.count) * 8))
+    }
     header.l1Size = UInt32(l1.count)
     header.l1TableOffset = 0
     guard !l1.isEmpty else { return }
@@ -306,6 +321,8 @@ final class Qcow2Transaction {
   /// Ends the file behind the last cluster that is used, and makes holes of the others that are not used any more. Not
   /// flushed: what of it a crash undoes is space that the next change uses.
   private func giveBackSpace() throws(ImageError) {
+    // What a lost table led to stays in the file until something else takes its place: it is all that is left of the data.
+    guard references.cutL1Tables.isEmpty else { return }
     var freed: [Range<UInt64>] = []
     for index in blocks.keys.sorted() {
       guard let old = try stored.block(index), let new = blocks[index] else { continue }

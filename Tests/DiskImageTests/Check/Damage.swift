@@ -1,6 +1,7 @@
 // Damage of every class that a check can find, one row each; made by changing bytes of images that QEMU made.
 
 import Foundation
+import Synchronization
 import Testing
 
 @testable import DiskImage
@@ -38,6 +39,21 @@ struct Damage: CustomTestStringConvertible, Sendable {
   /// - Returns: what the disk and its snapshots held before the damage, where that stays.
   @discardableResult
   func build(_ folder: Folder) throws -> Visible? {
+    let key = options.joined(separator: ",") + (hasSnapshot ? " snapshot" : "") + (isCompressed ? " compressed" : "")
+    // Many rows damage the same image.
+    let sound = try soundImages.withLock { known in
+      if let image = known[key] { return image }
+      let image = try makeSound()
+      known[key] = image
+      return image
+    }
+    try write(sound.bytes, to: folder("image"))
+    try ImageBytes.edit(folder("image"), change)
+    return keepsContent ? sound.content : nil
+  }
+
+  private func makeSound() throws -> (bytes: [UInt8], content: Visible) {
+    let folder = try Folder()
     try makeQcow2(folder("image"), "4M", options)
     try qemuIO(
       folder("image"), "write -P 1 0 128k", "write -P 2 256k 16k", "write -z 256k 16k", "write -P 3 384k 16k",
@@ -49,11 +65,11 @@ struct Damage: CustomTestStringConvertible, Sendable {
       try run("qemu-img", "snapshot", "-c", "one", folder("image"))
       try qemuIO(folder("image"), "write -P 4 8k 8k")
     }
-    let content = keepsContent ? try FilesOnDisk(paths: [folder("image")]).visible(folder("image")) : nil
-    try ImageBytes.edit(folder("image"), change)
-    return content
+    return try (bytes(of: folder("image")), FilesOnDisk(paths: [folder("image")]).visible(folder("image")))
   }
 }
+
+private let soundImages = Mutex<[String: (bytes: [UInt8], content: Visible)]>([:])
 
 let damages: [Damage] = refcountDamages + tableDamages + entryDamages + snapshotDamages
 
@@ -296,6 +312,15 @@ private let snapshotDamages: [Damage] = [
   },
   Damage(name: "a snapshot table on the L1 table", differs: "we drop what is not there", hasSnapshot: true) { image in
     image.bytes.put(image.header.l1TableOffset, at: 64)
+  },
+  Damage(
+    name: "a snapshot's L1 table just beyond the file", differs: "QEMU reads zeros there", hasSnapshot: true
+  ) { image in
+    image[word: image.header.snapshotsOffset] = image.clusterCount << 12
+  },
+  Damage(name: "a snapshot table of ones", differs: "we drop what is not there", hasSnapshot: true) { image in
+    let place = Int(image.header.snapshotsOffset)
+    image.bytes.replaceSubrange(place..<place + 64, with: [UInt8](repeating: 0xFF, count: 64))
   },
   Damage(name: "a snapshot with too much extra data", differs: "we drop what is not there", hasSnapshot: true) {
     image in

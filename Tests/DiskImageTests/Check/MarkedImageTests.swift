@@ -110,6 +110,48 @@ struct MarkedImageTests {
     #expect(try ImageCheck.check(path: folder("image")).corruptions == result.corruptions)
   }
 
+  @Test("what a table that the file ends before said is lost, which is told; nothing goes but by a repair of all")
+  func lostL1() throws {
+    let folder = try Folder()
+    let image = folder("image")
+    try makeQcow2(image, "4M")
+    try qemuIO(image, "write -P 1 0 2M")
+    try run("qemu-img", "snapshot", "-c", "one", image)
+    try ImageBytes.edit(image) { image in image.bytes.put(image.clusterCount << 16, at: 40) }
+    let damaged = try bytes(of: image)
+    let leaks = try ImageCheck.check(path: image, repair: .leaks)
+    #expect(leaks.corruptions > 0 && leaks.findings.contains { $0.text.contains("all of it read as zeros") })
+    #expect(try bytes(of: image).isSame(as: damaged))
+    let result = try ImageCheck.check(path: image, repair: .all)
+    #expect(result.corruptions + result.leaks + result.checkErrors == 0)
+    #expect(result.findings.contains { $0.isFixed && $0.text.contains("where the data of the disk is") })
+    try expectClean(image)
+    try expectPattern(image, [(0, 0, 4 << 20)])
+    // The snapshot has tables of its own.
+    try ImageSnapshots.apply(.name("one"), path: image)
+    try expectPattern(image, [(1, 0, 2 << 20), (0, 2 << 20, 2 << 20)])
+  }
+
+  @Test("of a table that the file ends inside of, what is there is kept")
+  func cutL1() throws {
+    let folder = try Folder()
+    let image = folder("image")
+    try makeQcow2(image, "256K", ["cluster_size=512"])
+    try qemuIO(image, "write -P 1 0 128k")
+    // The table goes to the end of the file, and the file ends behind its second entry.
+    try ImageBytes.edit(image) { image in
+      let end = image.clusterCount << 9
+      let l1 = image.header.l1TableOffset
+      for entry in 0..<2 { image[word: end + UInt64(entry * 8)] = image[word: l1 + UInt64(entry * 8)] }
+      image.bytes.put(end, at: 40)
+    }
+    let result = try ImageCheck.check(path: image, repair: .all)
+    #expect(result.corruptions + result.leaks + result.checkErrors == 0)
+    #expect(result.findings.contains { $0.text.contains("read as zeros from byte 65536 on") })
+    try expectClean(image)
+    try expectPattern(image, [(1, 0, 64 << 10), (0, 64 << 10, 192 << 10)])
+  }
+
   @Test("leaked space goes back to the file system")
   func spaceComesBack() throws {
     let folder = try Folder()

@@ -58,13 +58,14 @@ struct Qcow2Rebuilding {
     let header = found.header
     guard header.l1Size > 0 else { return }
     let clusters = change.clusters(at: header.l1TableOffset, bytes: UInt64(header.l1Size) * 8)
-    try change.add(to: clusters)
+    let isCut = found.cutL1Tables.contains(header.l1TableOffset)
+    if !isCut { try change.add(to: clusters) }
     for index in change.l1.indices where change.l1[index] & Qcow2Limit.hostOffsetMask != 0 {
       let place = moved(change.l1[index])
       // A flag that is wrong is corrected when all counts are known.
       if place != change.l1[index] & Qcow2Limit.hostOffsetMask { change.l1[index] = place }
     }
-    if mustMove(clusters, .l1Table) { change.movesL1 = true }
+    if isCut || mustMove(clusters, .l1Table) { change.movesL1 = true }
   }
 
   private func keepSnapshots() throws(ImageError) {
@@ -85,7 +86,8 @@ struct Qcow2Rebuilding {
     let size = Int(snapshot.l1Size)
     let clusters = change.clusters(at: snapshot.l1TableOffset, bytes: UInt64(size) * 8)
     var entries = try change.l1(of: snapshot)
-    var isChanged = size > 0 && mustMove(clusters, .l1Table)
+    var isChanged =
+      size > 0 && (found.cutL1Tables.contains(snapshot.l1TableOffset) || mustMove(clusters, .l1Table))
     for index in entries.indices where entries[index] != 0 {
       let place = moved(entries[index])
       if place == 0 {

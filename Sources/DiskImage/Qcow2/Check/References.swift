@@ -21,6 +21,8 @@ final class Qcow2References {
   private(set) var snapshots = Qcow2SnapshotTable()
   /// Whether the snapshot table must be written anew.
   private(set) var snapshotsNeedWriting = false
+  /// Where L1 tables are that the file ends before or inside of. What of them is missing maps nothing in a repaired image.
+  private(set) var cutL1Tables: Set<UInt64> = []
   /// Clusters of the encryption header and of bitmaps, once for each reference.
   private(set) var otherClusters: [Range<UInt64>] = []
   private(set) var findings = CheckFindings()
@@ -195,6 +197,11 @@ final class Qcow2References {
         findings.corruption("the L1 table at \(place.offset) overlaps another one", .hidesReferences)
         continue
       }
+      if geometry.isCutOff(place.offset, place.entries * 8, fileLength) {
+        end = place.offset + place.entries * 8
+        try readCutL1(place, uses)
+        continue
+      }
       guard place.offset <= fileLength, place.entries * 8 <= fileLength - place.offset else {
         reserve(place.offset, bytes: place.entries * 8, .l1Table)
         findings.corruption("the L1 table at \(place.offset) lies beyond the end of the file", .hidesReferences)
@@ -204,6 +211,24 @@ final class Qcow2References {
       end = place.offset + place.entries * 8
       try readL1(place, uses)
     }
+  }
+
+  /// Reads what is there of an L1 table that the file ends before or inside of.
+  private func readCutL1(_ place: L1Place, _ uses: Uses) throws(ImageError) {
+    cutL1Tables.insert(place.offset)
+    let kept = (fileLength - min(place.offset, fileLength)) / 8
+    let disks =
+      (uses.active > 0 ? ["the disk"] : [])
+      + snapshots.snapshots.filter { $0.l1TableOffset == place.offset }.prefix(3).map { "snapshot '\($0.name)'" }
+    let content = header.backingFile == nil ? "zeros" : "the backing file"
+    findings.corruption(
+      "the file ends \(kept == 0 ? "before" : "inside") the L1 table at \(place.offset), which says where the data of "
+        + disks.joined(separator: " and ") + " is: a repair makes "
+        + (kept == 0
+          ? "all of it read as \(content)" : "it read as \(content) from byte \(kept << UInt64(geometry.l1Shift)) on"),
+      .mendable)
+    refer(to: place.offset, bytes: place.entries * 8, times: uses.all, as: .l1Table, "the L1 table")
+    try readL1(L1Place(offset: place.offset, entries: kept), uses)
   }
 
   private static let pieceBytes: UInt64 = 1 << 20

@@ -22,7 +22,8 @@ enum Qcow2Repair {
     case .none: return false
     case .leaks:
       // What a snapshot that cannot be read leads to is no leak.
-      guard findings.leaks > 0, !findings.refcountsAreBroken, !findings.hidesReferences, !found.snapshotsNeedWriting
+      guard findings.leaks > 0, !findings.refcountsAreBroken, !findings.hidesReferences, !found.snapshotsNeedWriting,
+        found.cutL1Tables.isEmpty
       else { return false }
       return try write(found, storage) { (change) throws(ImageError) in
         change.ceiling = found.beyond.first
@@ -32,7 +33,7 @@ enum Qcow2Repair {
       let isRaising = findings.hidesReferences
       guard findings.mendable + (isRaising ? 0 : findings.leaks) > 0 || isMarked else { return false }
       // Refcounts made from half of the references would free the other half.
-      if isRaising, !found.stored.isSound || findings.exceedsRefcounts { return false }
+      if isRaising, !found.stored.isSound || findings.exceedsRefcounts || !found.cutL1Tables.isEmpty { return false }
       let isRebuilding = !isRaising && findings.mendable + findings.leaks > 0
       let isWritten = try write(found, storage, rebuilding: isRebuilding) { (change) throws(ImageError) in
         if isRaising {

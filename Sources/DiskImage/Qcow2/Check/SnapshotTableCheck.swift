@@ -44,12 +44,16 @@ extension Qcow2SnapshotTable {
         break
       }
       let (snapshot, end, fault) = try entry(at: offset, header, of: source)
-      let isEmpty = snapshot.id.bytes.isEmpty && snapshot.l1Size == 0
+      let place = snapshot.l1TableOffset
+      let leadsNowhere =
+        snapshot.l1Size > Qcow2Limit.l1Entries || !header.geometry.isAligned(place) || place > fileLength
+      let isEmpty =
+        snapshot.id.bytes.isEmpty && snapshot.l1Size == 0 || leadsNowhere && end > fileLength
       if let fault { result.faults.append("entry \(number) of the snapshot table \(fault)") }
-      // Nobody writes such an entry: it was never one.
+      // Nobody writes such an entry: it was never one, and there is no table to read by it.
       if fault == nil || !isEmpty { result.table.snapshots.append(snapshot) }
       offset = end
-      result.table.storedLength = offset - header.snapshotsOffset
+      result.table.storedLength = min(offset, fileLength) - header.snapshotsOffset
     }
     return result
   }
