@@ -36,7 +36,9 @@ public struct DomainSnapshots: Sendable {
   @discardableResult
   public func take(_ creation: SnapshotCreation) async throws -> SnapshotChoice {
     let existing = try await list()
-    if existing.contains(where: { $0.name == creation.name }) {
+    if let found = existing.first(where: { $0.name == creation.name }) {
+      // Perhaps a run was killed right after it had taken it.
+      if found.kind == .external { try await keepPrivate(creation.name) }
       throw SnapshotRefusal(
         message: "domain \(domain.name) has a snapshot \(creation.name) already",
         remedy: "choose another name, or delete that one")
@@ -104,6 +106,8 @@ public struct DomainSnapshots: Sendable {
     lock?.share()
     do {
       try await domain.deleteSnapshot(name)
+    } catch let error as LibvirtError where error.isNotFound {
+      // A daemon has finished what a killed run had asked it for.
     } catch let error as LibvirtError where !error.isConnectionLost && snapshot.kind == .external {
       var failure = ActionFailure(error)
       if connection.libvirtVersion < LibvirtVersion(9, 0) {

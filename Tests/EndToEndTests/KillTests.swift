@@ -224,10 +224,7 @@ extension ScratchHost {
         // A removal that happened, whether anybody has written so or not.
         let isPending = folder.hasSuffix("/vireo") && name.hasSuffix(".pending")
         result.insert("\(folder)/\(isPending ? String(name.dropLast(8)) + ".xml" : name)")
-        guard name.hasSuffix(".qcow2") else { continue }
-        result.formUnion(try snapshots(inside: "\(folder)/\(name)"))
-        let mode = try FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")[.posixPermissions] as? Int
-        result.insert("\(folder)/\(name) of mode \(String(mode ?? 0, radix: 8))")
+        if name.hasSuffix(".qcow2") { result.formUnion(try snapshots(inside: "\(folder)/\(name)")) }
       }
     }
     result.formUnion(
