@@ -71,7 +71,8 @@ public struct Importer: Sendable {
           .note, "less-detail", "\(what) written in libvirt's own XML: \(reasons)",
           subject: draft.object.reference.description))
     }
-    for draft in drafts where draft.isConfidential {
+    // Who asked for passwords knows.
+    for draft in drafts where draft.isConfidential && !includesSecrets {
       result.isConfidential = true
       result.messages.append(
         Diagnostic(

@@ -30,7 +30,9 @@ struct OriginTests {
     case .enumeration(let words): return words.map(word)
     case .text(let rule):
       if let words = rule.words { return words.map(word) }
-      return samples(of: rule).prefix(1).map { Utterance(name: name, version: origin.version, value: .string($0)) }
+      return samples(of: rule).prefix(1).compactMap { try? type.parse($0) }.map {
+        Utterance(name: name, version: origin.version, value: $0)
+      }
     case .list(let element):
       return utterances(of: element, origin, named: name).map { item in
         Utterance(name: item.name, version: item.version, value: .list([item.value]))
