@@ -110,7 +110,11 @@ struct CallWatchTests {
   @Test("any answer of the daemon ends its silence")
   func others() async throws {
     let (watch, door) = (watch(silence: 10), Door())
-    watch.watchDaemon { false } giveUp: { Issue.record("the daemon answers") }
+    watch.watchDaemon {
+      false
+    } giveUp: {
+      Issue.record("the daemon answers")
+    }
     let long = try await calls(1, watch, at: door)
     for _ in 0..<5 {
       for _ in 0..<9 { watch.tick() }
