@@ -54,7 +54,7 @@ struct RunTests {
     if jobs == 1 { #expect(finished == Array(0..<20)) }
   }
 
-  @Test("that is cancelled finishes what is under way and starts nothing more")
+  @Test("that is cancelled gives up a copy that nobody sees yet, leaves nothing of it and starts nothing more")
   func cancelled() async throws {
     let folder = try Folder()
     // Sparse, so that it costs nothing but the hashing.
@@ -75,9 +75,10 @@ struct RunTests {
     }
     job.withLock { $0 = task }
     let applied = try await task.value
-    #expect(applied.outcomes[0] == .done)
-    #expect(folder.names.contains("copy"))
     // Events are passed on beside the work, so the copy may be through before the first of them cancels.
+    let isCopied = applied.outcomes[0] == .done
+    #expect(isCopied || applied.outcomes[0] == .notStarted)
+    #expect(folder.names.filter { $0 != "later" } == (isCopied ? ["copy", "source"] : ["source"]))
     if applied.wasInterrupted {
       #expect(applied.outcomes[1] == .notStarted)
       #expect(!folder.names.contains("later"))

@@ -2,7 +2,7 @@
 // the rest; a plan is empty then, and nothing is left that an undisturbed run would not have left.
 //
 // The points are those of `Failpoint`: between all calls and file steps that change something. Each run of this suite kills
-// some commands at a few of them, chosen anew; scripts/kill-everywhere takes all.
+// some commands at a few of them; VIREO_KILL_SEED chooses others, and scripts/kill-everywhere takes all.
 
 import Foundation
 import TestSupport
@@ -15,17 +15,17 @@ struct KillTests {
   private static let asked = ProcessInfo.processInfo.environment["VIREO_KILLS"].flatMap { Int($0) }
   private static var isThorough: Bool { asked != nil }
 
-  /// The commands whose names have one of the parts that the environment asks for, or all where it asks for thoroughness. Each
-  /// day has its turn of the others, so that a run costs seconds, and all commands are met within a week.
+  /// The commands whose names have one of the parts that the environment asks for, or all where it asks for thoroughness. Else
+  /// each sixth, so that a run costs seconds: the same ones each time, unless another seed is asked for.
   private static let chosen: [KilledCommand] = {
     if let asked = ProcessInfo.processInfo.environment["VIREO_KILLED"] {
       let parts = asked.split(separator: ";")
       return KilledCommand.all.filter { command in parts.contains { command.name.contains($0) } }
     }
     if isThorough { return KilledCommand.all }
-    let today = Int(Date().timeIntervalSince1970) / 86_400
-    return KilledCommand.all.enumerated().filter { ($0.offset + today) % 6 == 0 }.map(\.element)
+    return KilledCommand.all.enumerated().filter { ($0.offset + Int(seed % 6)) % 6 == 0 }.map(\.element)
   }()
+  private static let seed = ProcessInfo.processInfo.environment["VIREO_KILL_SEED"].flatMap { UInt64($0) } ?? 3
 
   @Test("after a kill at any point, one more run of the same command does the rest", arguments: chosen)
   func killed(command: KilledCommand) throws {
@@ -42,7 +42,8 @@ struct KillTests {
     let commands = Self.chosen.filter { !$0.name.hasPrefix("image ") }
     try ScratchHost.withDaemon { host in
       try host.makeBase()
-      for command in Self.isThorough ? commands : commands.randomElement().map({ [$0] }) ?? [] {
+      var choices = SeededChoices(seed: Self.seed)
+      for command in Self.isThorough ? commands : commands.randomElement(using: &choices).map({ [$0] }) ?? [] {
         try kill(command, on: host, most: Self.most)
       }
     }
@@ -98,6 +99,7 @@ struct KillTests {
   }
 
   private static func moments(among points: [String], most: Int, onDaemon: Bool) -> [Moment] {
+    var choices = SeededChoices(seed: seed)
     var all = points.indices.map { Moment(point: $0 + 1, delay: 0) }
     // In the middle of what takes libvirt long.
     for index in points.indices where points[index].hasPrefix("before: start domain") {
@@ -107,11 +109,12 @@ struct KillTests {
       all += [5, 20, 60, 120].map { Moment(point: index + 1, delay: $0 * 1000) }
     }
     // A daemon is at work meanwhile, whatever comes next.
-    if onDaemon { all += points.indices.map { Moment(point: $0 + 1, delay: Int.random(in: 0...60_000)) } }
+    if onDaemon { all += points.indices.map { Moment(point: $0 + 1, delay: Int.random(in: 0...60_000, using: &choices)) } }
     guard all.count > most else { return all }
     // One of each part, so that the beginning and the end have their turns.
     return (0..<most).map { part in
-      all[Int.random(in: all.count * part / most..<max(all.count * (part + 1) / most, all.count * part / most + 1))]
+      let (from, to) = (all.count * part / most, all.count * (part + 1) / most)
+      return all[Int.random(in: from..<max(to, from + 1), using: &choices)]
     }
   }
 }
