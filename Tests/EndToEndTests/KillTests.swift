@@ -109,7 +109,9 @@ struct KillTests {
       all += [5, 20, 60, 120].map { Moment(point: index + 1, delay: $0 * 1000) }
     }
     // A daemon is at work meanwhile, whatever comes next.
-    if onDaemon { all += points.indices.map { Moment(point: $0 + 1, delay: Int.random(in: 0...60_000, using: &choices)) } }
+    if onDaemon {
+      all += points.indices.map { Moment(point: $0 + 1, delay: Int.random(in: 0...60_000, using: &choices)) }
+    }
     guard all.count > most else { return all }
     // One of each part, so that the beginning and the end have their turns.
     return (0..<most).map { part in
