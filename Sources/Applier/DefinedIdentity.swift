@@ -71,12 +71,13 @@ extension ApplyRun {
   func requireOwn(_ definition: DomainDefinition) async throws {
     let identity = try DefinedIdentity(
       of: definition.xml, kind: "domain", name: definition.identity.name, uuid: definition.identity.uuid)
+    var found = [try await domainIfAny(named: identity.name)].compactMap(\.self)
+    // Nearly always the same one, or none.
+    if found.first?.uuid != definition.identity.uuid.lowercased() {
+      found += [try await domainIfAny(uuid: definition.identity.uuid)].compactMap(\.self)
+    }
     var held: [DefinedIdentity.Held] = []
-    for find in [
-      { try await self.connection.domain(named: identity.name) },
-      { try await self.connection.domain(uuid: definition.identity.uuid) },
-    ] as [() async throws -> LibvirtDomain] {
-      guard let domain = try await absentAsNil(find) else { continue }
+    for domain in found {
       held.append(
         .init(
           name: domain.name, uuid: domain.uuid,
@@ -107,13 +108,5 @@ extension ApplyRun {
       return .init(name: record.name, uuid: record.uuid)
     }
     try identity.require(held, isNew: definition.replacing == nil)
-  }
-
-  private func absentAsNil(_ find: () async throws -> LibvirtDomain) async throws -> LibvirtDomain? {
-    do {
-      return try await find()
-    } catch let error as LibvirtError where error.isNotFound {
-      return nil
-    }
   }
 }

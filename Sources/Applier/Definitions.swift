@@ -72,8 +72,17 @@ extension ApplyRun {
   }
 
   func domainIfAny(named name: String) async throws -> LibvirtDomain? {
+    try await ifAny { try await connection.domain(named: name) }
+  }
+
+  func domainIfAny(uuid: String) async throws -> LibvirtDomain? {
+    try await ifAny { try await connection.domain(uuid: uuid) }
+  }
+
+  /// An object of libvirt's; nil where there is none.
+  func ifAny<Object>(_ find: () async throws -> Object) async throws -> Object? {
     do {
-      return try await connection.domain(named: name)
+      return try await find()
     } catch let error as LibvirtError where error.isNotFound {
       return nil
     }

@@ -21,19 +21,14 @@ extension RemovedDomains {
   /// One that an earlier run has defined already, just so, is finished.
   ///
   /// - Returns: what is not as it was, though the domain can do without: for the reader.
-  /// - Throws: ``RestoreRefusal`` before anything is done,
-  ///   ``ActionFailure``, `LibvirtError`.
-  ///
   /// - Parameter patience: how long to wait for the folder of a disk that another process has locked.
+  /// - Throws: ``RestoreRefusal`` before anything is done, ``ActionFailure``, `LibvirtError`.
   public func restore(
     _ entry: Entry, on connection: LibvirtConnection, patience: LockPatience = .ofFolders
   ) async throws -> [String] {
     let removal = entry.removal
     // The files that are looked for stay until the definition refers to them.
-    let folders = connection.isRemote ? [] : removal.definition.diskFolders
-    let lock = try await BlockingPool(name: "locks", threads: 1).run {
-      try FolderLock.taking(folders, .shared, patience)
-    }
+    let lock = try await connection.lockFolders(of: removal.definition, .shared, patience)
     defer { withExtendedLifetime(lock) {} }
     let present = try await presentDomain(removal, on: connection)
     let files = try Self.requireFiles(of: removal)

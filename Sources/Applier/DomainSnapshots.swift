@@ -134,9 +134,7 @@ public struct DomainSnapshots: Sendable {
 
   /// Locks the folders of a domain's disks.
   func lockFolders(of definition: XMLElement, _ kind: FolderLock.Kind) async throws -> FolderLock? {
-    guard !connection.isRemote else { return nil }
-    let (folders, patience) = (definition.diskFolders, patience)
-    return try await BlockingPool(name: "locks", threads: 1).run { try FolderLock.taking(folders, kind, patience) }
+    try await connection.lockFolders(of: definition, kind, patience)
   }
 
   func unknown(_ name: String) -> ActionFailure {

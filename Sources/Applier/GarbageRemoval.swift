@@ -60,26 +60,27 @@ public struct GarbageCollector: Sendable {
 
   /// Looks at the host, and works out what may go. Nothing is changed.
   public func look() async throws -> GarbageCollection {
-    var (census, options, _) = try request(entries: nil)
-    let failures = try archive.list().failures
-    census.files.formUnion(request.also)
+    var (census, options, _, failures) = try request(entries: nil)
     var found = try await FileCensus.take(census, from: connection)
     found.failures += failures
     options.also = Set(request.also.map { found.names[$0] ?? $0 })
     return GarbageCollection(found, options)
   }
 
-  /// What to look at, and what may be given up.
+  /// What to look at, what may be given up, and what of the archive cannot be read.
   ///
   /// - Parameter entries: the removals that may be given up; nil for all that are old enough, and of the stack that is asked
   ///   for. Others are kept.
   private func request(
     entries allowed: Set<RemovedDomain>?
-  ) throws -> (census: CensusRequest, options: CollectionOptions, given: [RemovedDomains.Entry]) {
+  ) throws -> (
+    census: CensusRequest, options: CollectionOptions, given: [RemovedDomains.Entry], failures: [Inventory.Failure]
+  ) {
+    let (entries, failures) = try archive.list()
     let now = time(nil)
     var census = request.census
     var given: [RemovedDomains.Entry] = []
-    for entry in try archive.list().entries {
+    for entry in entries {
       for file in entry.removal.files where file.role == .disk { census.folders.insert(folder(of: file.path)) }
       let isOld = entry.removal.removed <= now - request.minimumAge
       let isChosen = request.stack.map { entry.removal.stack == $0 } ?? true
@@ -94,7 +95,7 @@ public struct GarbageCollector: Sendable {
     var options = CollectionOptions()
     options.removals = given.map(\.removal)
     options.stack = request.stack
-    return (census, options, given)
+    return (census, options, given, failures)
   }
 
   /// Deletes what was shown, as far as it may still go.
@@ -133,7 +134,7 @@ public struct GarbageCollector: Sendable {
       deletion.requiresClosed = file.evidence == .leftover
       return deletion
     }
-    let (request, options, given) = try request(entries: Set(shown.removals))
+    let (request, options, given, _) = try request(entries: Set(shown.removals))
     let outcome = try await removal.remove(deletions, request) { census in
       var options = options
       options.also = Set(self.request.also.map { census.names[$0] ?? $0 })

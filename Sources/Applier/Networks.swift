@@ -104,11 +104,7 @@ extension ApplyRun {
   }
 
   func networkIfAny(named name: String) async throws -> LibvirtNetwork? {
-    do {
-      return try await connection.network(named: name)
-    } catch let error as LibvirtError where error.isNotFound {
-      return nil
-    }
+    try await ifAny { try await connection.network(named: name) }
   }
 
   /// Takes back a definition that did not become what it should: the old one again, or none.

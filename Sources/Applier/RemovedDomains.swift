@@ -44,7 +44,7 @@ public struct RemovedDomains: Sendable {
       return
     }
     let state = environment("XDG_STATE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
-    let home = environment("HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? Self.homeOfUser()
+    let home = environment("HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? homeFolder(of: geteuid())
     guard let base = state ?? home.map({ $0 + "/.local/state" }) else {
       throw ActionFailure(
         "there is no place to keep what is undefined", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
@@ -55,11 +55,6 @@ public struct RemovedDomains: Sendable {
   init(folder: String) {
     self.folder = folder
     formerFolders = []
-  }
-
-  private static func homeOfUser() -> String? {
-    guard let entry = getpwuid(geteuid()), let home = entry.pointee.pw_dir else { return nil }
-    return String(cString: home)
   }
 
   /// A removal, and the file that keeps it.

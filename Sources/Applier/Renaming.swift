@@ -60,7 +60,8 @@ extension ApplyRun {
   }
 }
 
-private func isOneFile(_ a: String, _ b: String) -> Bool {
+/// Whether two paths lead to one file.
+func isOneFile(_ a: String, _ b: String) -> Bool {
   var (first, second) = (stat(), stat())
   return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino
     && first.st_dev == second.st_dev

@@ -124,7 +124,7 @@ extension DomainSnapshots {
     // The backing file's name is the last thing that QEMU writes.
     guard let backing = info.backingFile?.string else { return true }
     let absolute = backing.hasPrefix("/") ? backing : folder(of: path) + "/" + backing
-    return isOne(absolute, source)
+    return isOneFile(absolute, source)
   }
 
   private func beginsAsQcow2(_ path: String) -> Bool {
@@ -134,11 +134,5 @@ extension DomainSnapshots {
     var bytes = [UInt8](repeating: 0, count: 4)
     // A header that was not written yet reads as zeros.
     return read(descriptor, &bytes, 4) == 4 && (bytes == [0x51, 0x46, 0x49, 0xFB] || bytes == [0, 0, 0, 0])
-  }
-
-  private func isOne(_ a: String, _ b: String) -> Bool {
-    var (first, second) = (stat(), stat())
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino
-      && first.st_dev == second.st_dev
   }
 }

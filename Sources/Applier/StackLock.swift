@@ -6,15 +6,13 @@ public import DiskImage
 import Glibc
 import Inventory
 public import Libvirt
-import Synchronization
 
 /// The right to change a stack on a host, held while this value lives. Every command that changes a stack takes it.
 ///
 /// The lock is the kernel's (flock(2)), so it cannot be left behind; the file that it is on has no meaning of its own. It
 /// is named for the driver and the stack, so the spelling of the connection's URI makes no difference.
 public final class StackLock: Sendable {
-  private let descriptors: [Int32]
-  private let isReleased = Atomic(false)
+  private let held: HeldLocks
   /// The file; it stays. Nil where this user can make none, and keeps all stacks of the daemon instead.
   let path: String?
 
@@ -65,27 +63,14 @@ public final class StackLock: Sendable {
       if let file { try Self.take(file, path, LOCK_EX, stack, patience) }
       self.path = file == nil ? nil : path
     } catch {
-      Self.release(held)
+      HeldLocks(held).release()
       throw error
     }
-    descriptors = held
+    self.held = HeldLocks(held)
   }
-
-  /// In so many words: a child that was forked and has not called exec yet shares the descriptors.
-  deinit { release() }
 
   /// Lets go before the end of this value's life.
-  public func release() {
-    guard !isReleased.exchange(true, ordering: .sequentiallyConsistent) else { return }
-    Self.release(descriptors)
-  }
-
-  private static func release(_ descriptors: [Int32]) {
-    for descriptor in descriptors {
-      flock(descriptor, LOCK_UN)
-      close(descriptor)
-    }
-  }
+  public func release() { held.release() }
 
   /// - Returns: nil where this user can have no such file, and there is a gate instead.
   private static func openFile(_ path: String, of place: LockPlace) throws(ActionFailure) -> Int32? {
@@ -182,7 +167,7 @@ struct LockPlace: Sendable, Equatable {
     if let folder = runtime.first(where: { $0.hasPrefix("/") && isPrivate($0, of: user) }) {
       return LockPlace(folder: try make(["vireo"], below: folder, mode: 0o700))
     }
-    guard let home = environment("HOME") ?? homeOfUser(user), home.hasPrefix("/") else {
+    guard let home = environment("HOME") ?? homeFolder(of: user), home.hasPrefix("/") else {
       throw ActionFailure(
         "there is no place for the stack's lock", remedy: "set XDG_RUNTIME_DIR or HOME to a folder of yours")
     }
@@ -231,9 +216,10 @@ struct LockPlace: Sendable, Equatable {
     return lstat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == user
       && status.st_mode & 0o022 == 0
   }
+}
 
-  private static func homeOfUser(_ user: uid_t) -> String? {
-    guard let entry = getpwuid(user), let home = entry.pointee.pw_dir else { return nil }
-    return String(cString: home)
-  }
+/// The home folder that a user's account has, whatever the environment says.
+func homeFolder(of user: uid_t) -> String? {
+  guard let entry = getpwuid(user), let home = entry.pointee.pw_dir else { return nil }
+  return String(cString: home)
 }

@@ -1,5 +1,6 @@
 // Which folders a step locks: all where it makes or changes files, or makes a definition refer to them.
 
+import BlockingWork
 import DiskImage
 import Libvirt
 import Planner
@@ -43,6 +44,15 @@ extension XMLElement {
 }
 
 extension LibvirtConnection {
+  /// Locks the folders of a domain's disks; nil where they are on another host.
+  func lockFolders(
+    of definition: XMLElement, _ kind: FolderLock.Kind, _ patience: LockPatience
+  ) async throws -> FolderLock? {
+    guard !isRemote else { return nil }
+    let folders = definition.diskFolders
+    return try await BlockingPool(name: "locks", threads: 1).run { try FolderLock.taking(folders, kind, patience) }
+  }
+
   /// Whether the files of the host are out of reach from here.
   var isRemote: Bool {
     guard let start = uri.firstRange(of: "://") else { return false }

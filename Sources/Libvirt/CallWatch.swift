@@ -108,15 +108,18 @@ final class CallWatch: Sendable {
   /// Looks at the calls once a step, until there are none.
   private func watch() async {
     var idleSteps = 0
-    while idleSteps < 3 {
+    while idleSteps < 3 || isNeeded() {
       try? await Task.sleep(for: limits.step)
       idleSteps = tick() ? 0 : idleSteps + 1
     }
-    let goesOn = state.withLock { state in
+  }
+
+  /// Whether a call began since the last step; if not, the next one begins another watch.
+  private func isNeeded() -> Bool {
+    state.withLock { state in
       state.isWatching = !state.calls.isEmpty
       return state.isWatching
     }
-    if goesOn { await watch() }
   }
 
   /// How many calls there are.

@@ -42,7 +42,7 @@ extension DomainPlanning {
     }
     guard identity.marks != nil else {
       // A device of which the spec says nothing but that it is there.
-      return isKnown || !fieldChanges.isEmpty ? [] : change("is so already; recorded")
+      return isKnown || !fieldChanges.isEmpty ? [] : change(FieldChange.metAlready)
     }
     var marks = DeviceMarks(of: element)
     let sort: [DeviceMarks.Mark] = [.type, .model, .bus]
@@ -55,7 +55,7 @@ extension DomainPlanning {
     identities[key] = stored
     guard let known = record?.marks[key] else {
       owned.setMarks(key, marks)
-      return isKnown || !fieldChanges.isEmpty ? [] : change("is so already; recorded")
+      return isKnown || !fieldChanges.isEmpty ? [] : change(FieldChange.metAlready)
     }
     // Where a device sits matters only for those that nothing else tells apart.
     let sits = known.isOwn || known[.address] == nil || known[.address] == marks[.address]

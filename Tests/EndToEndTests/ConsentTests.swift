@@ -15,31 +15,6 @@ struct ConsentTests {
     """
   }
 
-  /// Runs a program on a terminal of its own and types an answer when it is asked.
-  private static let terminal = """
-    import os, pty, sys
-    answer = sys.argv[1].encode().decode("unicode_escape").encode()
-    process, terminal = pty.fork()
-    if process == 0:
-        os.execv(sys.argv[2], sys.argv[2:])
-    shown = b""
-    asked = False
-    while True:
-        try:
-            data = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        shown += data
-        if not asked and b"[y/N]" in shown:
-            asked = True
-            os.write(terminal, answer)
-    sys.stdout.buffer.write(shown)
-    sys.stdout.flush()
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
-    """
-
   @Test("without a terminal changes need --yes, and no changes need nothing")
   func noTerminal() throws {
     try ScratchHost.with { host in
@@ -62,10 +37,8 @@ struct ConsentTests {
     try ScratchHost.with { host in
       try host.folder.write(Self.spec(host), to: "spec.yaml")
       let run = try run(
-        [
-          "python3", "-c", Self.terminal, answer, try programPath(), "apply", "--connect", host.uri,
-          host.folder.path("spec.yaml"),
-        ],
+        QuestionTerminal.running(
+          [try programPath(), "apply", "--connect", host.uri, host.folder.path("spec.yaml")], answering: answer),
         environment: ["TERM": "xterm"])
       #expect(run.output.contains("Apply these changes?"), "\(run.output)\(run.errors)")
       #expect(run.status != 0)
@@ -84,10 +57,8 @@ struct ConsentTests {
       let spec = Self.spec(host)
       try host.folder.write(spec, to: "spec.yaml")
       let run = try run(
-        [
-          "python3", "-c", Self.terminal, answer, try programPath(), "apply", "--connect", host.uri,
-          host.folder.path("spec.yaml"),
-        ],
+        QuestionTerminal.running(
+          [try programPath(), "apply", "--connect", host.uri, host.folder.path("spec.yaml")], answering: answer),
         environment: ["TERM": "xterm"])
       #expect(run.status == 0, "\(run.output)\(run.errors)")
       // The cursor, hidden while lines move, is there again.

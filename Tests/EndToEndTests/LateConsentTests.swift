@@ -8,31 +8,6 @@ import Testing
   "a yes to what is no longer so",
   .enabled(if: SystemDaemon.obstacle == nil, "needs root, namespaces, libvirtd and dnsmasq"), .serialized)
 struct LateConsentTests {
-  /// Runs a program on a terminal of its own; when it asks, another command is run, and then the answer is typed.
-  private static let terminal = """
-    import os, pty, subprocess, sys
-    process, terminal = pty.fork()
-    if process == 0:
-        os.execv(sys.argv[2], sys.argv[2:])
-    shown = b""
-    asked = False
-    while True:
-        try:
-            data = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        shown += data
-        if not asked and b"[y/N]" in shown:
-            asked = True
-            subprocess.run(["sh", "-ec", sys.argv[1]], check=True, stdout=subprocess.DEVNULL)
-            os.write(terminal, b"y\\n")
-    sys.stdout.buffer.write(shown)
-    sys.stdout.flush()
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
-    """
-
   enum Newcomer: String, CaseIterable {
     case nobody, domainOnTheFile, domainOnAnOverlay
   }
@@ -78,8 +53,9 @@ struct LateConsentTests {
     /// Runs a command that asks, and has things happen before the yes.
     func agree(to command: [String]) throws -> (run: Run, text: String) {
       let run = try daemon.runInside(
-        ["env", "TERM=dumb", "python3", "-c", LateConsentTests.terminal, meanwhile, try programPath()] + command
-          + ["--connect", "qemu:///system"])
+        ["env", "TERM=dumb"]
+          + QuestionTerminal.running(
+            [try programPath()] + command + ["--connect", "qemu:///system"], answering: "y\\n", meanwhile: meanwhile))
       return (run, (run.output + run.errors).split(whereSeparator: \.isWhitespace).joined(separator: " "))
     }
 

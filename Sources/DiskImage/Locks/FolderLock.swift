@@ -1,7 +1,6 @@
 // Locks on folders of images: whoever makes files or refers to them shares a folder, whoever removes files has it alone.
 
 internal import Glibc
-internal import Synchronization
 
 /// How long to wait for a lock that another process holds.
 public struct LockPatience: Sendable, Hashable {
@@ -52,8 +51,7 @@ public final class FolderLock: Sendable {
 
   static let fileName = ".vireo-lock"
 
-  private let descriptors: [Int32]
-  private let isReleased = Atomic(false)
+  private let held: HeldLocks
 
   /// Locks folders; those that do not exist are left out. A folder counts once, however many paths lead to it, and all
   /// processes take them in the same order.
@@ -88,32 +86,19 @@ public final class FolderLock: Sendable {
         }
       }
     } catch {
-      Self.release(held)
+      HeldLocks(held).release()
       throw error
     }
-    descriptors = held
+    self.held = HeldLocks(held)
   }
-
-  /// In so many words: a child that was forked and has not called exec yet shares the descriptors.
-  deinit { release() }
 
   /// Lets others in who make files: the removal was decided on.
   public func share() {
-    for descriptor in descriptors { flock(descriptor, LOCK_SH | LOCK_NB) }
+    for descriptor in held.descriptors { flock(descriptor, LOCK_SH | LOCK_NB) }
   }
 
   /// Lets go before the end of this value's life.
-  public func release() {
-    guard !isReleased.exchange(true, ordering: .sequentiallyConsistent) else { return }
-    Self.release(descriptors)
-  }
-
-  private static func release(_ descriptors: [Int32]) {
-    for descriptor in descriptors {
-      flock(descriptor, LOCK_UN)
-      close(descriptor)
-    }
-  }
+  public func release() { held.release() }
 
   /// - Returns: false where the file system cannot lock this.
   private static func take(

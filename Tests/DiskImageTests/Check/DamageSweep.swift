@@ -214,7 +214,7 @@ struct SweptPlaces {
     structures.filter { $0.offset != 0 && $0.name != "data" && $0.name != "compressed" }.flatMap { structure in
       (["zeros", "ones", "noise"]).map { content in
         SweptDamage(name: "\(structure.name) full of \(content)") { image in
-          var random = SweptRandom(state: structure.offset)
+          var random = Seeded(state: structure.offset)
           let start = Int(structure.offset)
           let end = min(start + min(Int(image.geometry.clusterSize), 64 << 10), image.bytes.count)
           for index in start..<end {
@@ -239,7 +239,7 @@ struct SweptPlaces {
   func random(_ seed: UInt64) -> SweptDamage {
     let structures = structures.filter { $0.name != "data" && $0.name != "compressed" }
     return SweptDamage(name: "random damage \(seed)") { image in
-      var random = SweptRandom(state: seed)
+      var random = Seeded(state: seed)
       for _ in 0..<Int.random(in: 1...3, using: &random) {
         let structure = structures[Int.random(in: 0..<structures.count, using: &random)]
         // Of the header: what leads to tables.
@@ -261,18 +261,4 @@ struct SweptPlaces {
 
   /// Each kind of damage at each kind of place.
   var all: [SweptDamage] { wordDamages() + fieldDamages() + countDamages() + clusterDamages() + cutDamages() }
-}
-
-/// Numbers that are the same in every run.
-struct SweptRandom: RandomNumberGenerator {
-  var state: UInt64
-
-  /// SplitMix64.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-    return word ^ (word >> 31)
-  }
 }
