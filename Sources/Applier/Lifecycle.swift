@@ -26,7 +26,7 @@ extension ApplyRun {
     }
     do {
       await keepVariables(of: domain)
-      try await domain.start()
+      try await start(domain)
       guard try await domain.isActive() else {
         throw ActionFailure(
           "domain \(domain.name) ended right after its start",
@@ -160,7 +160,7 @@ extension ApplyRun {
       if failure.isConnectionLost { throw failure }
       let domain = try await domain(identity)
       do {
-        if try await !domain.isActive() { try await domain.start() }
+        if try await !domain.isActive() { try await start(domain) }
         failure.message += "; it runs again"
       } catch {
         failure.message += "; it is stopped"

@@ -82,7 +82,7 @@ extension ApplyRun {
     }
     guard wasStopped else { return failure }
     do {
-      try await domain.start()
+      try await start(domain)
       failure.message += " and the guest was started with it"
     } catch {
       failure.message += ", and the guest does not start with it either"

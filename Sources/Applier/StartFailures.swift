@@ -6,6 +6,29 @@ import Libvirt
 import XMLTree
 
 extension ApplyRun {
+  /// Starts a domain's guest.
+  ///
+  /// libvirt looks for a free port for each display that states none, and QEMU takes it a moment later: another guest of
+  /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses anew.
+  func start(_ domain: LibvirtDomain) async throws {
+    for _ in 0..<4 {
+      do {
+        return try await domain.start()
+      } catch let error as LibvirtError {
+        guard await chosePort(of: domain, error) else { throw error }
+      }
+    }
+    try await domain.start()
+  }
+
+  /// Whether a guest did not start for want of a port that libvirt itself may have chosen.
+  private func chosePort(of domain: LibvirtDomain, _ error: LibvirtError) async -> Bool {
+    guard FailureCause(startMessage(error).text) == .portTaken,
+      let definition = try? await connection.storedDefinition(of: domain)
+    else { return false }
+    return definition.first("devices")?.all("graphics").contains { $0[attribute: "autoport"] == "yes" } ?? false
+  }
+
   /// What kept a domain from starting.
   func startFailure(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
     var failure = await startCause(error, of: domain)

@@ -21,6 +21,31 @@ struct LifecycleTests {
     """
   }
 
+  // MARK: Starting
+
+  @Test("a display's port that another guest takes between libvirt's choice and QEMU's start is chosen anew")
+  func takenPort() throws {
+    try ScratchHost.with { host in
+      let emulator = host.folder.path("emulator")
+      // The first start with a display finds its port taken by a QEMU of somebody else's.
+      try """
+      #!/bin/bash
+      for argument; do
+        if [ "$option" = -vnc ]; then display=${argument%%,*}; fi
+        option=$argument
+      done
+      if [ -n "$display" ] && mkdir "$0.once" 2>/dev/null; then
+        qemu-system-x86_64 -machine none -nodefaults -vnc "$display" -daemonize -pidfile "$0.pid" <&- >&- 2>&-
+      fi
+      exec qemu-system-x86_64 "$@"
+      """.write(toFile: emulator, atomically: true, encoding: .utf8)
+      chmod(emulator, 0o755)
+      try host.apply(
+        Self.spec(host, "emulator: \(emulator)\nmemory: 32 MiB\ngraphics: { screen: { type: vnc } }"))
+      #expect(FileManager.default.fileExists(atPath: "\(emulator).once"))
+    }
+  }
+
   // MARK: Ready
 
   @Test("a guest whose port answers is ready, and waiting for it costs nothing once it runs")

@@ -35,8 +35,31 @@ final class SessionDaemon: @unchecked Sendable {
       process.executableURL = URL(fileURLWithPath: "/usr/sbin/libvirtd")
     }
     try process.run()
-    for _ in 0..<500 where !FileManager.default.fileExists(atPath: folder + "/run/libvirt/libvirt-sock") {
+    // The socket's file is there before anything listens.
+    let start = ContinuousClock.now
+    while !isListening() {
+      guard process.isRunning, ContinuousClock.now - start < .seconds(120) else {
+        end()
+        throw NotListening(folder: folder)
+      }
       try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
+  private struct NotListening: Error { var folder: String }
+
+  private func isListening() -> Bool {
+    let socket = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(socket) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) {
+      $0.copyBytes(from: Array("\(folder)/run/libvirt/libvirt-sock".utf8))
+    }
+    return withUnsafePointer(to: address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
     }
   }
 
