@@ -36,9 +36,11 @@ package enum FileMode {
 
   /// Gives a copy of a base image no wider mode than its source has.
   ///
-  /// - Returns: the mode that it was given; nil where it had no wider one.
-  package static func narrow(copy path: String, of source: String) throws(ImageError) -> UInt32? {
-    let image = try OpenImage(at: FilePlace(path, links: .own))
+  /// - Returns: the mode that it was given; nil where it had no wider one, and for a file of another folder than `folder`.
+  package static func narrow(copy path: String, in folder: String, of source: String) throws(ImageError) -> UInt32? {
+    let place = try FilePlace(path, links: .own)
+    guard let pool = try? OpenFolder(folder, links: .own), pool.identity == place.folder.identity else { return nil }
+    let image = try OpenImage(at: place)
     let most = try OpenImage(stated: source).mode | (geteuid() == 0 ? 0 : 0o040)
     let mode = image.mode & ~(0o044 & ~most)
     guard mode != image.mode else { return nil }

@@ -51,7 +51,8 @@ extension ApplyRun {
   private func moveVariables(of domain: LibvirtDomain, from name: String) async throws {
     let definition = try await connection.storedDefinition(of: domain)
     guard let (old, new) = namedVariables(definition, from: name, to: domain.name) else { return }
-    try await files.run { if isOneFile(old, new) {
+    try await files.run {
+      if isOneFile(old, new) {
         let place = try FilePlace(old)
         try Failpoint.around("delete \(old)") { () throws(ImageError) in try place.folder.remove(place.name) }
       }

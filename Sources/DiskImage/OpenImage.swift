@@ -25,6 +25,8 @@ package struct OpenImage: Sendable {
 
   package var path: String { file.name }
   package var identity: FileIdentity { file.status.identity }
+  /// Bytes; nil where nobody knows.
+  package var length: UInt64? { file.length }
   /// The permission bits as they were when it was opened.
   package var mode: UInt32 { file.status.mode }
 
@@ -36,7 +38,9 @@ package struct OpenImage: Sendable {
 
   /// Throws where the file may lie elsewhere as well.
   package func requireOneName() throws(ImageError) {
-    guard file.status.kind == .regularFile, file.status.names > 1, OriginMark.read(file.descriptor) == nil else { return }
+    guard file.status.kind == .regularFile, file.status.names > 1, OriginMark.read(file.descriptor) == nil else {
+      return
+    }
     throw .refused(
       path: path,
       reason:

@@ -34,7 +34,7 @@ extension PlanBuilder {
       .narrowMode(path: path, to: mode, file: PlannedImage(isStated: false, identity: copy.top.identity)),
       for: ObjectReference(.image, image.name))
     return FieldChange(
-      "mode", old: copy.top.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .drift,
+      "mode", old: copy.top.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
       detail: "nobody may read the copy who may not read its source", range: image.settings["source"]?.range)
   }
 }
@@ -58,7 +58,7 @@ extension DomainPlanning {
         let field = "snapshots.\(snapshot.name).mode"
         changes.append(
           FieldChange(
-            field, old: overlay.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .drift,
+            field, old: overlay.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
             detail: "nobody may read \(path) who may not read what it stands on", range: spec.range))
         builder.add(
           .narrowMode(

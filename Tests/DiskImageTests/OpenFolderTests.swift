@@ -35,7 +35,9 @@ struct OpenFolderTests {
       }
       for name in ["a", "sub/a", "sub"] { #expect(code(name) == 0, "\(name)") }
       for name in ["file", "link", "link/a"] { #expect(code(name) == ELOOP, "\(name)") }
-      for name in ["../outside/a", "sub/../../outside/a", folder("outside/a")] { #expect(code(name) == EXDEV, "\(name)") }
+      for name in ["../outside/a", "sub/../../outside/a", folder("outside/a")] {
+        #expect(code(name) == EXDEV, "\(name)")
+      }
       #expect(code("link/new", O_WRONLY | O_CREAT) == ELOOP)
       #expect(code("file", O_WRONLY | O_CREAT) == ELOOP)
       #expect(code("sub/new", O_WRONLY | O_CREAT) == 0)

@@ -144,7 +144,8 @@ struct PlantedFileTests {
         try output(of: "truncate", "-s", "1M", secret)
         try output(of: "qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", disk, "1M")
       case "data file":
-        try output(of: "qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=\(secret),data_file_raw=on", disk, "1M")
+        try output(
+          of: "qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=\(secret),data_file_raw=on", disk, "1M")
       default:
         try output(of: "qemu-img", "create", "-q", "-f", "qcow2", secret, "1M")
         try FileManager.default.linkItem(atPath: secret, toPath: disk)

@@ -11,7 +11,8 @@ struct SwapTests {
     case create, grow, destroy, gc
   }
 
-  private func spec(_ host: ScratchHost, size: String = "20 MiB", volume: String = "2 MiB", more: String = "") -> String {
+  private func spec(_ host: ScratchHost, size: String = "20 MiB", volume: String = "2 MiB", more: String = "") -> String
+  {
     """
     stack: swapped
     pools: { vms: { path: "\(host.pool)" } }
@@ -59,7 +60,7 @@ struct SwapTests {
       let log = host.folder.path("points")
       let whole = try run(work, on: host, ["VIREO_FAILPOINT_LOG": log])
       #expect(whole.status == 0, "\(whole.output)\(whole.errors)")
-      points = (fileText(log) ?? "").split(separator: "\n").map { $0.replacing(host.folder.root, with: "") }
+      points = (fileText(log) ?? "").split(separator: "\n").map { String($0.replacing(host.folder.root, with: "")) }
     }
     let inPool = points.indices.filter { points[$0].contains("/pool") }
     #expect(!inPool.isEmpty, "\(points)")

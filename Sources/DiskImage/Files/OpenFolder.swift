@@ -207,7 +207,8 @@ enum PathWalk {
     // One call where there is no link at all, which is nearly always.
     let quick = openAt2(folder, path.hasPrefix("/") ? String(path.drop { $0 == "/" }) : path, flags, 0, noLinks)
     if quick >= 0 { return quick }
-    if errno != ELOOP, errno != ENOSYS, errno != EPERM, errno != EINTR, errno != EAGAIN, !path.allSatisfy({ $0 == "/" }) {
+    if errno != ELOOP, errno != ENOSYS, errno != EPERM, errno != EINTR, errno != EAGAIN, !path.allSatisfy({ $0 == "/" })
+    {
       throw ImageError(operation, path: path, errno: errno)
     }
     var rest = Array(path.split(separator: "/").reversed().map(String.init))
@@ -255,7 +256,8 @@ enum PathWalk {
   }
 
   /// Opens a path below a folder, without links and without leaving the folder. As open(2): a negative number and `errno`.
-  static func open(below folder: Int32, _ name: String, _ flags: Int32, _ mode: UInt32, walking: Bool = false) -> Int32 {
+  static func open(below folder: Int32, _ name: String, _ flags: Int32, _ mode: UInt32, walking: Bool = false) -> Int32
+  {
     if !walking {
       let opened = openAt2(folder, name, flags, mode, beneath | noLinks)
       // EPERM may be a filter's that does not know the call: the walk has the answer of the file system.

@@ -66,8 +66,8 @@ struct ImageVerifyCommand: AsyncParsableCommand {
   /// Makes a copy as private as its source, where that is known.
   private static func narrow(_ path: String, _ sources: [InventoryRequest.BaseImage]) throws(ImageError) {
     for image in sources {
-      guard let copy = image.copy, path.hasPrefix("\(copy.folder)/\(copy.name)-"),
-        let mode = try FileMode.narrow(copy: path, of: image.source)
+      guard let copy = image.copy, path.split(separator: "/").last?.hasPrefix("\(copy.name)-") ?? false,
+        let mode = try FileMode.narrow(copy: path, in: copy.folder, of: image.source)
       else { continue }
       Output.write("\(path): made private: mode 0\(String(mode, radix: 8))\n", to: .output)
     }
