@@ -38,6 +38,7 @@ private func makeFolders(_ path: String) throws(ActionFailure) {
       held = made
     }
   } catch {
+    if case .io(let operation, let path, let code) = error { throw .file(operation, path, code) }
     throw ActionFailure(error)
   }
 }

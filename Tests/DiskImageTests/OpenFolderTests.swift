@@ -28,7 +28,8 @@ struct OpenFolderTests {
     try inFolder { folder in
       let pool = try OpenFolder(folder("pool"))
       func code(_ name: String, _ flags: Int32 = O_RDONLY) -> Int32 {
-        let opened = PathWalk.open(below: pool.descriptor, name, flags | O_CLOEXEC, 0o600, walking: walking)
+        let mode: UInt32 = flags & O_CREAT == 0 ? 0 : 0o600
+        let opened = PathWalk.open(below: pool.descriptor, name, flags | O_CLOEXEC, mode, walking: walking)
         guard opened >= 0 else { return errno }
         close(opened)
         return 0
@@ -107,13 +108,15 @@ struct OpenFolderTests {
       }
       let before = try state()
       let isOver = Atomic(false)
-      let pool = folder("pool")
+      let (pool, planted) = (folder("pool"), folder("planted"))
+      // Another user's link from the first moment on.
+      symlink(outside, planted)
+      lchown(planted, 65534, 65534)
       let thread = Thread {
         while !isOver.load(ordering: .relaxed) {
           rename(pool, away)
-          symlink(outside, pool)
-          lchown(pool, 65534, 65534)
-          unlink(pool)
+          rename(planted, pool)
+          rename(pool, planted)
           rename(away, pool)
         }
         isOver.store(false, ordering: .releasing)
