@@ -22,12 +22,15 @@ struct ApplyRun: Sendable {
   let replaced = ReplacedDefinitions()
   let removals: RemovalDesk
   let patience: LockPatience
+  let places: PoolFolders
   private let host: HostIdentity
 
   init(
     connection: LibvirtConnection, stack: String, files: BlockingPool, jobs: Int, disruptions: Int?, stop: StopRequest,
-    events: AsyncStream<ApplyEvent>.Continuation, patience: LockPatience = .ofFolders
+    events: AsyncStream<ApplyEvent>.Continuation, patience: LockPatience = .ofFolders,
+    pools: [String: FileIdentity?] = [:]
   ) {
+    places = PoolFolders(pools)
     self.patience = patience
     removals = RemovalDesk(connection: connection, patience: patience)
     host = HostIdentity(of: connection)
@@ -95,8 +98,8 @@ struct ApplyRun: Sendable {
     case .startPool(let name): try await startPool(name)
     case .importImage(let image): try await importImage(image, index, origin(for: action))
     case .createImage(let path, let creation, _): try await createImage(path, creation, origin(for: action))
-    case .growImage(let path, let format, let from, let to, _, let followsLinks):
-      try await growImage(path, format, from: from, to: to, followsLinks: followsLinks)
+    case .growImage(let path, let format, let from, let to, _, let file):
+      try await growImage(path, format, from: from, to: to, file)
     case .defineDomain(let definition):
       return try await defineDomain(definition).map(ActionOutcome.noted) ?? .done
     case .resizeBlockDevice(let domain, let target, let path, let to, let device):
@@ -122,7 +125,8 @@ struct ApplyRun: Sendable {
       try await awaitReady(domain, readiness, shutdown, index)
     case .discardSavedState(let domain): try await discardSavedState(of: domain)
     case .deleteSnapshot(let domain, let name): try await deleteSnapshot(of: domain, name)
-    case .takeImageSnapshot(let path, let name): try await takeImageSnapshot(path, name)
+    case .narrowMode(let path, let mode, _, let file): try await narrowMode(of: path, to: mode, file)
+    case .takeImageSnapshot(let path, let name, let file): try await takeImageSnapshot(path, name, file)
     }
     return .done
   }

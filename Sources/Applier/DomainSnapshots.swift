@@ -77,19 +77,7 @@ public struct DomainSnapshots: Sendable {
     guard !connection.isRemote, let snapshot = try await list().first(where: { $0.name == name }) else { return }
     let overlays = snapshot.disks.values.compactMap(\.self)
     try await BlockingPool(name: "modes", threads: 1).run {
-      for overlay in overlays {
-        let chain = try? BackingChain.read(path: overlay, format: .qcow2, followsLinks: false)
-        var (status, below) = (stat(), stat())
-        guard lstat(overlay, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-        let source = chain.flatMap { $0.images.count > 1 ? $0.images[1].path : nil }
-        let most = source.map { stat($0, &below) == 0 ? below.st_mode & 0o666 : 0 } ?? 0
-        let mode = (status.st_mode & 0o7777) & (most | 0o600)
-        guard mode != status.st_mode & 0o7777 else { continue }
-        // A file that libvirt gave to another user is for that user to keep.
-        guard chmod(overlay, mode) == 0 || errno == EPERM else {
-          throw ActionFailure.file("set the mode of", overlay, errno)
-        }
-      }
+      for overlay in overlays { try FileMode.narrow(overlay: overlay) }
     }
   }
 

@@ -51,7 +51,11 @@ struct FileRemoval: Sendable {
       do {
         if let obstacle = obstacles[deletion.path] { throw obstacle }
         if stays.contains(name) { throw ActionFailure("a file that could not be deleted stands on it") }
-        _ = try await files.run { try deletion.delete() }
+        var deletion = deletion
+        // What was proved to be needed by nobody is what goes.
+        deletion.identity = deletion.identity ?? census.files[name]?.identity
+        let proved = deletion
+        _ = try await files.run { try proved.delete() }
         outcome.updateValue(nil, forKey: deletion.path)
       } catch {
         outcome.updateValue(ActionFailure(error), forKey: deletion.path)

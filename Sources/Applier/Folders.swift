@@ -12,35 +12,34 @@ extension ApplyRun {
   }
 }
 
+/// Makes each folder in the one above it, which is held open. What is there already may be reached by links.
 private func makeFolders(_ path: String) throws(ActionFailure) {
   guard path.hasPrefix("/") else { throw ActionFailure("\(path) is no absolute path") }
-  var present = ""
-  let parts = path.split(separator: "/")
-  for (index, part) in parts.enumerated() {
-    let parent = present.isEmpty ? "/" : present
-    present += "/\(part)"
-    let isLast = index == parts.count - 1
-    let mode: mode_t = isLast ? 0o711 : 0o755
-    Failpoint.pass("make the folder \(present)")
-    if mkdir(present, mode) == 0 {
+  do throws(ImageError) {
+    var held = try OpenFolder("/")
+    let parts = path.split(separator: "/").map(String.init)
+    for (index, part) in parts.enumerated() {
+      let present = "/" + parts[...index].joined(separator: "/")
+      let mode: UInt32 = index == parts.count - 1 ? 0o711 : 0o755
+      Failpoint.pass("make the folder \(present)")
+      guard let made = try held.makeFolder(part, mode: mode) else {
+        do throws(ImageError) {
+          held = try OpenFolder(present, links: .own)
+        } catch .notFound {
+          throw ImageError.refused(
+            path: present, reason: "exists and is no folder; move it away, or choose another path for the pool")
+        }
+        continue
+      }
       Failpoint.pass("set the mode of the folder \(present)")
       // The process's mask does not apply to what others must pass.
-      guard chmod(present, mode) == 0 else { throw .file("set the mode of", present, errno) }
-      do throws(ImageError) {
-        try ImageCreation.syncDirectory(parent)
-      } catch {
-        throw ActionFailure(error)
-      }
-      continue
+      try made.setMode(mode)
+      try held.flush()
+      held = made
     }
-    let code = errno
-    var status = stat()
-    guard stat(present, &status) == 0 else { throw .file("make the folder", present, code) }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw ActionFailure(
-        "cannot make the folder \(path): \(present) exists and is no folder",
-        remedy: "move it away, or choose another path")
-    }
+  } catch {
+    if case .io(let operation, let path, let code) = error { throw .file(operation, path, code) }
+    throw ActionFailure(error)
   }
 }
 

@@ -118,7 +118,9 @@ public struct GarbageCollector: Sendable {
     for file in shown.deletions {
       guard case .baseImage(let sha256) = file.evidence else { continue }
       do {
-        if try await files.run({ try FileChecksum.sha256(of: file.path, followsLinks: false) }) != sha256 {
+        if try await files.run({ try FileChecksum.sha256(of: OpenImage(at: FilePlace(file.path, links: .own))) })
+          != sha256
+        {
           refuted[file.path] = ActionFailure("the content has not the checksum of the name: it is no copy of Vireo's")
         }
       } catch {

@@ -15,9 +15,10 @@ extension ApplyRun {
     let progress = ProgressSteps(total: image.length) { [events] done in
       events.yield(.progressed(index, done: done, of: image.length))
     }
-    let (stop, copies) = (stop, BaseCopies(of: connection))
+    let (stop, copies, places) = (stop, BaseCopies(of: connection), places)
     try await files.run {
-      if try isThere(image) {
+      let place = try places.place(of: image.destination)
+      if try isThere(image, place) {
         // Somebody may have put it there since the plan.
         return try copies.require(image.destination, sha256: image.sha256, format: image.format)
       }
@@ -27,42 +28,43 @@ extension ApplyRun {
           "\(image.source) changed since it was planned: it has \(source.fileLength) bytes, not \(image.length)",
           remedy: planAgain)
       }
-      let isOwn = try copy(image, origin, progress, stop)
-      guard try isThere(image) else {
+      let isOwn = try copy(image, place, origin, progress, stop)
+      guard try isThere(image, place) else {
         throw ActionFailure("\(image.destination) is gone right after it was made", remedy: planAgain)
       }
       // What the copy made was hashed on the way; what another process published in its place is read.
-      if isOwn { copies.remember(image.destination, sha256: image.sha256) }
+      if isOwn { copies.remember(try OpenImage(at: place), sha256: image.sha256) }
       try copies.require(image.destination, sha256: image.sha256, format: image.format)
     }
   }
 }
 
-private func isThere(_ image: ImageImport) throws -> Bool {
-  guard let status = fileStatus(image.destination) else { return false }
-  guard status.isRegular, status.length == image.length else {
+private func isThere(_ image: ImageImport, _ place: FilePlace) throws -> Bool {
+  guard let status = try place.folder.status(place.name) else { return false }
+  let isRegular = status.st_mode & S_IFMT == S_IFREG
+  guard isRegular, UInt64(clamping: status.st_size) == image.length else {
     throw ActionFailure(
-      status.isRegular
-        ? "\(image.destination) exists and has \(status.length) bytes, not \(image.length)"
+      isRegular
+        ? "\(image.destination) exists and has \(status.st_size) bytes, not \(image.length)"
         : "\(image.destination) exists and is no regular file", remedy: moveAway)
   }
   return true
 }
 
 /// - Returns: whether it was made here; false where somebody else has published it meanwhile.
-private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest) throws -> Bool
-{
+private func copy(
+  _ image: ImageImport, _ place: FilePlace, _ origin: String, _ progress: ProgressSteps, _ stop: StopRequest
+) throws -> Bool {
   var progress = progress
   let checksum = Checksum()
   var copy = FileCopy(
-    source: image.source, directory: folder(of: image.destination), access: copyAccess(of: image.source))
+    source: image.source, directory: place.folder.path, access: copyAccess(of: image.source))
   copy.preservesTime = true
   copy.origin = origin
-  let name = String(image.destination.dropFirst(copy.directory == "/" ? 1 : copy.directory.count + 1))
   var found = ""
   do throws(ImageError) {
     try copy.copy(
-      update: { bytes throws(ImageError) in checksum.update(bytes) },
+      into: place.folder, update: { bytes throws(ImageError) in checksum.update(bytes) },
       progress: { state throws(ImageError) in
         progress.reach(state.done)
         // Nothing of it is published, so nothing is lost but time.
@@ -71,7 +73,7 @@ private func copy(_ image: ImageImport, _ origin: String, _ progress: ProgressSt
       name: { () throws(ImageError) in
         found = hexadecimal(checksum.finish())
         guard found == image.sha256 else { throw ImageError.refused(path: image.source, reason: "") }
-        return name
+        return place.name
       })
     return true
   } catch {

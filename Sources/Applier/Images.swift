@@ -2,6 +2,8 @@
 
 import DiskImage
 import Glibc
+import Inventory
+import Planner
 import Vocabulary
 
 extension ApplyRun {
@@ -12,40 +14,46 @@ extension ApplyRun {
     var creation = creation
     creation.origin = origin
     let marked = creation
-    let stop = stop
+    let (stop, places, copies) = (stop, places, BaseCopies(of: connection))
+    // Held until the end: what is checked in it is what was made in it.
+    let place = try await files.run { try places.place(of: path) }
     try await files.run {
-      if fileStatus(path) != nil { return try requireFresh(path, marked) }
+      if let base = marked.backing?.path, let (sha256, format) = CopyName.parts(of: base) {
+        // Somebody may have put another file in its place since the plan.
+        try copies.require(base, sha256: sha256, format: format)
+      }
+      if try place.folder.status(place.name) != nil { return try requireFresh(place, marked) }
       do throws(ImageError) {
-        try marked.create(at: path, syncDirectory: false) { (_) throws(ImageError) in
+        try marked.create(at: place, syncDirectory: false) { (_) throws(ImageError) in
           if stop.isMade { throw .cancelled(path: path) }
         }
       } catch {
         if case .cancelled = error { throw ActionFailure.interrupted }
         guard error == .alreadyExists(path: path) else { throw error }
-        try requireFresh(path, marked)
+        try requireFresh(place, marked)
       }
     }
     // A name that a killed run made may not be durable either, so this is done in any case.
     try await folders.flush(folder(of: path))
-    try await files.run { try requireEqual(path, marked) }
+    try await files.run { try requireEqual(OpenImage(at: place), marked) }
   }
 
-  /// Grows an image that no guest has open.
-  func growImage(_ path: String, _ format: ImageFormat, from: UInt64, to: UInt64, followsLinks: Bool) async throws {
+  /// Grows an image that no guest has open: the very file that was looked at.
+  func growImage(
+    _ path: String, _ format: ImageFormat, from: UInt64, to: UInt64, _ file: PlannedImage
+  ) async throws {
+    let places = places
     try await files.run {
-      if !followsLinks, fileStatus(path)?.isRegular == false {
-        throw ActionFailure(
-          "\(path) is not a regular file by now, and nothing that it leads to is changed", remedy: moveAway)
-      }
-      let before = try ImageInfo.read(path: path, format: format).virtualSize
+      let image = try open(path, file, in: places)
+      let before = try image.info(format: format).virtualSize
       if before == to { return }
       guard before == from else {
         throw ActionFailure(
           "\(path) changed since it was planned: it has \(ByteCount.text(before)), not \(ByteCount.text(from))",
           remedy: planAgain, field: "size")
       }
-      try ImageResize.resize(path: path, format: format, to: to, followsLinks: followsLinks)
-      let after = try ImageInfo.read(path: path, format: format).virtualSize
+      try image.resize(format, to: to)
+      let after = try image.info(format: format).virtualSize
       guard after == to else {
         throw ActionFailure(
           "\(path) has \(ByteCount.text(after)) after it was grown to \(ByteCount.text(to))", field: "size")
@@ -53,14 +61,15 @@ extension ApplyRun {
     }
   }
 
-  /// Takes a snapshot inside an image that no guest has open. One of the name that is there already counts as done.
-  func takeImageSnapshot(_ path: String, _ name: String) async throws {
+  /// Takes a snapshot inside an image that no guest has open: the very file that was looked at. One of the name that is
+  /// there already counts as done.
+  func takeImageSnapshot(_ path: String, _ name: String, _ file: PlannedImage) async throws {
+    let places = places
     try await files.run {
-      func isTaken() throws(ImageError) -> Bool {
-        try ImageSnapshots.list(path: path).contains { $0.name == StoredName(name) }
-      }
+      let image = try open(path, file, in: places)
+      func isTaken() throws(ImageError) -> Bool { try image.snapshots().contains { $0.name == StoredName(name) } }
       if try isTaken() { return }
-      try ImageSnapshots.create(named: name, path: path)
+      try image.takeSnapshot(named: name)
       guard try isTaken() else {
         throw ActionFailure("\(path) has no snapshot \(name) after it was taken", field: "snapshots.\(name)")
       }
@@ -68,37 +77,38 @@ extension ApplyRun {
   }
 }
 
-/// Throws unless the image at `path` is what `creation` makes, and holds nothing yet.
-private func requireFresh(_ path: String, _ creation: ImageCreation) throws {
-  guard fileStatus(path)?.isRegular == true else {
-    throw ActionFailure("\(path) exists and is no regular file", remedy: moveAway)
+/// Opens an image to change it, if it is the file that the plan has seen.
+private func open(_ path: String, _ file: PlannedImage, in places: PoolFolders) throws(ImageError) -> OpenImage {
+  let image =
+    try file.isStated ? OpenImage(stated: path, writing: true) : OpenImage(at: places.place(of: path), writing: true)
+  try image.require(file.identity)
+  return image
+}
+
+/// Throws unless the image at a place is what `creation` makes, and holds nothing yet.
+private func requireFresh(_ place: FilePlace, _ creation: ImageCreation) throws {
+  guard let status = try place.folder.status(place.name), status.st_mode & S_IFMT == S_IFREG else {
+    throw ActionFailure("\(place.path) exists and is no regular file", remedy: moveAway)
   }
-  try requireEqual(path, creation, otherwise: "\(path) exists and was left alone")
-  let info = try ImageInfo.read(path: path, format: creation.format)
+  let image = try OpenImage(at: place)
+  try image.requireOneName()
+  try requireEqual(image, creation, otherwise: "\(place.path) exists and was left alone")
+  let info = try image.info(format: creation.format)
   guard info.qcow2?.snapshotCount ?? 0 == 0,
-    try isBlank(path, creation.format, hasBacking: creation.backing != nil)
+    try image.isBlank(creation.format, hasBacking: creation.backing != nil)
   else {
-    throw ActionFailure("\(path) exists, holds data and was left alone", remedy: moveAway)
+    throw ActionFailure("\(place.path) exists, holds data and was left alone", remedy: moveAway)
   }
 }
 
-/// Whether an image has no data of its own. Its tables say it: no length and no number of blocks does.
-func isBlank(_ path: String, _ format: ImageFormat, hasBacking: Bool) throws(ImageError) -> Bool {
-  var isEmpty = true
-  try ImageMap.read(path: path, format: format, sharing: true) { extent throws(ImageError) in
-    // Zeros hide what a backing file has in their place.
-    if extent.depth == 0, extent.present, extent.data || (format == .qcow2 && hasBacking) { isEmpty = false }
-  }
-  return isEmpty
-}
-
-/// Throws unless the image at `path` is of the kind and size that `creation` makes.
-private func requireEqual(_ path: String, _ creation: ImageCreation, otherwise lead: String? = nil) throws {
+/// Throws unless an image is of the kind and size that `creation` makes.
+private func requireEqual(_ image: OpenImage, _ creation: ImageCreation, otherwise lead: String? = nil) throws {
+  let path = image.path
   let lead = lead ?? "\(path) is not what was made"
   let remedy = lead.hasSuffix("alone") ? moveAway : nil
   let chain: BackingChain
   do throws(ImageError) {
-    chain = try BackingChain.read(path: path, format: creation.format)
+    chain = try image.chain(format: creation.format)
   } catch {
     guard case .notA = error else { throw error }
     throw ActionFailure("\(lead): it is no \(creation.format.rawValue) image", remedy: remedy)

@@ -1,6 +1,7 @@
 // Renaming a stopped domain with all that it has. libvirt's own rename leaves the file of UEFI variables under the old
 // name, where the renamed domain would not find it: it would start with a factory-new firmware.
 
+import DiskImage
 import Failpoints
 import Glibc
 import Libvirt
@@ -25,9 +26,14 @@ extension ApplyRun {
     // Under both names until the domain has its new one: whenever this is cut off, the domain finds them.
     if let (old, new) = namedVariables(definition, from: identity.name, to: name) {
       try await files.run {
-        let problem = Failpoint.around("link \(new)") { link(old, new) == 0 ? 0 : errno }
-        guard problem == 0 || problem == ENOENT || isOneFile(old, new) else {
-          guard problem == EEXIST else { throw ActionFailure.file("give a second name to", old, problem) }
+        do throws(ImageError) {
+          let (from, to) = (try FilePlace(old), try FilePlace(new))
+          try Failpoint.around("link \(new)") { () throws(ImageError) in try from.folder.link(from.name, to: to) }
+        } catch .notFound {
+          // There are none yet.
+        } catch {
+          guard !isOneFile(old, new) else { return }
+          guard case .alreadyExists = error else { throw error }
           throw ActionFailure(
             "\(new) holds the UEFI variables of another domain \(name) that there was",
             remedy: "move the file away, then apply again")
@@ -45,7 +51,12 @@ extension ApplyRun {
   private func moveVariables(of domain: LibvirtDomain, from name: String) async throws {
     let definition = try await connection.storedDefinition(of: domain)
     guard let (old, new) = namedVariables(definition, from: name, to: domain.name) else { return }
-    try await files.run { if isOneFile(old, new) { _ = Failpoint.around("delete \(old)") { unlink(old) } } }
+    try await files.run {
+      if isOneFile(old, new) {
+        let place = try FilePlace(old)
+        try Failpoint.around("delete \(old)") { () throws(ImageError) in try place.folder.remove(place.name) }
+      }
+    }
   }
 
   /// The files of a domain's UEFI variables by the old and the new name; nil where the definition says itself where

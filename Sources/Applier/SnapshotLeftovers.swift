@@ -85,10 +85,10 @@ extension DomainSnapshots {
   private func remove(
     _ path: String, asOverlayOf source: String?, _ target: String, isMerged: Bool
   ) throws {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
+    let place = try FilePlace(path, links: .own)
+    guard let status = try place.folder.status(place.name) else { return }
     let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    guard let source, isMerged || holdsNothing(path, asOverlayOf: source) else {
+    guard let source, isMerged || holdsNothing(place, asOverlayOf: source) else {
       throw ActionFailure(
         "\(path), where the overlay of disk \(target) goes, exists and may hold data",
         remedy: "move it away or delete it, or choose another name for the snapshot")
@@ -111,28 +111,27 @@ extension DomainSnapshots {
 
   /// Whether a file is what is left of an overlay on an image that nothing was ever written to: libvirt makes an empty file,
   /// and QEMU a qcow2 image of it.
-  private func holdsNothing(_ path: String, asOverlayOf source: String) -> Bool {
-    guard let status = fileStatus(path), status.isRegular else { return false }
-    guard status.length > 0 else { return true }
-    guard let info = try? ImageInfo.read(path: path, format: .qcow2), let qcow2 = info.qcow2 else {
+  private func holdsNothing(_ place: FilePlace, asOverlayOf source: String) -> Bool {
+    guard let image = try? OpenImage(at: place), let length = try? image.info(format: .raw).fileLength else {
+      return false
+    }
+    guard length > 0 else { return true }
+    guard let info = try? image.info(format: .qcow2), let qcow2 = info.qcow2 else {
       // Cut off while it was made: shorter than the first cluster of data would need it to be, with QEMU's clusters.
-      return status.length <= 4 << 16 && beginsAsQcow2(path)
+      return length <= 4 << 16 && beginsAsQcow2(image)
     }
     guard qcow2.snapshotCount == 0, !qcow2.hasExternalDataFile,
-      (try? isBlank(path, .qcow2, hasBacking: true)) ?? false
+      (try? image.isBlank(.qcow2, hasBacking: true)) ?? false
     else { return false }
     // The backing file's name is the last thing that QEMU writes.
     guard let backing = info.backingFile?.string else { return true }
-    let absolute = backing.hasPrefix("/") ? backing : folder(of: path) + "/" + backing
+    let absolute = backing.hasPrefix("/") ? backing : folder(of: place.path) + "/" + backing
     return isOneFile(absolute, source)
   }
 
-  private func beginsAsQcow2(_ path: String) -> Bool {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 4)
+  private func beginsAsQcow2(_ image: OpenImage) -> Bool {
     // A header that was not written yet reads as zeros.
-    return read(descriptor, &bytes, 4) == 4 && (bytes == [0x51, 0x46, 0x49, 0xFB] || bytes == [0, 0, 0, 0])
+    guard let bytes = try? image.start(4) else { return false }
+    return bytes == [0x51, 0x46, 0x49, 0xFB] || bytes == [0, 0, 0, 0]
   }
 }

@@ -142,38 +142,36 @@ extension DomainSnapshots {
   /// Replaces overlays by empty ones on the same backing files. All are locked, and all that replaces them is made, before
   /// the first is replaced. A run that is cut off in between is finished by the next: an empty overlay is emptied again.
   private static func empty(_ overlays: [String]) throws {
-    let locks = try overlays.map { try ImageLock(path: $0, for: .write) }
-    defer { withExtendedLifetime(locks) {} }
-    let fresh = try overlays.map { try emptyCopy(of: $0) }
-    for (overlay, new) in zip(overlays, fresh) {
-      guard Failpoint.around("rename \(new)", { rename(new, overlay) }) == 0 else { throw failure("replace", overlay) }
+    let places = try overlays.map { try FilePlace($0, links: .own) }
+    let images = try places.map { try OpenImage(at: $0, writing: true) }
+    for image in images { try image.lock(.write) }
+    defer { withExtendedLifetime(images) {} }
+    let fresh = try zip(places, images).map { try emptyCopy(of: $1, at: $0) }
+    for (place, new) in zip(places, fresh) {
+      try Failpoint.around("rename \(new)") { () throws(ImageError) in
+        try place.folder.rename(new, to: place.name, replacing: true)
+      }
     }
-    for folder in Set(overlays.map { folder(of: $0) }).sorted() { try ImageCreation.syncDirectory(folder) }
+    for place in places { try place.folder.flush() }
   }
 
   /// An overlay on the same backing file, without what was written, beside the one that it is to replace.
-  private static func emptyCopy(of overlay: String) throws -> String {
-    let chain = try BackingChain.read(path: overlay, format: .qcow2)
+  ///
+  /// - Returns: its name.
+  private static func emptyCopy(of overlay: OpenImage, at place: FilePlace) throws -> String {
+    let chain = try overlay.chain(format: .qcow2)
     guard chain.images.count > 1, let name = chain.top.backingFile?.string else {
-      throw ActionFailure("\(overlay) stands on no other image any more")
+      throw ActionFailure("\(overlay.path) stands on no other image any more")
     }
-    let new = overlay + ".new"
+    let new = FilePlace(in: place.folder, place.name + ".new")
     // A leftover of a run that was cut off.
-    unlink(new)
+    try new.folder.remove(new.name)
     var creation = ImageCreation(
       format: .qcow2, virtualSize: chain.images[1].virtualSize,
       backing: .init(name: name, format: chain.images[1].format, path: chain.images[1].path))
     creation.clusterSize = chain.top.qcow2?.clusterSize ?? creation.clusterSize
-    var status = stat()
-    guard stat(overlay, &status) == 0 else { throw failure("look at", overlay) }
-    creation.access = FileAccess(
-      mode: UInt32(status.st_mode & 0o777),
-      owner: geteuid() == 0 ? .init(user: status.st_uid, group: status.st_gid) : nil)
+    creation.access = FileAccess(mode: overlay.mode & 0o777, owner: geteuid() == 0 ? try overlay.owner() : nil)
     try creation.create(at: new)
-    return new
-  }
-
-  private static func failure(_ verb: String, _ path: String) -> ActionFailure {
-    ActionFailure("cannot \(verb) \(path): \(String(cString: strerror(errno)))")
+    return new.name
   }
 }

@@ -2,7 +2,6 @@
 
 import DiskImage
 import Failpoints
-import Glibc
 import Inventory
 import Libvirt
 import XMLTree
@@ -12,7 +11,7 @@ struct UEFIVariables: Sendable {
   let path: String
   /// Nil where there was no file: libvirt makes it from a template when the guest starts.
   private let content: [UInt8]?
-  private let status: stat
+  private let access: FileAccess
 
   /// No firmware has more.
   private static let limit = 64 << 20
@@ -22,7 +21,7 @@ struct UEFIVariables: Sendable {
   /// - Throws: ``ActionFailure``, also for a file that is too long to be one of variables.
   init(at path: String) throws(ActionFailure) {
     self.path = path
-    (content, status) = try Self.read(path)
+    (content, access) = try Self.read(path)
   }
 
   /// Makes the file what it was.
@@ -30,40 +29,33 @@ struct UEFIVariables: Sendable {
   /// - Returns: whether it had changed.
   func putBack() throws(ActionFailure) -> Bool {
     guard try Self.read(path).content != content else { return false }
-    guard let content else {
-      Failpoint.pass("delete \(path)")
-      guard unlink(path) == 0 else { throw .file("delete", path, errno) }
-      return true
-    }
-    let owner = FileAccess.Owner(user: status.st_uid, group: status.st_gid)
     do throws(ImageError) {
-      try WholeFile.publish(
-        content, as: path, access: FileAccess(mode: status.st_mode & 0o777, owner: owner), replacing: true)
+      let place = try FilePlace(path, links: .own)
+      guard let content else {
+        Failpoint.pass("delete \(path)")
+        try place.folder.remove(place.name)
+        return true
+      }
+      try WholeFile.publish(content, as: place, access: access, replacing: true)
     } catch {
       throw ActionFailure(error)
     }
     return true
   }
 
-  private static func read(_ path: String) throws(ActionFailure) -> (content: [UInt8]?, status: stat) {
-    var status = stat()
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-      guard errno == ENOENT else { throw .file("read", path, errno) }
-      return (nil, status)
+  /// QEMU's user may write to libvirt's folder of variables: another user's link in it is not followed.
+  private static func read(_ path: String) throws(ActionFailure) -> (content: [UInt8]?, access: FileAccess) {
+    do throws(ImageError) {
+      let file = try OpenImage(stated: path)
+      guard let length = file.length, length <= limit else {
+        throw ImageError.refused(path: path, reason: "is no file of UEFI variables")
+      }
+      return (try file.start(Int(length)), FileAccess(mode: file.mode & 0o777, owner: try file.owner()))
+    } catch .notFound {
+      return (nil, FileAccess())
+    } catch {
+      throw ActionFailure(error)
     }
-    defer { close(descriptor) }
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
-      throw ActionFailure("\(path) is no file of UEFI variables")
-    }
-    var content = [UInt8](repeating: 0, count: Int(status.st_size))
-    var done = 0
-    while done < content.count {
-      let count = content.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + done, $0.count - done) }
-      guard count > 0 else { throw .file("read", path, count == 0 ? EIO : errno) }
-      done += count
-    }
-    return (content, status)
   }
 }
 

@@ -16,7 +16,7 @@ extension ApplyRun {
     switch operation {
     case .createImage(let path, let creation, _):
       folders = [folder(of: path), creation.backing.map { folder(of: $0.path ?? $0.name) } ?? folder(of: path)]
-    case .growImage(let path, _, _, _, _, _), .takeImageSnapshot(let path, _): folders = [folder(of: path)]
+    case .growImage(let path, _, _, _, _, _), .takeImageSnapshot(let path, _, _): folders = [folder(of: path)]
     case .resizeBlockDevice(_, _, let path, _, _): folders = [folder(of: path)]
     case .defineDomain(let definition): folders = definition.xml.diskFolders
     case .attachDevice(let domain, _, _): folders = try await diskFolders(of: domain)

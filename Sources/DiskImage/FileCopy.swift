@@ -53,7 +53,7 @@ public struct FileCopy: Sendable, Equatable {
   ) throws(ImageError) -> String {
     let input = try openSource()
     let total = input.status.length
-    let file = try NewFile(in: directory)
+    let file = try NewFile(in: OpenFolder(directory))
     if ioctl(file.descriptor, Linux.cloneFile, input.descriptor) == 0 {
       try progress(Progress(done: total, total: total))
     } else {
@@ -78,8 +78,19 @@ public struct FileCopy: Sendable, Equatable {
     progress: (Progress) throws(ImageError) -> Void = { (_) throws(ImageError) in },
     name: () throws(ImageError) -> String
   ) throws(ImageError) -> String {
+    try copy(into: OpenFolder(directory), update: update, progress: progress, name: name)
+  }
+
+  /// As ``copy(update:progress:name:)``, into a folder that is held open; ``directory`` is not looked at.
+  @discardableResult
+  package func copy(
+    into folder: OpenFolder,
+    update: (UnsafeRawBufferPointer) throws(ImageError) -> Void,
+    progress: (Progress) throws(ImageError) -> Void = { (_) throws(ImageError) in },
+    name: () throws(ImageError) -> String
+  ) throws(ImageError) -> String {
     let input = try openSource()
-    let file = try NewFile(in: directory)
+    let file = try NewFile(in: folder)
     try copyData(from: input, to: file, showing: true, update: update, progress: progress)
     return try finish(file, input, name())
   }
@@ -94,7 +105,7 @@ public struct FileCopy: Sendable, Equatable {
   private func finish(
     _ file: consuming NewFile, _ input: LocalFile, _ name: String
   ) throws(ImageError) -> String {
-    let path = directory + "/" + name
+    let path = file.folder.path(of: name)
     guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
     else {
       throw .invalidRequest(path: path, what: "the copy's name", reason: "is no file name")
@@ -102,7 +113,7 @@ public struct FileCopy: Sendable, Equatable {
     if let origin { OriginMark.put(origin, on: file.descriptor) }
     try file.setAccess(access)
     if preservesTime { try file.setModified(input.status.modified) }
-    try file.publish(as: path, flushingDirectory: syncDirectory)
+    try file.publish(as: name, flushingDirectory: syncDirectory)
     return path
   }
 

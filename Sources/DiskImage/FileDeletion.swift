@@ -24,18 +24,20 @@ public struct FileDeletion: Sendable, Equatable {
   ///   another file by now, ``ImageError/notAnImageFile(path:kind:)`` for what is no regular file.
   @discardableResult
   public func delete() throws(ImageError) -> Bool {
-    var status = stat()
-    guard lstat(path, &status) == 0 else {
-      if errno == ENOENT || errno == ENOTDIR { return false }
-      throw ImageError("look at", path: path, errno: errno)
+    let place: FilePlace
+    do throws(ImageError) {
+      place = try FilePlace(path, links: .own)
+    } catch .notFound {
+      return false
     }
+    guard let status = try place.folder.status(place.name) else { return false }
     // A device is no file to delete, and a link is not what it leads to.
     guard status.st_mode & S_IFMT == S_IFREG else { throw .refused(path: path, reason: "it is no regular file") }
     let found = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     guard identity == nil || identity == found else {
       throw .refused(path: path, reason: "it is another file by now")
     }
-    let file = try LocalFile(path: path)
+    let file = try LocalFile(at: place)
     guard file.status.identity == found else { throw .refused(path: path, reason: "it is another file by now") }
     try ImageLock.take(.delete, on: file)
     if requiresClosed, fcntl(file.descriptor, Linux.setLease, Int32(F_WRLCK)) != 0 {
@@ -43,7 +45,11 @@ public struct FileDeletion: Sendable, Equatable {
         ? .locked(path: path, by: []) : .refused(path: path, reason: "nobody can tell whether a process has it open")
     }
     try Failpoint.around("delete \(path)") { () throws(ImageError) in
-      try systemCall("delete", path) { unlink(path) }
+      // The name may be another file's by now.
+      guard let status = try place.folder.status(place.name), UInt64(status.st_ino) == found.inode,
+        UInt64(status.st_dev) == found.device
+      else { throw ImageError.refused(path: path, reason: "it is another file by now") }
+      try place.folder.remove(place.name)
     }
     withExtendedLifetime(file) {}
     return true

@@ -97,7 +97,8 @@ public struct ImageConversion: Sendable, Equatable {
     }
     let header = target.format == .qcow2 ? try target.qcow2Header(size: size, path: path) : nil
     do throws(ImageError) {
-      let file = try NewFile(in: directoryPart(of: path))
+      let place = try FilePlace(path)
+      let file = try NewFile(in: place.folder)
       let output = TargetFile(file, path: path)
       func tell(_ done: UInt64) throws(ImageError) { try progress(Progress(done: done, total: size)) }
       if let header {
@@ -113,7 +114,7 @@ public struct ImageConversion: Sendable, Equatable {
       }
       try tell(size)
       try file.setAccess(target.access)
-      try file.publish(as: path, flushingDirectory: syncDirectory)
+      try file.publish(as: place.name, flushingDirectory: syncDirectory)
     } catch .noSpace(_, let operation) {
       throw .noSpace(path: path, operation: operation)
     }

@@ -66,6 +66,16 @@ public struct ImageCreation: Sendable, Equatable {
     at path: String, syncDirectory: Bool = true,
     progress: (UInt64) throws(ImageError) -> Void = { (_) throws(ImageError) in }
   ) throws(ImageError) -> UInt64 {
+    try create(at: FilePlace(path), syncDirectory: syncDirectory, progress: progress)
+  }
+
+  /// As ``create(at:syncDirectory:progress:)``, in a folder that is held open.
+  @discardableResult
+  package func create(
+    at place: FilePlace, syncDirectory: Bool = true,
+    progress: (UInt64) throws(ImageError) -> Void = { (_) throws(ImageError) in }
+  ) throws(ImageError) -> UInt64 {
+    let path = place.path
     let backingInfo = try readBacking(for: path)
     guard let size = virtualSize ?? backingInfo?.virtualSize else {
       throw .invalidRequest(path: path, what: "a new image without a backing file", reason: "needs a size")
@@ -79,7 +89,7 @@ public struct ImageCreation: Sendable, Equatable {
       preallocation == .off ? try NewQcow2Image(header, path: path) : nil
     }
     do throws(ImageError) {
-      let file = try NewFile(in: directoryPart(of: path))
+      let file = try NewFile(in: place.folder)
       // Before the mode, which may forbid it.
       if let origin { OriginMark.put(origin, on: file.descriptor) }
       if let image {
@@ -89,7 +99,7 @@ public struct ImageCreation: Sendable, Equatable {
         try preallocate(TargetFile(file, path: path), header: header, size: size, progress: progress)
       }
       try file.setAccess(access)
-      try file.publish(as: path, flushingDirectory: syncDirectory)
+      try file.publish(as: place.name, flushingDirectory: syncDirectory)
     } catch .noSpace(_, let operation) {
       throw .noSpace(path: path, operation: operation)
     }

@@ -21,6 +21,10 @@ public struct ImageInfo: Sendable, Equatable {
   public var identity: FileIdentity?
   /// Modification time in nanoseconds since 1970, or nil for what is no local file.
   public var modified: Int64?
+  /// Permission bits, or nil for what is no local file.
+  public var mode: UInt32?
+  /// The number of the user who owns the file, or nil for what is no local file.
+  public var owner: UInt32?
   /// What only qcow2 images have.
   public var qcow2: Qcow2Info?
 
@@ -99,6 +103,8 @@ extension ImageInfo {
     info.bytesOnDisk = file.status.bytesOnDisk
     info.identity = file.status.identity
     info.modified = file.status.modified
+    info.mode = file.status.mode
+    info.owner = file.status.owner
     return info
   }
 

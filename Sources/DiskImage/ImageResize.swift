@@ -23,7 +23,6 @@ public enum ImageResize {
   ///   - size: the new virtual size in bytes, a multiple of 512.
   ///   - shrinking: what a size below the present one does.
   ///   - references: where a qcow2 image's backing files may lie; what lies behind the old end of the disk is hidden.
-  ///   - followsLinks: whether `path` itself may be a symbolic link.
   /// - Returns: the virtual size before; equal to `size` when there was nothing to do.
   /// - Throws: ``ImageError/wouldShrink(path:from:to:)``, ``ImageError/shrinkLosesData(path:to:bytes:)``,
   ///   ``ImageError/locked(path:by:)``, ``ImageError/needsRepair(path:reason:)``,
@@ -32,12 +31,20 @@ public enum ImageResize {
   @discardableResult
   public static func resize(
     path: String, format: ImageFormat, to size: UInt64, shrinking: Shrinking = .refused,
-    references: ReferencePolicy = .anywhere, followsLinks: Bool = true
+    references: ReferencePolicy = .anywhere
   ) throws(ImageError) -> UInt64 {
+    try resize(
+      LocalFile(path: path, access: .readWrite), format: format, to: size, shrinking: shrinking, references: references)
+  }
+
+  /// As ``resize(path:format:to:shrinking:references:)``, of a file that is open for writing.
+  static func resize(
+    _ file: LocalFile, format: ImageFormat, to size: UInt64, shrinking: Shrinking, references: ReferencePolicy
+  ) throws(ImageError) -> UInt64 {
+    let path = file.name
     guard size % 512 == 0, size <= UInt64(Int64.max) - 511 else {
       throw .invalidRequest(path: path, what: "the size \(size)", reason: "is not a multiple of 512 bytes below 2^63")
     }
-    let file = try LocalFile(path: path, access: .readWrite, followsLinks: followsLinks)
     guard format == .qcow2 || file.status.kind == .regularFile else {
       throw .unsupported(path: path, feature: "resizing a block device", remedy: "resize the volume that it is")
     }

@@ -39,7 +39,11 @@ public enum ImageSnapshots {
   ///
   /// - Parameter sharing: leaves QEMU's locks out, so that an image in use can be looked at.
   public static func list(path: String, sharing: Bool = false) throws(ImageError) -> [ImageSnapshot] {
-    let file = try LocalFile(path: path)
+    try list(LocalFile(path: path), sharing: sharing)
+  }
+
+  /// As ``list(path:sharing:)``, of a file that is open.
+  static func list(_ file: LocalFile, sharing: Bool) throws(ImageError) -> [ImageSnapshot] {
     if !sharing { try ImageLock.take(.read, on: file) }
     return try Qcow2SnapshotTable(Qcow2Header(from: file), of: file).snapshots.map(ImageSnapshot.init)
   }
@@ -51,7 +55,14 @@ public enum ImageSnapshots {
   ///   ``ImageError/locked(path:by:)``, ``ImageError/needsRepair(path:reason:)``.
   @discardableResult
   public static func create(named name: String, path: String) throws(ImageError) -> ImageSnapshot {
-    try Qcow2Change.run(path: path) { (change) throws(ImageError) in
+    try create(named: name, file: LocalFile(path: path, access: .readWrite))
+  }
+
+  /// As ``create(named:path:)``, of a file that is open for writing.
+  static func create(named name: String, file: LocalFile) throws(ImageError) -> ImageSnapshot {
+    let path = file.name
+    try ImageLock.take(.write, on: file)
+    return try Qcow2Change.run(file) { (change) throws(ImageError) in
       let table = change.references.snapshots
       try check(name, in: table, path: path)
       var now = timespec()

@@ -10,6 +10,8 @@ internal import Synchronization
 ///
 /// - `VIREO_FAILPOINT=7`: the process is killed at its 7th point. `7+2500` kills it 2500 microseconds later, in the middle
 ///   of what comes next.
+/// - `VIREO_FAILPOINT_EXCHANGE=7:A:B`: at the 7th point, what is at the paths A and B changes places, as another user may
+///   have it who may write to their folder.
 /// - `VIREO_FAILPOINT_LOG=FILE`: the name of each point is appended to the file as a line.
 package enum Failpoint {
   /// Passes a point.
@@ -37,12 +39,26 @@ package enum Failpoint {
     private static let order = environment("VIREO_FAILPOINT")
     private static let log = environment("VIREO_FAILPOINT_LOG")
       .map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
-    private static let isWatched = order != nil || log != nil
+    private static let isWatched = order != nil || log != nil || exchange != nil
     private static let count = Atomic(0)
     /// The number of the point to end at, and how much later, in microseconds.
     private static let end: (point: Int, delay: UInt32)? = order.flatMap { text in
       let parts = text.split(separator: "+", maxSplits: 1)
       return parts.first.flatMap { Int($0) }.map { ($0, parts.count > 1 ? UInt32(parts[1]) ?? 0 : 0) }
+    }
+
+    /// The number of the point to exchange two files or folders at.
+    private static let exchange: (point: Int, one: String, other: String)? = environment("VIREO_FAILPOINT_EXCHANGE")
+      .flatMap { text in
+        let parts = text.split(separator: ":", maxSplits: 2).map(String.init)
+        return parts.count == 3 ? Int(parts[0]).map { ($0, parts[1], parts[2]) } : nil
+      }
+
+    private static func swap(_ one: String, _ other: String) {
+      typealias Rename = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+      guard let function = dlsym(nil, "renameat2") else { return }
+      // RENAME_EXCHANGE
+      _ = unsafeBitCast(function, to: Rename.self)(AT_FDCWD, one, AT_FDCWD, other, 2)
     }
 
     private static func reach(_ name: String) {
@@ -51,6 +67,7 @@ package enum Failpoint {
         let line = Array("\(name)\n".utf8)
         _ = write(log, line, line.count)
       }
+      if let exchange, number == exchange.point { swap(exchange.one, exchange.other) }
       guard let end, number == end.point else { return }
       guard end.delay > 0 else {
         kill(getpid(), SIGKILL)

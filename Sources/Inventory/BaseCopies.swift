@@ -47,16 +47,20 @@ public struct BaseCopies: Sendable {
   public func require(
     _ path: String, sha256: String, format: ImageFormat, isReadAgain: Bool = false, report: (UInt64) -> Void = { _ in }
   ) throws(ImageError) {
-    guard let before = FileState(path) else {
-      var status = stat()
-      if lstat(path, &status) != 0 { throw .notFound(path: path) }
-      throw .refused(
-        path: path, reason: "it is not a regular file, so it is no copy of Vireo's; remove it, then plan again")
+    let place = try FilePlace(path, links: .own)
+    let image: OpenImage
+    do throws(ImageError) {
+      image = try OpenImage(at: place)
+    } catch .refused, .notAnImageFile {
+      throw .refused(path: path, reason: Self.isNoFile)
     }
+    guard let status = try place.folder.status(place.name), status.st_mode & S_IFMT == S_IFREG else {
+      throw .refused(path: path, reason: Self.isNoFile)
+    }
+    let before = try image.stamp()
     // QEMU would open whatever a header names.
     do throws(ImageError) {
-      let chain = try BackingChain.read(
-        path: path, format: format, references: ReferencePolicy(allowedFolders: []), followsLinks: false)
+      let chain = try image.chain(format: format, references: ReferencePolicy(allowedFolders: []))
       guard chain.images.count == 1, chain.top.qcow2?.hasExternalDataFile != true else {
         throw .refused(path: path, reason: Self.refersElsewhere)
       }
@@ -64,7 +68,7 @@ public struct BaseCopies: Sendable {
       throw .refused(path: path, reason: Self.refersElsewhere)
     }
     if !isReadAgain, isKnown(before, sha256) { return }
-    let found = try FileChecksum.sha256(of: path, followsLinks: false, report: report)
+    let found = try FileChecksum.sha256(of: image, report: report)
     guard found == sha256 else {
       forget(sha256)
       throw .refused(
@@ -74,36 +78,25 @@ public struct BaseCopies: Sendable {
           + "move it away, then plan again")
     }
     // Only what was the same all the time was read.
-    guard FileState(path) == before else {
+    guard try image.stamp() == before else {
       throw .refused(path: path, reason: "it changed while it was read; plan again")
     }
     remember(before, sha256)
   }
 
   /// Keeps that a copy which was just made, and hashed on the way, has its content.
-  public func remember(_ path: String, sha256: String) {
-    if let state = FileState(path) { remember(state, sha256) }
+  package func remember(_ copy: OpenImage, sha256: String) {
+    if let stamp = try? copy.stamp() { remember(stamp, sha256) }
   }
+
+  private static let isNoFile = "it is not a regular file, so it is no copy of Vireo's; remove it, then plan again"
 
   private static let refersElsewhere =
     "it refers to another file, which no copy of a base image does; somebody has planted it: move it away, then plan again"
 
   // MARK: What is known
 
-  /// A file as it was when it was read.
-  private struct FileState: Equatable {
-    var text: String
-
-    /// Nil for what is not a regular file.
-    init?(_ path: String) {
-      var status = stat()
-      guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-      text =
-        "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
-    }
-  }
-
-  private func isKnown(_ state: FileState, _ sha256: String) -> Bool { lines(of: sha256).contains(state.text) }
+  private func isKnown(_ state: String, _ sha256: String) -> Bool { lines(of: sha256).contains(state) }
 
   private func lines(of sha256: String) -> [String] {
     guard let folder, isOwn(folder) else { return [] }
@@ -120,7 +113,7 @@ public struct BaseCopies: Sendable {
   }
 
   /// Best effort: what could not be kept is read again.
-  private func remember(_ state: FileState, _ sha256: String) {
+  private func remember(_ state: String, _ sha256: String) {
     guard let folder else { return }
     var path = ""
     for part in folder.split(separator: "/") {
@@ -128,8 +121,8 @@ public struct BaseCopies: Sendable {
       mkdir(path, path == folder ? 0o700 : 0o755)
     }
     guard isOwn(folder) else { return }
-    var known = lines(of: sha256).filter { $0 != state.text }
-    known.insert(state.text, at: 0)
+    var known = lines(of: sha256).filter { $0 != state }
+    known.insert(state, at: 0)
     let draft = "\(folder)/.\(sha256).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return }

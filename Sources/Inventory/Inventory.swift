@@ -43,6 +43,11 @@ public struct Inventory: Sendable {
     self.failures = failures
   }
 
+  /// The user who looks, and who would change something; nil for a host that is only supposed.
+  public var user: UInt32?
+  /// Which folders those among ``files`` are.
+  public var folders: [String: FileIdentity] = [:]
+
   /// What the connection is and can do.
   public struct Host: Sendable, Hashable {
     public var uri: String

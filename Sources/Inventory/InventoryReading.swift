@@ -28,6 +28,7 @@ extension Inventory {
     }
     var inventory = Inventory(host: Host(uri: connection.uri, libvirtVersion: connection.libvirtVersion))
     inventory.time = Glibc.time(nil)
+    inventory.user = geteuid()
     inventory.failures = listing.failures.map { Failure(subject: "domain \($0.name)", message: "\($0.error)") }
     for name in connection.unresponsiveDomains {
       inventory.failures.append(
@@ -57,7 +58,9 @@ extension Inventory {
     inventory.pools = try await pools
     let files = FileQuestion.all(request, of: inventory)
     for (question, result) in zip(files, await pool.map(files) { $0.answer() }) {
-      inventory.files[question.path] = try result.get()
+      let (file, folder) = try result.get()
+      inventory.files[question.path] = file
+      inventory.folders[question.path] = folder
     }
     try await inventory.readVolumes(request, on: pool)
     for (image, observed) in try await images {
@@ -65,7 +68,7 @@ extension Inventory {
       if let copy = observed.copy, observed.copyProblem == nil {
         let question = FileQuestion(
           path: copy, format: nil, references: ReferencePolicy(allowedFolders: []), followsLinks: false)
-        inventory.files[copy] = try await pool.run { question.answer() }
+        inventory.files[copy] = try await pool.run { question.answer().file }
       }
     }
     inventory.networks = try await networks
@@ -234,13 +237,23 @@ struct FileQuestion: Sendable {
     return Array(questions.values)
   }
 
-  func answer() -> ObservedFile {
-    do {
-      return .image(
-        try BackingChain.read(
-          path: path, format: format, references: references, followsLinks: followsLinks))
+  /// What is there, and which folder where it is one that was asked for.
+  func answer() -> (file: ObservedFile, folder: FileIdentity?) {
+    do throws(ImageError) {
+      if isFolder { return (.folder, try OpenFolder(path, links: .own).identity) }
+    } catch .refused(let path, let reason) {
+      return (.unusable(.refused(path: path, reason: reason)), nil)
     } catch {
-      return ObservedFile(error, at: path)
+      // Whatever else it may be.
+    }
+    do {
+      return (
+        .image(
+          try BackingChain.read(
+            path: path, format: format, references: references, followsLinks: followsLinks)), nil
+      )
+    } catch {
+      return (ObservedFile(error, at: path), nil)
     }
   }
 }

@@ -19,7 +19,7 @@ extension Inventory {
     everything.domains = .all
     let questions = FileQuestion.all(everything, of: self).filter { files[$0.path] == nil }
     for (question, answer) in zip(questions, await pool.map(questions) { $0.answer() }) {
-      files[question.path] = try answer.get()
+      files[question.path] = try answer.get().file
     }
   }
 

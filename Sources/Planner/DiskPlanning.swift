@@ -253,7 +253,7 @@ extension DomainPlanning {
       } else {
         .growImage(
           path: image.path, format: image.format, from: image.virtualSize, to: size, device: key,
-          followsLinks: !isMadeByVireo(disk))
+          file: PlannedImage(isStated: !isMadeByVireo(disk), identity: image.identity))
       }
     // Not before a saved state that knows the old size is gone.
     fileSteps.append(

@@ -56,7 +56,15 @@ extension PlanBuilder {
         waitingFor: image["pool"]?.string.map { [ObjectReference(.pool, $0)] } ?? [])
       setReady(object, after: step)
     }
-    add(ObjectPlan(object, changes.isEmpty ? .none : .create, changes: changes, range: image.range))
+    let isNew = !changes.isEmpty
+    if request.copy != nil, let observed = inventory.baseImages[request], observed.copy == base.path,
+      let change = planMode(ofCopy: base.path, from: observed.source, image)
+    {
+      changes.append(change)
+    }
+    add(
+      ObjectPlan(
+        object, isNew ? .create : changes.isEmpty ? .none : .update, changes: changes, range: image.range))
   }
 
   /// Says why a base image cannot be used.

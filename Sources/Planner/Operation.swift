@@ -28,10 +28,9 @@ public enum Operation: Sendable {
   /// Make a new image file.
   case createImage(path: String, ImageCreation, device: String? = nil)
   /// Grow an image that no guest has open.
-  ///
-  /// - `followsLinks`: whether the path may be a symbolic link, as one that the user has written may.
   case growImage(
-    path: String, format: ImageFormat, from: UInt64, to: UInt64, device: String? = nil, followsLinks: Bool = true)
+    path: String, format: ImageFormat, from: UInt64, to: UInt64, device: String? = nil,
+    file: PlannedImage = PlannedImage())
   /// Define a domain: a new one, or a changed definition of one that exists.
   case defineDomain(DomainDefinition)
   /// Grow the disk of a running guest.
@@ -72,8 +71,24 @@ public enum Operation: Sendable {
   case discardSavedState(DomainIdentity)
   /// Delete a snapshot; the domain stays as it is.
   case deleteSnapshot(domain: DomainIdentity, name: String)
+  /// Take permissions from a file that more people may read than what it derives from. `device` is the part of the object
+  /// that it is about.
+  case narrowMode(path: String, to: UInt32, device: String? = nil, file: PlannedImage)
   /// Take a snapshot inside a qcow2 image that no guest has open.
-  case takeImageSnapshot(path: String, name: String)
+  case takeImageSnapshot(path: String, name: String, file: PlannedImage = PlannedImage())
+}
+
+/// Which file a step may change.
+public struct PlannedImage: Sendable, Hashable {
+  /// Whether the path is one that the user has written: it may contain symbolic links.
+  public var isStated: Bool
+  /// The file that the plan has seen; nil for one that was not there.
+  public var identity: FileIdentity?
+
+  public init(isStated: Bool = true, identity: FileIdentity? = nil) {
+    self.isStated = isStated
+    self.identity = identity
+  }
 }
 
 /// The domain that a file belongs to.

@@ -1,6 +1,7 @@
 // A plan as plain data: what differs, and what is to be done about it, in which order.
 
 public import Diagnostics
+public import DiskImage
 public import Vocabulary
 
 /// What has to happen for the host to look like the spec says.
@@ -18,6 +19,9 @@ public struct Plan: Sendable {
   public var actions: [Action]
   /// What the reader should know and that is no change: choices made, devices nobody declared, restarts waited for.
   public var notes: [Diagnostic]
+  /// The folders of the pools by their paths: which folder each was when the host was looked at; nil for one that is not
+  /// there yet. An apply works in these very folders.
+  public var pools: [String: FileIdentity?] = [:]
   /// What was to leave the host.
   public var scope = DeletionOptions.Scope.declared
 

@@ -33,6 +33,9 @@ extension Plan {
       stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,
       notes: builder.parts.notes)
     scope = deletions.scope
+    for folder in spec.pools.compactMap({ $0.holdsFiles ? $0["path"]?.string : nil }) {
+      pools.updateValue(inventory.folders[folder], forKey: folder)
+    }
   }
 }
 

@@ -9,6 +9,7 @@ extension DomainPlanning {
   ///
   /// - Returns: the steps that take them, for the start to wait for.
   mutating func planSnapshots(after steps: [Int]) -> [Int] {
+    planOverlayModes()
     var taken: [Int] = []
     for declared in spec.members("snapshots") {
       let creation = SnapshotCreation(

@@ -225,7 +225,7 @@ struct VolumePlanning {
     last = [
       builder.add(
         .growImage(
-          path: path, format: image.format, from: image.virtualSize, to: size, followsLinks: spec["path"] != nil),
+          path: path, format: image.format, from: image.virtualSize, to: size, file: planned),
         for: object, after: last)
     ]
   }
@@ -303,6 +303,13 @@ struct VolumePlanning {
   }
 
   private mutating func take(_ snapshot: ObjectSpec) {
-    last = [builder.add(.takeImageSnapshot(path: path, name: snapshot.name), for: object, after: last)]
+    last = [builder.add(.takeImageSnapshot(path: path, name: snapshot.name, file: planned), for: object, after: last)]
+  }
+
+  /// The file that steps may change.
+  private var planned: PlannedImage {
+    var identity: FileIdentity?
+    if case .image(let chain)? = builder.inventory.files[path] { identity = chain.top.identity }
+    return PlannedImage(isStated: spec["path"] != nil, identity: identity)
   }
 }

@@ -98,7 +98,9 @@ extension Operation {
       ]
     case .discardSavedState(let domain): [("domain", domain.json)]
     case .deleteSnapshot(let domain, let name): [("domain", domain.json), ("name", .string(name))]
-    case .takeImageSnapshot(let path, let name): [("path", .string(path)), ("name", .string(name))]
+    case .takeImageSnapshot(let path, let name, _): [("path", .string(path)), ("name", .string(name))]
+    case .narrowMode(let path, let mode, _, _):
+      [("path", .string(path)), ("mode", .string("0" + String(mode, radix: 8)))]
     }
   }
 }

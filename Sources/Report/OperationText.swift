@@ -40,6 +40,7 @@ extension Operation {
     case .discardSavedState: "discard-saved-state"
     case .deleteSnapshot: "delete-snapshot"
     case .takeImageSnapshot: "take-image-snapshot"
+    case .narrowMode: "narrow-mode"
     }
   }
 
@@ -85,7 +86,9 @@ extension Operation {
     case .awaitReady(_, let readiness, _): ["wait until", "it is ready,", "at most \(readiness.timeout) s"]
     case .discardSavedState: ["discard", "the saved memory"]
     case .deleteSnapshot(_, let name): ["delete", "the snapshot", name]
-    case .takeImageSnapshot(_, let name): ["take", "the snapshot", name]
+    case .takeImageSnapshot(_, let name, _): ["take", "the snapshot", name]
+    case .narrowMode(let path, let mode, let device, _):
+      ["make", device ?? path.withShortChecksum, "private:", "mode 0\(String(mode, radix: 8))"]
     }
   }
 
@@ -101,6 +104,7 @@ extension Operation {
     case .growImage(_, _, _, _, let device, _): "grow \(device.map(SafeText.clean) ?? "the image")"
     case .resizeBlockDevice(_, _, _, _, let device): "grow \(SafeText.clean(device))"
     case .deleteFile(_, let device, _): "delete \(device.map(SafeText.clean) ?? "the file")"
+    case .narrowMode(_, _, let device, _): "make \(device.map(SafeText.clean) ?? "the file") private"
     default: phrase
     }
   }
@@ -109,7 +113,8 @@ extension Operation {
   var path: String? {
     switch self {
     case .createDirectory(let path), .createImage(let path, _, _), .growImage(let path, _, _, _, _, _),
-      .resizeBlockDevice(_, _, let path, _, _), .takeImageSnapshot(let path, _):
+      .resizeBlockDevice(_, _, let path, _, _), .takeImageSnapshot(let path, _, _),
+      .narrowMode(let path, _, _, _):
       path
     case .importImage(let work): work.destination
     default: nil

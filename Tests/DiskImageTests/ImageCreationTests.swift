@@ -171,15 +171,15 @@ struct ImageCreationTests {
   func hiddenName() throws {
     let folder = try Folder()
     do {
-      let file = try NewFile(in: folder.path, allowUnnamed: false)
+      let file = try NewFile(in: OpenFolder(folder.path), allowUnnamed: false)
       try file.write([1, 2], at: 0)
       #expect(folder.names.count == 1)
-      try file.publish(as: folder("a"), flushingDirectory: true)
+      try file.publish(as: "a", flushingDirectory: true)
     }
     #expect(folder.names == ["a"])
     do throws(ImageError) {
-      let file = try NewFile(in: folder.path, allowUnnamed: false)
-      try file.publish(as: folder("a"), flushingDirectory: true)
+      let file = try NewFile(in: OpenFolder(folder.path), allowUnnamed: false)
+      try file.publish(as: "a", flushingDirectory: true)
       Issue.record("an existing file was replaced")
     } catch {
       #expect(error == .alreadyExists(path: folder("a")))

@@ -30,7 +30,8 @@ struct KillTests {
   @Test("after a kill at any point, one more run of the same command does the rest", arguments: chosen)
   func killed(command: KilledCommand) throws {
     try ScratchHost.with { host in
-      try host.makeBase()
+      // What is made of a private image is private.
+      chmod(try host.makeBase(), 0o600)
       try kill(command, on: host, most: Self.most)
     }
   }
@@ -95,7 +96,26 @@ struct KillTests {
       // 3 is a leaked cluster, which is all that a cut may leave.
       #expect([0, 3].contains(check.status), "\(story): \(name): \(check.output)\(check.errors)")
     }
+    if host.daemon == nil { try expectPrivate(host, story) }
     try command.check(host, story)
+  }
+
+  /// No file in the pool may be read by more people than what it derives from; one that derives from nothing is its owner's.
+  private func expectPrivate(_ host: ScratchHost, _ story: String) throws {
+    func mode(_ path: String) -> UInt32 {
+      var status = stat()
+      return stat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+    }
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: host.pool)) ?? [] {
+      let path = host.pool + "/" + name
+      var most: UInt32 = 0
+      if name.hasPrefix("base-") {
+        most = mode(host.folder.path("base.qcow2")) | (geteuid() == 0 ? 0 : 0o040)
+      } else if name.hasSuffix(".qcow2"), let backing = try host.imageInfo(path)["full-backing-filename"] as? String {
+        most = mode(backing)
+      }
+      #expect(mode(path) & 0o077 & ~most == 0, "\(story): \(name) has the mode \(String(mode(path), radix: 8))")
+    }
   }
 
   private static func moments(among points: [String], most: Int, onDaemon: Bool) -> [Moment] {

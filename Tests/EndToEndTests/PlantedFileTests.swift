@@ -91,6 +91,99 @@ struct PlantedFileTests {
     }
   }
 
+  @Test("what others could read before is made private, and the plan says so")
+  func narrowed() throws {
+    try ScratchHost.with { host in
+      let base = try host.makeBase()
+      chmod(base, 0o600)
+      let text = spec(host).replacing("disks:", with: "snapshots: { one: { kind: external } }, disks:")
+      try host.apply(spec(host))
+      try host.apply(text)
+      func mode(_ path: String) throws -> Int {
+        try #require(FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
+      }
+      let names = try FileManager.default.contentsOfDirectory(atPath: host.pool)
+      let copy = host.pool + "/" + (try #require(names.first { $0.hasPrefix("base-") }))
+      let overlay = host.pool + "/web.root.one.qcow2"
+      // As earlier versions left a copy, and as a killed run leaves an overlay.
+      chmod(copy, 0o444)
+      chmod(overlay, 0o644)
+      let plan = try host.plan(text)
+      #expect(plan.status == 2, "\(plan.output)\(plan.errors)")
+      #expect(plan.output.contains("0444 → 0400") && plan.output.contains("0644 → 0600"), "\(plan.output)")
+      let definition = try host.virsh("dumpxml", "--inactive", "web")
+      try host.apply(text)
+      #expect(try mode(copy) == 0o400 | (geteuid() == 0 ? 0 : 0o040))
+      #expect(try mode(overlay) == 0o600)
+      #expect(try host.virsh("dumpxml", "--inactive", "web") == definition)
+      try host.expectNoChanges(text)
+      chmod(copy, 0o444)
+      let verify = try TestSupport.vireo([
+        "image", "verify", "--spec", host.folder.path("spec.yaml"), "--connect", host.uri, host.pool,
+      ])
+      #expect(verify.status == 0 && verify.output.contains("made private"), "\(verify.output)\(verify.errors)")
+      #expect(try mode(copy) == 0o400 | (geteuid() == 0 ? 0 : 0o040))
+      // A source that everybody may read has copies that everybody may read.
+      chmod(base, 0o644)
+      chmod(copy, 0o444)
+      try host.expectNoChanges(text)
+    }
+  }
+
+  @Test(
+    "a file under a disk's name that leads to another one is not taken, and the other is not touched",
+    arguments: ["backing file", "data file", "second name"])
+  func planted(kind: String) throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      try FileManager.default.createDirectory(atPath: host.pool, withIntermediateDirectories: true)
+      let secret = host.folder.path("secret")
+      let disk = host.pool + "/web.data.qcow2"
+      switch kind {
+      case "backing file":
+        try output(of: "truncate", "-s", "1M", secret)
+        try output(of: "qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", disk, "1M")
+      case "data file":
+        try output(
+          of: "qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=\(secret),data_file_raw=on", disk, "1M")
+      default:
+        try output(of: "qemu-img", "create", "-q", "-f", "qcow2", secret, "1M")
+        try FileManager.default.linkItem(atPath: secret, toPath: disk)
+      }
+      let before = Footprint([secret])
+      // A larger size, so that a file that is taken would be grown.
+      let run = try host.vireo(["apply", "--yes"], spec(host, more: ", data: { size: 2 MiB }"))
+      #expect(run.status != 0, "\(run.output)\(run.errors)")
+      #expect(Footprint([secret]).differences(from: before).isEmpty, "\(run.output)\(run.errors)")
+    }
+  }
+
+  @Test("a removal in the archive that names a file of somebody else's gives it up to nobody")
+  func archive() throws {
+    try ScratchHost.with { host in
+      try host.makeBase()
+      try host.apply(spec(host))
+      #expect(try host.vireo(["destroy", "--yes"], spec(host)).status == 0)
+      let secret = host.folder.path("secret.qcow2")
+      try output(of: "qemu-img", "create", "-q", "-f", "qcow2", secret, "1M")
+      let folder = host.root + "/lib/vireo"
+      let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+      let entry = folder + "/" + (try #require(names.first { $0.hasSuffix(".xml") }))
+      let text = try String(contentsOfFile: entry, encoding: .utf8)
+      let forged = text.replacing("\(host.pool)/web.root.qcow2", with: secret)
+      #expect(forged != text)
+      try Data(forged.utf8).write(to: URL(fileURLWithPath: entry))
+      let run = try TestSupport.vireo(["gc", "--yes", "--connect", host.uri])
+      #expect(FileManager.default.fileExists(atPath: secret), "\(run.output)\(run.errors)")
+      // One that another user has put there is not read at all.
+      guard geteuid() == 0 else { return }
+      try Data(forged.utf8).write(to: URL(fileURLWithPath: entry))
+      chown(entry, 65534, 65534)
+      let other = try TestSupport.vireo(["gc", "--yes", "--connect", host.uri])
+      #expect(FileManager.default.fileExists(atPath: secret), "\(other.output)\(other.errors)")
+    }
+  }
+
   @Test(
     "a destruction that was cut off is finished by the next, in whatever order files went", arguments: [false, true])
   func destroy(isReversed: Bool) throws {

@@ -57,7 +57,7 @@ struct ImaginedHost {
         inventory.files[path] = .image(BackingChain(images: [top] + below))
       case .growImage(let path, _, _, let size, _, _): grow(path, to: size)
       case .resizeBlockDevice(_, _, let path, let size, _): grow(path, to: size)
-      case .takeImageSnapshot(let path, let name):
+      case .takeImageSnapshot(let path, let name, _):
         let known = (try? inventory.imageSnapshots[path]?.get()) ?? []
         inventory.imageSnapshots[path] = .success(known + [ObservedImageSnapshot(id: "\(known.count + 1)", name: name)])
       case .defineDomain(let definition):

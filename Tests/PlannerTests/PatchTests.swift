@@ -303,7 +303,7 @@ struct PatchTests {
     let spec = lab.replacing("20 GiB", with: "30 GiB")
     let stopped = try host.plan(spec)
     guard
-      case .growImage("/vms/web.root.qcow2", .qcow2, 21_474_836_480, 32_212_254_720, "disks.root", false)? = stopped
+      case .growImage("/vms/web.root.qcow2", .qcow2, 21_474_836_480, 32_212_254_720, "disks.root", _)? = stopped
         .actions
         .first?.operation
     else {

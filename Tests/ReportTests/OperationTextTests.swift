@@ -76,6 +76,10 @@ struct OperationTextTests {
       .takeSnapshot(domain: guest, SnapshotCreation(name: "before-upgrade")), key: "before-upgrade"),
     Sample(.domain, .deleteSnapshot(domain: guest, name: "before-upgrade"), key: "before-upgrade"),
     Sample(.volume, .takeImageSnapshot(path: "/srv/v.qcow2", name: "pristine"), key: "pristine"),
+    Sample(.image, .narrowMode(path: "/srv/a.qcow2", to: 0o400, file: PlannedImage())),
+    Sample(
+      .domain, .narrowMode(path: "/srv/a.one.qcow2", to: 0o600, device: "snapshots.one", file: PlannedImage()),
+      key: "snapshots.one"),
     Sample(.domain, .setAutostart(domain: guest, true)), Sample(.domain, .startDomain(guest)),
     Sample(.domain, .resumeDomain(guest)), Sample(.domain, .pauseDomain(guest)),
     Sample(.domain, .stopDomain(guest, Shutdown(timeout: 60, forceOff: false))),

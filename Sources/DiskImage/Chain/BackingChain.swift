@@ -42,9 +42,18 @@ public struct BackingChain: Sendable, Equatable {
     path: String, format: ImageFormat?, references: ReferencePolicy = .anywhere, limit: Int = defaultLimit,
     followsLinks: Bool = true
   ) throws(ImageError) -> BackingChain {
+    try read(
+      LocalFile(path: absolutePath(path), followsLinks: followsLinks), format: format, references: references,
+      limit: limit)
+  }
+
+  /// As ``read(path:format:references:limit:followsLinks:)``, of a file that is open.
+  static func read(
+    _ file: LocalFile, format: ImageFormat?, references: ReferencePolicy, limit: Int = defaultLimit
+  ) throws(ImageError) -> BackingChain {
     var images: [ImageInfo] = []
     var seen: Set<FileIdentity> = []
-    var next = try ImageInfo.read(file: LocalFile(path: absolutePath(path), followsLinks: followsLinks), format: format)
+    var next = try ImageInfo.read(file: file, format: format)
     while true {
       if let identity = next.identity, !seen.insert(identity).inserted { throw .chainLoop(path: next.path) }
       images.append(next)

@@ -36,24 +36,39 @@ final class LocalFile: ImageStorage {
   /// Opens a regular file or block device; anything else is refused, and a FIFO cannot hang the caller.
   ///
   /// - Parameters:
-  ///   - followsLinks: whether the path itself may be a symbolic link.
+  ///   - path: a path that somebody has stated.
   ///   - opening: what to hand to open(2) in place of the path: an already checked file below /proc/self/fd.
-  init(
-    path: String, access: Access = .read, opening: String? = nil, followsLinks: Bool = true
+  ///   - followsLinks: whether the path itself may be a symbolic link.
+  ///   - links: which links the path may contain.
+  convenience init(
+    path: String, access: Access = .read, opening: String? = nil, followsLinks: Bool = true, links: StatedLinks = .all
   ) throws(ImageError) {
-    let flags = access.flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (followsLinks ? 0 : O_NOFOLLOW)
-    let operation = access == .read ? "open" : "open for writing"
+    guard followsLinks else {
+      try self.init(at: FilePlace(path, links: links), access: access)
+      return
+    }
+    try self.init(name: path, access: access) { (flags, operation) throws(ImageError) in
+      try PathWalk.open(opening ?? path, flags, operation, links, named: path)
+    }
+  }
+
+  /// Opens a regular file or block device by its name in a folder that is held open: no link is followed.
+  convenience init(at place: FilePlace, access: Access = .read) throws(ImageError) {
+    try self.init(name: place.path, access: access) { (flags, operation) throws(ImageError) in
+      try place.folder.open(place.name, flags, operation)
+    }
+  }
+
+  private init(
+    name path: String, access: Access, opening: (Int32, String) throws(ImageError) -> Int32
+  ) throws(ImageError) {
     let descriptor: Int32
     do throws(ImageError) {
-      descriptor = try systemCall(operation, path) { open(opening ?? path, flags) }
+      descriptor = try opening(
+        access.flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, access == .read ? "open" : "open for writing")
     } catch .io(_, _, let code) where code == EISDIR || code == ENXIO {
       // Writing a directory, or a socket: say what it is, not what the kernel calls it.
       throw .notAnImageFile(path: path, kind: code == EISDIR ? .directory : .socket)
-    } catch .io(_, _, let code) where code == ELOOP && !followsLinks {
-      throw .refused(
-        path: path,
-        reason:
-          "is a symbolic link where Vireo has a file of its own, and it is not followed; put the file itself there")
     }
     do throws(ImageError) {
       status = try FileStatus(descriptor: descriptor, path: path)
@@ -150,6 +165,10 @@ struct FileStatus: Sendable, Equatable {
   /// Modification time in nanoseconds since 1970.
   let modified: Int64
   let mode: UInt32
+  /// The number of the user who owns it.
+  let owner: UInt32
+  /// How many names it has.
+  let names: UInt64
 
   /// - Parameter measuringDevices: false for descriptors that cannot seek (O_PATH).
   init(descriptor: Int32, path: String, measuringDevices: Bool = true) throws(ImageError) {
@@ -166,6 +185,8 @@ struct FileStatus: Sendable, Equatable {
     }
     identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     mode = status.st_mode & 0o7777
+    owner = status.st_uid
+    names = UInt64(status.st_nlink)
     bytesOnDisk = UInt64(clamping: status.st_blocks).multipliedReportingOverflow(by: 512).partialValue
     modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
     if kind == .blockDevice, measuringDevices {

@@ -7,21 +7,24 @@ internal import Glibc
 ///
 /// File systems without O_TMPFILE get a hidden temporary name in the same folder, which is removed on failure.
 struct NewFile: ~Copyable {
-  let directory: String
+  let folder: OpenFolder
   let descriptor: Int32
   /// The hidden name, for file systems that cannot hold unnamed files.
   private var temporaryName: String?
 
-  /// Starts a file in `directory`.
+  private var directory: String { folder.path }
+
+  /// Starts a file in a folder.
   ///
   /// - Parameter allowUnnamed: false takes the hidden name right away; for tests of that path.
-  init(in directory: String, allowUnnamed: Bool = true) throws(ImageError) {
-    self.directory = directory
+  init(in folder: OpenFolder, allowUnnamed: Bool = true) throws(ImageError) {
+    self.folder = folder
+    let directory = folder.path
     Failpoint.pass("make a file in \(directory)")
     if allowUnnamed {
       do throws(ImageError) {
         descriptor = try systemCall("make a file in", directory) {
-          open(directory, Linux.openTemporary | O_RDWR | O_CLOEXEC, 0o600)
+          openat(folder.descriptor, ".", Linux.openTemporary | O_RDWR | O_CLOEXEC, 0o600)
         }
         temporaryName = nil
         return
@@ -30,15 +33,13 @@ struct NewFile: ~Copyable {
       }
     }
     var generator = SystemRandomNumberGenerator()
-    let name = "\(directory)/.\(String(generator.next(), radix: 36))\(String(generator.next(), radix: 36)).partial"
-    descriptor = try systemCall("make a file in", directory) {
-      open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    }
+    let name = ".\(String(generator.next(), radix: 36))\(String(generator.next(), radix: 36)).partial"
+    descriptor = try folder.open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode: 0o600, "make a file in")
     temporaryName = name
   }
 
   deinit {
-    if let temporaryName { unlink(temporaryName) }
+    if let temporaryName { unlinkat(folder.descriptor, temporaryName, 0) }
     close(descriptor)
   }
 
@@ -93,41 +94,22 @@ struct NewFile: ~Copyable {
   /// Makes the file durable and gives it its name, which must not exist.
   ///
   /// - Parameters:
-  ///   - path: the final path, in the folder that the file was started in.
+  ///   - name: its name in the folder that it was started in.
   ///   - flushingDirectory: also make the name durable now.
   /// - Throws: ``ImageError/alreadyExists(path:)`` when the name is taken.
-  consuming func publish(as path: String, flushingDirectory: Bool) throws(ImageError) {
+  consuming func publish(as name: String, flushingDirectory: Bool) throws(ImageError) {
+    let path = folder.path(of: name)
     Failpoint.pass("flush the new \(path)")
     try systemCall("flush", path) { fsync(descriptor) }
     Failpoint.pass("name the new \(path)")
     if let temporaryName {
-      try Self.renameWithoutReplacing(temporaryName, to: path)
+      try folder.rename(temporaryName, to: name, replacing: false)
       self.temporaryName = nil
     } else {
-      let own = "/proc/self/fd/\(descriptor)"
-      do throws(ImageError) {
-        try systemCall("name", path) { linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) }
-      } catch .notFound where access("/proc/self/fd", F_OK) != 0 {
-        // No /proc: AT_EMPTY_PATH does the same for the superuser.
-        try systemCall("name", path) { linkat(descriptor, "", AT_FDCWD, path, 0x1000) }
-      }
+      try folder.link(descriptor, as: name)
     }
     Failpoint.pass("the new \(path) is there")
-    if flushingDirectory { try flushDirectory(directory) }
-  }
-
-  private static func renameWithoutReplacing(_ from: String, to path: String) throws(ImageError) {
-    if let rename = Linux.renameAt2 {
-      do throws(ImageError) {
-        try systemCall("name", path) { rename(AT_FDCWD, from, AT_FDCWD, path, Linux.renameNoReplace) }
-        return
-      } catch .io(_, _, let code) where code == EINVAL || code == ENOSYS {
-        // The file system does not know the flag; a hard link refuses an existing name just as well.
-      }
-    }
-    try systemCall("name", path) { link(from, path) }
-    Failpoint.pass("take away \(from)")
-    unlink(from)
+    if flushingDirectory { try folder.flush() }
   }
 }
 

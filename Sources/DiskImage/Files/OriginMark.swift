@@ -15,10 +15,24 @@ public enum OriginMark {
   public static func read(path: String) -> String? {
     guard let get = Linux.getAttribute else { return nil }
     var status = stat()
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    guard lstat(path, &status) == 0 else { return nil }
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = get(path, attribute, &bytes, bytes.count)
-    guard count > 0, let value = String(validating: bytes[..<count], as: UTF8.self),
+    return text(in: bytes, count, of: status)
+  }
+
+  /// The text of the mark on an open file; nil where there is none, or where it is another file's.
+  static func read(_ descriptor: Int32) -> String? {
+    guard let get = Linux.getFileAttribute else { return nil }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return nil }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = get(descriptor, attribute, &bytes, bytes.count)
+    return text(in: bytes, count, of: status)
+  }
+
+  private static func text(in bytes: [UInt8], _ count: Int, of status: stat) -> String? {
+    guard status.st_mode & S_IFMT == S_IFREG, count > 0, let value = String(validating: bytes[..<count], as: UTF8.self),
       let space = value.firstIndex(of: " "), UInt64(value[..<space]) == UInt64(status.st_ino)
     else { return nil }
     return String(value[value.index(after: space)...])

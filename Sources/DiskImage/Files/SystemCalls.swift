@@ -34,12 +34,20 @@ enum Linux {
   /// fsetxattr(2) and lgetxattr(2), whose header the overlay does not have.
   static let setAttribute: SetAttribute? = dlsym(nil, "fsetxattr").map { unsafeBitCast($0, to: SetAttribute.self) }
   static let getAttribute: GetAttribute? = dlsym(nil, "lgetxattr").map { unsafeBitCast($0, to: GetAttribute.self) }
+  static let getFileAttribute: GetFileAttribute? = dlsym(nil, "fgetxattr")
+    .map { unsafeBitCast($0, to: GetFileAttribute.self) }
+  /// syscall(2), for openat2(2): glibc has no function of its own for it before 2.42.
+  static let systemCall: OpenAt2? = dlsym(nil, "syscall").map { unsafeBitCast($0, to: OpenAt2.self) }
   /// `linux/fcntl.h`: F_SETLEASE.
   static let setLease: Int32 = 1024
   typealias SetAttribute =
     @convention(c) (Int32, UnsafePointer<CChar>, UnsafeRawPointer, Int, Int32) -> Int32
   typealias GetAttribute =
     @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeMutableRawPointer, Int) -> Int
+  typealias GetFileAttribute =
+    @convention(c) (Int32, UnsafePointer<CChar>, UnsafeMutableRawPointer, Int) -> Int
+  typealias OpenAt2 =
+    @convention(c) (Int, Int, UnsafePointer<CChar>, UnsafeMutableRawPointer, Int) -> Int
   typealias Allocate = @convention(c) (Int32, Int32, off_t, off_t) -> Int32
   typealias RenameAt2 =
     @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
@@ -66,11 +74,7 @@ func systemCall<Result: FixedWidthInteger & SignedInteger>(
 ///
 /// - Throws: ``ImageError`` when the folder cannot be opened or flushed.
 func flushDirectory(_ path: String) throws(ImageError) {
-  let descriptor = try systemCall("open the folder", path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-  defer { close(descriptor) }
-  try Failpoint.around("flush the folder \(path)") { () throws(ImageError) in
-    try systemCall("flush the folder", path) { fsync(descriptor) }
-  }
+  try OpenFolder(path).flush()
 }
 
 /// The folder part of a path: everything before the last slash, "." without one, "/" for the root's children.

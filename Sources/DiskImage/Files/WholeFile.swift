@@ -1,7 +1,6 @@
 // Small files that are there whole or not at all.
 
 internal import Failpoints
-internal import Glibc
 
 /// A file that is written in one go.
 public enum WholeFile {
@@ -13,22 +12,30 @@ public enum WholeFile {
   public static func publish(
     _ bytes: [UInt8], as path: String, access: FileAccess, replacing: Bool = false
   ) throws(ImageError) {
-    let folder = directoryPart(of: path)
+    let place = try FilePlace(path)
+    try publish(bytes, as: place, access: access, replacing: replacing)
+  }
+
+  /// As ``publish(_:as:access:replacing:)``, in a folder that is held open.
+  package static func publish(
+    _ bytes: [UInt8], as place: FilePlace, access: FileAccess, replacing: Bool = false
+  ) throws(ImageError) {
+    let folder = place.folder
     let file = try NewFile(in: folder)
     try file.write(bytes, at: 0)
     try file.setAccess(access)
-    guard replacing else { return try file.publish(as: path, flushingDirectory: true) }
-    let new = "\(folder)/.\(namePart(of: path)).partial"
-    unlink(new)
+    guard replacing else { return try file.publish(as: place.name, flushingDirectory: true) }
+    let new = ".\(place.name).partial"
+    _ = try? folder.remove(new)
     try file.publish(as: new, flushingDirectory: false)
     do throws(ImageError) {
-      _ = try Failpoint.around("rename \(new)") { () throws(ImageError) in
-        try systemCall("replace", path) { rename(new, path) }
+      _ = try Failpoint.around("rename \(folder.path(of: new))") { () throws(ImageError) in
+        try folder.rename(new, to: place.name, replacing: true)
       }
     } catch {
-      unlink(new)
+      _ = try? folder.remove(new)
       throw error
     }
-    try flushDirectory(folder)
+    try folder.flush()
   }
 }

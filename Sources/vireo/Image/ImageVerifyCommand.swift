@@ -1,5 +1,6 @@
 // vireo image verify: copies of base images, read again and compared with the checksums in their names.
 
+import Applier
 import ArgumentParser
 import Diagnostics
 import DiskImage
@@ -21,8 +22,11 @@ struct ImageVerifyCommand: AsyncParsableCommand {
 
       Without arguments it looks in the folders of the active storage pools of the connection.
 
+      With --spec, copies of that spec's images also lose the right to be read by people who may not read their source.
+
         vireo image verify
         vireo image verify /srv/vms
+        vireo image verify --spec lab.yaml
 
       Exit codes: 0 when all copies are what their names say, 1 otherwise.
       """)
@@ -31,18 +35,47 @@ struct ImageVerifyCommand: AsyncParsableCommand {
     help: ArgumentHelp("Copies, and folders with copies in them.", valueName: "file or folder"), completion: .file())
   var paths: [String] = []
 
+  @Option(
+    name: .customLong("spec"), parsing: .singleValue,
+    help: ArgumentHelp(
+      "Makes copies of this spec's images as private as their sources; can be given several times.", valueName: "file"),
+    completion: .file(extensions: ["yaml", "yml"]))
+  var specs: [String] = []
+
+  @OptionGroup var variables: VariableOptions
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var color: ColorOptions
 
   func run() async throws {
+    let sources = try sources()
     let connection = try await connection.open(telling: color, for: .text)
-    let (found, problems) = await verify(on: connection)
+    let (found, problems) = await verify(on: connection, sources)
     await connection.close()
     try Output.result(found.isEmpty && problems.isEmpty ? "no copy of a base image was found\n" : "")
     guard problems.isEmpty else { throw color.color.tell(problems) }
   }
 
-  private func verify(on connection: LibvirtConnection) async -> (found: [String], problems: [Diagnostic]) {
+  /// The base images of the specs.
+  private func sources() throws(ExitCode) -> [InventoryRequest.BaseImage] {
+    guard !specs.isEmpty else { return [] }
+    let loaded = SpecInput.load(specs, variables)
+    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw color.color.tell(loaded.diagnostics) }
+    return InventoryRequest(for: stack).baseImages
+  }
+
+  /// Makes a copy as private as its source, where that is known.
+  private static func narrow(_ path: String, _ sources: [InventoryRequest.BaseImage]) throws(ImageError) {
+    for image in sources {
+      guard let copy = image.copy, path.split(separator: "/").last?.hasPrefix("\(copy.name)-") ?? false,
+        let mode = try FileMode.narrow(copy: path, in: copy.folder, of: image.source)
+      else { continue }
+      Output.write("\(path): made private: mode 0\(String(mode, radix: 8))\n", to: .output)
+    }
+  }
+
+  private func verify(
+    on connection: LibvirtConnection, _ sources: [InventoryRequest.BaseImage]
+  ) async -> (found: [String], problems: [Diagnostic]) {
     let copies = BaseCopies(of: connection)
     var problems: [Diagnostic] = []
     var folders = paths
@@ -63,6 +96,7 @@ struct ImageVerifyCommand: AsyncParsableCommand {
       do throws(ImageError) {
         try copies.require(path, sha256: sha256, format: format, isReadAgain: true)
         Output.write("\(path): as its name says\n", to: .output)
+        try Self.narrow(path, sources)
       } catch {
         problems.append(Diagnostic("false-copy", "\(error)"))
       }

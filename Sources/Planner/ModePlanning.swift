@@ -1,0 +1,78 @@
+// Files that more people may read than what they derive from: copies that an earlier version made readable to everybody,
+// overlays that libvirt made so and a run that was killed could not narrow.
+
+import DiskImage
+import Inventory
+import Spec
+import Vocabulary
+
+extension PlanBuilder {
+  /// The mode that a file is to have; nil where it has it, and where it is not this user's to set.
+  ///
+  /// - Parameters:
+  ///   - most: the permissions that groups and others may have.
+  ///   - looked: those that are looked at; others stay.
+  func narrowerMode(of file: ImageInfo, most: UInt32, among looked: UInt32) -> UInt32? {
+    guard let mode = file.mode, let owner = file.owner, let user = inventory.user, user == 0 || user == owner else {
+      return nil
+    }
+    let excess = mode & looked & ~most
+    return excess == 0 ? nil : mode & ~excess
+  }
+
+  /// Plans that nobody may read a copy of a base image who may not read its source.
+  ///
+  /// - Returns: the change; nil where there is none.
+  func planMode(ofCopy path: String, from source: ObservedFile?, _ image: ObjectSpec) -> FieldChange? {
+    guard case .image(let source)? = source, let sourceMode = source.top.mode,
+      case .image(let copy)? = inventory.files[path]
+    else { return nil }
+    // QEMU's user gets the file from libvirt; another user than root keeps the right to read it by its group.
+    let most = sourceMode | (inventory.user == 0 ? 0 : 0o040)
+    guard let mode = narrowerMode(of: copy.top, most: most, among: 0o044) else { return nil }
+    add(
+      .narrowMode(path: path, to: mode, file: PlannedImage(isStated: false, identity: copy.top.identity)),
+      for: ObjectReference(.image, image.name))
+    return FieldChange(
+      "mode", old: copy.top.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
+      detail: "nobody may read the copy who may not read its source", range: image.settings["source"]?.range)
+  }
+}
+
+extension DomainPlanning {
+  /// Plans that nobody may read the overlay of a snapshot who may not read what it stands on.
+  mutating func planOverlayModes() {
+    guard record != nil, let observed else { return }
+    var below: [String: (overlay: ImageInfo, base: ImageInfo)] = [:]
+    for definition in [observed.inactive, observed.running].compactMap(\.self) {
+      for path in (definition.first("devices")?.all("disk") ?? []).compactMap(DiskSource.path) {
+        guard case .image(let chain)? = builder.inventory.files[path] else { continue }
+        for (overlay, base) in zip(chain.images, chain.images.dropFirst()) { below[overlay.path] = (overlay, base) }
+      }
+    }
+    for snapshot in observed.snapshots ?? [] where snapshot.kind == .external {
+      for path in snapshot.disks.sorted(by: { $0.key < $1.key }).map(\.value) {
+        guard let path, let (overlay, base) = below[path], let most = base.mode,
+          let mode = builder.narrowerMode(of: overlay, most: most, among: 0o066)
+        else { continue }
+        let field = "snapshots.\(snapshot.name).mode"
+        changes.append(
+          FieldChange(
+            field, old: overlay.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
+            detail: "nobody may read \(path) who may not read what it stands on", range: spec.range))
+        builder.add(
+          .narrowMode(
+            path: path, to: mode, device: "snapshots.\(snapshot.name)",
+            file: PlannedImage(isStated: false, identity: overlay.identity)), for: object)
+      }
+    }
+  }
+}
+
+extension Value {
+  /// Permission bits as people write them: `0600`.
+  fileprivate static func mode(_ mode: UInt32) -> Value {
+    let digits = String(mode, radix: 8)
+    return .string(String(repeating: "0", count: max(0, 4 - digits.count)) + digits)
+  }
+}
