@@ -20,7 +20,7 @@ extension GarbageCollection {
       output += rows(files, style)
     }
     if !removals.isEmpty {
-      output += "\n" + paragraph("Removed domains", "that cannot be restored any more then:", style)
+      output += "\n" + paragraph("Removed domains", "that can no longer be restored afterwards:", style)
       for removal in removals {
         let words = [SafeText.clean(removal.name) + ",", TextTable.moment(removal.removed) + " UTC"]
         let stack = removal.stack.map { ["of stack", SafeText.clean($0)] } ?? []
@@ -73,7 +73,7 @@ extension GarbageCollection {
     var parts: [String] = []
     if !gone.isEmpty { parts.append("\(count(gone.count, "file")) to delete, \(sum(gone))") }
     if !left.isEmpty { parts.append("\(left.count) left alone, \(sum(left))") }
-    if !removals.isEmpty { parts.append("\(count(removals.count, "removed domain")) to give up") }
+    if !removals.isEmpty { parts.append("\(count(removals.count, "removed domain")) to discard") }
     guard !gone.isEmpty || !removals.isEmpty else {
       guard !parts.isEmpty else { return style.paint("Nothing to delete", .bold) + ".\n" }
       return paragraph("Nothing to delete", "; " + parts.joined(separator: "; ") + ".", style)
@@ -120,7 +120,7 @@ extension GarbageResult {
   public func text(_ style: TextStyle = TextStyle()) -> String {
     let bytes = deleted.reduce(0) { $0 + $1.file.bytes }
     var parts = ["\(count(deleted.count, "file")) deleted, \(size(bytes))"]
-    if !forgotten.isEmpty { parts.append("\(count(forgotten.count, "removed domain")) given up") }
+    if !forgotten.isEmpty { parts.append("\(count(forgotten.count, "removed domain")) discarded") }
     if !failures.isEmpty { parts.append("\(failures.count) failed") }
     let lead = failures.isEmpty ? style.paint("Done", .bold) : style.paint("Not complete", .alarm)
     return lead + ": " + parts.joined(separator: "; ") + ".\n"

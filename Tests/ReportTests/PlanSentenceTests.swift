@@ -70,7 +70,7 @@ struct PlanSentenceTests {
     #expect(!plan.text().contains("the host is as the spec says"))
     plan.objects = []
     plan.scope = .everything
-    #expect(plan.text().hasSuffix("No changes: the host has nothing of the stack lab.\n"))
+    #expect(plan.text().hasSuffix("No changes: the host has no domain and no network of the stack lab.\n"))
   }
 
   /// Fields that the record alone keeps.
