@@ -20,7 +20,8 @@ indirect enum QEMUAnswer: Equatable, Decodable {
   init(from decoder: any Decoder) throws {
     if let members = try? decoder.container(keyedBy: Key.self) {
       self = .object(
-        try Dictionary(uniqueKeysWithValues: members.allKeys.map { ($0.stringValue, try members.decode(Self.self, forKey: $0)) }))
+        try Dictionary(
+          uniqueKeysWithValues: members.allKeys.map { ($0.stringValue, try members.decode(Self.self, forKey: $0)) }))
     } else if var items = try? decoder.unkeyedContainer() {
       var list: [QEMUAnswer] = []
       while !items.isAtEnd { list.append(try items.decode(Self.self)) }

@@ -22,7 +22,8 @@ extension PlanBuilder {
           "beyond-max-effect",
           "\(change.effect == .delete ? "deleting it" : change.summary) requires `\(needed)`, which is beyond \(asked)",
           at: change.range, subject: object.object,
-          suggestion: "to allow it, write `\(isOwn ? "max-effect: " : "--max-effect ")\(needed)`: \(change.effect.explanation)")
+          suggestion:
+            "to allow it, write `\(isOwn ? "max-effect: " : "--max-effect ")\(needed)`: \(change.effect.explanation)")
       }
     }
   }

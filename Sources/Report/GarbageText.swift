@@ -60,7 +60,8 @@ extension GarbageCollection {
       let head = SafeText.pad(SafeText.shorten(name, to: nameWidth), to: nameWidth)
       let padding = String(repeating: " ", count: sizeWidth - SafeText.width(bytes))
       let margin = String(repeating: " ", count: isBeside ? column : 6)
-      let words = SafeText.wrap(file.words, to: style.width - margin.count).joined(separator: "\n" + margin)
+      let words = SafeText.wrap(file.words(on: census.hostKeys), to: style.width - margin.count).joined(
+        separator: "\n" + margin)
       output += "  \(sign) \(head)  \(padding)\(bytes)" + (isBeside ? "  " : "\n" + margin) + words + "\n"
     }
     return output
@@ -95,9 +96,16 @@ extension GarbageCollection {
 
 extension GarbageCollection.File {
   /// Why the file goes, or stays.
-  fileprivate var words: String {
-    guard let evidence else { return "not Vireo's" }
-    if let other = neededBy.first { return "\(name(of: other)) needs it, which is not Vireo's" }
+  ///
+  /// - Parameter hostKeys: what the marks of files of this host have.
+  fileprivate func words(on hostKeys: Set<String>) -> String {
+    guard let evidence else {
+      guard let origin = file.origin else { return "not Vireo's" }
+      let owner = "\(SafeText.clean(origin.object)) of \(SafeText.clean(origin.stack))"
+      if !hostKeys.contains(origin.connection) { return "made for \(owner) through another connection" }
+      return origin.object.hasPrefix("volume ") ? "\(owner); volumes stay" : "made for \(owner); not chosen here"
+    }
+    if let other = neededBy.first { return "\(name(of: other)) needs it, which stays" }
     return evidence.words
   }
 }

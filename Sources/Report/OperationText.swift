@@ -121,8 +121,11 @@ extension PoolDefinition {
   fileprivate var words: [String] {
     let isNew = definition.replacing == nil
     var words = isNew ? ["define", "the pool"] : ["store", "the definition"]
-    let more = [isBuilt ? "build it" : nil, isStarted && isNew ? "start it" : nil, autostart.map { "autostart \($0 ? "on" : "off")" }]
-      .compactMap(\.self)
+    let more = [
+      isBuilt ? "build it" : nil, isStarted && isNew ? "start it" : nil,
+      autostart.map { "autostart \($0 ? "on" : "off")" },
+    ]
+    .compactMap(\.self)
     guard !more.isEmpty else { return words }
     words[words.count - 1] += ","
     return words + more.dropLast().map { $0 + "," } + more.suffix(1)

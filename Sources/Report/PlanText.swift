@@ -52,6 +52,7 @@ extension Plan {
   fileprivate var emptiness: String {
     // Of what is to go there is nothing; whether the host is as the spec says is another question.
     if scope == .everything { return "the host has no domain and no network of the stack \(SafeText.clean(stack))." }
+    guard !objects.isEmpty else { return "the spec of the stack \(SafeText.clean(stack)) declares nothing." }
     let waiting = objects.filter { !$0.pending.isEmpty }.map(\.object.description)
     guard !waiting.isEmpty else { return "the host is as the spec says." }
     let names = NameList.ranges(waiting)

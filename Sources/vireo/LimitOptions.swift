@@ -26,7 +26,8 @@ struct LimitOptions: ParsableArguments {
   @Flag(
     name: .customLong("discard-saved-state"),
     help:
-      "Discards the saved memory of stopped guests, which their next start would resume with the definition of that time.")
+      "Discards the saved memory of stopped guests, which their next start would resume with the definition of that time."
+  )
   var discardsSavedStates = false
 
   var deletions: DeletionOptions {

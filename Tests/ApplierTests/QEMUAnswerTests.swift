@@ -17,7 +17,8 @@ struct QEMUAnswerTests {
           ]), "id": .text("x"),
         ])
       ),
-      ("[]", .list([])), ("{ }", .object([:])), (#""\n\t""#, .text("\n\t")), ("[0, 1]", .list([.number(0), .number(1)])),
+      ("[]", .list([])), ("{ }", .object([:])), (#""\n\t""#, .text("\n\t")),
+      ("[0, 1]", .list([.number(0), .number(1)])),
     ] as [(String, QEMUAnswer)])
   func reading(text: String, value: QEMUAnswer) {
     #expect(QEMUAnswer(text) == value)
@@ -35,6 +36,8 @@ struct QEMUAnswerTests {
   @Test("a command is JSON with its arguments as they are", arguments: ["", "a\"b\\c\n", "ä😀", "/vms/a.qcow2"])
   func commands(text: String) throws {
     let command = QEMUCommand(execute: "job-dismiss", arguments: ["id": text])
-    #expect(QEMUAnswer(try command.text()) == .object(["execute": .text("job-dismiss"), "arguments": .object(["id": .text(text)])]))
+    #expect(
+      QEMUAnswer(try command.text())
+        == .object(["execute": .text("job-dismiss"), "arguments": .object(["id": .text(text)])]))
   }
 }

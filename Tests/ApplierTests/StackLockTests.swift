@@ -135,7 +135,7 @@ struct StackLockTests {
     let place = LockPlace(folder: folder.path)
     let (uri, held) = (uri, try StackLock(stack: "lab", hosts: [uri], in: place))
     let waiting = Task.detached {
-      try StackLock(stack: "lab", hosts: [uri], in: place, patience: LockPatience(seconds: 60))
+      try StackLock(stack: "lab", hosts: [uri], in: place, patience: LockPatience(seconds: 600))
     }
     try await Task.sleep(for: .milliseconds(50))
     withExtendedLifetime(held) {}

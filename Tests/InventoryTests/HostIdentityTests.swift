@@ -52,14 +52,17 @@ struct HostIdentityTests {
     }
     // The first is taken first, by everybody.
     #expect(Set(names.map(\.first)).count == 1 && names.allSatisfy { !$0.isEmpty })
-    #expect(names[0].first == HostIdentity(uri: uri.replacing("+unix", with: ""), embeddedRoot: nil).lockNames(hostUUID: nil)[0])
+    #expect(
+      names[0].first
+        == HostIdentity(uri: uri.replacing("+unix", with: ""), embeddedRoot: nil).lockNames(hostUUID: nil)[0])
   }
 
   @Test("who connects over the network has the lock of those who do not, where the host's UUID is known")
   func remoteLocks() {
     let uuid = "604c3fb0-7b22-4b24-8340-cbcfb6db6d82"
     let here = HostIdentity(uri: "qemu:///system", embeddedRoot: nil).lockNames(hostUUID: uuid)
-    let away = HostIdentity(uri: "qemu+ssh://localhost/system", embeddedRoot: nil).lockNames(hostUUID: uuid.uppercased())
+    let away = HostIdentity(uri: "qemu+ssh://localhost/system", embeddedRoot: nil).lockNames(
+      hostUUID: uuid.uppercased())
     #expect(!Set(here).isDisjoint(with: away))
     let elsewhere = HostIdentity(uri: "qemu+ssh://other/system", embeddedRoot: nil).lockNames(hostUUID: nil)
     #expect(Set(here).isDisjoint(with: elsewhere) && !elsewhere.isEmpty)

@@ -122,7 +122,10 @@ struct AliasTests {
 
   /// Every field that names a device by its alias, with a spec of it.
   private static let references: [(field: String, shown: String, spec: @Sendable (String) -> String)] = [
-    ("qemu.override", "qemu.override", { "qemu: { override: { \($0): { host_mtu: { type: unsigned, value: '1400' } } } }" }),
+    (
+      "qemu.override", "qemu.override",
+      { "qemu: { override: { \($0): { host_mtu: { type: unsigned, value: '1400' } } } }" }
+    ),
     (
       "interfaces.teaming.persistent", "interfaces.spare.teaming.persistent",
       { "interfaces: { spare: { type: user, teaming: { type: transient, persistent: \($0) } } }" }
@@ -130,7 +133,7 @@ struct AliasTests {
     (
       "hostdevs.teaming.persistent", "hostdevs.spare.teaming.persistent",
       {
-        "hostdevs: { spare: { type: pci, source: { address: '0000:03:10.0' }, teaming: { type: transient, persistent: \($0) } } }"
+        "hostdevs: { spare: { type: pci, source: { pci: '0000:03:10.0' }, teaming: { type: transient, persistent: \($0) } } }"
       }
     ),
   ]
@@ -148,7 +151,8 @@ struct AliasTests {
     #expect(Set(telling).isSubset(of: known))
     for (field, shown, spec) in Self.references {
       func plan(_ alias: String) throws -> Plan {
-        let text = "stack: lab\ndomains:\n  web:\n    type: qemu\n    memory: 1 GiB\n    rngs: { entropy: { alias: ua-mine } }\n"
+        let text =
+          "stack: lab\ndomains:\n  web:\n    type: qemu\n    memory: 1 GiB\n    rngs: { entropy: { alias: ua-mine } }\n"
         return try ImaginedHost().plan(text + "    \(spec(alias))\n")
       }
       // libvirt makes up the others when it defines the domain.

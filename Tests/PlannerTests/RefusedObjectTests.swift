@@ -217,14 +217,18 @@ struct RefusedObjectTests {
     #expect(plan.objects.contains { $0.verb == .delete && $0.effect == .delete })
   }
 
-  @Test("a limit on effects refuses what goes beyond it and what depends on that, and the rest is planned", arguments: [true, false])
+  @Test(
+    "a limit on effects refuses what goes beyond it and what depends on that, and the rest is planned",
+    arguments: [true, false])
   func effectLimit(isOfTheRun: Bool) throws {
     var host = try appliedHost()
     host.start("web")
     host.start("apart")
-    let changed = lab.replacing("memory: 1 GiB\n    disks: { root", with: "memory: 2 GiB\n    vcpus: 2\n    disks: { root")
-      .replacing("title: one", with: "title: two")
-      .replacing("  web:\n", with: isOfTheRun ? "  web:\n" : "  web:\n    max-effect: live\n")
+    let changed = lab.replacing(
+      "memory: 1 GiB\n    disks: { root", with: "memory: 2 GiB\n    vcpus: 2\n    disks: { root"
+    )
+    .replacing("title: one", with: "title: two")
+    .replacing("  web:\n", with: isOfTheRun ? "  web:\n" : "  web:\n    max-effect: live\n")
     let plan = try Plan(
       for: stack(changed), on: host.inventory, maxEffect: isOfTheRun ? .live : nil, refusingObjects: true)
     #expect(plan.refused.map(\.object.name) == ["web", "user"])
@@ -232,13 +236,16 @@ struct RefusedObjectTests {
     #expect(reasons.allSatisfy { $0.rule == "beyond-max-effect" && $0.range != nil })
     let asked = isOfTheRun ? "`--max-effect live`" : "the domain's `max-effect: live`"
     #expect(reasons.count == 2 && reasons.contains { $0.message.hasPrefix("vcpus") })
-    #expect(reasons.contains { $0.message == "memory from 1 GiB to 2 GiB requires `next-boot`, which is beyond \(asked)" })
+    #expect(
+      reasons.contains { $0.message == "memory from 1 GiB to 2 GiB requires `next-boot`, which is beyond \(asked)" })
     #expect(plan.object("user")?.problems.map(\.message) == ["needs domain web, which is refused"])
     #expect(plan.change("apart", "title")?.effect == .live)
     #expect(Set(plan.actions.map(\.object.name)) == ["apart"])
   }
 
-  @Test("what would be deleted is bound by the limit of the run and by the one that is recorded with it", arguments: [true, false])
+  @Test(
+    "what would be deleted is bound by the limit of the run and by the one that is recorded with it",
+    arguments: [true, false])
   func effectLimitOfDeletions(isOfTheRun: Bool) throws {
     var host = try appliedHost()
     if !isOfTheRun {
@@ -252,7 +259,8 @@ struct RefusedObjectTests {
       let plan = try Plan(
         for: stack(lab.replacing("  apart:", with: "  other:")), on: host.inventory,
         maxEffect: isOfTheRun ? .restart : nil, deleting: DeletionOptions(scope), refusingObjects: true)
-      let message = "deleting it requires `delete`, which is beyond "
+      let message =
+        "deleting it requires `delete`, which is beyond "
         + (isOfTheRun ? "`--max-effect restart`" : "the domain's `max-effect: restart`")
       #expect(plan.object("apart")?.problems.map(\.message) == [message])
       #expect(!plan.actions.contains { $0.object.name == "apart" })

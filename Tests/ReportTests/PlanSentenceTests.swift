@@ -58,6 +58,8 @@ struct PlanSentenceTests {
   @Test("a plan without steps says what waits, and of a stack that is to go, that nothing is there")
   func empty() {
     var plan = Plan(stack: "lab", uri: "qemu:///system")
+    #expect(plan.text().hasSuffix("No changes: the spec of the stack lab declares nothing.\n"))
+    plan.objects = [ObjectPlan(ObjectReference(.domain, "web"), .none)]
     #expect(plan.text().hasSuffix("No changes: the host is as the spec says.\n"))
     plan.objects = ["web", "db"].map { name in
       ObjectPlan(
