@@ -71,11 +71,8 @@ extension ApplyRun {
   func requireOwn(_ definition: DomainDefinition) async throws {
     let identity = try DefinedIdentity(
       of: definition.xml, kind: "domain", name: definition.identity.name, uuid: definition.identity.uuid)
-    var found = [try await domainIfAny(named: identity.name)].compactMap(\.self)
-    // Nearly always the same one, or none.
-    if found.first?.uuid != definition.identity.uuid.lowercased() {
-      found += [try await domainIfAny(uuid: definition.identity.uuid)].compactMap(\.self)
-    }
+    let found = try await held(
+      identity, named: connection.domain(named:), withUUID: connection.domain(uuid:), uuid: \.uuid)
     var held: [DefinedIdentity.Held] = []
     for domain in found {
       held.append(
@@ -89,13 +86,14 @@ extension ApplyRun {
   /// Throws unless a network's definition is about a network that is not there, or that is ours.
   func requireOwn(network definition: ObjectDefinition) async throws {
     let identity = try DefinedIdentity(of: definition.xml, kind: "network", name: definition.name)
+    let found = try await held(
+      identity, named: connection.network(named:), withUUID: connection.network(uuid:), uuid: \.uuid)
     var held: [DefinedIdentity.Held] = []
-    for record in try await connection.networkRecords()
-    where record.name == identity.name || record.uuid == identity.uuid {
+    for network in found {
       held.append(
         .init(
-          name: record.name, uuid: record.uuid,
-          stack: OwnershipRecord(in: try await connection.storedDefinition(of: record.handle))?.stack))
+          name: network.name, uuid: network.uuid,
+          stack: OwnershipRecord(in: try await connection.storedDefinition(of: network))?.stack))
     }
     try identity.require(held, isNew: definition.replacing == nil)
   }
@@ -103,10 +101,20 @@ extension ApplyRun {
   /// Throws unless a pool's definition is about a pool that is not there, or that is the same: pools record nobody.
   func requireOwn(pool definition: ObjectDefinition) async throws {
     let identity = try DefinedIdentity(of: definition.xml, kind: "pool", name: definition.name)
-    let held = try await connection.storagePoolRecords().compactMap { record -> DefinedIdentity.Held? in
-      guard record.name == identity.name || record.uuid == identity.uuid else { return nil }
-      return .init(name: record.name, uuid: record.uuid)
-    }
+    let held = try await held(
+      identity, named: connection.storagePool(named:), withUUID: connection.storagePool(uuid:), uuid: \.uuid
+    ).map { DefinedIdentity.Held(name: $0.name, uuid: $0.uuid) }
     try identity.require(held, isNew: definition.replacing == nil)
+  }
+
+  /// What libvirt holds under the name and under the UUID of a definition: nothing, one object, or two. Only these are looked
+  /// up, however many objects the host has.
+  private func held<Object: Sendable>(
+    _ identity: DefinedIdentity, named: (String) async throws -> Object, withUUID: (String) async throws -> Object,
+    uuid: KeyPath<Object, String>
+  ) async throws -> [Object] {
+    let first = try await ifAny { try await named(identity.name) }
+    guard let wanted = identity.uuid, first?[keyPath: uuid] != wanted else { return [first].compactMap(\.self) }
+    return [first, try await ifAny { try await withUUID(wanted) }].compactMap(\.self)
   }
 }

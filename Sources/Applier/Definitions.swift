@@ -75,10 +75,6 @@ extension ApplyRun {
     try await ifAny { try await connection.domain(named: name) }
   }
 
-  func domainIfAny(uuid: String) async throws -> LibvirtDomain? {
-    try await ifAny { try await connection.domain(uuid: uuid) }
-  }
-
   /// An object of libvirt's; nil where there is none.
   func ifAny<Object>(_ find: () async throws -> Object) async throws -> Object? {
     do {

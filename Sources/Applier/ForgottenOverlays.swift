@@ -83,9 +83,8 @@ struct ForgottenOverlays {
   }
 
   private func ask(_ command: String, _ arguments: [String: String] = [:]) async throws -> QEMUAnswer {
-    let list = arguments.sorted { $0.key < $1.key }
-      .map { "\(QEMUAnswer.quoted($0.key)):\(QEMUAnswer.quoted($0.value))" }.joined(separator: ",")
-    let answer = QEMUAnswer(try await domain.askQEMU("{\"execute\":\"\(command)\",\"arguments\":{\(list)}}"))
+    let text = try QEMUCommand(execute: command, arguments: arguments).text()
+    let answer = QEMUAnswer(try await domain.askQEMU(text))
     guard let result = answer?["return"] else {
       let reason = answer?["error"]?["desc"]?.string ?? "it does not say why"
       throw ActionFailure("QEMU refuses \(command) for domain \(domain.name): \(reason)")

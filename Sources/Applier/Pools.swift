@@ -98,7 +98,7 @@ extension ApplyRun {
   }
 
   private func poolRecord(_ name: String) async throws -> StoragePoolRecord? {
-    try await connection.storagePoolRecords().first { $0.name == name }
+    try await ifAny { try await connection.storagePool(named: name).record() }
   }
 
   private func requireSame(_ record: StoragePoolRecord, _ wanted: XMLElement) throws {

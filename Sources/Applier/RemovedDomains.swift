@@ -37,15 +37,10 @@ public struct RemovedDomains: Sendable {
       return
     }
     func folders(in base: String) -> (now: String, former: [String]) {
-      ("\(base)/vireo/removed/\(host.key)", host.formerKeys.sorted().map { "\(base)/vireo/removed/\($0)" })
+      ("\(base)/removed/\(host.key)", host.formerKeys.sorted().map { "\(base)/removed/\($0)" })
     }
-    if isRoot, !uri.contains("/session") {
-      (folder, formerFolders) = folders(in: "/var/lib")
-      return
-    }
-    let state = environment("XDG_STATE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
-    let home = environment("HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? homeFolder(of: geteuid())
-    guard let base = state ?? home.map({ $0 + "/.local/state" }) else {
+    let isSystem = isRoot && !uri.contains("/session")
+    guard let base = StateFolder.path(isSystem: isSystem, environment: environment) else {
       throw ActionFailure(
         "there is no place to keep what is undefined", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
     }

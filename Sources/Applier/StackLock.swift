@@ -36,32 +36,39 @@ public final class StackLock: Sendable {
     let wanted = Set(stacks).sorted()
     guard !wanted.isEmpty else { return [] }
     let host = HostIdentity(of: connection)
-    let name = try await host.lockName(on: connection)
+    let names = try await host.lockNames(on: connection)
     return try await BlockingPool(name: "locks", threads: 1).run {
       let place = try LockPlace.find(for: host)
-      return try wanted.map { try StackLock(stack: $0, host: name, in: place, patience: patience) }
+      return try wanted.map { try StackLock(stack: $0, hosts: names, in: place, patience: patience) }
     }
   }
 
   /// - Parameters:
-  ///   - host: the name of the driver, see ``HostIdentity``.
-  ///   - place: where the file goes.
-  init(stack: String, host: String, in place: LockPlace, patience: LockPatience = .none) throws(ActionFailure) {
-    let digest = Checksum.of(Array("\(host)\0\(stack)".utf8))
-    let path = "\(place.folder)/stack-\(hexadecimal(digest.prefix(16))).lock"
+  ///   - hosts: the names of the driver, see ``HostIdentity/lockNames(on:)``; each has a file of its own, locked in this order.
+  ///   - place: where the files go.
+  init(stack: String, hosts: [String], in place: LockPlace, patience: LockPatience = .none) throws(ActionFailure) {
+    let paths = hosts.map { host in
+      let digest = Checksum.of(Array("\(host)\0\(stack)".utf8))
+      return "\(place.folder)/stack-\(hexadecimal(digest.prefix(16))).lock"
+    }
     var held: [Int32] = []
     do throws(ActionFailure) {
-      let file = try Self.openFile(path, of: place)
-      if let file { held.append(file) }
+      var files: [(descriptor: Int32, path: String)] = []
+      for path in paths {
+        guard let file = try Self.openFile(path, of: place) else { break }
+        held.append(file)
+        files.append((file, path))
+      }
+      let hasAll = files.count == paths.count
       if let gate = place.gate {
         let descriptor = open(gate, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .file("lock the folder", gate, errno) }
         held.append(descriptor)
         // Who cannot have a file of the stack's own keeps everybody's.
-        try Self.take(descriptor, gate, file == nil ? LOCK_EX : LOCK_SH, stack, patience)
+        try Self.take(descriptor, gate, hasAll ? LOCK_SH : LOCK_EX, stack, patience)
       }
-      if let file { try Self.take(file, path, LOCK_EX, stack, patience) }
-      self.path = file == nil ? nil : path
+      if hasAll { for file in files { try Self.take(file.descriptor, file.path, LOCK_EX, stack, patience) } }
+      path = hasAll ? paths.first : nil
     } catch {
       HeldLocks(held).release()
       throw error
@@ -167,7 +174,7 @@ struct LockPlace: Sendable, Equatable {
     if let folder = runtime.first(where: { $0.hasPrefix("/") && isPrivate($0, of: user) }) {
       return LockPlace(folder: try make(["vireo"], below: folder, mode: 0o700))
     }
-    guard let home = environment("HOME") ?? homeFolder(of: user), home.hasPrefix("/") else {
+    guard let home = StateFolder.home(of: user, environment) else {
       throw ActionFailure(
         "there is no place for the stack's lock", remedy: "set XDG_RUNTIME_DIR or HOME to a folder of yours")
     }
@@ -216,10 +223,4 @@ struct LockPlace: Sendable, Equatable {
     return lstat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == user
       && status.st_mode & 0o022 == 0
   }
-}
-
-/// The home folder that a user's account has, whatever the environment says.
-func homeFolder(of user: uid_t) -> String? {
-  guard let entry = getpwuid(user), let home = entry.pointee.pw_dir else { return nil }
-  return String(cString: home)
 }

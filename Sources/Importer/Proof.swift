@@ -79,6 +79,8 @@ extension XMLElement {
     var (before, after) = (observed, self)
     OwnershipRecord.remove(from: &before)
     OwnershipRecord.remove(from: &after)
+    before.removeEmptyMetadata()
+    after.removeEmptyMetadata()
     guard before != after else { return [] }
     let changes = difference(before, after, options: .siblings).map { change in
       "\(change.path) would change from \(change.old ?? "nothing") to \(change.new ?? "nothing")"
@@ -91,6 +93,7 @@ extension XMLElement {
   public var withoutOwnership: XMLElement {
     var result = self
     OwnershipRecord.remove(from: &result)
+    result.removeEmptyMetadata()
     result.removeVirtioConsolePorts()
     // Firmware that was chosen and keeps its variables does so whether it was asked to or not.
     if result.hasChosenFirmware, result.keepsVariables, result.value(at: "os/loader/@stateless") == "no" {
@@ -104,6 +107,15 @@ extension XMLElement {
       }
     }
     return result
+  }
+
+  /// Takes metadata out in which nothing is written, which a record leaves behind where it was all that there was.
+  mutating func removeEmptyMetadata() {
+    guard let metadata = first("metadata") else { return }
+    let isBlank = metadata.children.allSatisfy { node in
+      if case .text(let text) = node { text.allSatisfy(\.isWhitespace) } else { false }
+    }
+    if isBlank, metadata.attributes.isEmpty { removeAll("metadata") }
   }
 
   /// Takes the ports of virtio consoles out: they are counted anew with each definition and at times otherwise (measured

@@ -26,11 +26,8 @@ public struct BaseCopies: Sendable {
   init(embeddedRoot: String?, isRoot: Bool, environment: (String) -> String?) {
     if let embeddedRoot {
       folder = embeddedRoot + "/lib/vireo/verified"
-    } else if isRoot {
-      folder = "/var/lib/vireo/verified"
     } else {
-      let state = environment("XDG_STATE_HOME") ?? environment("HOME").map { $0 + "/.local/state" }
-      folder = state.flatMap { $0.hasPrefix("/") ? $0 + "/vireo/verified" : nil }
+      folder = StateFolder.path(isSystem: isRoot, environment: environment).map { $0 + "/verified" }
     }
   }
 

@@ -47,13 +47,21 @@ public struct HostIdentity: Sendable, Hashable {
   /// Every key that files and removals of this driver can have.
   public var keys: Set<String> { formerKeys.union([key]) }
 
-  /// What the locks of this driver are named for: on a daemon its host's UUID and which of the daemons it is.
+  /// What the locks of this driver are named for, in the order in which they are taken.
   ///
   /// - Throws: `LibvirtError`.
-  public func lockName(on connection: LibvirtConnection) async throws -> String {
-    if let settledName { return settledName }
-    let uuid = try XMLElement.parse(try await connection.capabilities()).value(at: "host/uuid") ?? url.host
-    return "\(url.driver) \(url.path) \(uuid.lowercased())"
+  public func lockNames(on connection: LibvirtConnection) async throws -> [String] {
+    if let settledName { return [settledName] }
+    return lockNames(hostUUID: try XMLElement.parse(try await connection.capabilities()).value(at: "host/uuid"))
+  }
+
+  /// A daemon of this machine is named for which of them it is: a lock lies in a folder of the machine or the user, and one
+  /// too many only makes somebody wait. The UUID of the daemon's host alone would not do: where the machine has none, libvirt makes
+  /// up another one at each start. With it, a connection that takes the way over the network finds the locks of those that do not.
+  func lockNames(hostUUID: String?) -> [String] {
+    let daemon = "\(url.driver) \(url.path)"
+    let byUUID = (hostUUID ?? (url.isLocal ? nil : url.host)).map { "\(daemon) \($0.lowercased())" }
+    return [url.isLocal ? daemon : nil, byUUID].compactMap(\.self)
   }
 
   /// Whether it is the daemon of a whole machine, which several users can have to do with.

@@ -164,6 +164,11 @@ extension LibvirtConnection {
     try await network("find network \(name)") { virNetworkLookupByName($0, name) }
   }
 
+  /// The network with this UUID. Fails with ``LibvirtError/isNotFound`` if there is none.
+  public func network(uuid: String) async throws -> LibvirtNetwork {
+    try await network("find network \(uuid)") { virNetworkLookupByUUIDString($0, uuid) }
+  }
+
   /// Stores the definition of a network, new or in place of the one with the same name and UUID. A running network keeps
   /// running as it is.
   ///

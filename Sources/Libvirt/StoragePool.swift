@@ -59,6 +59,20 @@ public final class LibvirtStoragePool: Sendable {
     try await change("set the autostart of") { virStoragePoolSetAutostart($0, autostart ? 1 : 0) }
   }
 
+  /// The pool as it is now.
+  public func record() async throws -> StoragePoolRecord {
+    let operation = "read pool \(name)"
+    return try await handle.perform(operation) { [self] pool throws(LibvirtError) in
+      var autostart: Int32 = 0
+      try check(virStoragePoolGetAutostart(pool, &autostart), operation)
+      let isActive = try check(virStoragePoolIsActive(pool), operation) == 1
+      return StoragePoolRecord(
+        handle: self, name: name, uuid: uuid, isActive: isActive,
+        isPersistent: try check(virStoragePoolIsPersistent(pool), operation) == 1, autostart: autostart != 0,
+        inactiveXML: try readXML(pool, inactive: true), runningXML: isActive ? try readXML(pool, inactive: false) : nil)
+    }
+  }
+
   /// For threads of the connection.
   fileprivate func readXML(inactive: Bool) throws(LibvirtError) -> String {
     try handle.withObject("read the XML of pool \(name)") { pool throws(LibvirtError) in
@@ -126,6 +140,11 @@ extension LibvirtConnection {
   /// The pool with this name. Fails with ``LibvirtError/isNotFound`` if there is none.
   public func storagePool(named name: String) async throws -> LibvirtStoragePool {
     try await storagePool("find pool \(name)") { virStoragePoolLookupByName($0, name) }
+  }
+
+  /// The pool with this UUID. Fails with ``LibvirtError/isNotFound`` if there is none.
+  public func storagePool(uuid: String) async throws -> LibvirtStoragePool {
+    try await storagePool("find pool \(uuid)") { virStoragePoolLookupByUUIDString($0, uuid) }
   }
 
   /// Stores the definition of a pool, new or in place of the one with the same name and UUID, checked against libvirt's

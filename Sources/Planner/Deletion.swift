@@ -61,13 +61,13 @@ extension PlanBuilder {
     if options.scope == .leftovers, spec.domains.isEmpty, !leftovers.isEmpty {
       return fail(
         "empty-stack", "pruning would leave nothing of the stack \(spec.name): its spec has no domain any more",
-        suggestion: "if that is what you want, say it: `vireo destroy`")
+        suggestion: "to remove the whole stack, use `vireo destroy`")
     }
     let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let needs = options.includesDisks ? ImageUsers(inventory) : ImageUsers()
     for domain in leftovers { planDeletion(of: domain, declared[domain.name], options, needs) }
     let domains = leftovers.map { ObjectReference(.domain, $0.name) }
-    for network in networks { planDeletion(of: network, after: domains) }
+    for network in networks { planDeletion(of: network, spec.network(network.name), after: domains) }
     if options.includesDisks { planForgottenFiles() }
   }
 
@@ -204,20 +204,26 @@ extension PlanBuilder {
     }
   }
 
-  private func planDeletion(of network: ObservedNetwork, after domains: [ObjectReference]) {
+  private func planDeletion(
+    of network: ObservedNetwork, _ declared: ObjectSpec?, after domains: [ObjectReference]
+  ) {
     let object = ObjectReference(.network, network.name)
+    func lose(_ field: String, _ old: String, _ effect: Effect, _ detail: String? = nil) -> FieldChange {
+      FieldChange(
+        field, old: .string(old), effect: effect, reason: declared == nil && field == "definition" ? .dropped : .spec,
+        detail: detail, range: declared?.range)
+    }
     var steps: [Int] = []
     var changes: [FieldChange] = []
     if network.isActive {
       refuseStopping(object, at: nil, except: Set(domains.map(\.name)))
-      changes.append(FieldChange("state", old: .string("active"), effect: .offline, reason: .dropped))
+      changes.append(lose("state", "active", .offline))
       steps.append(add(.stopNetwork(name: network.name), for: object, waitingFor: domains, effect: .offline))
     }
-    changes.append(
-      FieldChange("definition", old: .string("stored"), effect: .delete, reason: .dropped, detail: "undefined"))
+    changes.append(lose("definition", "stored", .delete, "undefined"))
     add(
       .undefineNetwork(name: network.name), for: object, after: steps, waitingFor: domains, effect: .delete)
-    add(ObjectPlan(object, .delete, changes: changes))
+    add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
   }
 
   // MARK: Files

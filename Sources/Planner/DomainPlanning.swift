@@ -120,15 +120,30 @@ struct DomainPlanning {
     builder.add(ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range))
   }
 
-  /// A new domain has none of the aliases that another one's devices had.
+  /// Tells of aliases that something of the definition names and no device has: libvirt stores them, and the guest does not start,
+  /// or what they are named for does nothing.
   private func noteMissingAliases() {
-    guard observed == nil else { return }
-    for alias in NamedAliases.missing(in: xml) {
+    for (field, alias) in NamedAliases.missing(in: xml) {
+      let (name, range) = place(ofAlias: alias, field)
       builder.note(
-        "unknown-alias", "`qemu:override` names the alias \(alias), and no device of the domain has it",
-        at: spec.settings["qemu.override"]?.range ?? spec.settings[Field.xmlName]?.range ?? spec.range, subject: object,
+        "unknown-alias", "`\(name)` names the alias \(alias), and no device of the domain has it",
+        at: range ?? spec.settings[Field.xmlName]?.range ?? spec.range, subject: object,
         suggestion: "write `alias: \(alias)` in the entry of the device that is meant", severity: .warning)
     }
+  }
+
+  /// Where the spec names a device by its alias: the field, with the name of the entry that it is in, and its place.
+  private func place(ofAlias alias: String, _ field: String) -> (name: String, range: SourceRange?) {
+    if let setting = spec.settings[field] { return (field, setting.range) }
+    let parts = field.split(separator: ".", maxSplits: 1).map(String.init)
+    guard parts.count == 2, let collection = Vocabulary.domain.collection(parts[0]) else { return (field, nil) }
+    for member in spec.members(parts[0]) {
+      guard let setting = member.settings[parts[1]], let type = collection.type.field(parts[1])?.type,
+        type.namedDevices(in: setting.value).contains(alias)
+      else { continue }
+      return ("\(parts[0]).\(member.name).\(parts[1])", setting.range)
+    }
+    return (field, nil)
   }
 
   // MARK: Whether

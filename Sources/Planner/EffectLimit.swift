@@ -1,32 +1,38 @@
-// How far a plan may go: changes that cost more than is allowed, each named, before anything is touched.
+// How far a plan may go: an object with a change that costs more than is allowed is refused by name, before anything is
+// touched, like one that a state of the host forbids.
 
 import Diagnostics
 import Spec
 import Vocabulary
 
 extension PlanBuilder {
-  /// Refuses every change that goes beyond what the run or its own domain allows.
+  /// Refuses every object with a change that goes beyond what the run or the domain itself allows.
   ///
   /// - Parameter runLimit: the most disruptive effect that any change may have; nil for no limit.
   func enforce(_ runLimit: Effect?) {
-    var limits: [ObjectReference: Effect] = [:]
-    for domain in spec.domains {
-      if let own = domain["max-effect"]?.string.flatMap(Effect.init) {
-        limits[ObjectReference(.domain, domain.name)] = own
-      }
-    }
+    let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for object in parts.objects {
-      let own = limits[object.object]
+      let own = object.object.kind == .domain ? ownLimit(of: object.object.name, declared[object.object.name]) : nil
       guard let limit = [runLimit, own].compactMap(\.self).min() else { continue }
       for change in object.changes where change.effect > limit {
-        let asked = limit == own ? "the domain's `max-effect: \(limit.rawValue)`" : "`--max-effect \(limit.rawValue)`"
-        fail(
+        let isOwn = limit == own
+        let asked = isOwn ? "the domain's `max-effect: \(limit.rawValue)`" : "`--max-effect \(limit.rawValue)`"
+        let needed = change.effect.rawValue
+        refuse(
           "beyond-max-effect",
-          "\(change.effect == .delete ? "deleting \(object.object)" : change.summary) takes `\(change.effect.rawValue)`, which is beyond \(asked)",
+          "\(change.effect == .delete ? "deleting it" : change.summary) requires `\(needed)`, which is beyond \(asked)",
           at: change.range, subject: object.object,
-          suggestion: "allow `\(change.effect.rawValue)`: \(change.effect.explanation)")
+          suggestion:
+            "to allow it, write `\(isOwn ? "max-effect: " : "--max-effect ")\(needed)`: \(change.effect.explanation)")
       }
     }
+  }
+
+  /// The limit that a domain has of its own: what the spec says, and what is recorded with one that the spec no longer has.
+  private func ownLimit(of name: String, _ declared: ObjectSpec?) -> Effect? {
+    if let declared { return declared["max-effect"]?.string.flatMap(Effect.init) }
+    let record = (inventory.domains[name]?.inactive).flatMap { OwnershipRecord(in: $0) }
+    return record?[OwnershipRecord.itself, "max-effect"].flatMap(Effect.init)
   }
 }
 

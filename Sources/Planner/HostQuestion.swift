@@ -17,7 +17,8 @@ extension InventoryRequest {
     needsNetworks = spec.domains.contains { domain in
       domain.members("interfaces").contains { $0["type"] == .string("network") }
     }
-    needsNetworkDefinitions = !spec.networks.isEmpty
+    // A network that left the spec is told, also where it was the last one.
+    needsNetworkDefinitions = true
     snapshots = .some(
       Set(
         spec.domains.filter {
@@ -29,7 +30,6 @@ extension InventoryRequest {
     if deletions.scope != .declared {
       // Whatever stands on a file that would go, and whatever would be forgotten with a domain.
       (domains, snapshots) = (.all, .all)
-      needsNetworkDefinitions = true
     }
     var folders: Set<String> = []
     for pool in spec.pools where pool.holdsFiles {

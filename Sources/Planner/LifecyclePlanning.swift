@@ -124,36 +124,38 @@ extension DomainPlanning {
     let state = observed?.state ?? .stopped
     let isActive = observed?.isActive ?? false
     let operation: Operation
+    var effect = Effect.live
     switch (setting.value.string, state) {
     case ("running", .paused) where isActive: operation = .resumeDomain(identity)
     case ("running", _) where !isActive: operation = .startDomain(identity)
-    case ("paused", _) where !isActive || state != .paused: operation = .pauseDomain(identity)
-    case ("stopped", _) where isActive: operation = .stopDomain(identity, Shutdown(spec))
+    case ("paused", _) where !isActive: operation = .pauseDomain(identity)
+    case ("paused", _) where state != .paused: (operation, effect) = (.pauseDomain(identity), .offline)
+    // A paused guest loses its memory as one that runs does.
+    case ("stopped", _) where isActive: (operation, effect) = (.stopDomain(identity, Shutdown(spec)), .offline)
     default: return planRetention(with: nil, after: steps)
     }
-    if observed != nil {
+    if let observed {
       changes.append(
         FieldChange(
-          "state", old: .string(state.rawValue), new: setting.value,
-          effect: isActive && state != .paused ? .offline : .live,
-          reason: reason(OwnershipRecord.itself, "state", setting.value), range: setting.range))
+          "state", old: .string(observed.hasManagedSave && !isActive ? "saved" : state.rawValue), new: setting.value,
+          effect: effect, reason: reason(OwnershipRecord.itself, "state", setting.value), range: setting.range))
     }
-    let isStop = isActive && state != .paused
-    let kept = planSnapshot(before: isStop ? .offline : nil, after: steps)
+    let kept = planSnapshot(before: effect == .offline ? .offline : nil, after: steps)
     let step = builder.add(
       operation, for: object, after: steps + [kept?.step].compactMap(\.self), waitingFor: isActive ? [] : ownNetworks,
-      effect: isStop ? .offline : .live)
+      effect: effect)
     let end = setting.value == .string("running") ? planReadiness(after: step) : step
     planRetention(with: kept?.snapshot, after: [end])
   }
 
   /// The next start of a saved guest goes on with the definition of the time when it was saved, whatever is stored.
   func noteSavedState() {
-    guard let observed, observed.hasManagedSave, !observed.isActive, !changes.isEmpty else { return }
+    guard let observed, observed.hasManagedSave, !observed.isActive else { return }
     builder.note(
       "saved-state",
       "the guest has a saved state: its next start resumes that, with the definition of the time when it was saved",
       at: spec.settings["state"]?.range ?? spec.range, subject: object,
-      suggestion: "to give up its memory and start afresh: --discard-saved-state", severity: .warning)
+      suggestion: "to discard its memory and boot instead, apply with `--discard-saved-state`",
+      severity: changes.isEmpty ? .note : .warning)
   }
 }

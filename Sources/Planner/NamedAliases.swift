@@ -1,4 +1,4 @@
-// Aliases that libvirt makes up, and that a definition names: `video0` in `qemu:override`, `pci.3` in `qemu:commandline`. A
+// Aliases that a definition names. Those that libvirt makes up: `video0` in `qemu:override`, `pci.3` in `qemu:commandline`. A
 // device with a user alias has no such one any more, and what names it would do nothing, or keep the guest from starting.
 
 import Vocabulary
@@ -21,12 +21,28 @@ struct NamedAliases {
     }
   }
 
-  /// Tells which user aliases of `qemu:override` no device of a new domain has.
-  static func missing(in domain: XMLElement) -> [String] {
-    let named = domain.elements.filter { $0.name == "override" }.flatMap(\.elements)
-      .compactMap { $0.name == "device" ? $0[attribute: "alias"] : nil }
-    let present = Set((domain.first("devices")?.elements.map { $0 } ?? []).compactMap { $0.value(at: "alias/@name") })
-    return named.filter { $0.hasPrefix("ua-") && !present.contains($0) }
+  /// Tells where a definition names user aliases that none of its devices has: in every field that names a device.
+  static func missing(in domain: XMLElement) -> [(field: String, alias: String)] {
+    let devices = domain.first("devices")?.elements.map { $0 } ?? []
+    let present = Set(devices.compactMap { $0.value(at: "alias/@name") })
+    var named = aliases(in: domain, Vocabulary.domain.fields, of: nil)
+    for kind in Vocabulary.domain.collections {
+      guard let rule = kind.type.device else { continue }
+      let fields = kind.type.fields.filter(\.type.namesDevices)
+      guard !fields.isEmpty else { continue }
+      for device in devices where rule.matches(device) { named += aliases(in: device, fields, of: kind.key) }
+    }
+    return named.filter { $0.alias.hasPrefix("ua-") && !present.contains($0.alias) }
+  }
+
+  private static func aliases(
+    in element: XMLElement, _ fields: [Field], of collection: String?
+  ) -> [(field: String, alias: String)] {
+    fields.filter(\.type.namesDevices).flatMap { field in
+      let value = field.lens.flatMap { $0.get(element) }
+      let name = collection.map { "\($0).\(field.name)" } ?? field.name
+      return (value.map(field.type.namedDevices) ?? []).map { (name, $0) }
+    }
   }
 
   /// Whether a device may be meant by the alias that libvirt would give it.

@@ -60,10 +60,10 @@ extension PlanBuilder {
       noteVolumes()
     }
     planDeletions(deletions)
+    enforce(maxEffect)
     withdrawRefused(followsSpec: deletions.scope != .everything)
     limitDeletions(deletions)
     orderDependents()
-    enforce(maxEffect)
   }
 
   /// Plans domains. None looks at another's plan, so batches of them are planned side by side.

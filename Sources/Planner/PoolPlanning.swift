@@ -150,6 +150,10 @@ struct PoolPlanning {
     let definition = ObjectDefinition(
       name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: spec.expectations())
     let autostart = spec.settings["autostart"]
+    if observed == nil, autostart == nil {
+      changes.append(
+        FieldChange("autostart", new: .boolean(true), effect: .define, reason: .default, range: spec.range))
+    }
     if fields.xml != observed?.inactive {
       let isBuilt =
         ["fs", "netfs"].contains(spec.poolType) && observed == nil

@@ -9,7 +9,7 @@ extension FieldChange {
   /// The detail of a value that no definition has: the record alone keeps it.
   static let recorded = "recorded"
   /// The detail of a value that the host has already, and that is the spec's as of now.
-  static let metAlready = "is so already; recorded"
+  static let metAlready = "unchanged; now recorded"
   /// The detail of a value that the spec no longer names and that stays on the host.
   static let released = "stays; no longer recorded"
   /// The detail of a value that the spec no longer names and that the host does not have either.

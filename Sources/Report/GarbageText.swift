@@ -20,7 +20,7 @@ extension GarbageCollection {
       output += rows(files, style)
     }
     if !removals.isEmpty {
-      output += "\n" + paragraph("Removed domains", "that cannot be restored any more then:", style)
+      output += "\n" + paragraph("Removed domains", "that can no longer be restored afterwards:", style)
       for removal in removals {
         let words = [SafeText.clean(removal.name) + ",", TextTable.moment(removal.removed) + " UTC"]
         let stack = removal.stack.map { ["of stack", SafeText.clean($0)] } ?? []
@@ -60,7 +60,8 @@ extension GarbageCollection {
       let head = SafeText.pad(SafeText.shorten(name, to: nameWidth), to: nameWidth)
       let padding = String(repeating: " ", count: sizeWidth - SafeText.width(bytes))
       let margin = String(repeating: " ", count: isBeside ? column : 6)
-      let words = SafeText.wrap(file.words, to: style.width - margin.count).joined(separator: "\n" + margin)
+      let words = SafeText.wrap(file.words(on: census.hostKeys), to: style.width - margin.count).joined(
+        separator: "\n" + margin)
       output += "  \(sign) \(head)  \(padding)\(bytes)" + (isBeside ? "  " : "\n" + margin) + words + "\n"
     }
     return output
@@ -73,7 +74,7 @@ extension GarbageCollection {
     var parts: [String] = []
     if !gone.isEmpty { parts.append("\(count(gone.count, "file")) to delete, \(sum(gone))") }
     if !left.isEmpty { parts.append("\(left.count) left alone, \(sum(left))") }
-    if !removals.isEmpty { parts.append("\(count(removals.count, "removed domain")) to give up") }
+    if !removals.isEmpty { parts.append("\(count(removals.count, "removed domain")) to discard") }
     guard !gone.isEmpty || !removals.isEmpty else {
       guard !parts.isEmpty else { return style.paint("Nothing to delete", .bold) + ".\n" }
       return paragraph("Nothing to delete", "; " + parts.joined(separator: "; ") + ".", style)
@@ -95,9 +96,16 @@ extension GarbageCollection {
 
 extension GarbageCollection.File {
   /// Why the file goes, or stays.
-  fileprivate var words: String {
-    guard let evidence else { return "not Vireo's" }
-    if let other = neededBy.first { return "\(name(of: other)) needs it, which is not Vireo's" }
+  ///
+  /// - Parameter hostKeys: what the marks of files of this host have.
+  fileprivate func words(on hostKeys: Set<String>) -> String {
+    guard let evidence else {
+      guard let origin = file.origin else { return "not Vireo's" }
+      let owner = "\(SafeText.clean(origin.object)) of \(SafeText.clean(origin.stack))"
+      if !hostKeys.contains(origin.connection) { return "made for \(owner) through another connection" }
+      return origin.object.hasPrefix("volume ") ? "\(owner); volumes stay" : "made for \(owner); not chosen here"
+    }
+    if let other = neededBy.first { return "\(name(of: other)) needs it, which stays" }
     return evidence.words
   }
 }
@@ -120,7 +128,7 @@ extension GarbageResult {
   public func text(_ style: TextStyle = TextStyle()) -> String {
     let bytes = deleted.reduce(0) { $0 + $1.file.bytes }
     var parts = ["\(count(deleted.count, "file")) deleted, \(size(bytes))"]
-    if !forgotten.isEmpty { parts.append("\(count(forgotten.count, "removed domain")) given up") }
+    if !forgotten.isEmpty { parts.append("\(count(forgotten.count, "removed domain")) discarded") }
     if !failures.isEmpty { parts.append("\(failures.count) failed") }
     let lead = failures.isEmpty ? style.paint("Done", .bold) : style.paint("Not complete", .alarm)
     return lead + ": " + parts.joined(separator: "; ") + ".\n"

@@ -54,8 +54,7 @@ extension Operation {
     case .setNetworkAutostart(_, let on), .setPoolAutostart(_, let on): on ? ["autostart on"] : ["autostart off"]
     case .startNetwork: ["start", "the network"]
     case .stopNetwork: ["stop", "the network"]
-    case .definePool(let pool):
-      pool.definition.replacing == nil ? ["define", "the pool"] : ["store", "the definition"]
+    case .definePool(let pool): pool.words
     case .startPool: ["start", "the pool"]
     case .importImage(let work):
       ["copy", ByteCount.approximate(work.length), "to", work.destination.withShortChecksum]
@@ -119,6 +118,22 @@ extension Operation {
     case .importImage(let work): work.destination
     default: nil
     }
+  }
+}
+
+extension PoolDefinition {
+  /// Everything that the step does: a new pool is built, started and set to start with the host in one.
+  fileprivate var words: [String] {
+    let isNew = definition.replacing == nil
+    var words = isNew ? ["define", "the pool"] : ["store", "the definition"]
+    let more = [
+      isBuilt ? "build it" : nil, isStarted && isNew ? "start it" : nil,
+      autostart.map { "autostart \($0 ? "on" : "off")" },
+    ]
+    .compactMap(\.self)
+    guard !more.isEmpty else { return words }
+    words[words.count - 1] += ","
+    return words + more.dropLast().map { $0 + "," } + more.suffix(1)
   }
 }
 

@@ -51,7 +51,8 @@ extension Plan {
   /// What a plan without steps says of the host, in a sentence.
   fileprivate var emptiness: String {
     // Of what is to go there is nothing; whether the host is as the spec says is another question.
-    if scope == .everything { return "the host has nothing of the stack \(SafeText.clean(stack))." }
+    if scope == .everything { return "the host has no domain and no network of the stack \(SafeText.clean(stack))." }
+    guard !objects.isEmpty else { return "the spec of the stack \(SafeText.clean(stack)) declares nothing." }
     let waiting = objects.filter { !$0.pending.isEmpty }.map(\.object.description)
     guard !waiting.isEmpty else { return "the host is as the spec says." }
     let names = NameList.ranges(waiting)

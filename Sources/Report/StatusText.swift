@@ -15,7 +15,7 @@ extension HostStatus {
     if !messages.isEmpty { output += "\n" + messages }
     if !others.isEmpty {
       let names = NameList.ranges(others.map(\.description)).joined(separator: ", ")
-      output += "\n" + paragraph("An apply would also change \(names).", style)
+      output += "\n" + paragraph("An apply would also create or change \(names).", style)
     }
     return output + "\n" + paragraph(summary, style)
   }

@@ -50,6 +50,11 @@ enum NetworkChecks {
       missing(["devices", "physical-function"], "a network of mode \(mode) needs a device of the host's")
     case "hostdev":
       missing(["physical-function", "host-devices"], "a network of mode hostdev needs devices of the host's")
+    // libvirt defines none without; what it says in its own XML, such a network may have there.
+    case "nat", "route", "open":
+      if !network.says(Field.xmlName) {
+        missing(["address", "addresses"], "a network of mode \(mode) needs an address")
+      }
     default: break
     }
     func refuse(_ fields: [String], _ remedy: String = "leave it out") {

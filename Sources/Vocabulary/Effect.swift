@@ -12,7 +12,7 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
   case nextBoot = "next-boot"
   /// The guest is stopped and started again.
   case restart
-  /// The guest is stopped and stays stopped while the change is made.
+  /// The guest is stopped or paused, and stays so.
   case offline
   /// The object is removed and created again.
   case replace
@@ -32,7 +32,7 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
     case .live: "takes hold at once in the running guest"
     case .nextBoot: "stored now; a running guest or network gets it when it is next started"
     case .restart: "the guest is stopped and started again"
-    case .offline: "the guest is stopped while the change is made"
+    case .offline: "a guest is stopped or paused, or a network stopped, and stays so"
     case .replace: "the object is removed and created again"
     case .delete: "the object is removed from the host"
     case .dataLoss: "data is lost"

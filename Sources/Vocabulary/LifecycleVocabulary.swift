@@ -31,8 +31,8 @@ extension Vocabulary {
     Field(
       "max-effect", .enumeration(Effect.allCases.map(\.rawValue)),
       """
-      How disruptive a change of the domain may be. A plan with a change that costs more is refused, and names it. \
-      `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace`, `delete` and `data-loss`.
+      How disruptive a change of the domain may be. With a change that costs more the domain is refused, and the change is \
+      named. `define` is the least, then come `live`, `next-boot`, `restart`, `offline`, `replace`, `delete` and `data-loss`.
       """, effect: .define),
     Field(
       "renamed-from", .text(.domainName),

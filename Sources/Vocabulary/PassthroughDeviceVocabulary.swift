@@ -94,7 +94,7 @@ extension Vocabulary {
         "teaming.type", .enumeration(["persistent", "transient"]),
         "Whether the interface stays when the guest is migrated.", at: "teaming/@type", reference: hostReference),
       Field(
-        "teaming.persistent", .text(.line), "The alias of the interface that stays.", at: "teaming/@persistent",
+        "teaming.persistent", .text(.deviceAlias), "The alias of the interface that stays.", at: "teaming/@persistent",
         reference: hostReference),
       DeviceFields.bootOrder, DeviceFields.acpiIndex,
       Field(

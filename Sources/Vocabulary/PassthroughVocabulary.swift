@@ -25,9 +25,9 @@ extension Vocabulary {
       "Capabilities that libvirt is not to use.",
       .list("qemu:capabilities", "qemu:del", .at("@capability", .text(.word("the name of a capability"))))),
     passthrough(
-      "qemu.override", .table(key: .word("the alias of a device", besides: ":"), of: propertyTable.type),
+      "qemu.override", .table(key: .deviceAlias, of: propertyTable.type),
       "Properties of QEMU's devices that are set to other values than libvirt's, by the device's alias.",
-      .table("qemu:override", "qemu:device", key: "@alias", .word("the alias of a device", besides: ":"), propertyTable)
+      .table("qemu:override", "qemu:device", key: "@alias", .deviceAlias, propertyTable)
     ),
     passthrough(
       "qemu.deprecation", .enumeration(["none", "omit", "reject", "crash"]),

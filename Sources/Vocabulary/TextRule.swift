@@ -10,19 +10,22 @@ public struct TextRule: Sendable {
   public let words: [String]?
   /// What of a text is a secret.
   let secrecy: Secrecy?
+  /// Whether the text is the alias of a device of the domain.
+  let namesDevice: Bool
   private let normalise: @Sendable (String) -> String?
   private let remedy: String?
 
   /// - Parameter normalise: the text in the form in which it is compared; nil when the text breaks the rule.
   init(
     _ explanation: String, pattern: String? = nil, remedy: String? = nil, words: [String]? = nil,
-    secrecy: Secrecy? = nil, normalise: @escaping @Sendable (String) -> String?
+    secrecy: Secrecy? = nil, namesDevice: Bool = false, normalise: @escaping @Sendable (String) -> String?
   ) {
     self.explanation = explanation
     self.pattern = pattern
     self.words = words
     self.remedy = remedy
     self.secrecy = secrecy
+    self.namesDevice = namesDevice
     self.normalise = normalise
   }
 
@@ -49,7 +52,8 @@ public struct TextRule: Sendable {
   /// The same rule for texts with secrets.
   func concealing(_ secrecy: Secrecy) -> TextRule {
     TextRule(
-      explanation, pattern: pattern, remedy: remedy, words: words, secrecy: secrecy, normalise: normalise)
+      explanation, pattern: pattern, remedy: remedy, words: words, secrecy: secrecy, namesDevice: namesDevice,
+      normalise: normalise)
   }
 
   /// Any text on one line or several that XML can carry and gives back: no control characters but tab and line feed, as
@@ -109,6 +113,12 @@ public struct TextRule: Sendable {
       guard text.hasPrefix("ua-"), (4...123).contains(bytes.count) else { return nil }
       return bytes.allSatisfy { isAlphanumeric($0) || "_-".utf8.contains($0) } ? text : nil
     })
+
+  /// What names a device of the domain by its alias, one that libvirt makes up as well.
+  public static let deviceAlias: TextRule = {
+    let rule = word("the alias of a device", besides: ":")
+    return TextRule(rule.explanation, pattern: rule.pattern, namesDevice: true, normalise: rule.normalise)
+  }()
 
   /// Names of libvirt networks.
   public static let networkName = networkName("the name of a network", limit: 100)

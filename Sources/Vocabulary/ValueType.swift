@@ -217,3 +217,30 @@ extension String {
   /// The noun with `a` or `an` before it.
   package var withArticle: String { (first.map("aeiou".contains) ?? false ? "an " : "a ") + self }
 }
+
+extension ValueType {
+  /// Whether a value of the type names devices of the domain by their aliases.
+  public var namesDevices: Bool {
+    switch self {
+    case .text(let rule): rule.namesDevice
+    case .list(let type): type.namesDevices
+    case .table(let key, let type): key.namesDevice || type.namesDevices
+    case .record(let members): members.contains { $0.type.namesDevices }
+    default: false
+    }
+  }
+
+  /// The aliases of devices that a value of the type names.
+  public func namedDevices(in value: Value) -> [String] {
+    switch (self, value) {
+    case (.text(let rule), .string(let text)): return rule.namesDevice ? [text] : []
+    case (.list(let type), .list(let values)): return values.flatMap(type.namedDevices)
+    case (.table(let key, let type), .table(let entries)):
+      let named = entries.sorted { $0.key < $1.key }
+      return named.flatMap { (key.namesDevice ? [$0.key] : []) + type.namedDevices(in: $0.value) }
+    case (.record(let members), .table(let entries)):
+      return members.flatMap { member in entries[member.name].map(member.type.namedDevices) ?? [] }
+    default: return []
+    }
+  }
+}

@@ -12,8 +12,9 @@ struct ApplyCommand: AsyncParsableCommand {
       Shows the plan and asks before anything is changed. Interrupted with Ctrl-C, the steps in flight are finished and \
       no more are started; a second Ctrl-C ends at once. Either way the next apply goes on from there.
 
-      Where a state of the host forbids what the spec says of an object, such as a disk that would shrink, nothing is done \
-      at all; with --keep-going all is done that neither is refused nor depends on what is.
+      Where a state of the host forbids what the spec says of an object, such as a disk that would shrink, or a change goes \
+      beyond --max-effect, nothing is done at all; with --keep-going all is done that neither is refused nor depends on what \
+      is.
 
       Exit codes: 0 when the host is as the spec says, 1 on any failure or interruption, 3 when objects are refused and \
       nothing failed.
@@ -35,7 +36,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
   @Flag(
     name: .customLong("keep-going"),
-    help: "Applies the rest where the host forbids what the spec says of some objects.")
+    help: "Applies the rest where objects are refused, by the host or by a limit on effects.")
   var keepsGoing = false
 
   @OptionGroup var limits: LimitOptions

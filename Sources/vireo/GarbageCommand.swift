@@ -29,7 +29,7 @@ struct GarbageCommand: AsyncParsableCommand {
       With specs, only the files and the removed domains of their stack go; --all-stacks collects those of all stacks, as \
       without a spec.
 
-      With --older-than, removed domains that are younger stay restorable; without, all are given up.
+      With --older-than, removed domains that are younger stay restorable; without, all are discarded.
 
       Exit codes: 0 when all of it is gone, or was shown; 1 when something could not be read or deleted.
       """)

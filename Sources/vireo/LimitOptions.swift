@@ -11,7 +11,7 @@ struct LimitOptions: ParsableArguments {
   @Option(
     name: .customLong("max-effect"),
     help: ArgumentHelp(
-      "The most disruptive effect that a change may have; with one that goes further nothing is done at all.",
+      "The most disruptive effect that a change may have; an object with one that goes further is refused.",
       valueName: "effect"))
   var maxEffect: Effect?
 
@@ -26,7 +26,8 @@ struct LimitOptions: ParsableArguments {
   @Flag(
     name: .customLong("discard-saved-state"),
     help:
-      "Gives up the saved memory of stopped guests, which their next start would resume with the definition of then.")
+      "Discards the saved memory of stopped guests, which their next start would resume with the definition of that time."
+  )
   var discardsSavedStates = false
 
   var deletions: DeletionOptions {

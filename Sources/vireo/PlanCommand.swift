@@ -10,8 +10,8 @@ struct PlanCommand: AsyncParsableCommand {
     abstract: "Shows what an apply would change, and changes nothing.",
     usage: "vireo plan [options] <file> ...",
     discussion: """
-      An object that a state of the host forbids to be as the spec says, such as a disk that would shrink, is refused with \
-      what depends on it, and shown with the reason; the rest is planned.
+      An object that a state of the host forbids to be as the spec says, such as a disk that would shrink, or with a change \
+      beyond --max-effect, is refused with what depends on it, and shown with the reason; the rest is planned.
 
       Exit codes: 0 when the plan was made, 1 on any failure, 3 when it refuses objects. With --detailed-exitcode a plan \
       that has something to do and refuses nothing ends with 2.

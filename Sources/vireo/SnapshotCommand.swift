@@ -163,7 +163,7 @@ struct SnapshotCommand: AsyncParsableCommand {
       try decision.confirm(
         "Revert domain \(target.domain) to \(decision.name), and lose what was written since?", for: target)
       try await target.perform(lock) { try await $0.revert(to: decision.name) }
-      try Output.result("domain \(target.domain) is what it was at \(decision.name)\n")
+      try Output.result("domain \(target.domain) was reverted to the snapshot \(decision.name)\n")
     }
   }
 

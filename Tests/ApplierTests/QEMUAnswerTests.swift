@@ -1,4 +1,4 @@
-// JSON as QEMU's monitor writes it.
+// JSON as QEMU's monitor writes and reads it.
 
 import Testing
 
@@ -13,11 +13,12 @@ struct QEMUAnswerTests {
         #"{"return": [{"file": "/a \"b\" \u00e4\ud83d\ude00", "n": -1.5e3, "on": true, "no": null}], "id": "x"}"#,
         .object([
           "return": .list([
-            .object(["file": .text("/a \"b\" ä😀"), "n": .number("-1.5e3"), "on": .boolean(true), "no": .null])
+            .object(["file": .text("/a \"b\" ä😀"), "n": .number(-1500), "on": .boolean(true), "no": .null])
           ]), "id": .text("x"),
         ])
       ),
       ("[]", .list([])), ("{ }", .object([:])), (#""\n\t""#, .text("\n\t")),
+      ("[0, 1]", .list([.number(0), .number(1)])),
     ] as [(String, QEMUAnswer)])
   func reading(text: String, value: QEMUAnswer) {
     #expect(QEMUAnswer(text) == value)
@@ -32,8 +33,11 @@ struct QEMUAnswerTests {
     #expect(QEMUAnswer(text) == nil)
   }
 
-  @Test("a quoted text is read back", arguments: ["", "a\"b\\c\n", "ä😀"])
-  func quoting(text: String) {
-    #expect(QEMUAnswer(QEMUAnswer.quoted(text)) == .text(text))
+  @Test("a command is JSON with its arguments as they are", arguments: ["", "a\"b\\c\n", "ä😀", "/vms/a.qcow2"])
+  func commands(text: String) throws {
+    let command = QEMUCommand(execute: "job-dismiss", arguments: ["id": text])
+    #expect(
+      QEMUAnswer(try command.text())
+        == .object(["execute": .text("job-dismiss"), "arguments": .object(["id": .text(text)])]))
   }
 }

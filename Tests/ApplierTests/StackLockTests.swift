@@ -13,7 +13,7 @@ struct StackLockTests {
 
   private func failure(_ stack: String, _ uri: String, _ folder: Folder) -> ActionFailure? {
     do throws(ActionFailure) {
-      _ = try StackLock(stack: stack, host: uri, in: LockPlace(folder: folder.path))
+      _ = try StackLock(stack: stack, hosts: [uri], in: LockPlace(folder: folder.path))
       return nil
     } catch {
       return error
@@ -24,7 +24,7 @@ struct StackLockTests {
   func exclusive() throws {
     let folder = try Folder()
     do {
-      let lock = try StackLock(stack: "lab", host: uri, in: LockPlace(folder: folder.path))
+      let lock = try StackLock(stack: "lab", hosts: [uri], in: LockPlace(folder: folder.path))
       let found = try #require(failure("lab", uri, folder))
       #expect(found.message == "stack lab is being applied by another process (process \(getpid()))")
       #expect(failure("other", uri, folder) == nil)
@@ -43,10 +43,10 @@ struct StackLockTests {
   @Test("dies with its process: a file with a dead one's number keeps nobody out")
   func stale() throws {
     let folder = try Folder()
-    _ = try StackLock(stack: "lab", host: uri, in: LockPlace(folder: folder.path))
+    _ = try StackLock(stack: "lab", hosts: [uri], in: LockPlace(folder: folder.path))
     let name = try #require(folder.names.first)
     try write(Data("999999\n".utf8), to: folder(name))
-    let lock = try StackLock(stack: "lab", host: uri, in: LockPlace(folder: folder.path))
+    let lock = try StackLock(stack: "lab", hosts: [uri], in: LockPlace(folder: folder.path))
     #expect(try contents(of: folder(name)) == Data("\(getpid())\n".utf8))
     withExtendedLifetime(lock) {}
   }
@@ -56,7 +56,7 @@ struct StackLockTests {
     arguments: ["link", "fifo", "folder"])
   func strangers(kind: String) throws {
     let folder = try Folder()
-    _ = try StackLock(stack: "lab", host: uri, in: LockPlace(folder: folder.path))
+    _ = try StackLock(stack: "lab", hosts: [uri], in: LockPlace(folder: folder.path))
     let path = folder(try #require(folder.names.first))
     switch kind {
     case "link":
@@ -117,14 +117,14 @@ struct StackLockTests {
     // A folder that does not exist stands for one that belongs to root.
     let theirs = LockPlace(folder: folder("nowhere"), gate: folder("gate"))
     func isFree(_ stack: String, _ place: LockPlace) -> Bool {
-      (try? StackLock(stack: stack, host: uri, in: place)) != nil
+      (try? StackLock(stack: stack, hosts: [uri], in: place)) != nil
     }
     do {
-      let lock = try StackLock(stack: "lab", host: uri, in: ours)
+      let lock = try StackLock(stack: "lab", hosts: [uri], in: ours)
       #expect(isFree("other", ours) && !isFree("lab", ours) && !isFree("lab", theirs) && !isFree("other", theirs))
       withExtendedLifetime(lock) {}
     }
-    let lock = try StackLock(stack: "lab", host: uri, in: theirs)
+    let lock = try StackLock(stack: "lab", hosts: [uri], in: theirs)
     #expect(!isFree("lab", ours) && !isFree("other", ours) && !isFree("lab", theirs))
     withExtendedLifetime(lock) {}
   }
@@ -133,9 +133,9 @@ struct StackLockTests {
   func patience() async throws {
     let folder = try Folder()
     let place = LockPlace(folder: folder.path)
-    let (uri, held) = (uri, try StackLock(stack: "lab", host: uri, in: place))
+    let (uri, held) = (uri, try StackLock(stack: "lab", hosts: [uri], in: place))
     let waiting = Task.detached {
-      try StackLock(stack: "lab", host: uri, in: place, patience: LockPatience(seconds: 60))
+      try StackLock(stack: "lab", hosts: [uri], in: place, patience: LockPatience(seconds: 600))
     }
     try await Task.sleep(for: .milliseconds(50))
     withExtendedLifetime(held) {}

@@ -132,6 +132,43 @@ struct ImportTests {
     return String(text[..<start.lowerBound] + text[end.upperBound...])
   }
 
+  /// Metadata of others, in which nothing is written, or nothing that libvirt keeps.
+  static let blankMetadata = [
+    "<metadata/>", "<metadata></metadata>", "<metadata>\n  </metadata>", "<metadata><!-- by hand --></metadata>",
+    "<metadata>\n    <!-- a -->\n\n    <!-- b -->\n  </metadata>", "<metadata>text</metadata>",
+    "<metadata><note/></metadata>",
+    "<metadata><other:note xmlns:other='urn:example:other'/></metadata>",
+  ]
+
+  @Test("a domain whose metadata are empty is imported and adopted, and no byte outside of them changes")
+  func emptyMetadata() throws {
+    try withHost { host in
+      for (index, metadata) in Self.blankMetadata.enumerated() {
+        let name = "blank-\(index)"
+        let text =
+          "<domain type='qemu'><name>\(name)</name>\(metadata)<memory unit='MiB'>16</memory>"
+          + "<os><type arch='x86_64' machine='q35'>hvm</type></os></domain>"
+        try host.folder.write(text, to: "\(name).xml")
+        try host.virsh("define", host.folder.path("\(name).xml"))
+      }
+      func text(_ index: Int) throws -> String {
+        let text = try host.virsh("dumpxml", "--inactive", "blank-\(index)")
+        return withoutMetadata(text.replacing("  <metadata/>\n", with: ""))
+      }
+      let before = try Self.blankMetadata.indices.map(text)
+      let folder = host.folder.path("specs")
+      let written = try vireo(host, "import", "--all", "--output", folder)
+      #expect(written.status == 0, "\(written.output)\(written.errors)")
+      let applied = try vireo(host, "apply", "--yes", folder)
+      let count = Self.blankMetadata.count + 1
+      #expect(applied.status == 0 && applied.output.contains("\(count) to adopt"), "\(applied.output)\(applied.errors)")
+      for index in Self.blankMetadata.indices {
+        #expect(try text(index) == before[index], "\(Self.blankMetadata[index])")
+      }
+      #expect(try vireo(host, "plan", folder, "--detailed-exitcode").status == 0)
+    }
+  }
+
   @Test("an adoption changes no byte outside of the metadata and nothing of QEMU's command line, whoever names aliases")
   func aliases() throws {
     try withHost { host in

@@ -38,6 +38,36 @@ struct HostIdentityTests {
     #expect(key(first) != key(second))
   }
 
+  @Test(
+    "a daemon of this machine has a lock that does not depend on the UUID of its host, which some machines make up at each start",
+    arguments: [
+      "qemu:///system", "qemu+unix:///system", "qemu:///system?socket=/tmp/sock", "qemu:///session", "qemu:/session",
+    ])
+  func locks(uri: String) {
+    func names(_ uri: String, _ uuid: String?) -> [String] {
+      HostIdentity(uri: uri, embeddedRoot: nil).lockNames(hostUUID: uuid)
+    }
+    let names = [nil, "604c3fb0-7b22-4b24-8340-cbcfb6db6d82", "0F14B3CA-525D-4470-8D5C-098EBA85D5A9"].map {
+      names(uri, $0)
+    }
+    // The first is taken first, by everybody.
+    #expect(Set(names.map(\.first)).count == 1 && names.allSatisfy { !$0.isEmpty })
+    #expect(
+      names[0].first
+        == HostIdentity(uri: uri.replacing("+unix", with: ""), embeddedRoot: nil).lockNames(hostUUID: nil)[0])
+  }
+
+  @Test("who connects over the network has the lock of those who do not, where the host's UUID is known")
+  func remoteLocks() {
+    let uuid = "604c3fb0-7b22-4b24-8340-cbcfb6db6d82"
+    let here = HostIdentity(uri: "qemu:///system", embeddedRoot: nil).lockNames(hostUUID: uuid)
+    let away = HostIdentity(uri: "qemu+ssh://localhost/system", embeddedRoot: nil).lockNames(
+      hostUUID: uuid.uppercased())
+    #expect(!Set(here).isDisjoint(with: away))
+    let elsewhere = HostIdentity(uri: "qemu+ssh://other/system", embeddedRoot: nil).lockNames(hostUUID: nil)
+    #expect(Set(here).isDisjoint(with: elsewhere) && !elsewhere.isEmpty)
+  }
+
   @Test("an embedded driver is its root, whatever path leads there")
   func roots() throws {
     try TemporaryFolder.with { folder in

@@ -120,6 +120,52 @@ struct AliasTests {
     #expect(note?.suggestion?.contains("alias: ua-mynic") == true)
   }
 
+  /// Every field that names a device by its alias, with a spec of it.
+  private static let references: [(field: String, shown: String, spec: @Sendable (String) -> String)] = [
+    (
+      "qemu.override", "qemu.override",
+      { "qemu: { override: { \($0): { host_mtu: { type: unsigned, value: '1400' } } } }" }
+    ),
+    (
+      "interfaces.teaming.persistent", "interfaces.spare.teaming.persistent",
+      { "interfaces: { spare: { type: user, teaming: { type: transient, persistent: \($0) } } }" }
+    ),
+    (
+      "hostdevs.teaming.persistent", "hostdevs.spare.teaming.persistent",
+      {
+        "hostdevs: { spare: { type: pci, source: { pci: '0000:03:10.0' }, teaming: { type: transient, persistent: \($0) } } }"
+      }
+    ),
+  ]
+
+  @Test("an alias that a field names and no device has is told, at its place, whichever field it is")
+  func unknownAliases() throws {
+    let known = Vocabulary.domain.collections.filter { $0.type.device != nil }
+      .flatMap { kind in kind.type.fields.filter(\.type.namesDevices).map { "\(kind.key).\($0.name)" } }
+    let own = Vocabulary.domain.fields.filter(\.type.namesDevices).map(\.name)
+    #expect(Set(known + own) == Set(Self.references.map(\.field)))
+    // What says that it is an alias is one.
+    let telling = Vocabulary.domain.collections.flatMap { kind in
+      kind.type.fields.filter { $0.summary.hasPrefix("The alias of") }.map { "\(kind.key).\($0.name)" }
+    }
+    #expect(Set(telling).isSubset(of: known))
+    for (field, shown, spec) in Self.references {
+      func plan(_ alias: String) throws -> Plan {
+        let text =
+          "stack: lab\ndomains:\n  web:\n    type: qemu\n    memory: 1 GiB\n    rngs: { entropy: { alias: ua-mine } }\n"
+        return try ImaginedHost().plan(text + "    \(spec(alias))\n")
+      }
+      // libvirt makes up the others when it defines the domain.
+      for alias in ["ua-mine", "net0"] {
+        #expect(try plan(alias).notes.allSatisfy { $0.rule != "unknown-alias" }, "\(field) \(alias)")
+      }
+      let notes = try plan("ua-yours").notes.filter { $0.rule == "unknown-alias" }
+      #expect(notes.map(\.message) == ["`\(shown)` names the alias ua-yours, and no device of the domain has it"])
+      #expect(notes.first?.range?.start.line == 7, "\(field)")
+      #expect(notes.first?.suggestion?.contains("alias: ua-yours") == true)
+    }
+  }
+
   @Test(
     "two devices cannot have one alias",
     arguments: [

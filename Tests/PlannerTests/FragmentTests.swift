@@ -88,7 +88,7 @@ struct FragmentTests {
       xml.set("GiB", at: "memtune/swap_hard_limit/@unit")
     }
     let plan = try host.plan(withFragment)
-    #expect(plan.change("web", "xml")?.detail == "is so already; recorded")
+    #expect(plan.change("web", "xml")?.detail == "unchanged; now recorded")
     host.apply(plan)
     #expect(try host.plan(withFragment).isEmpty)
     #expect(try host.plan(plain).object("web")?.changes.map(\.reason) == [.dropped])

@@ -206,17 +206,65 @@ struct RefusedObjectTests {
     }
   }
 
-  @Test("a limit of the run refuses the stack")
-  func limit() throws {
+  @Test("a limit on deletions refuses the stack")
+  func deletionLimit() throws {
     let host = try appliedHost()
     let spec = try stack(lab.replacing("  apart:", with: "  other:"))
     #expect(throws: DiagnosticsError.self) {
-      try Plan(
-        for: spec, on: host.inventory, maxEffect: .replace, deleting: DeletionOptions(.leftovers), refusingObjects: true
-      )
+      try Plan(for: spec, on: host.inventory, deleting: DeletionOptions(.leftovers, most: 0), refusingObjects: true)
     }
     let plan = try Plan(for: spec, on: host.inventory, maxEffect: .delete, deleting: DeletionOptions(.leftovers))
     #expect(plan.objects.contains { $0.verb == .delete && $0.effect == .delete })
+  }
+
+  @Test(
+    "a limit on effects refuses what goes beyond it and what depends on that, and the rest is planned",
+    arguments: [true, false])
+  func effectLimit(isOfTheRun: Bool) throws {
+    var host = try appliedHost()
+    host.start("web")
+    host.start("apart")
+    let changed = lab.replacing(
+      "memory: 1 GiB\n    disks: { root", with: "memory: 2 GiB\n    vcpus: 2\n    disks: { root"
+    )
+    .replacing("title: one", with: "title: two")
+    .replacing("  web:\n", with: isOfTheRun ? "  web:\n" : "  web:\n    max-effect: live\n")
+    let plan = try Plan(
+      for: stack(changed), on: host.inventory, maxEffect: isOfTheRun ? .live : nil, refusingObjects: true)
+    #expect(plan.refused.map(\.object.name) == ["web", "user"])
+    let reasons = try #require(plan.object("web")?.problems)
+    #expect(reasons.allSatisfy { $0.rule == "beyond-max-effect" && $0.range != nil })
+    let asked = isOfTheRun ? "`--max-effect live`" : "the domain's `max-effect: live`"
+    #expect(reasons.count == 2 && reasons.contains { $0.message.hasPrefix("vcpus") })
+    #expect(
+      reasons.contains { $0.message == "memory from 1 GiB to 2 GiB requires `next-boot`, which is beyond \(asked)" })
+    #expect(plan.object("user")?.problems.map(\.message) == ["needs domain web, which is refused"])
+    #expect(plan.change("apart", "title")?.effect == .live)
+    #expect(Set(plan.actions.map(\.object.name)) == ["apart"])
+  }
+
+  @Test(
+    "what would be deleted is bound by the limit of the run and by the one that is recorded with it",
+    arguments: [true, false])
+  func effectLimitOfDeletions(isOfTheRun: Bool) throws {
+    var host = try appliedHost()
+    if !isOfTheRun {
+      host.edit("apart") { xml in
+        var record = OwnershipRecord(in: xml)
+        record?[OwnershipRecord.itself, "max-effect"] = "restart"
+        record?.put(into: &xml)
+      }
+    }
+    for scope in [DeletionOptions.Scope.leftovers, .everything] {
+      let plan = try Plan(
+        for: stack(lab.replacing("  apart:", with: "  other:")), on: host.inventory,
+        maxEffect: isOfTheRun ? .restart : nil, deleting: DeletionOptions(scope), refusingObjects: true)
+      let message =
+        "deleting it requires `delete`, which is beyond "
+        + (isOfTheRun ? "`--max-effect restart`" : "the domain's `max-effect: restart`")
+      #expect(plan.object("apart")?.problems.map(\.message) == [message])
+      #expect(!plan.actions.contains { $0.object.name == "apart" })
+    }
   }
 
   @Test("with a protected domain its network stays, too, and what does not need it goes")

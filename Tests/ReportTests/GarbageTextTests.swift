@@ -36,6 +36,14 @@ struct GarbageTextTests {
     add("\(name).root.before.qcow2", 196_608, on: "\(name).root.qcow2")
     add("old.data.raw", 0, origin: origin)
     add(".abcdefghijkl.partial", 4096)
+    // What is Vireo's and stays is not called somebody else's.
+    add(
+      "data.qcow2", 8192,
+      origin: FileOrigin(host: HostIdentity(uri: census.uri, embeddedRoot: nil), stack: "lab", object: "volume data"))
+    add(
+      "far.qcow2", 8192,
+      origin: FileOrigin(
+        host: HostIdentity(uri: "xen:///system", embeddedRoot: nil), stack: "lab", object: "domain far"))
     census.roots = [
       .init(.domain, "domain used", files: ["\(folder)/used.qcow2"]),
       .init(.snapshot, "snapshot one of domain used", files: ["\(folder)/used.qcow2"]),

@@ -58,6 +58,8 @@ struct PlanSentenceTests {
   @Test("a plan without steps says what waits, and of a stack that is to go, that nothing is there")
   func empty() {
     var plan = Plan(stack: "lab", uri: "qemu:///system")
+    #expect(plan.text().hasSuffix("No changes: the spec of the stack lab declares nothing.\n"))
+    plan.objects = [ObjectPlan(ObjectReference(.domain, "web"), .none)]
     #expect(plan.text().hasSuffix("No changes: the host is as the spec says.\n"))
     plan.objects = ["web", "db"].map { name in
       ObjectPlan(
@@ -70,7 +72,7 @@ struct PlanSentenceTests {
     #expect(!plan.text().contains("the host is as the spec says"))
     plan.objects = []
     plan.scope = .everything
-    #expect(plan.text().hasSuffix("No changes: the host has nothing of the stack lab.\n"))
+    #expect(plan.text().hasSuffix("No changes: the host has no domain and no network of the stack lab.\n"))
   }
 
   /// Fields that the record alone keeps.
