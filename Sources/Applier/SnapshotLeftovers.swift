@@ -88,7 +88,9 @@ extension DomainSnapshots {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
     let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    guard let source, isMerged || holdsNothing(path, asOverlayOf: source) else {
+    // An earlier run may have merged it: the mark says so as long as it is an overlay on this very image.
+    let wasMerged = MergeMark.read(path: path) == .done
+    guard let source, isMerged || wasMerged && stands(path, on: source) || holdsNothing(path, asOverlayOf: source) else {
       throw ActionFailure(
         "\(path), where the overlay of disk \(target) goes, exists and may hold data",
         remedy: "move it away or delete it, or choose another name for the snapshot")
@@ -122,9 +124,15 @@ extension DomainSnapshots {
       (try? isBlank(path, .qcow2, hasBacking: true)) ?? false
     else { return false }
     // The backing file's name is the last thing that QEMU writes.
-    guard let backing = info.backingFile?.string else { return true }
-    let absolute = backing.hasPrefix("/") ? backing : folder(of: path) + "/" + backing
-    return isOneFile(absolute, source)
+    return info.backingFile == nil || stands(path, on: source)
+  }
+
+  /// Whether a file is an overlay on an image.
+  private func stands(_ path: String, on source: String) -> Bool {
+    guard let info = try? ImageInfo.read(path: path, format: .qcow2), let backing = info.backingFile?.string else {
+      return false
+    }
+    return isOneFile(backing.hasPrefix("/") ? backing : folder(of: path) + "/" + backing, source)
   }
 
   private func beginsAsQcow2(_ path: String) -> Bool {

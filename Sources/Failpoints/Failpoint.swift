@@ -10,7 +10,8 @@ internal import Synchronization
 ///
 /// - `VIREO_FAILPOINT=7`: the process is killed at its 7th point. `7+2500` kills it 2500 microseconds later, in the middle
 ///   of what comes next.
-/// - `VIREO_FAILPOINT_LOG=FILE`: the name of each point is appended to the file as a line.
+/// - `VIREO_FAILPOINT_LOG=FILE`: each point is appended to the file as a line: microseconds of a clock that never goes back, a
+///   space, and the point's name.
 package enum Failpoint {
   /// Passes a point.
   ///
@@ -33,6 +34,17 @@ package enum Failpoint {
     return try body()
   }
 
+  /// As ``around(_:_:)``, of something that is waited for.
+  @inline(__always)
+  @discardableResult
+  package static func around<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ name: @autoclosure () -> String, _ body: () async throws -> Result
+  ) async throws -> Result {
+    pass("before: \(name())")
+    defer { pass("after: \(name())") }
+    return try await body()
+  }
+
   #if DEBUG
     private static let order = environment("VIREO_FAILPOINT")
     private static let log = environment("VIREO_FAILPOINT_LOG")
@@ -48,7 +60,9 @@ package enum Failpoint {
     private static func reach(_ name: String) {
       let number = count.add(1, ordering: .sequentiallyConsistent).newValue
       if let log {
-        let line = Array("\(name)\n".utf8)
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let line = Array("\(now.tv_sec * 1_000_000 + now.tv_nsec / 1000) \(name)\n".utf8)
         _ = write(log, line, line.count)
       }
       guard let end, number == end.point else { return }
