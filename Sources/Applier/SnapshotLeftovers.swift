@@ -90,7 +90,8 @@ extension DomainSnapshots {
     let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     // An earlier run may have merged it: the mark says so as long as it is an overlay on this very image.
     let wasMerged = MergeMark.read(path: path) == .done
-    guard let source, isMerged || wasMerged && stands(path, on: source) || holdsNothing(path, asOverlayOf: source) else {
+    guard let source, isMerged || wasMerged && stands(path, on: source) || holdsNothing(path, asOverlayOf: source)
+    else {
       throw ActionFailure(
         "\(path), where the overlay of disk \(target) goes, exists and may hold data",
         remedy: "move it away or delete it, or choose another name for the snapshot")

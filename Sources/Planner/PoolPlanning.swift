@@ -165,7 +165,8 @@ struct PoolPlanning {
     }
     guard let observed else { return }
     // One that Vireo has made is known by its UUID. The run that made it may have been cut off before it got its autostart.
-    let isMade = observed.inactive.value(at: "uuid")?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
+    let isMade =
+      observed.inactive.value(at: "uuid")?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
     if let wanted = autostart?.value.boolean ?? (isMade ? true : nil), wanted != observed.autostart {
       changes.append(
         FieldChange(

@@ -189,17 +189,18 @@ extension KilledCommand {
       })
   }
 
-  private static let snapshots = ["stopped", "running"].flatMap { state in
-    ["internal", "external"].flatMap { kind in
-      [
-        snapshot("take", kind, state: state, doneAlready: "has a snapshot one already"),
-        snapshot("delete", kind, state: state, doneAlready: "has no snapshot one"),
-      ] + (kind == "external" && state == "running" ? [] : [snapshot("revert", kind, state: state)])
-    }
-  } + [
-    snapshot("take", "external", state: "running", doneAlready: "has a snapshot one already", memory: true),
-    snapshot("delete", "external", state: "running", doneAlready: "has no snapshot one", memory: true),
-  ]
+  private static let snapshots =
+    ["stopped", "running"].flatMap { state in
+      ["internal", "external"].flatMap { kind in
+        [
+          snapshot("take", kind, state: state, doneAlready: "has a snapshot one already"),
+          snapshot("delete", kind, state: state, doneAlready: "has no snapshot one"),
+        ] + (kind == "external" && state == "running" ? [] : [snapshot("revert", kind, state: state)])
+      }
+    } + [
+      snapshot("take", "external", state: "running", doneAlready: "has a snapshot one already", memory: true),
+      snapshot("delete", "external", state: "running", doneAlready: "has no snapshot one", memory: true),
+    ]
 
   // MARK: Images
 
