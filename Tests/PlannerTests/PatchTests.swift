@@ -1,7 +1,7 @@
 import Diagnostics
 import DiskImage
 import Inventory
-import Planner
+@testable import Planner
 import Testing
 import Vocabulary
 import XMLTree
