@@ -121,10 +121,11 @@ struct SnapshotMerge: Sendable {
   private func mergeRunning(_ disk: Disk) async throws {
     let deadline = ContinuousClock.now + .seconds(24 * 3600)
     var pause = Duration.milliseconds(5)
-    if try await domain.blockJob(disk.target) == nil { try await domain.commitActiveImage(disk.target) }
+    var starts = 0
     while ContinuousClock.now < deadline {
+      let job = try await domain.blockJob(disk.target)
       let source = try await connection.runningDefinition(of: domain).disk(disk.target).flatMap(DiskSource.path)
-      if let job = try await domain.blockJob(disk.target) {
+      if let job {
         guard job.mergesActiveImage else {
           throw ActionFailure(
             "another job is at work on disk \(disk.target)",
@@ -133,7 +134,15 @@ struct SnapshotMerge: Sendable {
         if job.isReady, source == disk.overlay { try await pivot(disk) }
       } else {
         guard source == disk.overlay else { return }
-        throw ActionFailure("QEMU has not merged \(disk.overlay) into \(disk.below), and does not say why")
+        guard starts < 20 else {
+          throw ActionFailure("QEMU has not merged \(disk.overlay) into \(disk.below), and does not say why")
+        }
+        starts += 1
+        do {
+          try await domain.commitActiveImage(disk.target, into: disk.below)
+        } catch let error as LibvirtError where error.code == .blockCopyActive {
+          // The job of a run that was cut off, of which libvirt does not tell how far it is: it is about to end.
+        }
       }
       try await Task.sleep(for: pause)
       pause = min(pause * 2, .milliseconds(250))

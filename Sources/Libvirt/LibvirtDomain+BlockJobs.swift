@@ -3,14 +3,16 @@
 import CLibvirt
 
 extension LibvirtDomain {
-  /// Begins to merge what a disk's present image holds into the image that it stands on. The guest keeps running, and keeps the
+  /// Begins to merge what a disk's present image holds into an image that it stands on. The guest keeps running, and keeps the
   /// overlay until ``pivotBlockJob(_:)``.
   ///
-  /// - Parameter target: the disk's target (`vda`).
-  public func commitActiveImage(_ target: String) async throws {
-    // Without this flag libvirt merges into the lowest image of the chain.
-    let flags = UInt32(VIR_DOMAIN_BLOCK_COMMIT_SHALLOW.rawValue) | UInt32(VIR_DOMAIN_BLOCK_COMMIT_ACTIVE.rawValue)
-    try await change("merge the image of disk \(target) of") { virDomainBlockCommit($0, target, nil, nil, 0, flags) }
+  /// - Parameters:
+  ///   - target: the disk's target (`vda`).
+  ///   - base: the image that is merged into. Never left to libvirt, which would take the lowest of the chain; and named, so
+  ///     that nothing happens to a disk that has left its overlay meanwhile.
+  public func commitActiveImage(_ target: String, into base: String) async throws {
+    let flags = UInt32(VIR_DOMAIN_BLOCK_COMMIT_ACTIVE.rawValue)
+    try await change("merge the image of disk \(target) of") { virDomainBlockCommit($0, target, base, nil, 0, flags) }
   }
 
   /// Has the guest use the image that was merged into, from now on.
