@@ -83,8 +83,8 @@ public struct DomainSnapshots: Sendable {
 
   // MARK: Deleting
 
-  /// Deletes a snapshot; the present state of the domain stays. The content of an external one is merged by libvirt
-  /// (a block commit, with the guest running on or not).
+  /// Deletes a snapshot; the present state of the domain stays. The content of an external one is merged, with the guest
+  /// running on or not: step by step where Vireo can (``SnapshotMerge``), by libvirt otherwise.
   public func delete(_ name: String) async throws {
     guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
     // Looked at while nobody can make anything refer to the files; merging them may take long and is done beside others.
@@ -92,6 +92,14 @@ public struct DomainSnapshots: Sendable {
     defer { withExtendedLifetime(lock) {} }
     try await requireNobodyElse(onWhatChanges: snapshot, .delete)
     lock?.share()
+    // The daemon finishes what a killed program has asked it for.
+    if snapshot.kind == .external, try await domain.waitUntilAtRest(timeout: .seconds(60)),
+      let merge = try await SnapshotMerge(snapshot, of: self), try await merge.merge()
+    {
+      lock?.release()
+      try await merge.finish()
+      return try await requireGone(name)
+    }
     do {
       try await domain.deleteSnapshot(name)
     } catch let error as LibvirtError where error.isNotFound {
@@ -105,9 +113,7 @@ public struct DomainSnapshots: Sendable {
       }
       throw failure
     }
-    guard try await !list().contains(where: { $0.name == name }) else {
-      throw ActionFailure("libvirt did not delete the snapshot \(name) of domain \(domain.name)")
-    }
+    try await requireGone(name)
     // libvirt forgets the file with the guest's memory, and leaves it. Nothing else can refer to it.
     lock?.release()
     guard snapshot.kind == .external, let file = snapshot.memoryFile else { return }
@@ -117,6 +123,12 @@ public struct DomainSnapshots: Sendable {
     }
     if let failure = outcome[file] ?? nil {
       throw ActionFailure("the snapshot was deleted, and \(failure.message)", remedy: failure.remedy)
+    }
+  }
+
+  private func requireGone(_ name: String) async throws {
+    guard try await !list().contains(where: { $0.name == name }) else {
+      throw ActionFailure("libvirt did not delete the snapshot \(name) of domain \(domain.name)")
     }
   }
 

@@ -1,6 +1,8 @@
 // Overlays that a running QEMU has open and libvirt does not know of: it was killed between asking QEMU for a snapshot and
 // writing down that there is one. QEMU is brought back to what libvirt knows, with all that the guest has written.
 
+import DiskImage
+import Failpoints
 import Libvirt
 
 /// A guest's QEMU, asked past libvirt.
@@ -25,12 +27,19 @@ struct ForgottenOverlays {
     guard nodes.contains(where: { overlays[$0.file] != nil }) else { return [] }
     var merged: Set<String> = []
     for (overlay, source) in overlays.sorted(by: { $0.key < $1.key }) {
-      let top = nodes.first { $0.file == overlay && $0.isFormat }
-      guard let top, try await isUsed(top.name) else { continue }
-      guard let base = nodes.first(where: { $0.file == source && $0.isFormat }) else {
-        throw ActionFailure("QEMU does not have \(source) open, on which \(overlay) stands")
+      guard let top = nodes.first(where: { $0.file == overlay && $0.isFormat }) else { continue }
+      if try await isUsed(top.name) {
+        guard let base = nodes.first(where: { $0.file == source && $0.isFormat }) else {
+          throw ActionFailure("QEMU does not have \(source) open, on which \(overlay) stands")
+        }
+        MergeMark.begun.put(path: overlay)
+        try await Failpoint.around("merge \(overlay)") { try await merge(top.name, into: base.name) }
+      } else if MergeMark.read(path: overlay) != .begun {
+        // It was opened, and nothing was written to it, or so it is checked by whoever removes it.
+        continue
       }
-      try await merge(top.name, into: base.name)
+      // While QEMU has it open still: once it is closed, nothing else tells that all of it is below.
+      MergeMark.done.put(path: overlay)
       merged.insert(overlay)
     }
     // Jobs that are over keep their names.
@@ -40,7 +49,9 @@ struct ForgottenOverlays {
     // The format of a file goes before the file.
     let rest = try await self.nodes().filter { overlays[$0.file] != nil }
     for node in rest.filter(\.isFormat) + rest.filter({ !$0.isFormat }) {
-      _ = try await ask("blockdev-del", ["node-name": node.name])
+      _ = try await Failpoint.around("close \(node.name)") {
+        try await ask("blockdev-del", ["node-name": node.name])
+      }
     }
     return merged
   }

@@ -161,7 +161,8 @@ public struct GarbageCollector: Sendable {
         result.deleted.append(file)
         continue
       }
-      result.fail(file.path, failure)
+      // What somebody else has removed meanwhile is gone, as it was to be.
+      if fileStatus(file.path) != nil { result.fail(file.path, failure) }
     }
     let failed = Set(result.failures.map(\.subject))
     for entry in given where !entry.removal.files.contains(where: { failed.contains($0.path) }) {

@@ -1,5 +1,6 @@
 // Storage pools: defining, starting, and finding one that is there already.
 
+import Glibc
 import Libvirt
 import Planner
 import Vocabulary
@@ -35,10 +36,10 @@ extension ApplyRun {
       }
     }
     if pool.isBuilt { try await handle.build() }
-    if pool.isStarted, found?.isActive != true { try await start(handle) }
     if let autostart = pool.autostart, (found?.autostart ?? false) != autostart {
       try await handle.setAutostart(autostart)
     }
+    if pool.isStarted, found?.isActive != true { try await start(handle) }
 
     guard let stored = try await poolRecord(name) else {
       throw ActionFailure("pool \(name) was defined and is gone again", remedy: planAgain)
@@ -66,6 +67,13 @@ extension ApplyRun {
       throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
     }
     if record.isActive { return }
+    let definition = try XMLElement.parse(record.inactiveXML)
+    if ["fs", "netfs"].contains(definition[attribute: "type"]), !connection.isRemote,
+      let folder = definition.value(at: "target/path"), access(folder, F_OK) != 0
+    {
+      // The run that defined it was cut off before it made the folder to mount on.
+      try await record.handle.build()
+    }
     try await start(record.handle)
     guard try await poolRecord(name)?.isActive == true else {
       throw ActionFailure("pool \(name) is not active after its start")

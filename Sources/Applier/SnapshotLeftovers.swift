@@ -88,7 +88,10 @@ extension DomainSnapshots {
     let place = try FilePlace(path, links: .own)
     guard let status = try place.folder.status(place.name) else { return }
     let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    guard let source, isMerged || holdsNothing(place, asOverlayOf: source) else {
+    // An earlier run may have merged it: the mark says so as long as it is an overlay on this very image.
+    let wasMerged = MergeMark.read(path: path) == .done
+    guard let source, isMerged || wasMerged && stands(place, on: source) || holdsNothing(place, asOverlayOf: source)
+    else {
       throw ActionFailure(
         "\(path), where the overlay of disk \(target) goes, exists and may hold data",
         remedy: "move it away or delete it, or choose another name for the snapshot")
@@ -124,9 +127,21 @@ extension DomainSnapshots {
       (try? image.isBlank(.qcow2, hasBacking: true)) ?? false
     else { return false }
     // The backing file's name is the last thing that QEMU writes.
-    guard let backing = info.backingFile?.string else { return true }
-    let absolute = backing.hasPrefix("/") ? backing : folder(of: place.path) + "/" + backing
-    return isOneFile(absolute, source)
+    guard let backing = info.backingFile else { return true }
+    return stands(place, on: source, backing)
+  }
+
+  /// Whether a file is an overlay on an image.
+  private func stands(_ place: FilePlace, on source: String) -> Bool {
+    guard let image = try? OpenImage(at: place), let info = try? image.info(format: .qcow2),
+      let backing = info.backingFile
+    else { return false }
+    return stands(place, on: source, backing)
+  }
+
+  private func stands(_ place: FilePlace, on source: String, _ backing: StoredName) -> Bool {
+    guard let name = backing.string else { return false }
+    return isOneFile(name.hasPrefix("/") ? name : folder(of: place.path) + "/" + name, source)
   }
 
   private func beginsAsQcow2(_ image: OpenImage) -> Bool {

@@ -37,7 +37,13 @@ public struct FileDeletion: Sendable, Equatable {
     guard identity == nil || identity == found else {
       throw .refused(path: path, reason: "it is another file by now")
     }
-    let file = try LocalFile(at: place)
+    let file: LocalFile
+    do throws(ImageError) {
+      file = try LocalFile(at: place)
+    } catch .notFound {
+      // Somebody else has deleted it since.
+      return false
+    }
     guard file.status.identity == found else { throw .refused(path: path, reason: "it is another file by now") }
     try ImageLock.take(.delete, on: file)
     if requiresClosed, fcntl(file.descriptor, Linux.setLease, Int32(F_WRLCK)) != 0 {

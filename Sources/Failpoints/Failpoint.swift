@@ -12,7 +12,8 @@ internal import Synchronization
 ///   of what comes next.
 /// - `VIREO_FAILPOINT_EXCHANGE=7:A:B`: at the 7th point, what is at the paths A and B changes places, as another user may
 ///   have it who may write to their folder.
-/// - `VIREO_FAILPOINT_LOG=FILE`: the name of each point is appended to the file as a line.
+/// - `VIREO_FAILPOINT_LOG=FILE`: each point is appended to the file as a line: microseconds of a clock that never goes back, a
+///   space, and the point's name.
 package enum Failpoint {
   /// Passes a point.
   ///
@@ -33,6 +34,17 @@ package enum Failpoint {
     pass("before: \(name())")
     defer { pass("after: \(name())") }
     return try body()
+  }
+
+  /// As ``around(_:_:)``, of something that is waited for.
+  @inline(__always)
+  @discardableResult
+  package static func around<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ name: @autoclosure () -> String, _ body: () async throws -> Result
+  ) async throws -> Result {
+    pass("before: \(name())")
+    defer { pass("after: \(name())") }
+    return try await body()
   }
 
   #if DEBUG
@@ -64,7 +76,9 @@ package enum Failpoint {
     private static func reach(_ name: String) {
       let number = count.add(1, ordering: .sequentiallyConsistent).newValue
       if let log {
-        let line = Array("\(name)\n".utf8)
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let line = Array("\(now.tv_sec * 1_000_000 + now.tv_nsec / 1000) \(name)\n".utf8)
         _ = write(log, line, line.count)
       }
       if let exchange, number == exchange.point { swap(exchange.one, exchange.other) }

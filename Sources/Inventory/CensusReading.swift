@@ -108,7 +108,8 @@ private struct Needs: Sendable {
     var needs = [Needs(.domain, "domain \(domain.name)", documents, pools)]
     if let variables = domain.variables { needs[0].named.insert(variables) }
     for (snapshot, document) in zip(snapshots, try XMLElement.parse(all: snapshots.map(\.xml))) {
-      needs.append(Needs(.snapshot, "snapshot \(snapshot.name) of domain \(domain.name)", [document], pools))
+      let subject = FileCensus.subject(ofSnapshot: snapshot.name, of: domain.name)
+      needs.append(Needs(.snapshot, subject, [document], pools))
     }
     return needs
   }

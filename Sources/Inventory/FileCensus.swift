@@ -69,6 +69,11 @@ public struct FileCensus: Sendable {
     }
   }
 
+  /// How a root is called that is a snapshot.
+  public static func subject(ofSnapshot name: String, of domain: String) -> String {
+    "snapshot \(name) of domain \(domain)"
+  }
+
   /// The connection whose domains are the roots.
   public var uri: String
   /// What the marks of files that were made on that host have: see ``HostIdentity/keys``.

@@ -36,6 +36,16 @@ extension LibvirtDomain {
   ///
   /// - Parameter secure: with the passwords of the definitions in them; refused on a read-only connection.
   public func snapshots(secure: Bool = false) async throws -> [SnapshotRecord] {
+    do {
+      return try await listedSnapshots(secure)
+    } catch let error as LibvirtError where error.code == .invalidArgument {
+      // A daemon is taking one at this moment, and has one without a name in its list until it is done (libvirt 9.0).
+      guard try await waitUntilAtRest(timeout: .seconds(120)) else { throw error }
+      return try await listedSnapshots(secure)
+    }
+  }
+
+  private func listedSnapshots(_ secure: Bool) async throws -> [SnapshotRecord] {
     try await call("list the snapshots of") { domain, operation throws(LibvirtError) in
       let flags = UInt32(VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL.rawValue)
       let pointers = try takeList(operation()) { virDomainListAllSnapshots(domain, $0, flags) }

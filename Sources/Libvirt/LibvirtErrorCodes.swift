@@ -57,6 +57,8 @@ extension LibvirtError {
     public static let snapshotRevertRisky = Code(rawValue: 77)
     /// 80, no metadata of that kind.
     public static let noMetadata = Code(rawValue: 80)
+    /// 83, a job on a disk is in the way, or not ready for what was asked of it.
+    public static let blockCopyActive = Code(rawValue: 83)
     /// 84, the driver cannot do this to such an object.
     public static let operationUnsupported = Code(rawValue: 84)
     /// 86, the guest agent does not answer.

@@ -168,11 +168,14 @@ struct PoolPlanning {
       ]
     }
     guard let observed else { return }
-    if let autostart, let wanted = autostart.value.boolean, wanted != observed.autostart {
+    // One that Vireo has made is known by its UUID. The run that made it may have been cut off before it got its autostart.
+    let isMade =
+      observed.inactive.value(at: "uuid")?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
+    if let wanted = autostart?.value.boolean ?? (isMade ? true : nil), wanted != observed.autostart {
       changes.append(
         FieldChange(
-          "autostart", old: .boolean(observed.autostart), new: autostart.value, effect: .define, reason: .spec,
-          range: autostart.range))
+          "autostart", old: .boolean(observed.autostart), new: .boolean(wanted), effect: .define,
+          reason: autostart == nil ? .drift : .spec, range: autostart?.range ?? spec.range))
       builder.add(.setPoolAutostart(name: spec.name, wanted), for: object, after: last)
     }
     guard !observed.isActive, isToRun else { return }

@@ -57,7 +57,8 @@ extension Vocabulary {
       "What the pool should be doing. `active`, the default, starts it; `any` leaves it as it is and does not start a new one.",
       effect: .define),
     Field(
-      "autostart", .boolean, "Whether libvirt starts the pool when the host starts. A new one does when not given.",
+      "autostart", .boolean,
+      "Whether libvirt starts the pool when the host starts. One that Vireo has made does when not given.",
       effect: .define, reference: "html/libvirt-libvirt-storage.html#virStoragePoolSetAutostart"),
     Field(
       "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the pool.",

@@ -3,11 +3,35 @@
 
 import Glibc
 import Libvirt
+import Synchronization
 
 /// SIGINT, SIGTERM and SIGHUP.
 enum EndingSignals {
   /// Those that are heard. A program that was started with nohup does not hear that its terminal is gone.
   static var heard: [Int32] { isIgnored(SIGHUP) ? [SIGINT, SIGTERM] : [SIGINT, SIGTERM, SIGHUP] }
+
+  /// The last signal that was counted: milliseconds of a clock that never goes back, times 256, and its number.
+  private static let last = Atomic<UInt64>(0)
+
+  /// How long after a signal another one of its kind is the same one, in milliseconds.
+  private static let window: UInt64 = 100
+
+  /// Whether a signal is one of its own. `timeout 30 vireo …` sends SIGTERM to its child and to the whole group, and what is
+  /// started by a wrapper that passes Ctrl-C on hears it twice, too: that is one wish. Only numbers and system calls, for a
+  /// signal's handler.
+  static func counts(_ number: Int32) -> Bool {
+    var clock = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &clock)
+    let now = UInt64(clock.tv_sec) * 1000 + UInt64(clock.tv_nsec) / 1_000_000
+    var known = last.load(ordering: .sequentiallyConsistent)
+    while true {
+      if known % 256 == UInt64(number), now < known / 256 + window { return false }
+      let (isStored, found) = last.compareExchange(
+        expected: known, desired: now * 256 + UInt64(number), ordering: .sequentiallyConsistent)
+      if isStored { return true }
+      known = found
+    }
+  }
 
   private static func isIgnored(_ number: Int32) -> Bool {
     var action = sigaction()

@@ -1,4 +1,4 @@
-// Ctrl-C during an apply: the first asks it to stop, the second ends the process.
+// Ctrl-C during an apply: the first asks it to stop, the second ends the process. What comes twice at once is one.
 
 import Applier
 import BlockingWork
@@ -71,7 +71,8 @@ private final class SignalWatch: Sendable {
     SignalState.descriptor.store(writeEnd, ordering: .sequentiallyConsistent)
     SignalState.restoresTerminal.store(restoringTerminal, ordering: .sequentiallyConsistent)
     var action = sigaction()
-    action.__sigaction_handler.sa_handler = { _ in
+    action.__sigaction_handler.sa_handler = { number in
+      guard EndingSignals.counts(number) else { return }
       let before = SignalState.count.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
       if before == 0 {
         var byte: UInt8 = 1

@@ -45,7 +45,7 @@ struct KillTests {
       try host.makeBase()
       var choices = SeededChoices(seed: Self.seed)
       for command in Self.isThorough ? commands : commands.randomElement(using: &choices).map({ [$0] }) ?? [] {
-        try kill(command, on: host, most: Self.most)
+        do { try kill(command, on: host, most: Self.most) } catch { Issue.record("\(command): \(error)") }
       }
     }
   }
@@ -57,15 +57,15 @@ struct KillTests {
       let log = host.folder.path("points")
       let whole = try host.run(command, log: log)
       #expect(whole.status == 0, "\(whole.output)\(whole.errors)")
-      let points = (fileText(log) ?? "").split(separator: "\n").map(String.init)
+      let points = (fileText(log) ?? "").split(separator: "\n").compactMap(Point.init)
       #expect(points.count > 1, "\(command) passes no points")
       try expectReached(command, on: host, "undisturbed")
       let goal = try host.remains()
-      let moments = Self.moments(among: points, most: most, onDaemon: host.daemon != nil)
+      let moments = Self.moments(among: points, most: most)
       var kills = 0
       for moment in moments {
         try start.restore()
-        let story = "\(command) killed at \(moment) (\(points[moment.point - 1]))"
+        let story = "\(command) killed at \(moment) (\(points[moment.point - 1].name))"
         let killed = try host.run(command, at: moment)
         // The order of points that pass side by side is not always the same, and neither is their number.
         guard killed.status == 128 + SIGKILL || moment.delay > 0 || moment.point > points.count / 2 else {
@@ -118,19 +118,18 @@ struct KillTests {
     }
   }
 
-  private static func moments(among points: [String], most: Int, onDaemon: Bool) -> [Moment] {
+  private static func moments(among points: [Point], most: Int) -> [Moment] {
     var choices = SeededChoices(seed: seed)
-    var all = points.indices.map { Moment(point: $0 + 1, delay: 0) }
-    // In the middle of what takes libvirt long.
-    for index in points.indices where points[index].hasPrefix("before: start domain") {
-      all += [10, 40, 80, 150, 250, 400].map { Moment(point: index + 1, delay: $0 * 1000) }
-    }
-    for index in points.indices where points[index].hasPrefix("before: ") && points[index].contains("snapshot") {
-      all += [5, 20, 60, 120].map { Moment(point: index + 1, delay: $0 * 1000) }
-    }
-    // A daemon is at work meanwhile, whatever comes next.
-    if onDaemon {
-      all += points.indices.map { Moment(point: $0 + 1, delay: Int.random(in: 0...60_000, using: &choices)) }
+    var all: [Moment] = []
+    for (index, point) in points.enumerated() {
+      all.append(Moment(point: index + 1, delay: 0))
+      // In the middle of what takes long, which a call to libvirt may be, too.
+      let duration = index + 1 < points.count ? points[index + 1].time - point.time : 30_000
+      let parts = min(12, duration / 8_000)
+      all += (0..<parts).map { part in
+        let (from, to) = (duration * part / parts, duration * (part + 1) / parts)
+        return Moment(point: index + 1, delay: Int.random(in: max(1, from)..<max(2, to), using: &choices))
+      }
     }
     guard all.count > most else { return all }
     // One of each part, so that the beginning and the end have their turns.
@@ -138,6 +137,19 @@ struct KillTests {
       let (from, to) = (all.count * part / most, all.count * (part + 1) / most)
       return all[Int.random(in: from..<max(to, from + 1), using: &choices)]
     }
+  }
+}
+
+/// A point that a process has passed.
+private struct Point {
+  /// In microseconds.
+  var time: Int
+  var name: String
+
+  init?(_ line: Substring) {
+    let parts = line.split(separator: " ", maxSplits: 1)
+    guard parts.count == 2, let time = Int(parts[0]) else { return nil }
+    (self.time, name) = (time, String(parts[1]))
   }
 }
 

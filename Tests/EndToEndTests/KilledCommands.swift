@@ -100,8 +100,8 @@ extension KilledCommand {
   private static let scsi = "controllers: { scsi-0: { type: scsi, index: 0, model: virtio-scsi } }"
 
   private static let renameWithVariables = apply(
-    "apply that renames a guest with UEFI", from: web(state: "stopped", more: "firmware: efi"),
-    to: web(more: "firmware: efi\n    renamed-from: web").replacing("  web:", with: "  site:"),
+    "apply that renames a guest with UEFI", from: web(state: "stopped", more: "firmware: uefi"),
+    to: web(more: "firmware: uefi\n    renamed-from: web").replacing("  web:", with: "  site:"),
     edit: { host in
       // The file of variables is made by the first start.
       try host.virsh("start", "web")
@@ -166,19 +166,21 @@ extension KilledCommand {
   // MARK: Snapshots
 
   private static func snapshot(
-    _ verb: String, _ kind: String, state: String = "stopped", isPlanned: Bool = true, doneAlready: String? = nil
+    _ verb: String, _ kind: String, state: String = "stopped", isPlanned: Bool = true, doneAlready: String? = nil,
+    memory: Bool = false
   ) -> KilledCommand {
-    KilledCommand(
-      name: "snapshot \(verb), \(kind), \(state)",
+    let options = ["--\(kind)"] + (memory ? ["--memory"] : [])
+    return KilledCommand(
+      name: "snapshot \(verb), \(kind), \(state)\(memory ? ", with memory" : "")",
       prepare: { host in
-        try host.apply(spec(host, web(state: state)))
+        try host.apply(spec(host, web(state: state, data: kind == "external" ? 4 : nil)))
         if verb != "take" {
-          let run = try host.vireo("snapshot", "take", "web", "one", "--\(kind)")
+          let run = try host.vireo(["snapshot", "take", "web", "one"] + options)
           guard run.status == 0 else { throw TestError("\(run.errors)") }
         }
       },
       arguments: { _ in
-        ["snapshot", verb, "web", "one"] + (verb == "take" ? ["--\(kind)"] : ["--yes"])
+        ["snapshot", verb, "web", "one"] + (verb == "take" ? options : ["--yes"])
       },
       isPlanned: isPlanned, doneAlready: doneAlready,
       check: { host, story in
@@ -187,14 +189,18 @@ extension KilledCommand {
       })
   }
 
-  private static let snapshots = ["stopped", "running"].flatMap { state in
-    ["internal", "external"].flatMap { kind in
-      [
-        snapshot("take", kind, state: state, doneAlready: "has a snapshot one already"),
-        snapshot("delete", kind, state: state, doneAlready: "has no snapshot one"),
-      ] + (kind == "external" && state == "running" ? [] : [snapshot("revert", kind, state: state)])
-    }
-  }
+  private static let snapshots =
+    ["stopped", "running"].flatMap { state in
+      ["internal", "external"].flatMap { kind in
+        [
+          snapshot("take", kind, state: state, doneAlready: "has a snapshot one already"),
+          snapshot("delete", kind, state: state, doneAlready: "has no snapshot one"),
+        ] + (kind == "external" && state == "running" ? [] : [snapshot("revert", kind, state: state)])
+      }
+    } + [
+      snapshot("take", "external", state: "running", doneAlready: "has a snapshot one already", memory: true),
+      snapshot("delete", "external", state: "running", doneAlready: "has no snapshot one", memory: true),
+    ]
 
   // MARK: Images
 

@@ -197,7 +197,9 @@ struct RestoreTests {
 
 extension ScratchHost {
   /// Runs a command that takes no spec.
-  func vireo(_ arguments: String...) throws -> Run {
+  func vireo(_ arguments: String...) throws -> Run { try vireo(arguments) }
+
+  func vireo(_ arguments: [String]) throws -> Run {
     let whole = try [programPath()] + arguments + ["--connect", uri]
     return try run(daemon?.inside(whole) ?? whole)
   }

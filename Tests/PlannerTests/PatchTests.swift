@@ -1,7 +1,7 @@
 import Diagnostics
 import DiskImage
 import Inventory
-import Planner
+@testable import Planner
 import Testing
 import Vocabulary
 import XMLTree
@@ -441,6 +441,23 @@ struct RefusalTests {
     host.inventory.files["/vms"] = .image(ImaginedHost.chain([image("/vms", size: 0)]))
     let spec = lab + "\n  b: { memory: 1 GiB, disks: { root: { source: /none.raw, format: raw } } }"
     #expect(rules { try host.plan(spec) } == ["not-a-folder", "missing-image", "missing-file"])
+  }
+
+  @Test(
+    "a pool that Vireo has made, and that got no autostart because it was cut off, gets it; others stay as they are")
+  func unfinishedPool() throws {
+    for (uuid, isMade) in [
+      (Identity.uuid(stack: "lab", pool: "vms"), true), ("0f0e0d0c-0b0a-4908-8706-050403020100", false),
+    ] {
+      var host = try appliedHost()
+      let xml = try XMLElement.parse(
+        "<pool type='dir'><name>vms</name><uuid>\(uuid)</uuid><target><path>/vms</path></target></pool>")
+      host.inventory.pools = ["vms": ObservedPool(name: "vms", isActive: true, autostart: false, inactive: xml)]
+      let plan = try host.plan(lab)
+      #expect(plan.object("vms")?.changes.map(\.field) == (isMade ? ["autostart"] : []))
+      let refusing = try host.plan(lab.replacing("{ path: /vms }", with: "{ path: /vms, autostart: false }"))
+      #expect(refusing.object("vms")?.changes.contains { $0.field == "autostart" } != true)
+    }
   }
 
   @Test("a pool that cannot be looked into is told once, and not for each disk in it")

@@ -12,7 +12,9 @@ public enum OriginMark {
 
   /// The text of the mark on the file itself at `path`, symbolic links not followed; nil where there is none, or where it is
   /// another file's.
-  public static func read(path: String) -> String? {
+  public static func read(path: String) -> String? { read(path: path, attribute: attribute) }
+
+  static func read(path: String, attribute: String) -> String? {
     guard let get = Linux.getAttribute else { return nil }
     var status = stat()
     guard lstat(path, &status) == 0 else { return nil }
@@ -39,7 +41,7 @@ public enum OriginMark {
   }
 
   /// Marks an open file, where its file system can hold that.
-  static func put(_ text: String, on descriptor: Int32) {
+  static func put(_ text: String, on descriptor: Int32, attribute: String = attribute) {
     var status = stat()
     guard let set = Linux.setAttribute, fstat(descriptor, &status) == 0 else { return }
     let value = Array("\(status.st_ino) \(text)".utf8)

@@ -47,6 +47,7 @@ private enum Interrupt {
     var action = sigaction()
     // It may interrupt any code, so there are only numbers and system calls.
     action.__sigaction_handler.sa_handler = { number in
+      guard EndingSignals.counts(number) else { return }
       if Interrupt.count.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(128 + number) }
     }
     action.sa_flags = SA_RESTART
