@@ -26,8 +26,7 @@ private func makeFolders(_ path: String) throws(ActionFailure) {
         do throws(ImageError) {
           held = try OpenFolder(present, links: .own)
         } catch .notFound {
-          throw ImageError.refused(
-            path: present, reason: "exists and is no folder; move it away, or choose another path for the pool")
+          throw ImageError.notAnImageFile(path: present, kind: .other)
         }
         continue
       }
@@ -38,6 +37,11 @@ private func makeFolders(_ path: String) throws(ActionFailure) {
       held = made
     }
   } catch {
+    if case .notAnImageFile(let present, _) = error {
+      throw ActionFailure(
+        "cannot make the folder \(path): \(present) exists and is no folder",
+        remedy: "move it away, or choose another path")
+    }
     if case .io(let operation, let path, let code) = error { throw .file(operation, path, code) }
     throw ActionFailure(error)
   }

@@ -262,7 +262,8 @@ extension ObservedFile {
   /// What an error says about the file at a path.
   init(_ error: ImageError, at path: String) {
     switch error {
-    case .notFound(let missing) where missing == path: self = .missing
+    // Its folder may be missing, too.
+    case .notFound(let missing) where missing == path || missing == DiskImage.folder(of: path): self = .missing
     case .notAnImageFile(let file, .directory) where file == path: self = .folder
     default: self = .unusable(error)
     }
