@@ -18,6 +18,8 @@ public struct Plan: Sendable {
   public var actions: [Action]
   /// What the reader should know and that is no change: choices made, devices nobody declared, restarts waited for.
   public var notes: [Diagnostic]
+  /// Texts that no output of the plan or of its apply may show. ``actions`` have them, for libvirt.
+  public var secrets = KnownSecrets()
   /// What was to leave the host.
   public var scope = DeletionOptions.Scope.declared
 

@@ -33,6 +33,7 @@ extension Plan {
       stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,
       notes: builder.parts.notes)
     scope = deletions.scope
+    secrets = builder.parts.secrets
   }
 }
 
@@ -43,6 +44,7 @@ extension PlanBuilder {
     deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
   ) {
     self.init(spec, inventory, discardsSavedStates: discardsSavedStates)
+    conceal(spec.secrets)
     for failure in inventory.failures {
       note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
@@ -61,6 +63,7 @@ extension PlanBuilder {
     limitDeletions(deletions)
     orderDependents()
     enforce(maxEffect)
+    redactMessages()
   }
 
   /// Plans domains. None looks at another's plan, so batches of them are planned side by side.
