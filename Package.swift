@@ -65,7 +65,8 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "Checksum", "Diagnostics", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner", "Versions",
+        "BlockingWork", "Checksum", "Diagnostics", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner",
+        "Versions",
         "Vocabulary",
         "XMLTree",
       ], swiftSettings: settings),

@@ -19,7 +19,7 @@ extension ApplyRun {
     for group in Self.groups(changes) {
       let reason = try await change(group, of: domain)
       if let reason { reasons.append(reason) }
-      for change in group where !change.way.needsGuest { 
+      for change in group where !change.way.needsGuest {
         refused.note(change, isRefused: reason != nil, salt: Inventory.drawSalt())
       }
     }

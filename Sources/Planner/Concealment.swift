@@ -30,12 +30,12 @@ struct Concealment {
     wanted = spec.sensitivePlaces
     var places = wanted
     var secrets = KnownSecrets()
-    spec.collect(into: &secrets)
     if let record { places.formUnion(record.sensitivePlaces(of: spec.type)) }
     self.places = places
+    spec.collect(into: &secrets, besides: places)
     for definition in definitions {
       secrets.insert(Self.secrets(in: definition, at: places, of: spec, record))
-      secrets.insertSuspects(XMLFragment(definition).confidentialTexts)
+      secrets.insertSuspects(definition.confidentialTexts)
     }
     self.secrets = secrets
     names = Set(
@@ -134,6 +134,10 @@ struct Concealment {
 
   private func concealed(_ value: Value?, of field: String) -> Value? {
     if conceals(field) { return value?.concealingTexts }
+    if case .xml(let fragment)? = value {
+      let owner = field == Field.xmlName ? "" : String(field.dropLast(Field.xmlName.utf8.count + 1))
+      return .xml(fragment.masked(.shown, besides: places.paths(of: owner)))
+    }
     guard case .string(let text)? = value else { return value }
     return .string(secrets.redacted(SecretMask.shown(text)))
   }

@@ -23,7 +23,8 @@ struct FragmentPlan {
   ///   - isShown: whether changes are told place by place. A new device is told as a whole.
   init(
     of object: ObjectSpec, of owner: String = OwnershipRecord.itself, in element: inout XMLElement,
-    record: OwnershipRecord?, concealment: Concealment, isNew: Bool, isShown: Bool = true, running: XMLElement?, subject: ObjectReference
+    record: OwnershipRecord?, concealment: Concealment, isNew: Bool, isShown: Bool = true, running: XMLElement?,
+    subject: ObjectReference
   ) {
     let name = owner == OwnershipRecord.itself ? Field.xmlName : "\(owner).\(Field.xmlName)"
     let setting = object.settings[Field.xmlName]

@@ -67,7 +67,10 @@ struct SecretNodes {
 
   private mutating func search(_ node: YAMLNode, _ type: ObjectType, _ names: Set<String>) {
     for name in names where !name.hasPrefix(Field.xmlName + "/") && name != Field.xmlName {
-      concealAll(at: name, in: node)
+      // Of a group what has texts; the rest are words of libvirt's and numbers.
+      let members =
+        type.group(name) == nil ? [] : type.fields.filter { $0.name.hasPrefix(name + ".") && $0.holdsSecrets }
+      for name in members.isEmpty ? [name] : members.map(\.name) { concealAll(at: name, in: node) }
     }
     searchXML(node[Field.xmlName], type, names)
     searchKnownPlaces(node, type, group: nil, isMarked: !names.isEmpty)

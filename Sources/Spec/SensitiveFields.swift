@@ -26,8 +26,11 @@ extension ObjectSpec {
   }
 
   /// Adds the texts of its values that no output may show.
-  public func collect(into secrets: inout KnownSecrets) {
-    let places = sensitivePlaces
+  ///
+  /// - Parameter others: what is secret besides what it says so itself.
+  public func collect(into secrets: inout KnownSecrets, besides others: SensitivePlaces = SensitivePlaces()) {
+    var places = sensitivePlaces
+    places.formUnion(others)
     for (object, owner) in withDevices {
       for (name, setting) in object.settings {
         switch setting.value {
@@ -93,6 +96,8 @@ enum SensitiveChecks {
     guard let path = places.paths(of: owner).first else { return nil }
     let prefix = owner.isEmpty ? "" : "\(owner)."
     guard case .xml(let fragment)? = named[Field.xmlName] else {
+      // What is wrong with it has been reported.
+      guard !named.says(Field.xmlName) else { return nil }
       return ValueProblem(
         "`\(name)` is to be secret, and \(owner.isEmpty ? "the \(object.type.name)" : "`\(owner)`") has no `xml`",
         suggestion: "write `xml:`, or take the name out")

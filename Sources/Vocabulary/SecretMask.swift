@@ -247,15 +247,17 @@ extension XMLFragment {
   }
 }
 
-extension XMLFragment {
-  /// The same of a whole definition, where most elements have nothing of the kind.
-  public var confidentialTexts: [String] { root.mayHaveSecrets ? secrets() + passwords : [] }
-}
-
 extension XMLElement {
-  /// Whether one of the elements is there that have secrets.
-  fileprivate var mayHaveSecrets: Bool {
-    ["commandline", "sysinfo", "cookies", "graphics", "disk", "serial"].contains(name)
+  /// The texts in known places of a whole definition that are secrets; most definitions have nothing of the kind.
+  public var confidentialTexts: [String] {
+    guard mayHaveSecrets else { return [] }
+    let fragment = XMLFragment(self)
+    return fragment.secrets() + fragment.passwords
+  }
+
+  /// Whether something is there that has secrets.
+  private var mayHaveSecrets: Bool {
+    ["commandline", "sysinfo", "cookies"].contains(name) || self[attribute: "passwd"] != nil
       || elements.contains(where: \.mayHaveSecrets)
   }
 

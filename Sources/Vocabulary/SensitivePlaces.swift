@@ -105,7 +105,10 @@ public struct SensitivePlaces: Sendable, Hashable {
 
 extension Field {
   /// Whether the value is a text, or has some in it, that libvirt's definition alone need have.
-  public var holdsSecrets: Bool { lens != nil && type.holdsTexts }
+  public var holdsSecrets: Bool { lens != nil && type.holdsTexts && !Self.names.contains(name) }
+
+  /// Texts that name other objects of libvirt's and devices of the host.
+  private static let names: Set = ["network", "bridge", "direct", "volume.pool", "volume.name", "volume.entry"]
 }
 
 extension ValueType {

@@ -151,7 +151,9 @@ struct SecretTests {
       try host.folder.write(String(repeating: "\0", count: 1 << 20), to: Self.blank)
       let spec = Self.marked(Self.canary)
       expectHidden(try validate(spec, on: host), 0, "validate")
-      for (command, status) in [(["plan", "--detailed-exitcode"], 2), (["plan", "--format", "json"], 0)] as [([String], Int32)] {
+      for (command, status) in [(["plan", "--detailed-exitcode"], 2), (["plan", "--format", "json"], 0)]
+        as [([String], Int32)]
+      {
         expectHidden(try host.vireo(command, spec), status, "new, \(command)")
       }
       expectHidden(try host.vireo(["apply", "--yes", "--format", "json"], spec), 0, "apply")
@@ -191,13 +193,22 @@ struct SecretTests {
       expectHidden(dropping, 0, "no longer marked")
       #expect(dropping.output.contains("sensitive"), "\(dropping.output)")
       // What libvirt refuses it quotes.
-      let refused = other.replacing("sensitive: [ xml/description", with: "sensitive: [ xml/vcpu, xml/description")
-        .replacing("      <os>", with: "      <vcpu placement='\(Self.canary)'>1</vcpu>\n      <os>")
-      expectHidden(try host.vireo(["apply", "--yes"], refused), 1, "refused by libvirt")
-      expectHidden(try host.vireo(["apply", "--yes", "--format", "json"], refused), 1, "refused by libvirt")
+      let refused = other.replacing(
+        "      <os>",
+        with: "      <seclabel type='static' model='\(Self.canary)'><label>x</label></seclabel>\n      <os>"
+      ).replacing("    sensitive: [ xml/", with: "    state: running\n    sensitive: [ xml/")
+      let hidden = refused.replacing("[ xml/", with: "[ xml/seclabel/@model, xml/")
+      for format in ["text", "json"] {
+        let run = try host.vireo(["apply", "--yes", "--format", format], hidden)
+        expectHidden(run, 1, "refused by libvirt")
+        #expect((run.output + run.errors).contains("model '(secret)'"), "\(run.output)\(run.errors)")
+      }
+      let shown = try host.vireo(["apply", "--yes"], refused)
+      #expect((shown.output + shown.errors).contains("model '\(Self.canary)'"), "libvirt quotes it: \(shown.errors)")
       // Mistakes.
       for (right, wrong) in [
-        ("memory: 24 MiB", "memory: 24"), ("title: ", "title: \""), ("title: ", "titel: "), ("oem-strings: [", "oem-strings: [["),
+        ("memory: 24 MiB", "memory: 24"), ("title: ", "title: \""), ("title: ", "titel: "),
+        ("oem-strings: [", "oem-strings: [["),
         ("serial: \(Self.canary)2-disk", "serial: '\(Self.canary)!'"), ("<description>", "<description"),
       ] {
         let broken = other.replacing(right, with: wrong)
@@ -213,7 +224,9 @@ struct SecretTests {
       let state = host.root + "/lib/vireo"
       for file in FileManager.default.enumerator(atPath: state)?.compactMap({ $0 as? String }) ?? [] {
         let path = state + "/" + file
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.contains(Self.canary) else { continue }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.contains(Self.canary) else {
+          continue
+        }
         #expect(file.hasPrefix("removed/"), "\(file)")
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600, "\(file)")

@@ -62,7 +62,8 @@ struct SensitiveLawTests {
 
   private static func outputs(of plan: Plan) -> String { plan.json() + plan.text(TextStyle(color: false, width: 100)) }
 
-  @Test("of every text field of a domain and of its devices: nowhere but in libvirt's definition, and changes are noticed")
+  @Test(
+    "of every text field of a domain and of its devices: nowhere but in libvirt's definition, and changes are noticed")
   func everyField() throws {
     let base = try stack(Self.lab)
     var tried = 0
@@ -85,15 +86,18 @@ struct SensitiveLawTests {
         host.apply(plan)
       }
       func expectRecordHidden(_ situation: String) {
-        let record = host.inventory.domains["web"]?.inactive.first("metadata")?.serialised() ?? ""
-        #expect(Self.isHidden(record), "\(name), \(situation): \(record)")
+        let record = host.inventory.domains["web"]?.inactive.first("metadata")?.elements.first { $0.name == "stack" }
+        #expect(
+          record.map { Self.isHidden($0.serialised()) } ?? false, "\(name), \(situation): \(String(describing: record))"
+        )
       }
       // Some samples contradict what else there is, or are of a place that a definition of its own has.
       guard let plan = try? Plan(for: spec(Self.first), on: host.inventory), plan.refused.isEmpty else { continue }
-      tried += 1
       try apply(spec(Self.first), "created")
+      // Without others, such as a type, some fields have no place in a definition.
       let definition = host.inventory.domains["web"]?.inactive
-      #expect(!Self.isHidden(definition?.serialised() ?? ""), "\(name): libvirt has it")
+      guard !Self.isHidden(definition?.serialised() ?? "") else { continue }
+      tried += 1
       expectRecordHidden("created")
       #expect(try Plan(for: spec(Self.first), on: host.inventory).isEmpty, "\(name)")
       // Without the spec.
@@ -105,7 +109,7 @@ struct SensitiveLawTests {
       let dropping = try Plan(for: spec(Self.first, isMarked: false), on: host.inventory)
       #expect(!dropping.isEmpty, "\(name)")
       #expect(dropping.objects.flatMap(\.changes).contains { $0.field == "sensitive" }, "\(name)")
-      #expect(Self.isHidden(Self.outputs(of: dropping).replacing(/"xml": .*/, with: "")), "\(name), no longer marked")
+      #expect(Self.isHidden(Self.outputs(of: dropping)), "\(name), no longer marked")
       unmarked.apply(dropping)
       #expect(try Plan(for: spec(Self.first, isMarked: false), on: unmarked.inventory).isEmpty, "\(name)")
       let marking = try Plan(for: spec(Self.first), on: unmarked.inventory)
@@ -119,7 +123,7 @@ struct SensitiveLawTests {
       expectRecordHidden("changed")
       #expect(try Plan(for: spec(Self.second), on: host.inventory).isEmpty, "\(name), changed")
       let gone = try Plan(for: spec(nil, isMarked: false), on: host.inventory, refusingObjects: true)
-      #expect(Self.isHidden(Self.outputs(of: gone).replacing(/"xml": .*/, with: "")), "\(name), dropped")
+      #expect(Self.isHidden(Self.outputs(of: gone)), "\(name), dropped")
     }
     #expect(tried > 60, "\(tried)")
   }
@@ -173,7 +177,10 @@ struct SensitiveLawTests {
       ("xml/os/loader", "<os><loader readonly='yes'>/CANARY</loader></os>"),
       ("xml/os/initenv[@name='a']", "<os><initenv name='a'>CANARY</initenv></os>"),
       ("xml/devices/hostdev/source/@name", "<devices><hostdev mode='x'><source name='CANARY'/></hostdev></devices>"),
-      ("xml/sysinfo/oemStrings/entry", "<sysinfo type='smbios'><oemStrings><entry>CANARY</entry></oemStrings></sysinfo>"),
+      (
+        "xml/sysinfo/oemStrings/entry",
+        "<sysinfo type='smbios'><oemStrings><entry>CANARY</entry></oemStrings></sysinfo>"
+      ),
       ("xml", "<description>CANARY</description><title>CANARY</title>"),
     ])
   func places(path: String, fragment: String) throws {
@@ -183,12 +190,13 @@ struct SensitiveLawTests {
     }
     var host = ImaginedHost()
     for (situation, spec) in [
-      ("created", text(Self.first)), ("changed", text(Self.second)), ("no longer marked", text(Self.second, isMarked: false)),
+      ("created", text(Self.first)), ("changed", text(Self.second)),
+      ("no longer marked", text(Self.second, isMarked: false)),
       ("marked", text(Self.second)), ("dropped", Self.lab),
     ] {
       let plan = try host.plan(spec)
       #expect(!plan.isEmpty, "\(situation)")
-      let outputs = Self.outputs(of: plan).replacing(/"xml": .*/, with: "")
+      let outputs = Self.outputs(of: plan)
       #expect(Self.isHidden(outputs), "\(situation): \(outputs)")
       if situation == "changed" {
         #expect(plan.objects.flatMap(\.changes).contains { $0.field.hasPrefix("xml/") }, "\(outputs)")
@@ -226,7 +234,8 @@ struct SensitiveLawTests {
     #expect(records[0] != records[1])
   }
 
-  @Test("a record of an earlier version is read, changes nothing by itself, and gets salted digests with the next change")
+  @Test(
+    "a record of an earlier version is read, changes nothing by itself, and gets salted digests with the next change")
   func earlierRecords() throws {
     let places = """
           qemu: { env: { TOKEN: hunter2 }, args: ['-fw_cfg', 'name=opt/x,string=hunter2'] }
