@@ -65,7 +65,8 @@ let package = Package(
     .target(
       name: "Applier",
       dependencies: [
-        "BlockingWork", "Checksum", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner", "Versions",
+        "BlockingWork", "Checksum", "Diagnostics", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner",
+        "Versions",
         "Vocabulary",
         "XMLTree",
       ], swiftSettings: settings),
@@ -123,7 +124,7 @@ let package = Package(
     .testTarget(
       name: "PlannerTests",
       dependencies: [
-        "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Spec", "TestSupport",
+        "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Report", "Spec", "TestSupport",
         "Versions", "Vocabulary", "XMLTree",
       ],
       exclude: ["Golden"], swiftSettings: settings),

@@ -1,5 +1,7 @@
 // What came of an apply: one outcome an action, and the events on the way there.
 
+import Diagnostics
+
 /// What came of carrying out a plan.
 public struct ApplyResult: Sendable {
   /// One outcome an action, at the action's place in the plan.
@@ -53,6 +55,25 @@ public struct ActionFailure: Error, Sendable, Hashable {
     self.message = message
     self.remedy = remedy
     self.field = field
+  }
+}
+
+extension ActionFailure {
+  /// The failure without secrets.
+  func redacted(_ secrets: KnownSecrets) -> ActionFailure {
+    ActionFailure(secrets.redacted(message), remedy: remedy.map(secrets.redacted), field: field)
+  }
+}
+
+extension ActionOutcome {
+  /// The outcome without secrets.
+  func redacted(_ secrets: KnownSecrets) -> ActionOutcome {
+    switch self {
+    case .waits(let reason): .waits(secrets.redacted(reason))
+    case .noted(let remark): .noted(secrets.redacted(remark))
+    case .failed(let failure): .failed(failure.redacted(secrets))
+    case .done, .blocked, .notStarted: self
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // One apply under way: starts actions as they become ready and hands each to the file that knows its kind.
 
 import BlockingWork
+import Diagnostics
 import DiskImage
 import Inventory
 import Libvirt
@@ -23,15 +24,18 @@ struct ApplyRun: Sendable {
   let removals: RemovalDesk
   let patience: LockPatience
   let places: PoolFolders
+  /// What nothing that is told may show: libvirt's own sentences quote values.
+  private let secrets: KnownSecrets
   private let host: HostIdentity
 
   init(
     connection: LibvirtConnection, stack: String, files: BlockingPool, jobs: Int, disruptions: Int?, stop: StopRequest,
     events: AsyncStream<ApplyEvent>.Continuation, patience: LockPatience = .ofFolders,
-    pools: [String: FileIdentity?] = [:]
+    pools: [String: FileIdentity?] = [:], secrets: KnownSecrets = KnownSecrets()
   ) {
     places = PoolFolders(pools)
     self.patience = patience
+    self.secrets = secrets
     removals = RemovalDesk(connection: connection, patience: patience)
     host = HostIdentity(of: connection)
     self.connection = connection
@@ -75,10 +79,10 @@ struct ApplyRun: Sendable {
 
   private func carryOut(_ action: Action, _ index: Int) async -> ActionOutcome {
     do {
-      return try await perform(action, index)
+      return try await perform(action, index).redacted(secrets)
     } catch {
       let failure = ActionFailure(error)
-      return failure == .interrupted ? .notStarted : .failed(failure)
+      return failure == .interrupted ? .notStarted : .failed(failure.redacted(secrets))
     }
   }
 

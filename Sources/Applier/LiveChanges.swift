@@ -1,5 +1,6 @@
 // Changing running guests: each value through the call that libvirt has for it, and read back from the running XML.
 
+import Inventory
 import Libvirt
 import Planner
 import Vocabulary
@@ -18,7 +19,9 @@ extension ApplyRun {
     for group in Self.groups(changes) {
       let reason = try await change(group, of: domain)
       if let reason { reasons.append(reason) }
-      for change in group where !change.way.needsGuest { refused.note(change, isRefused: reason != nil) }
+      for change in group where !change.way.needsGuest {
+        refused.note(change, isRefused: reason != nil, salt: Inventory.drawSalt())
+      }
     }
     if refused != before {
       try await domain.setMetadata(

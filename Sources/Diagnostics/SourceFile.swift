@@ -68,20 +68,62 @@ public final class SourceFile: Sendable {
   public func conceal(_ secrets: [String], in range: SourceRange) {
     let (start, end) = (utf8Offset(of: range.start), utf8Offset(of: range.end))
     guard start < end else { return }
-    let bytes = Array(text.utf8.dropFirst(start).prefix(end - start))
     var found: [Range<Int>] = []
-    for secret in secrets.map({ Array($0.utf8) }) where !secret.isEmpty {
+    for secret in secrets where !secret.isEmpty {
+      let places = places(of: secret, in: start..<end)
+      found += places.isEmpty ? [start..<end] : places
+    }
+    concealed.withLock { $0 += found }
+  }
+
+  /// Keeps secrets out of all excerpts, wherever they stand in the file as they are.
+  public func concealEverywhere(_ secrets: some Sequence<String>) {
+    let whole = 0..<text.utf8.count
+    let found = secrets.filter { !$0.isEmpty }.flatMap { places(of: $0, in: whole) }
+    concealed.withLock { $0 += found }
+  }
+
+  private func places(of secret: String, in range: Range<Int>) -> [Range<Int>] {
+    let secret = Array(secret.utf8)
+    var text = text
+    return text.withUTF8 { bytes in
       var places: [Range<Int>] = []
-      var index = 0
-      while index + secret.count <= bytes.count {
-        if bytes[index..<index + secret.count].elementsEqual(secret) {
-          places.append(start + index..<start + index + secret.count)
+      var index = range.lowerBound
+      while index + secret.count <= range.upperBound {
+        if bytes[index] == secret[0], bytes[index..<index + secret.count].elementsEqual(secret) {
+          places.append(index..<index + secret.count)
           index += secret.count
         } else {
           index += 1
         }
       }
-      found += places.isEmpty ? [start..<end] : places
+      return places
+    }
+  }
+
+  /// Keeps all values out of all excerpts, for a text that cannot be read: what is left of a line is a key with its colon,
+  /// and the dash of a list's item.
+  public func concealValues() {
+    let bytes = Array(text.utf8)
+    var found: [Range<Int>] = []
+    for (line, start) in lineStarts.enumerated() {
+      let end = line + 1 < lineStarts.count ? lineStarts[line + 1] : bytes.count
+      var place = start
+      while place < end, [0x20, 0x09, UInt8(ascii: "-")].contains(bytes[place]) { place += 1 }
+      let isKey: (UInt8) -> Bool = { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+          || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(byte)
+      }
+      let key = bytes[place..<end].prefix(while: isKey)
+      let colon = key.endIndex
+      // `key: value`, or `key:` alone.
+      if !key.isEmpty, colon < end, bytes[colon] == UInt8(ascii: ":"),
+        colon + 1 >= end || [0x20, 0x0A, 0x0D].contains(bytes[colon + 1])
+      {
+        place = colon + 1
+        while place < end, bytes[place] == 0x20 { place += 1 }
+      }
+      if place < end { found.append(place..<end) }
     }
     concealed.withLock { $0 += found }
   }

@@ -28,6 +28,9 @@ public struct Inventory: Sendable {
   public var failures: [Failure]
   /// When the host was looked at, in seconds since 1970; nil for a host that is only supposed.
   public var time: Int?
+  /// A salt for the digests of secrets in records that have none yet: drawn with each look at a host, as no plan draws
+  /// anything.
+  public var salt = "0000000000000000"
 
   public init(
     host: Host, domains: [String: ObservedDomain] = [:], pools: [String: ObservedPool]? = nil,
@@ -47,6 +50,12 @@ public struct Inventory: Sendable {
   public var user: UInt32?
   /// Which folders those among ``files`` are.
   public var folders: [String: FileIdentity] = [:]
+
+  /// A salt that nobody has seen.
+  public static func drawSalt() -> String {
+    let number = UInt64.random(in: .min ... .max)
+    return (0..<16).map { String(number >> (60 - 4 * UInt64($0)) & 0xF, radix: 16) }.joined()
+  }
 
   /// What the connection is and can do.
   public struct Host: Sendable, Hashable {

@@ -29,6 +29,7 @@ extension Inventory {
     var inventory = Inventory(host: Host(uri: connection.uri, libvirtVersion: connection.libvirtVersion))
     inventory.time = Glibc.time(nil)
     inventory.user = geteuid()
+    inventory.salt = drawSalt()
     inventory.failures = listing.failures.map { Failure(subject: "domain \($0.name)", message: "\($0.error)") }
     for name in connection.unresponsiveDomains {
       inventory.failures.append(

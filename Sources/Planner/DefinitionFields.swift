@@ -17,6 +17,8 @@ struct DefinitionFields {
   let running: XMLElement?
   /// What an earlier apply owned; nil also for what carries no record.
   let record: OwnershipRecord?
+  /// What is concealed in what is shown and recorded.
+  let concealment: Concealment
   var xml: XMLElement
   var changes: [FieldChange] = []
   var pending: [PendingValue] = []
@@ -37,6 +39,9 @@ struct DefinitionFields {
     record = observed.flatMap { OwnershipRecord(in: $0) }
     owned = OwnershipRecord(stack: builder.spec.name)
     xml = observed ?? fresh
+    concealment = Concealment(
+      of: spec, record: record, salt: builder.inventory.salt, definitions: [observed, running].compactMap(\.self))
+    builder.conceal(concealment.secrets)
   }
 
   var isNew: Bool { observed == nil }
@@ -47,7 +52,7 @@ struct DefinitionFields {
   mutating func plan(except others: Set<String> = [], canUpdate liveFields: (Field) -> Bool = { _ in false }) {
     for field in spec.type.fields where !others.contains(field.name) && field.name != Field.xmlName {
       if let setting = spec.settings[field.name] {
-        owned[OwnershipRecord.itself, field.name] = setting.value.description
+        concealment.record(setting.value, of: OwnershipRecord.itself, field.name, in: &owned)
       }
       guard let lens = field.lens else { continue }
       let name = spec.type.displayName(of: field)
@@ -82,8 +87,8 @@ struct DefinitionFields {
   /// Plans what the spec says in libvirt's own XML, once the fields are in place.
   private mutating func planFragment() {
     let plan = FragmentPlan(
-      of: spec, in: &xml, record: record, isNew: isNew, running: running, subject: object)
-    owned[OwnershipRecord.itself, Field.xmlName] = plan.owned
+      of: spec, in: &xml, record: record, concealment: concealment, isNew: isNew, running: running, subject: object)
+    plan.record(of: OwnershipRecord.itself, concealment, in: &owned)
     plan.conflicts.forEach(builder.fail)
     changes += plan.changes
   }
@@ -122,7 +127,7 @@ struct DefinitionFields {
       return
     }
     let reason: FieldChange.Reason =
-      !isNew && record?[OwnershipRecord.itself, field.name] == setting.value.description ? .drift : .spec
+      !isNew && concealment.isRecorded(setting.value, of: OwnershipRecord.itself, field.name) ? .drift : .spec
     changes.append(
       FieldChange(name, old: old, new: setting.value, effect: effect, reason: reason, range: setting.range))
   }

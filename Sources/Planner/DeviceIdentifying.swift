@@ -14,7 +14,7 @@ extension DomainPlanning {
     if identity.identity == .alias, device.settings["alias"] != nil || namedAliases.mayName(element) {
       let marks = DeviceMarks(of: element)
       identity.marks = marks
-      owned.setMarks(key, marks)
+      owned.setMarks(key, concealment.recorded(marks))
     }
     identity.mark(&element)
     identities[key] = identity
@@ -54,7 +54,7 @@ extension DomainPlanning {
     stored.count = nil
     identities[key] = stored
     guard let known = record?.marks[key] else {
-      owned.setMarks(key, marks)
+      owned.setMarks(key, concealment.recorded(marks))
       return isKnown || !fieldChanges.isEmpty ? [] : change(FieldChange.metAlready)
     }
     // Where a device sits matters only for those that nothing else tells apart.
@@ -63,7 +63,7 @@ extension DomainPlanning {
       owned.setMarks(key, known)
       return []
     }
-    owned.setMarks(key, marks)
+    owned.setMarks(key, concealment.recorded(marks))
     return fieldChanges.isEmpty ? change("known by \(marks) from now on; recorded") : []
   }
 

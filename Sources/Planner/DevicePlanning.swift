@@ -107,7 +107,6 @@ extension DomainPlanning {
     if isNew { builder.checkVersion(of: device, named: key, for: object) }
     let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
     if isSnapshot { snapshotDisks.insert(device.name) }
-    var values: [String: String] = [:]
     let recorded = record?.fields(of: key) ?? [:]
     let fields = isNew ? device.type.fields : device.type.fields(Set(device.settings.keys).union(recorded.keys))
     for field in fields where field.name != Field.xmlName {
@@ -120,7 +119,7 @@ extension DomainPlanning {
         }
         continue
       }
-      if field.isRecorded { values[field.name] = setting.value.description }
+      if field.isRecorded { concealment.record(setting.value, of: key, field.name, in: &owned) }
       // The format of a snapshot's overlay is the snapshot's.
       guard let lens = field.lens, !(isSnapshot && field.name == "format") else { continue }
       // Another field may have taken this one along; the host has what it had.
@@ -145,7 +144,7 @@ extension DomainPlanning {
     fieldChanges += plan(
       fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew, running: running)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
-    owned.addDevice(key, values)
+    owned.addDevice(key, [:])
     if isNew {
       if isCompletedByVireo { complete(device, &element) }
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
@@ -286,7 +285,7 @@ extension DomainPlanning {
         let isLive = rule.identity == .alias && canUnplug(identity)
         if isLive { detachments.append((name, identity)) }
         let isInGuest = observed?.running.map { identity.find(in: $0) != nil || rule.identity != .alias } ?? false
-        if isInGuest, identity.marks != nil { owned.setMarks(name, DeviceMarks(of: element)) }
+        if isInGuest, identity.marks != nil { owned.setMarks(name, concealment.recorded(DeviceMarks(of: element))) }
         let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
         changes.append(
           FieldChange(

@@ -19,6 +19,8 @@ struct DomainPlanning {
   /// What an earlier apply owned.
   let record: OwnershipRecord?
   let identity: DomainIdentity
+  /// What is concealed in what is shown and recorded.
+  let concealment: Concealment
   /// The definition on its way from what is to what shall be.
   var xml: XMLElement
   var changes: [FieldChange] = []
@@ -71,6 +73,10 @@ struct DomainPlanning {
       found?.uuid ?? spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, domain: spec.name)
     identity = DomainIdentity(name: spec.name, uuid: uuid)
     xml = found?.inactive ?? XMLElement("domain")
+    concealment = Concealment(
+      of: spec, record: record, salt: builder.inventory.salt,
+      definitions: [found?.inactive, found?.running].compactMap(\.self))
+    builder.conceal(concealment.secrets)
   }
 
   var stack: String { builder.spec.name }
@@ -117,7 +123,9 @@ struct DomainPlanning {
     planLifecycle(after: definition)
     noteRecord(isStored: definition != nil)
     noteSavedState()
-    builder.add(ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range))
+    builder.add(
+      concealment.concealed(
+        ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range)))
   }
 
   /// Tells of aliases that something of the definition names and no device has: libvirt stores them, and the guest does not start,
@@ -258,7 +266,7 @@ struct DomainPlanning {
   /// Records that the spec names a field.
   private mutating func own(_ field: Field) {
     guard field.isRecorded, let setting = spec.settings[field.name] else { return }
-    owned[OwnershipRecord.itself, field.name] = setting.value.description
+    concealment.record(setting.value, of: OwnershipRecord.itself, field.name, in: &owned)
   }
 
   /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
@@ -313,7 +321,7 @@ struct DomainPlanning {
   func reason(_ owner: String, _ field: String, _ desired: Value) -> FieldChange.Reason {
     // A secret is not recorded, so that nobody knows who changed it.
     if case .secret = desired { return .spec }
-    return observed != nil && record?[owner, field] == desired.description ? .drift : .spec
+    return observed != nil && concealment.isRecorded(desired, of: owner, field) ? .drift : .spec
   }
 
   /// A value that is stored and that the running guest does not have: it gets it now, where it can be told to, or at
@@ -356,6 +364,7 @@ struct DomainPlanning {
       return addDefinition(replacing: nil)
     }
     guard xml != observed.inactive || !observed.isPersistent else { return nil }
+    owned.renewed.put(into: &xml)
     if !observed.isPersistent {
       xml.removeRunningParts()
       changes.append(

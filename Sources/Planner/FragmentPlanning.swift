@@ -8,8 +8,8 @@ import XMLTree
 /// What becomes of an object's fragment.
 struct FragmentPlan {
   private(set) var changes: [FieldChange] = []
-  /// What this apply owns of it, for the record.
-  private(set) var owned: String?
+  /// What this apply owns of it.
+  private(set) var owned: Value?
   /// The fragment has the last word, and must not contradict the object's own fields: one of the two would never hold.
   private(set) var conflicts: [Diagnostic] = []
 
@@ -23,7 +23,8 @@ struct FragmentPlan {
   ///   - isShown: whether changes are told place by place. A new device is told as a whole.
   init(
     of object: ObjectSpec, of owner: String = OwnershipRecord.itself, in element: inout XMLElement,
-    record: OwnershipRecord?, isNew: Bool, isShown: Bool = true, running: XMLElement?, subject: ObjectReference
+    record: OwnershipRecord?, concealment: Concealment, isNew: Bool, isShown: Bool = true, running: XMLElement?,
+    subject: ObjectReference
   ) {
     let name = owner == OwnershipRecord.itself ? Field.xmlName : "\(owner).\(Field.xmlName)"
     let setting = object.settings[Field.xmlName]
@@ -32,7 +33,7 @@ struct FragmentPlan {
     let recorded = record?[owner, Field.xmlName].flatMap { try? XMLFragment.parse($0, element: element.name) }
     let before = element
     func settle(_ element: inout XMLElement) {
-      if !isNew, let dropped = recorded?.beyond(wanted?.masked) { dropped.remove(from: &element) }
+      if !isNew, let dropped = recorded?.beyond(wanted) { dropped.remove(from: &element) }
       wanted?.merge(into: &element)
     }
     settle(&element)
@@ -42,14 +43,17 @@ struct FragmentPlan {
         of: &element, devicesBefore: Vocabulary.deviceMemory(of: before), current: object["current-memory"])
     }
     if wanted != nil, let setting {
-      owned = setting.value.description
+      owned = setting.value
       conflicts = Self.conflicts(of: object, setting, with: element, subject)
     }
     let range = setting?.range ?? object.range
     guard element != before, isShown else { return }
     let reason: FieldChange.Reason =
-      wanted == nil ? .dropped : record?[owner, Field.xmlName] == wanted?.description ? .drift : .spec
-    let (shownBefore, shown) = (XMLFragment(before).masked.root, XMLFragment(element).masked.root)
+      setting.map { concealment.isRecorded($0.value, of: owner, Field.xmlName) ? .drift : .spec } ?? .dropped
+    // Digests tell secrets apart that are shown alike.
+    let paths = concealment.places.paths(of: owner)
+    let shownBefore = XMLFragment(before).masked(.salted(concealment.salt), besides: paths).root
+    let shown = XMLFragment(element).masked(.salted(concealment.salt), besides: paths).root
     // What the running guest has already costs nothing.
     let isWaiting = running.map { running in
       var settled = running
@@ -66,6 +70,11 @@ struct FragmentPlan {
         name + place, old: difference.old.map(Value.string), new: difference.new.map(Value.string), effect: effect,
         reason: reason, range: range)
     }
+  }
+
+  /// Records what this apply owns of the fragment.
+  func record(of owner: String, _ concealment: Concealment, in record: inout OwnershipRecord) {
+    if let owned { concealment.record(owned, of: owner, Field.xmlName, in: &record) }
   }
 
   private static func conflicts(
@@ -117,9 +126,9 @@ extension DomainPlanning {
     running: XMLElement?
   ) -> [FieldChange] {
     let plan = FragmentPlan(
-      of: object, of: owner, in: &element, record: record, isNew: isNew, isShown: isShown,
+      of: object, of: owner, in: &element, record: record, concealment: concealment, isNew: isNew, isShown: isShown,
       running: running, subject: self.object)
-    owned[owner, Field.xmlName] = plan.owned
+    plan.record(of: owner, concealment, in: &owned)
     plan.conflicts.forEach(builder.fail)
     return plan.changes
   }

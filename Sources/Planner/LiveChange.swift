@@ -16,6 +16,8 @@ public struct LiveChange: Sendable, Hashable {
   /// The value; nil for libvirt's default.
   public var value: Value?
   public var way: LiveWay
+  /// Whether the value is a secret.
+  public var isConcealed = false
 
   public init(field: String, device: DeviceIdentity? = nil, entry: String, value: Value?, way: LiveWay) {
     self.field = field
@@ -79,6 +81,8 @@ extension DomainPlanning {
   /// Takes note of a change that the running guest is to get.
   mutating func addLive(_ field: Field, name: String, to value: Value?, on device: DeviceIdentity? = nil) {
     guard let way = field.effect.way else { return }
-    liveChanges.append(LiveChange(field: name, device: device, entry: field.name, value: value, way: way))
+    var change = LiveChange(field: name, device: device, entry: field.name, value: value, way: way)
+    change.isConcealed = concealment.conceals(name)
+    liveChanges.append(change)
   }
 }

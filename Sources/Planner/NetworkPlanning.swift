@@ -74,9 +74,10 @@ private struct NetworkPlanning {
     addLifecycle(&fields, after: definition)
     if definition != nil { noteRecord(&fields) }
     builder.add(
-      ObjectPlan(
-        object, verb(fields, isDefined: definition != nil), changes: fields.changes, pending: fields.pending,
-        range: spec.range))
+      fields.concealment.concealed(
+        ObjectPlan(
+          object, verb(fields, isDefined: definition != nil), changes: fields.changes, pending: fields.pending,
+          range: spec.range)))
   }
 
   private func mayBePlanned(_ uuid: String) -> Bool {
@@ -136,6 +137,7 @@ private struct NetworkPlanning {
     // A record that says the same keeps the notation that libvirt gave it.
     if fields.owned != OwnershipRecord(in: fields.xml) { fields.owned.put(into: &fields.xml) }
     guard fields.xml != observed?.inactive else { return nil }
+    fields.owned.renewed.put(into: &fields.xml)
     let step = builder.add(
       .defineNetwork(
         ObjectDefinition(

@@ -21,6 +21,36 @@ public struct OwnershipRecord: Hashable {
   /// What devices are found by that do not carry their keys, by their whole names: those that were there before Vireo.
   private(set) var marks: [String: DeviceMarks] = [:]
 
+  /// Texts in a newer notation of the same values, by object and field: they come into the record with the next change of
+  /// the object, and are none of their own.
+  private var renewals = Renewals()
+
+  private struct Renewals: Hashable {
+    var texts: [String: [String: String]] = [:]
+
+    static func == (a: Renewals, b: Renewals) -> Bool { true }
+    func hash(into hasher: inout Hasher) {}
+  }
+
+  mutating func renew(_ object: String, _ field: String, as text: String) {
+    renewals.texts[object, default: [:]][field] = text
+  }
+
+  /// The record with its texts in their newest notation.
+  var renewed: OwnershipRecord {
+    var result = self
+    for (object, fields) in renewals.texts { result.objects[object]?.merge(fields) { $1 } }
+    return result
+  }
+
+  /// The salt of the digests in the record; nil where it has none with one.
+  var salt: String? {
+    for text in objects.values.lazy.flatMap(\.values) + marks.values.flatMap(\.values.values) {
+      if case .salted(let salt)? = SecretMask.notation(in: text) { return salt }
+    }
+    return nil
+  }
+
   /// The name of the object that the record is in.
   static let itself = ""
 

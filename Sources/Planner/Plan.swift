@@ -22,6 +22,8 @@ public struct Plan: Sendable {
   /// The folders of the pools by their paths: which folder each was when the host was looked at; nil for one that is not
   /// there yet. An apply works in these very folders.
   public var pools: [String: FileIdentity?] = [:]
+  /// Texts that no output of the plan or of its apply may show. ``actions`` have them, for libvirt.
+  public var secrets = KnownSecrets()
   /// What was to leave the host.
   public var scope = DeletionOptions.Scope.declared
 

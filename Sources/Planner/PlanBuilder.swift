@@ -52,6 +52,24 @@ final class PlanBuilder {
     parts.notes += more.notes
     parts.errors += more.errors
     parts.refusals += more.refusals
+    parts.secrets.formUnion(more.secrets)
+  }
+
+  /// Takes note of texts that nothing may show.
+  func conceal(_ secrets: KnownSecrets) { parts.secrets.formUnion(secrets) }
+
+  /// Takes secrets out of all messages.
+  func redactMessages() {
+    guard !parts.secrets.isEmpty else { return }
+    let secrets = parts.secrets
+    parts.notes = parts.notes.map(secrets.redacted)
+    parts.errors = parts.errors.map(secrets.redacted)
+    for index in parts.refusals.indices {
+      parts.refusals[index].problem = secrets.redacted(parts.refusals[index].problem)
+    }
+    for index in parts.objects.indices {
+      parts.objects[index].problems = parts.objects[index].problems.map(secrets.redacted)
+    }
   }
 
   func add(_ object: ObjectPlan) { parts.objects.append(object) }
@@ -125,6 +143,8 @@ struct PlanParts: Sendable {
   var errors: [Diagnostic] = []
   /// What states of the host forbid.
   var refusals: [Refusal] = []
+  /// Texts that nothing may show: of the spec, and of what the host has in its places.
+  var secrets = KnownSecrets()
   /// Where the part's own steps begin; what they wait for before that are steps of the whole.
   let firstStep: Int
 }

@@ -36,6 +36,7 @@ extension Plan {
     for folder in spec.pools.compactMap({ $0.holdsFiles ? $0["path"]?.string : nil }) {
       pools.updateValue(inventory.folders[folder], forKey: folder)
     }
+    secrets = builder.parts.secrets
   }
 }
 
@@ -46,6 +47,7 @@ extension PlanBuilder {
     deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
   ) {
     self.init(spec, inventory, discardsSavedStates: discardsSavedStates)
+    conceal(spec.secrets)
     for failure in inventory.failures {
       note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
@@ -64,6 +66,7 @@ extension PlanBuilder {
     withdrawRefused(followsSpec: deletions.scope != .everything)
     limitDeletions(deletions)
     orderDependents()
+    redactMessages()
   }
 
   /// Plans domains. None looks at another's plan, so batches of them are planned side by side.

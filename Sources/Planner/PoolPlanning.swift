@@ -33,7 +33,10 @@ struct PoolPlanning {
     }
     if let step = last.last { builder.setReady(object, after: step) }
     let verb: ObjectPlan.Verb = changes.isEmpty ? .none : observed != nil ? .update : .create
-    builder.add(ObjectPlan(object, verb, changes: changes, range: spec.range))
+    let concealment = Concealment(
+      of: spec, record: nil, salt: builder.inventory.salt, definitions: [observed?.inactive].compactMap(\.self))
+    builder.conceal(concealment.secrets)
+    builder.add(concealment.concealed(ObjectPlan(object, verb, changes: changes, range: spec.range)))
   }
 
   // MARK: The folder

@@ -29,7 +29,7 @@ public enum RecordedStack {
 
   /// The domain's own fields without a place in libvirt's XML that say how the guest is to be; others say what an apply
   /// may do, or what comes of the definition once.
-  private static let states: Set = ["state", "autostart"]
+  private static let states: Set = ["state", "autostart", Field.sensitiveName]
 
   private static func spec(of name: String, _ record: OwnershipRecord) -> ObjectSpec {
     var domain = ObjectSpec(
@@ -40,7 +40,7 @@ public enum RecordedStack {
         let recorded = record.fields(of: key)
         var device = ObjectSpec(
           collection.type, String(key.dropFirst(collection.key.count + 1)), at: nowhere,
-          settings: settings(recorded, of: collection.type, keeping: ["source"]))
+          settings: settings(recorded, of: collection.type, keeping: ["source", Field.sensitiveName]))
         if let file = recorded["file"] { device.settings["source"] = Setting(.string(file), at: nowhere) }
         return device
       }
@@ -59,7 +59,9 @@ public enum RecordedStack {
       }
       // Of a secret the record says only that there is one.
       if case .secretFile = field.type { continue }
-      guard let value = try? field.type.parse(text) else { continue }
+      // A value that is concealed has its digest there, whatever its kind allows.
+      let digest = Value.string(text).readingMasks
+      guard let value = digest.isConfidential ? digest : try? field.type.parse(text).readingMasks else { continue }
       settings[name] = Setting(value, at: nowhere)
     }
     return settings

@@ -26,11 +26,23 @@ public struct RefusedValues: Sendable, Hashable {
 
   public var isEmpty: Bool { values.isEmpty }
 
-  public func contains(_ field: String, _ value: Value?) -> Bool { values[field] == Self.text(value) }
+  public func contains(_ field: String, _ value: Value?) -> Bool {
+    guard let text = values[field] else { return false }
+    guard let value, let notation = SecretMask.notation(in: text) else { return text == Self.text(value) }
+    return text == value.text(notation) || text == value.concealingTexts.text(notation)
+  }
 
   /// Takes note of what came of a change.
-  public mutating func note(_ change: LiveChange, isRefused: Bool) {
-    values[change.field] = isRefused ? Self.text(change.value) : nil
+  ///
+  /// - Parameter salt: for the digest of a value that is a secret.
+  public mutating func note(_ change: LiveChange, isRefused: Bool, salt: String) {
+    guard isRefused else {
+      values[change.field] = nil
+      return
+    }
+    let value = change.isConcealed ? change.value?.concealingTexts : change.value
+    let isSecret = value.map { if case .secret = $0 { false } else { $0.isConfidential } } ?? false
+    values[change.field] = isSecret ? value?.text(.salted(salt)) : Self.text(value)
   }
 
   /// The element for libvirt's metadata.

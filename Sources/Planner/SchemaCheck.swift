@@ -43,7 +43,7 @@ public struct SchemaCheck: Sendable {
           "libvirt-schema", "libvirt's schema does not allow this `\(culprit.field)`: \(culprit.message)",
           at: culprit.range, subject: domain.title)
       }
-    }
+    }.map(plan.secrets.redacted)
   }
 
   /// What the schema says first of a definition; nil for nothing.

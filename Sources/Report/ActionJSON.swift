@@ -1,5 +1,6 @@
 // A step of an apply for programs.
 
+import Diagnostics
 import DiskImage
 import Planner
 import Vocabulary
@@ -7,28 +8,30 @@ import XMLTree
 
 extension Action {
   /// The step; its place in the array of actions is what `after` counts.
-  var json: JSON {
+  ///
+  /// - Parameter secrets: what is not to be shown of it.
+  func json(hiding secrets: KnownSecrets) -> JSON {
     let common: [(String, JSON?)] = [
       ("operation", .string(operation.name)),
       ("object", object.json),
       ("after", .array(after.map(JSON.integer))),
       ("effect", .string(effect.rawValue)),
     ]
-    return .object(common + operation.details)
+    return .object(common + operation.details(hiding: secrets).map { ($0, $1?.hiding(secrets)) })
   }
 }
 
 extension Operation {
   /// What the kind of step needs to be carried out.
-  fileprivate var details: [(String, JSON?)] {
+  fileprivate func details(hiding secrets: KnownSecrets) -> [(String, JSON?)] {
     switch self {
     case .createDirectory(let path): [("path", .string(path))]
-    case .defineNetwork(let definition): definition.details
+    case .defineNetwork(let definition): definition.details(hiding: secrets)
     case .updateNetwork(_, let fields): [("fields", .array(fields.map(JSON.string)))]
     case .setNetworkAutostart(_, let on), .setPoolAutostart(_, let on): [("autostart", .boolean(on))]
     case .startNetwork, .stopNetwork: []
     case .definePool(let pool):
-      pool.definition.details + [
+      pool.definition.details(hiding: secrets) + [
         ("build", .boolean(pool.isBuilt)), ("autostart", pool.autostart.map(JSON.boolean)),
       ]
     case .startPool: []
@@ -47,7 +50,7 @@ extension Operation {
     case .defineDomain(let definition):
       [
         ("domain", definition.identity.json), ("replacing", .boolean(definition.replacing != nil)),
-        ("xml", .string(XMLFragment(definition.xml).masked.root.serialised())),
+        ("xml", .string(definition.xml.shown(hiding: secrets))),
         ("expectations", .array(definition.expectations.map(\.json))),
       ]
     case .resizeBlockDevice(let domain, let target, let path, let size, let device):
@@ -105,10 +108,32 @@ extension Operation {
   }
 }
 
+extension XMLElement {
+  /// A definition as text, with masks in place of secrets.
+  fileprivate func shown(hiding secrets: KnownSecrets) -> String {
+    var root = XMLFragment(self).masked(.shown).root
+    root.replaceAllValues { secrets.concealed(SecretMask.shown($0)) }
+    return root.serialised()
+  }
+}
+
+extension JSON {
+  /// The value with masks in place of secrets.
+  fileprivate func hiding(_ secrets: KnownSecrets) -> JSON {
+    guard !secrets.isEmpty else { return self }
+    switch self {
+    case .string(let text): return .string(secrets.concealed(text))
+    case .array(let values): return .array(values.map { $0.hiding(secrets) })
+    case .object(let members): return .object(members.map { ($0, $1?.hiding(secrets)) })
+    case .null, .boolean, .integer, .unsigned: return self
+    }
+  }
+}
+
 extension ObjectDefinition {
-  fileprivate var details: [(String, JSON?)] {
+  fileprivate func details(hiding secrets: KnownSecrets) -> [(String, JSON?)] {
     [
-      ("replacing", .boolean(replacing != nil)), ("xml", .string(XMLFragment(xml).masked.root.serialised())),
+      ("replacing", .boolean(replacing != nil)), ("xml", .string(xml.shown(hiding: secrets))),
       ("expectations", .array(expectations.map(\.json))),
     ]
   }

@@ -19,7 +19,7 @@ extension Plan {
       ("stack", .string(stack)),
       ("uri", .string(uri)),
       ("objects", .array(objects.map { $0.json(with: effects[$0.object]) })),
-      ("actions", .array(actions.map(\.json))),
+      ("actions", .array(actions.map { $0.json(hiding: secrets) })),
       ("notes", .array(notes.map { JSON($0) })),
       (
         "summary",

@@ -133,15 +133,7 @@ struct ObjectDecoder {
     case .table(let key, let element): return table(from: node, key: key, of: element, at: name)
     case .record(let members): return record(from: node, members, at: name)
     case .path, .secretFile: return file(type, from: finished, at: name)
-    default:
-      let value = plainValue(of: type, from: node, at: name)
-      // A text that comes from a variable is not in the file.
-      if let scalar = node.scalar, !scalar.isFromTemplate {
-        var secrets = value?.secrets ?? []
-        if value == nil, case .text(let rule) = type, rule.isConfidential { secrets = [scalar.text] }
-        node.range.file.conceal(secrets, in: node.range)
-      }
-      return value
+    default: return plainValue(of: type, from: node, at: name)
     }
   }
 

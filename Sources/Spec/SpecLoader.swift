@@ -28,10 +28,16 @@ public struct SpecLoader: Sendable {
   public func load(_ files: [SourceFile], diagnostics found: [Diagnostic] = []) -> Result {
     var diagnostics = found
     var documents: [YAMLNode] = []
+    var unreadable: [SourceFile] = []
     for file in files {
       let parsed = parseYAML(file)
       diagnostics += parsed.diagnostics
       documents += parsed.documents
+      if parsed.diagnostics.hasErrors { unreadable.append(file) }
+    }
+    // Which files mark secrets, and which have them, need not be the same.
+    if !unreadable.isEmpty, files.contains(where: { UnreadableSecrets.mayHoldSecrets($0.text) }) {
+      for file in unreadable { UnreadableSecrets.conceal(file, in: &diagnostics) }
     }
     guard let root = StackMerger.merge(documents, files: files, into: &diagnostics) else {
       return Result(stack: nil, diagnostics: diagnostics)
@@ -39,9 +45,12 @@ public struct SpecLoader: Sendable {
     var scope = VariableScope(variables, declarations: root["variables"], into: &diagnostics)
     let substituted = scope.substitute(in: root, into: &diagnostics)
     scope.reportUnused(into: &diagnostics)
+    var secrets = SecretNodes.conceal(in: substituted, of: files + variables.files)
     var decoder = StackDecoder(diagnostics: diagnostics)
     let stack = decoder.decode(substituted)
-    diagnostics = decoder.diagnostics
+    // What has been read has its final form, with the numbers of domains in it.
+    secrets.formUnion(stack.secrets)
+    diagnostics = decoder.diagnostics.map(secrets.redacted)
     let hasErrors = diagnostics.contains { $0.severity == .error }
     return Result(stack: hasErrors ? nil : stack, diagnostics: diagnostics)
   }

@@ -10,7 +10,10 @@ enum StackChecks {
       checkRequired(object, into: &diagnostics)
       checkReferences(object, in: stack, into: &diagnostics)
     }
-    for object in stack.networks + stack.pools + stack.domains { FragmentChecks.check(object, into: &diagnostics) }
+    for object in stack.networks + stack.pools + stack.domains {
+      FragmentChecks.check(object, into: &diagnostics)
+      SensitiveChecks.check(object, into: &diagnostics)
+    }
     for objects in [stack.domains, stack.networks, stack.pools] {
       checkDistinct(objects, "uuid", "two objects cannot have one UUID", into: &diagnostics)
     }

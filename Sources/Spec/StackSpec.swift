@@ -97,6 +97,13 @@ extension ObjectSpec {
       guard case .xml(let lower) = inherited.value, case .xml(let upper) = own.value else { return own }
       return Setting(.xml(upper.merged(over: lower)), at: own.range)
     }
+    // What a profile marks as secret stays so.
+    if let own = settings[Field.sensitiveName], case .list(let names) = own.value,
+      case .list(let others)? = base[Field.sensitiveName]
+    {
+      let all = names + others.filter { !names.contains($0) }
+      result.settings[Field.sensitiveName] = Setting(.list(all), at: own.range)
+    }
     result.malformed.formUnion(base.malformed)
     for (key, inherited) in base.members {
       result.members[key] = Self.merge(members[key] ?? [], over: inherited)

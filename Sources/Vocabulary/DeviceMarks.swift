@@ -70,6 +70,17 @@ public struct DeviceMarks: Sendable, Hashable {
     }
   }
 
+  /// The marks with masks in place of secrets, for a record.
+  public func concealing(_ notation: SecretNotation, where isSecret: (String) -> Bool) -> DeviceMarks {
+    DeviceMarks(values.mapValues { isSecret($0) ? SecretMask.mask($0, notation) : $0 })
+  }
+
+  /// Whether two marks are the same, or one of them the mask of the other.
+  private static func isSame(_ a: String?, _ b: String?) -> Bool {
+    guard let a, let b else { return a == b }
+    return a == b || SecretMask.isPair(a, b)
+  }
+
   public subscript(mark: Mark) -> String? {
     get { values[mark] }
     set { values[mark] = newValue }
@@ -80,7 +91,7 @@ public struct DeviceMarks: Sendable, Hashable {
 
   /// Whether a device is still known by all that this says, wherever it sits.
   public func agree(with other: DeviceMarks) -> Bool {
-    values.allSatisfy { $0.key == .address || other.values[$0.key] == $0.value }
+    values.allSatisfy { $0.key == .address || Self.isSame(other.values[$0.key], $0.value) }
   }
 
   private func sitsWhere(_ other: DeviceMarks) -> Bool {
@@ -94,7 +105,7 @@ public struct DeviceMarks: Sendable, Hashable {
 
   /// Whether a device is of the sort that this says.
   private func isAlike(_ other: DeviceMarks) -> Bool {
-    Self.common.allSatisfy { values[$0] == nil || values[$0] == other.values[$0] }
+    Self.common.allSatisfy { values[$0] == nil || Self.isSame(values[$0], other.values[$0]) }
   }
 
   // MARK: Finding
@@ -122,14 +133,14 @@ public struct DeviceMarks: Sendable, Hashable {
   /// fits is the one only if it sits where this did and is of the same sort. Devices without marks of their own are known
   /// by where they sit.
   public func find(among devices: [DeviceMarks], _ care: Care) -> Finding {
-    if let alias = values[.alias], let index = devices.firstIndex(where: { $0.values[.alias] == alias }) {
+    if let alias = values[.alias], let index = devices.firstIndex(where: { Self.isSame($0.values[.alias], alias) }) {
       return .one(index)
     }
     var left = Set(devices.indices)
     var isKnown = false
     for mark in Self.own {
       guard let value = values[mark] else { continue }
-      let fitting = Set(devices.indices.filter { devices[$0].values[mark] == value })
+      let fitting = Set(devices.indices.filter { Self.isSame(devices[$0].values[mark], value) })
       guard !fitting.isEmpty else { continue }
       let both = left.intersection(fitting)
       if both.isEmpty {

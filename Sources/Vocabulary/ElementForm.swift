@@ -93,7 +93,7 @@ extension ValueType {
         members.first { $0.name == name }?.type.accepts(value) ?? false
       }
     case (.list, _), (.table, _), (.record, _), (_, .list), (_, .table): return false
-    default: return (try? parse(value.description)) == value
+    default: return (try? parse(value.string ?? value.description)) == value
     }
   }
 

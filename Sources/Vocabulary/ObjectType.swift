@@ -32,7 +32,7 @@ public final class ObjectType: Sendable {
     self.fields =
       device.map { rule in
         fields + (rule.hasAlias ? [DeviceFields.alias] : [])
-          + [.xml(of: rule.element, reference: "formatdomain.html#devices")]
+          + [.sensitive, .xml(of: rule.element, reference: "formatdomain.html#devices")]
       } ?? fields
     self.groups = groups
     self.collections = collections

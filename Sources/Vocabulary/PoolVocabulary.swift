@@ -10,7 +10,7 @@ extension Vocabulary {
     A place for images: a folder on the host, or whatever else libvirt has storage pools for. Where the driver has none, \
     as embedded, a pool is its folder alone.
     """,
-    fields: poolGeneral + poolSource + poolTarget + [.xml(of: "pool", reference: poolReference)],
+    fields: poolGeneral + poolSource + poolTarget + [.sensitive, .xml(of: "pool", reference: poolReference)],
     groups: [
       FieldGroup("source", "Where the storage comes from."),
       FieldGroup("source.adapter", "The host bus adapter of a pool of type `scsi`.", shorthand: "name"),

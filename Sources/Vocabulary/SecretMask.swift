@@ -1,7 +1,18 @@
 // Secrets in known places, of fields and of libvirt's own XML: they are neither shown nor recorded, and still told apart.
 
 import Checksum
-import XMLTree
+public import XMLTree
+
+/// What stands in a secret's place.
+public enum SecretNotation: Sendable, Hashable {
+  /// `(secret)`, for people and programs: nobody can guess at it.
+  case shown
+  /// `(secret SALT.DIGEST)`, for records: what was stored can be compared with what is there, and by nobody with what he
+  /// has guessed before he has seen the salt.
+  case salted(String)
+  /// `(secret DIGEST)`, as records of earlier versions have it.
+  case unsalted
+}
 
 /// What of a text is a secret.
 enum Secrecy: Sendable, Hashable {
@@ -12,11 +23,11 @@ enum Secrecy: Sendable, Hashable {
   case credential
 
   /// The text with masks in place of its secrets.
-  func masked(_ text: String) -> String {
+  func masked(_ text: String, _ notation: SecretNotation) -> String {
     switch self {
-    case .whole: SecretMask.mask(text)
-    case .argument: SecretMask.maskedArgument(text)
-    case .credential: SecretMask.maskedCredential(text)
+    case .whole: SecretMask.mask(text, notation)
+    case .argument: SecretMask.maskedArgument(text, notation)
+    case .credential: SecretMask.maskedCredential(text, notation)
     }
   }
 }
@@ -29,47 +40,117 @@ public struct ConcealedText: Sendable, Hashable {
   public let text: String
   /// The text with masks in place of its secrets.
   public let shown: String
+  private let secrecy: Secrecy
 
   init(_ text: String, _ secrecy: Secrecy) {
     self.text = text
-    shown = secrecy.masked(text)
+    self.secrecy = secrecy
+    shown = secrecy.masked(text, .shown)
   }
 
+  /// The text with masks of a notation in place of its secrets.
+  func masked(_ notation: SecretNotation) -> String { secrecy.masked(text, notation) }
+
   public static func == (a: ConcealedText, b: ConcealedText) -> Bool {
-    a.text == b.text || a.shown == b.shown && (a.text == a.shown || b.text == b.shown)
+    a.text == b.text || SecretMask.isPair(a.text, b.text)
   }
 
   public func hash(into hasher: inout Hasher) { hasher.combine(shown) }
 }
 
-/// What stands for a secret in plans and records: `(secret 5e884898da28)`, from which nobody reads the secret, and by which a
-/// changed one is noticed.
-enum SecretMask {
+/// What stands for a secret in plans and records.
+public enum SecretMask {
+  /// What is shown of a secret.
+  public static let word = "(secret)"
   private static let beginning = "(secret "
-  private static let digits = 12
+  private static let oldDigits = 12
+  private static let saltDigits = 16
+  private static let digits = 32
 
-  static func mask(_ text: String) -> String {
-    guard !text.isEmpty, !isMask(text) else { return text }
-    let hash = Checksum.of(Array("vireo secret \(text)".utf8)).prefix(digits / 2)
-    return beginning + hash.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + ")"
+  static func mask(_ text: String, _ notation: SecretNotation) -> String {
+    guard !text.isEmpty else { return text }
+    if case .shown = notation { return word }
+    guard !isMask(text) else { return text }
+    if case .salted(let salt) = notation {
+      let hash = Checksum.of(Array("vireo secret \(salt) \(text)".utf8)).prefix(digits / 2)
+      return "\(beginning)\(salt).\(hexadecimal(hash)))"
+    }
+    let hash = Checksum.of(Array("vireo secret \(text)".utf8)).prefix(oldDigits / 2)
+    return beginning + hexadecimal(hash) + ")"
   }
 
-  static func isMask(_ text: String) -> Bool {
+  private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The notation of a text that is a mask as records have it, and nothing else; nil for any other text.
+  private static func notation(ofMask text: Substring) -> SecretNotation? {
     let bytes = text.utf8
-    return bytes.count == beginning.utf8.count + digits + 1 && bytes.starts(with: beginning.utf8)
-      && bytes.last == UInt8(ascii: ")")
+    guard bytes.last == UInt8(ascii: ")"), bytes.starts(with: beginning.utf8) else { return nil }
+    let inner = text.dropFirst(beginning.count).dropLast()
+    let parts = inner.split(separator: ".", omittingEmptySubsequences: false)
+    let isHexadecimal = parts.allSatisfy { part in
+      part.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+    guard isHexadecimal else { return nil }
+    switch parts.map(\.utf8.count) {
+    case [oldDigits]: return .unsalted
+    case [saltDigits, digits]: return .salted(String(parts[0]))
+    default: return nil
+    }
+  }
+
+  static func isMask(_ text: String) -> Bool { notation(ofMask: text[...]) != nil }
+
+  /// The masks in a text, in their order.
+  private static func masks(in text: String) -> [(range: Range<String.Index>, notation: SecretNotation)] {
+    var found: [(range: Range<String.Index>, notation: SecretNotation)] = []
+    var rest = text[...]
+    while let start = rest.firstRange(of: beginning), let end = rest[start.upperBound...].firstIndex(of: ")") {
+      let range = start.lowerBound..<text.index(after: end)
+      if let notation = notation(ofMask: text[range]) {
+        found.append((range, notation))
+        rest = text[range.upperBound...]
+      } else {
+        rest = text[start.upperBound...]
+      }
+    }
+    return found
+  }
+
+  /// The notation of the masks in a text as a record has it; nil for a text without any.
+  public static func notation(in text: String) -> SecretNotation? { masks(in: text).first?.notation }
+
+  /// A text with all masks as they are shown.
+  public static func shown(_ text: String) -> String {
+    var result = text
+    for mask in masks(in: text).reversed() { result.replaceSubrange(mask.range, with: word) }
+    return result
+  }
+
+  /// A text that is a secret, or ends with one, and that secret alone.
+  static func parts(of text: String, shown: String) -> [String] {
+    guard text != shown, !text.isEmpty else { return [] }
+    guard shown.hasSuffix(word) else { return [text] }
+    let secret = String(text.dropFirst(shown.count - word.count))
+    return secret == text || secret.isEmpty ? [text] : [text, secret]
   }
 
   /// Whether a text ends with a mask.
-  static func isMaskedAtEnd(_ text: String) -> Bool { isMask(String(text.suffix(beginning.utf8.count + digits + 1))) }
+  static func isMaskedAtEnd(_ text: String) -> Bool {
+    masks(in: text).last.map { $0.range.upperBound == text.endIndex } ?? false
+  }
 
   /// Whether one of two texts stands for the other.
   static func isPair(_ a: String, _ b: String) -> Bool { stands(a, for: b) || stands(b, for: a) }
 
-  private static func stands(_ mask: String, for text: String) -> Bool {
-    guard mask.utf8.last == UInt8(ascii: ")"), mask.utf8.count > digits, !isMask(text) else { return false }
-    if isMask(mask) { return self.mask(text) == mask }
-    return text != mask && (maskedArgument(text) == mask || maskedCredential(text) == mask)
+  static func stands(_ mask: String, for text: String) -> Bool {
+    guard mask.utf8.last == UInt8(ascii: ")"), mask.utf8.count > oldDigits, !isMask(text),
+      let notation = notation(in: mask)
+    else { return false }
+    if isMask(mask) { return self.mask(text, notation) == mask }
+    return text != mask
+      && (maskedArgument(text, notation) == mask || maskedCredential(text, notation) == mask)
   }
 
   /// What comes before a secret in an argument of QEMU's: the content of an fw_cfg item, or of a secret, a password, and the
@@ -79,26 +160,28 @@ enum SecretMask {
   ]
 
   /// An argument of QEMU's with whatever follows the first such place masked.
-  static func maskedArgument(_ text: String) -> String {
+  static func maskedArgument(_ text: String, _ notation: SecretNotation) -> String {
     var ends = argumentPlaces.compactMap { text.firstRange(of: $0)?.upperBound }
     for beginning in ["string=", "data=", "password="] where text.hasPrefix(beginning) {
       ends.append(text.index(text.startIndex, offsetBy: beginning.count))
     }
     if let end = credential(in: text) { ends.append(end) }
-    return masked(text, behind: ends.min())
+    return masked(text, behind: ends.min(), notation)
   }
 
   /// A text for the guest with the content of a systemd credential masked (systemd.system-credentials(7)).
-  static func maskedCredential(_ text: String) -> String { masked(text, behind: credential(in: text)) }
+  static func maskedCredential(_ text: String, _ notation: SecretNotation) -> String {
+    masked(text, behind: credential(in: text), notation)
+  }
 
   private static func credential(in text: String) -> String.Index? {
     guard let name = text.firstRange(of: "io.systemd.credential") else { return nil }
     return text[name.upperBound...].firstIndex(of: "=").map { text.index(after: $0) }
   }
 
-  private static func masked(_ text: String, behind place: String.Index?) -> String {
+  private static func masked(_ text: String, behind place: String.Index?, _ notation: SecretNotation) -> String {
     guard let place, place < text.endIndex else { return text }
-    return text[..<place] + mask(String(text[place...]))
+    return text[..<place] + mask(String(text[place...]), notation)
   }
 
   static let qemu = "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -107,10 +190,16 @@ enum SecretMask {
 extension XMLFragment {
   /// The fragment without passwords, and with masks in place of the values of environment variables, of fw_cfg items, of
   /// systemd credentials and cookies, and of the secrets that QEMU's arguments have.
-  public var masked: XMLFragment { XMLFragment(withoutSecrets.root.masked) }
+  ///
+  /// - Parameter paths: places whose values are masked besides.
+  public func masked(_ notation: SecretNotation, besides paths: [XMLPath] = []) -> XMLFragment {
+    var root = withoutSecrets.root.masked(notation)
+    for path in paths { root.replaceValues(at: path) { SecretMask.mask($0, notation) } }
+    return XMLFragment(root)
+  }
 
-  /// Whether there is something in it that ``masked`` does not show.
-  public var isConfidential: Bool { masked != self }
+  /// Whether there is something in it that ``masked(_:besides:)`` does not show.
+  public var isConfidential: Bool { masked(.shown) != self }
 }
 
 extension Value {
@@ -130,8 +219,8 @@ extension Value {
   /// The texts in it that hold secrets.
   public var secrets: [String] {
     switch self {
-    case .concealed(let value): value.shown == value.text ? [] : [value.text]
-    case .xml(let fragment): fragment.root.secrets(besides: fragment.masked.root)
+    case .concealed(let value): SecretMask.parts(of: value.text, shown: value.shown)
+    case .xml(let fragment): fragment.secrets()
     case .list(let values): values.flatMap(\.secrets)
     case .table(let entries): entries.values.flatMap(\.secrets)
     // A password comes from a file of its own.
@@ -140,33 +229,66 @@ extension Value {
   }
 }
 
+extension XMLFragment {
+  /// The texts in known places of it that are secrets, or have some in them.
+  public func secrets() -> [String] { root.secrets(besides: masked(.shown).root) }
+
+  /// The texts at places of it.
+  public func texts(at paths: [XMLPath]) -> [String] {
+    var found: [String] = []
+    var root = root
+    for path in paths {
+      root.replaceValues(at: path) { text in
+        found.append(text)
+        return text
+      }
+    }
+    return found
+  }
+}
+
 extension XMLElement {
-  /// The texts and attributes that a masked copy does not have.
-  fileprivate func secrets(besides masked: XMLElement) -> [String] {
-    let own = attributes.filter { masked[attribute: $0.name] != $0.value }.map(\.value)
-    let children = zip(elements, masked.elements).flatMap { $0.secrets(besides: $1) }
-    return own + children + (text == masked.text ? [] : [text])
+  /// The texts in known places of a whole definition that are secrets; most definitions have nothing of the kind.
+  public var confidentialTexts: [String] {
+    guard mayHaveSecrets else { return [] }
+    let fragment = XMLFragment(self)
+    return fragment.secrets() + fragment.passwords
   }
 
-  fileprivate var masked: XMLElement {
+  /// Whether something is there that has secrets.
+  private var mayHaveSecrets: Bool {
+    ["commandline", "sysinfo", "cookies"].contains(name) || self[attribute: "passwd"] != nil
+      || elements.contains(where: \.mayHaveSecrets)
+  }
+
+  /// The texts and attributes that a masked copy does not have.
+  fileprivate func secrets(besides masked: XMLElement) -> [String] {
+    let own = attributes.flatMap { attribute in
+      SecretMask.parts(of: attribute.value, shown: masked[attribute: attribute.name] ?? "")
+    }
+    let children = zip(elements, masked.elements).flatMap { $0.secrets(besides: $1) }
+    return own + children + SecretMask.parts(of: text, shown: masked.text)
+  }
+
+  fileprivate func masked(_ notation: SecretNotation) -> XMLElement {
     var result = self
     let isOfQEMU = namespaceURI == SecretMask.qemu || prefix == "qemu"
     if let value = self[attribute: "value"], isOfQEMU {
-      if name.hasSuffix("env") { result[attribute: "value"] = SecretMask.mask(value) }
-      if name.hasSuffix("arg") { result[attribute: "value"] = SecretMask.maskedArgument(value) }
+      if name.hasSuffix("env") { result[attribute: "value"] = SecretMask.mask(value, notation) }
+      if name.hasSuffix("arg") { result[attribute: "value"] = SecretMask.maskedArgument(value, notation) }
     }
     let isConfiguration = name == "sysinfo" && self[attribute: "type"] == "fwcfg"
     result.children = children.map { node in
       guard case .element(var child) = node else { return node }
       if !child.text.isEmpty {
         switch (name, child.name) {
-        case ("sysinfo", "entry") where isConfiguration: child.text = SecretMask.mask(child.text)
-        case ("cookies", "cookie"): child.text = SecretMask.mask(child.text)
-        case ("oemStrings", "entry"): child.text = SecretMask.maskedCredential(child.text)
+        case ("sysinfo", "entry") where isConfiguration: child.text = SecretMask.mask(child.text, notation)
+        case ("cookies", "cookie"): child.text = SecretMask.mask(child.text, notation)
+        case ("oemStrings", "entry"): child.text = SecretMask.maskedCredential(child.text, notation)
         default: break
         }
       }
-      return .element(child.masked)
+      return .element(child.masked(notation))
     }
     return result
   }

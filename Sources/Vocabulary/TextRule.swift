@@ -49,6 +49,11 @@ public struct TextRule: Sendable {
   /// Whether every text of the kind is a secret.
   public var isConfidential: Bool { secrecy == .whole }
 
+  /// The secrets in a text, whether or not it obeys the rule.
+  public func secrets(in text: String) -> [String] {
+    secrecy.map { SecretMask.parts(of: text, shown: $0.masked(text, .shown)) } ?? []
+  }
+
   /// The same rule for texts with secrets.
   func concealing(_ secrecy: Secrecy) -> TextRule {
     TextRule(

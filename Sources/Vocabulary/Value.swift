@@ -47,29 +47,34 @@ extension Value {
 
 extension Value: CustomStringConvertible {
   /// The value as the spec language writes it: `2 GiB`, `true`, `[hd, network]`, `{ 0: 0-3, 1: "4,6" }`.
-  public var description: String {
+  public var description: String { text(.shown) }
+
+  /// The value as the spec language writes it, with masks of a notation in place of its secrets.
+  public func text(_ notation: SecretNotation) -> String {
     switch self {
     case .string(let value): value
     case .integer(let value): String(value)
     case .boolean(let value): value ? "true" : "false"
     case .bytes(let value): ByteCount.text(value)
     case .seconds(let value): "\(value) s"
-    case .xml(let fragment): fragment.description
-    case .secret: "(secret)"
-    case .concealed(let value): value.shown
-    case .list(let values): "[" + values.map(\.inner).joined(separator: ", ") + "]"
+    case .xml(let fragment): fragment.text(notation)
+    case .secret: SecretMask.word
+    case .concealed(let value): value.masked(notation)
+    case .list(let values): "[" + values.map { $0.inner(notation) }.joined(separator: ", ") + "]"
     case .table(let entries) where entries.isEmpty: "{}"
     case .table:
-      "{ " + sortedEntries.map { "\(FlowText.quoted($0.key)): \($0.value.inner)" }.joined(separator: ", ") + " }"
+      "{ "
+        + sortedEntries.map { "\(FlowText.quoted($0.key)): \($0.value.inner(notation))" }.joined(separator: ", ")
+        + " }"
     }
   }
 
   /// The value within brackets, where commas and the like need quotes.
-  private var inner: String {
+  private func inner(_ notation: SecretNotation) -> String {
     switch self {
     case .string(let text): FlowText.quoted(text)
-    case .concealed(let value): FlowText.quoted(value.shown)
-    default: description
+    case .concealed(let value): FlowText.quoted(value.masked(notation))
+    default: text(notation)
     }
   }
 }

@@ -82,13 +82,21 @@ public struct XMLFragment: Sendable, Hashable {
   /// The fragment without passwords.
   public var withoutSecrets: XMLFragment { XMLFragment(root.withoutPasswords) }
 
+  /// The passwords in the fragment.
+  public var passwords: [String] { root.passwords }
+
   public var hasSecrets: Bool { root.withoutPasswords != root }
 }
 
 extension XMLFragment: CustomStringConvertible {
   /// The fragment on one line, without passwords and with masks for other secrets: plans are shown, and records are read by
   /// others.
-  public var description: String { masked.text(indent: nil) }
+  public var description: String { text(.shown) }
+
+  /// The fragment on one line, with masks of a notation.
+  public func text(_ notation: SecretNotation, besides paths: [XMLPath] = []) -> String {
+    masked(notation, besides: paths).text(indent: nil)
+  }
 }
 
 extension XMLNode {
@@ -106,6 +114,10 @@ extension XMLElement {
       }
     }
     return result
+  }
+
+  fileprivate var passwords: [String] {
+    [self[attribute: "passwd"]].compactMap(\.self) + elements.flatMap(\.passwords)
   }
 
   /// libvirt's passwords of displays and of ports in use are attributes; other secrets are references.

@@ -185,3 +185,43 @@ extension XMLElement {
     if isBare { children.remove(at: index) }
   }
 }
+
+// MARK: - Changing all values of a place
+
+extension XMLElement {
+  /// Replaces every value at a path, wherever several elements match: an attribute's for a path that ends in one; otherwise
+  /// all attributes and texts of the elements and of everything within them.
+  public mutating func replaceValues(at path: XMLPath, _ transform: (String) -> String) {
+    replaceValues(path.steps[...], path.attribute, transform)
+  }
+
+  private mutating func replaceValues(
+    _ steps: ArraySlice<XMLPath.Step>, _ attribute: String?, _ transform: (String) -> String
+  ) {
+    if let step = steps.first {
+      for index in children.indices {
+        guard case .element(var child) = children[index], step.matches(child) else { continue }
+        child.replaceValues(steps.dropFirst(), attribute, transform)
+        children[index] = .element(child)
+      }
+    } else if let attribute {
+      if let value = self[attribute: attribute] { self[attribute: attribute] = transform(value) }
+    } else {
+      replaceAllValues(transform)
+    }
+  }
+
+  /// Replaces all attributes and texts of the element and of everything within.
+  public mutating func replaceAllValues(_ transform: (String) -> String) {
+    for attribute in attributes { self[attribute: attribute.name] = transform(attribute.value) }
+    for index in children.indices {
+      switch children[index] {
+      case .element(var child):
+        child.replaceAllValues(transform)
+        children[index] = .element(child)
+      case .text(let text) where !text.allSatisfy(\.isWhitespace): children[index] = .text(transform(text))
+      case .text, .comment, .processingInstruction: break
+      }
+    }
+  }
+}

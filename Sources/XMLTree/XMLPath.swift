@@ -43,6 +43,9 @@ public struct XMLPath: Sendable, Hashable {
     self.attribute = attribute
   }
 
+  /// Whether the path names the element itself that it is used on.
+  public var isWhole: Bool { steps.isEmpty && attribute == nil }
+
   /// Takes a path from outside apart.
   ///
   /// - Throws: ``XMLError`` whose column is the place in `text` (line 1) that is not understood.

@@ -112,4 +112,127 @@ struct SecretTests {
       expectHidden(try host.vireo("restore", "--list"), 0, "restore --list")
     }
   }
+
+  /// Two domains with marked secrets, in fields and in libvirt's own XML.
+  private static func marked(_ secret: String, memory: Int = 16, extra: String = "") -> String {
+    """
+    stack: secrets
+    domains:
+      web:
+        type: qemu
+        memory: \(memory) MiB
+        title: \(secret)-title
+        description: \(secret)-description
+        smbios: { mode: sysinfo, oem-strings: [ "\(secret)-oem" ], system: { serial: "\(secret)-system" } }
+        sensitive: [ title, description, smbios, disks.root.serial ]
+        disks: { root: { source: \(blank), format: raw, serial: \(secret)-disk } }
+    \(extra)
+      db:
+        type: qemu
+        memory: \(memory) MiB
+        sensitive: [ xml/description, "xml/sysinfo[@type='smbios']/system/entry" ]
+        xml: |
+          <description>\(secret)-xmldescription</description>
+          <os><smbios mode='sysinfo'/></os>
+          <sysinfo type='smbios'><system><entry name='serial'>\(secret)-xmlserial</entry></system></sysinfo>
+
+    """
+  }
+
+  private static let blank = "blank.raw"
+
+  @Test("that the spec marks are in no output, no record and no file, whatever goes wrong")
+  func marked() throws {
+    try ScratchHost.with { host in
+      func expectHidden(_ run: Run, _ status: Int32?, _ command: String) {
+        if let status { #expect(run.status == status, "\(command): \(run.output)\(run.errors)") }
+        #expect(!(run.output + run.errors).contains(Self.canary), "\(command): \(run.output)\(run.errors)")
+      }
+      try host.folder.write(String(repeating: "\0", count: 1 << 20), to: Self.blank)
+      let spec = Self.marked(Self.canary)
+      expectHidden(try validate(spec, on: host), 0, "validate")
+      for (command, status) in [(["plan", "--detailed-exitcode"], 2), (["plan", "--format", "json"], 0)]
+        as [([String], Int32)]
+      {
+        expectHidden(try host.vireo(command, spec), status, "new, \(command)")
+      }
+      expectHidden(try host.vireo(["apply", "--yes", "--format", "json"], spec), 0, "apply")
+      try host.expectNoChanges(spec)
+      func expectRecordsHidden() throws {
+        for domain in ["web", "db"] {
+          let text = try host.virsh("dumpxml", "--inactive", domain)
+          let parts = text.split(separator: "metadata>")
+          try #require(parts.count == 3)
+          #expect(parts[1].contains("(secret ") && !parts[1].contains(Self.canary), "\(parts[1])")
+          #expect((parts[0] + parts[2]).contains(Self.canary), "libvirt has it")
+        }
+      }
+      try expectRecordsHidden()
+      // Changed in the spec, behind Vireo's back, and no longer marked.
+      let other = Self.marked(Self.canary + "2", memory: 24)
+      expectHidden(try host.vireo(["plan"], other), 0, "changed")
+      let changed = try host.vireo(["apply", "--yes"], other)
+      expectHidden(changed, 0, "changed")
+      #expect(changed.output.contains("(secret) → (secret)"), "\(changed.output)")
+      try expectRecordsHidden()
+      try host.expectNoChanges(other)
+      let text = try host.virsh("dumpxml", "--inactive", "web")
+      try host.folder.write(text.replacing("\(Self.canary)2-title", with: "\(Self.canary)3"), to: "edited.xml")
+      try host.virsh("define", host.folder.path("edited.xml"))
+      for command in [["plan"], ["plan", "--format", "json"], ["status"], ["status", "--format", "json"]] {
+        expectHidden(try host.vireo(command, other), nil, "drift, \(command)")
+      }
+      for format in ["text", "json"] {
+        let run = try host.vireo("status", "--format", format)
+        expectHidden(run, nil, "drift, \(format) without a spec")
+        #expect(run.output.contains("title"), "\(run.output)")
+      }
+      expectHidden(try host.vireo(["apply", "--yes"], other), 0, "drift")
+      let unmarked = other.replacing("title, description, ", with: "")
+      let dropping = try host.vireo(["plan"], unmarked)
+      expectHidden(dropping, 0, "no longer marked")
+      #expect(dropping.output.contains("sensitive"), "\(dropping.output)")
+      // What libvirt refuses it quotes.
+      let refused = other.replacing(
+        "      <os>",
+        with: "      <seclabel type='static' model='\(Self.canary)'><label>x</label></seclabel>\n      <os>"
+      ).replacing("    sensitive: [ xml/", with: "    state: running\n    sensitive: [ xml/")
+      let hidden = refused.replacing("[ xml/", with: "[ xml/seclabel/@model, xml/")
+      for format in ["text", "json"] {
+        let run = try host.vireo(["apply", "--yes", "--format", format], hidden)
+        expectHidden(run, 1, "refused by libvirt")
+        #expect((run.output + run.errors).contains("model '(secret)'"), "\(run.output)\(run.errors)")
+      }
+      let shown = try host.vireo(["apply", "--yes"], refused)
+      #expect((shown.output + shown.errors).contains("model '\(Self.canary)'"), "libvirt quotes it: \(shown.errors)")
+      // Mistakes.
+      for (right, wrong) in [
+        ("memory: 24 MiB", "memory: 24"), ("title: ", "title: \""), ("title: ", "titel: "),
+        ("oem-strings: [", "oem-strings: [["),
+        ("serial: \(Self.canary)2-disk", "serial: '\(Self.canary)!'"), ("<description>", "<description"),
+      ] {
+        let broken = other.replacing(right, with: wrong)
+        for command in [["plan"], ["plan", "--format", "json"], ["apply", "--yes"]] {
+          expectHidden(try host.vireo(command, broken), 1, "\(wrong), \(command)")
+        }
+        expectHidden(try validate(broken, on: host), 1, wrong)
+      }
+      expectHidden(try host.vireo(["destroy", "--yes", "--format", "json"], other), 0, "destroy")
+      expectHidden(try host.vireo("restore", "--list"), 0, "restore --list")
+      expectHidden(try host.vireo("gc", "--plan"), nil, "gc --plan")
+      // The archive has libvirt's definition, for its owner alone; nothing else of Vireo's has anything.
+      let state = host.root + "/lib/vireo"
+      for file in FileManager.default.enumerator(atPath: state)?.compactMap({ $0 as? String }) ?? [] {
+        let path = state + "/" + file
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.contains(Self.canary) else {
+          continue
+        }
+        #expect(file.hasPrefix("removed/"), "\(file)")
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o600, "\(file)")
+        let records = text.split(separator: "metadata>").enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+        #expect(records.allSatisfy { !$0.contains(Self.canary) }, "\(file)")
+      }
+    }
+  }
 }

@@ -17,7 +17,8 @@ enum FieldSamples {
   /// Every field of an object and of its devices, with the values that samples have.
   static func cases(of type: ObjectType) -> [Case] {
     func cases(_ type: ObjectType, _ collection: ObjectType.Collection?) -> [Case] {
-      type.fields.flatMap { field in
+      // What is secret are names of fields, which mean something only beside those.
+      type.fields.filter { $0.name != Field.sensitiveName }.flatMap { field in
         // Of devices, which have many fields, the first value has to do.
         values(of: field.type, in: collection?.type.device?.element ?? type.name).prefix(collection == nil ? 2 : 1).map
         { Case(collection: collection, field: field, value: $0) }
