@@ -20,7 +20,6 @@ private let stacks: [StackSpec] = [
       memory: 2 GiB
       vcpus: 3
       cpu: { mode: custom, model: qemu64 }
-      undeclared-devices: remove
       disks:
         root: { source: /vms/web.root.qcow2, format: qcow2, size: 3 GiB }
         data: { source: /vms/data.img, format: raw, bus: scsi }
@@ -49,7 +48,7 @@ private func document(_ bytes: [UInt8], _ kind: String) -> XMLElement? {
   expect(again == element, "what was written reads as something else")
   guard element.name == kind else { return nil }
   element.removeAll("name")
-  element.insert(XMLElement("name", children: [.text("web")]), at: 0)
+  element.insert(XMLElement("name", text: "web"), at: 0)
   return element
 }
 
@@ -157,7 +156,7 @@ private func readFields(of type: ObjectType, in element: XMLElement) {
     expect(fragment.isMet(by: merged), "a fragment is not found where it was merged")
     _ = fragment.firstDifference(in: element)
     let again = try? XMLFragment.parse(fragment.text(indent: nil), element: kind)
-    expect(again == fragment, "a fragment that was written reads as another")
+    expect(again?.isMet(within: merged) ?? false, "a fragment that was written reads as another")
   }
 }
 

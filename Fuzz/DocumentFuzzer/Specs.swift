@@ -39,7 +39,7 @@ func plan(_ stack: StackSpec, on inventory: Inventory) {
       switch action.operation {
       case .defineDomain(let definition): definition.xml
       case .defineNetwork(let definition): definition.xml
-      case .definePool(let definition): definition.xml
+      case .definePool(let pool): pool.definition.xml
       default: nil as XMLElement?
       }
     guard let definition else { continue }
