@@ -41,10 +41,7 @@ public func fuzz(
   chosen = subject
   var count = count
   var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = arguments
-  return runDriver(&count, &arguments) { start, count in
-    chosen.run([UInt8](UnsafeBufferPointer(start: start, count: count)))
-    return 0
-  }
+  return runDriver(&count, &arguments, takeInput)
 }
 
 /// As a precondition, but one that says in a release build what was expected.
@@ -52,6 +49,13 @@ public func expect(_ condition: Bool, _ what: @autoclosure () -> String) {
   if condition { return }
   complain("expectation not met: \(what())")
   abort()
+}
+
+/// Gives an input to the chosen subject. The name is the one that libFuzzer's own `main` wants to be linked with.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func takeInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+  chosen.run([UInt8](UnsafeBufferPointer(start: start, count: count)))
+  return 0
 }
 
 /// Writes a line to standard error.

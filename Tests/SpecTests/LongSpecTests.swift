@@ -73,12 +73,6 @@ struct GrowingSpec: CustomTestStringConvertible, Sendable {
       spec(
         "domains: { web: { memory: 1 GiB, vcpus: { cpuset: \"", String(repeating: "0-65535,", count: $0), "1\" } } }\n")
     },
-    .init(name: "siblings of a fragment", count: 100) {
-      spec(
-        "profiles:\n  p:\n    xml: |\n", lines($0) { "      <sysinfo type='a\($0)'/>\n" },
-        "domains:\n  web:\n    memory: 1 GiB\n    profiles: [p]\n    xml: |\n",
-        lines($0) { "      <sysinfo type='b\($0)'/>\n" })
-    },
     .init(name: "documents") { lines($0) { "---\nstack: lab\ndomains: { d\($0): { memory: 1 GiB } }\n" } },
     .init(name: "numbers of a count", count: 500) { spec("domains: { web: { memory: 1 GiB, count: \($0) } }\n") },
   ]
