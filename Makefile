@@ -56,9 +56,10 @@ bench: test-deps
 	Benchmarks/run .build/release/vireo
 	Benchmarks/images .build/release/vireo .build/release/image-operations
 
-# Feeds the readers of images, specs and documents what nobody would: libFuzzer, without end unless told otherwise.
+# Feeds the readers of images, specs and documents what nobody would: libFuzzer, without end unless FUZZ says otherwise, as
+# in make fuzz FUZZ="--seconds 600 repair spec".
 fuzz: test-deps
-	Fuzz/run
+	Fuzz/run $(FUZZ)
 
 clean:
 	rm -rf .build

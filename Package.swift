@@ -61,7 +61,7 @@ let package = Package(
     .target(
       name: "Importer",
       dependencies: ["Diagnostics", "DiskImage", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"],
-      swiftSettings: settings),
+      swiftSettings: engineSettings),
     .target(
       name: "Applier",
       dependencies: [
@@ -69,7 +69,7 @@ let package = Package(
         "Versions",
         "Vocabulary",
         "XMLTree",
-      ], swiftSettings: settings),
+      ], swiftSettings: engineSettings),
     .target(
       name: "Report",
       dependencies: [
@@ -156,18 +156,22 @@ let package = Package(
 )
 
 if fuzzes {
+  // libFuzzer's own interface is in C.
+  let fuzzSettings = settings + [.enableExperimentalFeature("Extern")]
   func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-      name: name, dependencies: dependencies, path: "Fuzz/\(name)",
-      swiftSettings: settings + [
-        .enableExperimentalFeature("Extern"), .unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"]),
-      ],
+      name: name, dependencies: ["FuzzDriver"] + dependencies, path: "Fuzz/\(name)",
+      swiftSettings: fuzzSettings + [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])],
       // gold cannot link the runtime's debug information.
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])])
   }
   package.targets += [
+    .target(name: "FuzzDriver", path: "Fuzz/Driver", swiftSettings: fuzzSettings),
     fuzzer("ImageFuzzer", ["DiskImage"]),
     fuzzer(
-      "DocumentFuzzer", ["Diagnostics", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree"]),
+      "DocumentFuzzer",
+      [
+        "Applier", "Diagnostics", "Importer", "Inventory", "Planner", "Spec", "Vocabulary", "XMLTree", "YAMLTree",
+      ]),
   ]
 }

@@ -4,7 +4,7 @@
 import Synchronization
 
 final class MemoryImage: ImageStorage {
-  private static let limit: UInt64 = 64 << 20
+  private static let limit: UInt64 = 8 << 20
   private let bytes: Mutex<[UInt8]>
   let name = "/images/fuzz.qcow2"
 

@@ -16,6 +16,14 @@ public func closestMatch(to name: String, among candidates: some Sequence<String
   return best?.name
 }
 
+/// The candidate that a misspelt name most likely means, for one more message after others; nil after a hundred. Going
+/// through the names of a whole spec takes a while, and who has made so many mistakes needs no word on each.
+public func closestMatch(
+  to name: String, among candidates: @autoclosure () -> [String], after diagnostics: [Diagnostic]
+) -> String? {
+  diagnostics.count < 100 ? closestMatch(to: name, among: candidates()) : nil
+}
+
 /// A name without case and word separators.
 private struct SimplifiedName {
   /// Longer names are no names that anybody misspelt.

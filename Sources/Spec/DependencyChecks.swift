@@ -24,11 +24,12 @@ enum DependencyChecks {
         } else if known.contains(name) {
           names.append(name)
         } else {
-          let candidates = known.union(counted.keys).sorted()
           diagnostics.append(
             Diagnostic(
               "unknown-reference", "there is no domain `\(name)` to depend on", at: setting.range,
-              suggestion: closestMatch(to: name, among: candidates).map { "did you mean `\($0)`?" }
+              suggestion: closestMatch(to: name, among: known.union(counted.keys).sorted(), after: diagnostics).map {
+                "did you mean `\($0)`?"
+              }
                 ?? "name domains of this stack"))
         }
       }
@@ -53,17 +54,20 @@ enum DependencyChecks {
     for start in domains.map(\.name) where !done.contains(start) {
       // The way down from `start`, and what is left to look at of each domain on it: deep chains need no deep stack.
       var way = [start]
+      var onWay: Set = [start]
       var left = [needs[start] ?? []]
       while let name = way.last {
         guard let next = left[left.count - 1].popLast() else {
           done.insert(name)
           way.removeLast()
+          onWay.remove(name)
           left.removeLast()
           continue
         }
-        if let place = way.firstIndex(of: next) { return Array(way[place...]) }
+        if onWay.contains(next), let place = way.firstIndex(of: next) { return Array(way[place...]) }
         guard !done.contains(next) else { continue }
         way.append(next)
+        onWay.insert(next)
         left.append(needs[next] ?? [])
       }
     }

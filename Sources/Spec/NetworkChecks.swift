@@ -99,7 +99,7 @@ enum NetworkChecks {
   /// Two networks of one stack cannot share a bridge that libvirt makes, nor an address.
   static func checkTogether(_ networks: [ObjectSpec], into diagnostics: inout [Diagnostic]) {
     var bridges: [String: Setting] = [:]
-    var subnets: [(text: String, range: SourceRange, name: String)] = []
+    var subnets: [(subnet: Subnet, text: String, range: SourceRange, name: String)] = []
     for network in networks where ownBridge.contains(network["mode"]?.string ?? "isolated") {
       if let setting = network.settings["bridge.name"], let name = setting.value.string,
         let other = bridges.updateValue(setting, forKey: name)
@@ -111,13 +111,14 @@ enum NetworkChecks {
       }
       guard let setting = network.settings["addresses"] else { continue }
       for text in (setting.value.list ?? []).compactMap(\.string) {
-        if let other = subnets.first(where: { $0.name != network.name && SubnetRule.overlap($0.text, text) }) {
+        guard let subnet = Subnet(text) else { continue }
+        if let other = subnets.first(where: { $0.subnet.overlaps(subnet) && $0.name != network.name }) {
           diagnostics.append(
             Diagnostic(
               "conflict", "\(text) overlaps with \(other.text) of network \(other.name)", at: setting.range,
               subject: network.title, notes: [.init("the other one", at: other.range)]))
         }
-        subnets.append((text, setting.range, network.name))
+        subnets.append((subnet, text, setting.range, network.name))
       }
     }
   }

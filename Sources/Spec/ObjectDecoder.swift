@@ -284,7 +284,8 @@ struct ObjectDecoder {
       }
       report(
         "bad-xml", "\(name): \(error.message)", at: range,
-        suggestion: "write elements as libvirt's documentation shows them, each closed")
+        suggestion: error.reason == .limit
+          ? "write less of it, or use keys" : "write elements as libvirt's documentation shows them, each closed")
       return nil
     }
   }

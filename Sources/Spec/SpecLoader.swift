@@ -52,7 +52,22 @@ public struct SpecLoader: Sendable {
     secrets.formUnion(stack.secrets)
     diagnostics = decoder.diagnostics.map(secrets.redacted)
     let hasErrors = diagnostics.contains { $0.severity == .error }
-    return Result(stack: hasErrors ? nil : stack, diagnostics: diagnostics)
+    return Result(stack: hasErrors ? nil : stack, diagnostics: Self.limited(diagnostics))
+  }
+
+  /// How many messages a spec may have; nobody reads more, and showing each takes time that grows with its line.
+  private static let maximumDiagnostics = 500
+
+  /// The messages, or as many as are shown, errors before warnings then, and how many are left out.
+  private static func limited(_ diagnostics: [Diagnostic]) -> [Diagnostic] {
+    guard diagnostics.count > maximumDiagnostics else { return diagnostics }
+    let errors = diagnostics.filter { $0.severity == .error }
+    let kept = (errors + diagnostics.filter { $0.severity != .error }).prefix(maximumDiagnostics)
+    return kept + [
+      Diagnostic(
+        .note, "more-messages", "\(diagnostics.count - maximumDiagnostics) more messages are left out",
+        suggestion: "mend these first")
+    ]
   }
 
   /// What looks like a shell's variable in a text, such as `$HOME`; nil without one. None is expanded in any path.

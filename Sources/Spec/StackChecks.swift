@@ -66,12 +66,13 @@ enum StackChecks {
         let name = setting.value.string
       else { continue }
       let objects = ["pools": stack.pools, "volumes": stack.volumes][collection] ?? stack.images
-      let known = objects.map(\.name)
-      guard !known.contains(name) else { continue }
+      guard !objects.contains(where: { $0.name == name }) else { continue }
       diagnostics.append(
         Diagnostic(
           "unknown-reference", "there is no \(object.type.displayName(of: field)) `\(name)`", at: setting.range,
-          suggestion: closestMatch(to: name, among: known).map { "did you mean `\($0)`?" }
+          suggestion: closestMatch(to: name, among: objects.map(\.name), after: diagnostics).map {
+            "did you mean `\($0)`?"
+          }
             ?? "declare it under `\(collection)`"))
     }
   }

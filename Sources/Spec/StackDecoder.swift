@@ -107,11 +107,12 @@ struct StackDecoder {
       // From the last to the first: what is merged over something wins.
       for name in names.compactMap(\.string).reversed() {
         guard let profile = profile(name, index: index) else {
-          let known = profileNodes.keys.sorted()
           diagnostics.append(
             Diagnostic(
               "unknown-reference", "there is no profile `\(name)`", at: range,
-              suggestion: closestMatch(to: name, among: known).map { "did you mean `\($0)`?" }
+              suggestion: closestMatch(to: name, among: profileNodes.keys.sorted(), after: diagnostics).map {
+                "did you mean `\($0)`?"
+              }
                 ?? "declare it under `profiles`"))
           // Whatever is missing may be what the profile was to give.
           for field in object.type.fields where field.isRequired { object.malformed.insert(field.name) }

@@ -7,7 +7,8 @@ import YAMLTree
 enum StackMerger {
   /// The documents as one; nil when there is nothing to decode.
   static func merge(_ documents: [YAMLNode], files: [SourceFile], into diagnostics: inout [Diagnostic]) -> YAMLNode? {
-    var result: YAMLNode?
+    var specs: [YAMLNode] = []
+    var stack: YAMLNode?
     for document in documents {
       guard document.entries != nil else {
         diagnostics.append(
@@ -16,35 +17,43 @@ enum StackMerger {
             suggestion: "begin with `stack: NAME`"))
         continue
       }
-      if let first = result?["stack"], let second = document["stack"], first.scalar?.text != second.scalar?.text {
-        diagnostics.append(
-          Diagnostic(
-            "two-stacks", "the files name two stacks", at: second.range,
-            suggestion: "one run works on one stack",
-            notes: [.init("the other one is here", at: first.range)]))
+      if let second = document["stack"] {
+        if let first = stack, first.scalar?.text != second.scalar?.text {
+          diagnostics.append(
+            Diagnostic(
+              "two-stacks", "the files name two stacks", at: second.range,
+              suggestion: "one run works on one stack",
+              notes: [.init("the other one is here", at: first.range)]))
+        }
+        stack = second
       }
-      result = result.map { merge(document, over: $0) } ?? document
+      specs.append(document)
     }
-    if result == nil, documents.isEmpty, !files.isEmpty, diagnostics.isEmpty {
+    if specs.isEmpty, documents.isEmpty, !files.isEmpty, diagnostics.isEmpty {
       diagnostics.append(
         Diagnostic("empty-spec", "\(files[0].path) is empty", suggestion: "begin with `stack: NAME`"))
     }
-    return result
+    return specs.isEmpty ? nil : merged(specs)
   }
 
-  private static func merge(_ later: YAMLNode, over earlier: YAMLNode) -> YAMLNode {
-    guard let laterEntries = later.entries, var entries = earlier.entries else { return later }
-    var places = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for entry in laterEntries {
+  /// Nodes of one place, the later over the earlier; all of them at once, so that many documents take no longer than one
+  /// that says the same.
+  private static func merged(_ nodes: [YAMLNode]) -> YAMLNode {
+    // What is no mapping wins over whatever stands before it.
+    let start = nodes.lastIndex { $0.entries == nil } ?? 0
+    let nodes = nodes[start...].count > 1 && nodes[start].entries == nil ? nodes[(start + 1)...] : nodes[start...]
+    guard nodes.count > 1, var result = nodes.first else { return nodes[nodes.startIndex] }
+    var order: [(key: YAMLNode, values: [YAMLNode])] = []
+    var places: [String: Int] = [:]
+    for entry in nodes.lazy.compactMap(\.entries).joined() {
       if let place = places[entry.name] {
-        entries[place].value = merge(entry.value, over: entries[place].value)
+        order[place].values.append(entry.value)
       } else {
-        places[entry.name] = entries.count
-        entries.append(entry)
+        places[entry.name] = order.count
+        order.append((entry.key, [entry.value]))
       }
     }
-    var result = earlier
-    result.content = .mapping(entries)
+    result.content = .mapping(order.map { YAMLEntry(key: $0.key, value: merged($0.values)) })
     return result
   }
 }

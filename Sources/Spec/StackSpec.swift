@@ -113,10 +113,12 @@ extension ObjectSpec {
 
   private static func merge(_ own: [ObjectSpec], over base: [ObjectSpec]) -> [ObjectSpec] {
     var result = base
+    var places = Dictionary(base.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     for object in own {
-      if let index = result.firstIndex(where: { $0.name == object.name }) {
+      if let index = places[object.name] {
         result[index] = object.merged(over: result[index])
       } else {
+        places[object.name] = result.count
         result.append(object)
       }
     }

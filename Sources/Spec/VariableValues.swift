@@ -64,25 +64,24 @@ struct VariableValues {
           "bad-variable", "`\(fragment)` is no variable", at: range,
           suggestion: "write `${name}` with letters, digits and `_`, or `$${` for the characters themselves"))
     }
-    var (values, found) = (self, [Diagnostic]())
     let expanded = Template.expand(text, keepingEscapes: true) { name in
       guard name != VariableScope.index else { return nil }
-      guard values.definitions[name] != nil else {
+      guard definitions[name] != nil else {
         isWhole = false
-        found.append(values.unknown(name, at: range))
+        diagnostics.append(unknown(name, at: range, after: diagnostics))
         return nil
       }
-      guard let value = values.value(of: name, into: &found) else {
+      guard let value = value(of: name, into: &diagnostics) else {
         isWhole = false
         return nil
       }
-      let isFirst = values.budget >= 0
-      values.budget -= min(value.utf8.count, Self.maximumBytes)
-      guard values.budget >= 0 else {
+      let isFirst = budget >= 0
+      budget -= min(value.utf8.count, Self.maximumBytes)
+      guard budget >= 0 else {
         isWhole = false
-        values.budget = -1
+        budget = -1
         if isFirst {
-          found.append(
+          diagnostics.append(
             Diagnostic(
               "bad-variable", "the values of variables come to more than \(Self.maximumBytes >> 20) MiB", at: range,
               suggestion: "do not let variables multiply each other"))
@@ -91,8 +90,6 @@ struct VariableValues {
       }
       return value
     }
-    self = values
-    diagnostics += found
     return (expanded, isWhole)
   }
 
@@ -127,10 +124,12 @@ struct VariableValues {
 
   // MARK: Messages
 
-  private func unknown(_ name: String, at range: SourceRange?) -> Diagnostic {
+  private func unknown(_ name: String, at range: SourceRange?, after others: [Diagnostic]) -> Diagnostic {
     Diagnostic(
       "unknown-variable", "the variable `\(name)` has no value", at: range,
-      suggestion: closestMatch(to: name, among: definitions.keys.sorted()).map { "did you mean `${\($0)}`?" }
+      suggestion: closestMatch(to: name, among: definitions.keys.sorted(), after: others).map {
+        "did you mean `${\($0)}`?"
+      }
         ?? (name.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == UInt8(ascii: "_") }
           ? "the environment is not read: give it with --var \(name)=\"$\(name)\""
           : "give it with --var \(name)=VALUE, or a default under `variables`"))

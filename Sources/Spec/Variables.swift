@@ -85,14 +85,10 @@ struct VariableScope {
   }
 
   private mutating func substitute(below node: YAMLNode, into diagnostics: inout [Diagnostic]) -> YAMLNode {
-    var (scope, found) = (self, [Diagnostic]())
-    let result = node.replacingScalars { scalar in
+    node.replacingScalars { scalar in
       guard let text = scalar.scalar?.text, text.utf8.contains(UInt8(ascii: "$")) else { return nil }
-      return scope.expand(scalar, text, into: &found)
+      return expand(scalar, text, into: &diagnostics)
     }
-    self = scope
-    diagnostics += found
-    return result
   }
 
   /// Reports keys with variables in them: names are what plans and merges go by.
@@ -129,7 +125,9 @@ struct VariableScope {
         Diagnostic(
           variable.source == .environment ? .warning : .error, "unused-variable",
           "nothing in the spec uses the variable \(title)", at: variable.range,
-          suggestion: closestMatch(to: variable.name, among: known.sorted()).map { "did you mean `\($0)`?" }
+          suggestion: closestMatch(to: variable.name, among: known.sorted(), after: diagnostics).map {
+            "did you mean `\($0)`?"
+          }
             ?? "take it out, or use it as `${\(variable.name)}`"))
     }
   }

@@ -16,16 +16,17 @@ enum FlowText {
 
   /// A piece as it stands within brackets: in quotes where it could be taken for anything else.
   static func quoted(_ text: String) -> String {
-    isPlain(text) ? text : "\"" + text.flatMap(escaped) + "\""
+    isPlain(text) ? text : "\"" + text.unicodeScalars.map(escaped).joined() + "\""
   }
 
-  private static func escaped(_ character: Character) -> String {
-    switch character {
+  // Scalars, and not characters: a quote that a mark combines with is still one.
+  private static func escaped(_ scalar: Unicode.Scalar) -> String {
+    switch scalar {
     case "\"": "\\\""
     case "\\": "\\\\"
     case "\n": "\\n"
     case "\t": "\\t"
-    default: String(character)
+    default: String(scalar)
     }
   }
 
@@ -35,7 +36,10 @@ enum FlowText {
       !"-?&*!|>%@`' ~".utf8.contains(first) || text.isNumber,
       last != UInt8(ascii: " "), last != UInt8(ascii: ":")
     else { return false }
-    if text.contains(": ") || text.contains(" #") || first == UInt8(ascii: "#") { return false }
+    let isCutShort = zip(text.utf8, text.utf8.dropFirst()).contains { pair in
+      pair == (UInt8(ascii: ":"), UInt8(ascii: " ")) || pair == (UInt8(ascii: " "), UInt8(ascii: "#"))
+    }
+    if isCutShort || first == UInt8(ascii: "#") { return false }
     return text.utf8.allSatisfy { $0 >= 0x20 && !",[]{}\"\\".utf8.contains($0) }
   }
 }

@@ -58,6 +58,9 @@ extension TextRule {
 public enum NumberSet {
   /// libvirt's sets of processors end below this; a larger number would only take memory.
   private static let limit = 1 << 16
+  /// How many numbers the parts of a set may come to: many times what a set can have, so that only one that says the same
+  /// over and over is refused.
+  static let maximumWork = 1 << 20
 
   /// The set as libvirt writes it; nil for a text that is none.
   static func normalised(_ text: String) -> String? { members(of: text).map(ranges) }
@@ -65,6 +68,7 @@ public enum NumberSet {
   /// The numbers of a set; nil for a text that is none, and for the empty one.
   public static func members(of text: String) -> Set<Int>? {
     var members: Set<Int> = []
+    var work = 0
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       var rest = part.filter { $0 != " " }[...]
       let isExcluded = rest.first == "^"
@@ -73,6 +77,8 @@ public enum NumberSet {
       guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last else {
         return nil
       }
+      work += last - first + 1
+      guard work <= maximumWork else { return nil }
       if isExcluded { members.subtract(first...last) } else { members.formUnion(first...last) }
     }
     return members.isEmpty ? nil : members

@@ -11,13 +11,24 @@ public enum SubnetRule {
       IPNetwork(address).map { network in ends.allSatisfy(network.contains) } ?? false
     }
   }
+}
 
-  /// Whether the networks of two addresses have an address in common.
-  public static func overlap(_ left: String, _ right: String) -> Bool {
-    guard let left = IPNetwork(left), let right = IPNetwork(right), left.address.isIPv6 == right.address.isIPv6 else {
-      return false
-    }
-    let prefix = min(left.prefix, right.prefix)
-    return left.address.network(prefix: prefix) == right.address.network(prefix: prefix)
+/// The network of an address, for comparing many with each other.
+public struct Subnet: Sendable {
+  private let bits: UInt128
+  private let width: Int
+  private let prefix: Int
+
+  /// Reads an address with the size of its network, as the spec writes it; nil for anything else.
+  public init?(_ text: String) {
+    guard let network = IPNetwork(text) else { return nil }
+    bits = network.address.bytes.reduce(0) { $0 << 8 | UInt128($1) }
+    width = network.address.bits
+    prefix = network.prefix
+  }
+
+  /// Whether the two have an address in common.
+  public func overlaps(_ other: Subnet) -> Bool {
+    width == other.width && (bits ^ other.bits) >> (width - min(prefix, other.prefix)) == 0
   }
 }

@@ -99,10 +99,13 @@ extension ValueType {
     case .reference:
       return .string(try TextRule.name.normalised(text))
     case .list(let element):
-      guard text.hasPrefix("["), text.hasSuffix("]") else { return .list([try element.parse(text)]) }
+      // By bytes: a mark may combine with the bracket before it to one character.
+      guard text.utf8.first == UInt8(ascii: "["), text.utf8.last == UInt8(ascii: "]") else {
+        return .list([try element.parse(text)])
+      }
       return try value(of: FlowText(parsing: text))
     case .table, .record:
-      guard text.hasPrefix("{") else { throw Self.noMapping(text) }
+      guard text.utf8.first == UInt8(ascii: "{") else { throw Self.noMapping(text) }
       return try value(of: FlowText(parsing: text))
     case .xml(let element):
       do {

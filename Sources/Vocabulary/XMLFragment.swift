@@ -27,7 +27,7 @@ public struct XMLFragment: Sendable, Hashable {
     let start = "<xml\(declarations)>"
     let wrapper: XMLElement
     do {
-      wrapper = try XMLElement.parse(start + text + "</xml>")
+      wrapper = try XMLElement.parse(start + text + "</xml>", limits: limits)
     } catch {
       var error = error
       if error.line == 1 { error.column = max(1, error.column - start.utf8.count) }
@@ -44,6 +44,10 @@ public struct XMLFragment: Sendable, Hashable {
     if elements.count == 1, elements[0].isNamed(element) { return XMLFragment(elements[0]) }
     return XMLFragment(XMLElement(element, children: elements))
   }
+
+  /// More than any definition of libvirt's has. Merging looks for each element among all of its kind, and again at each
+  /// level below, so that time would grow far faster than the text.
+  private static let limits = XMLLimits(depth: 16, nodes: 20_000)
 
   /// The namespaces of libvirt's documents with the prefixes that it gives them.
   private static let namespaces = [

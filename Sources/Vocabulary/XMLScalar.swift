@@ -67,12 +67,15 @@ enum XMLScalar {
     // A number alone is one, with whatever zeros.
     if text.utf8.count > 1, text.hasPrefix("0"), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) { return nil }
     var result: Set<Int> = []
+    var work = 0
     for part in text.split(separator: ",") {
       let part = part.drop { $0 == " " }
       let isLeftOut = part.hasPrefix("^")
       let ends = (isLeftOut ? part.dropFirst() : part).split(separator: "-", omittingEmptySubsequences: false)
         .compactMap { Int($0) }
       guard let low = ends.first, let high = ends.last, ends.count <= 2, low <= high, high < 65536 else { return nil }
+      work += high - low + 1
+      guard work <= NumberSet.maximumWork else { return nil }
       if isLeftOut { result.subtract(low...high) } else { result.formUnion(low...high) }
     }
     return result

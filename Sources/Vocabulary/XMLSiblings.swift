@@ -91,6 +91,15 @@ extension XMLElement {
       && (namespaceURI ?? "" == other.namespaceURI ?? "" || (prefix == other.prefix && prefix != nil))
   }
 
+  /// Whether an element may have all that a fragment says: none of its own attributes says otherwise. Quick, so that few of
+  /// many siblings are looked at in depth.
+  fileprivate func mayMeet(_ wanted: XMLElement) -> Bool {
+    wanted.attributes.allSatisfy { attribute in
+      attribute.name == "unit"
+        || self[attribute: attribute.name].map { XMLScalar.isEquivalent($0, attribute.value) } ?? false
+    }
+  }
+
   /// Whether the values that tell elements apart agree, as far as `wanted` has them; false when it has none.
   func hasKey(of wanted: XMLElement, _ paths: [XMLPath]) -> Bool {
     var hasAny = false
@@ -115,7 +124,10 @@ package func counterparts(of wanted: [XMLElement], among present: [XMLElement], 
   }
   // Those that are there just as they are wanted first, so that none of them is changed for another's sake.
   var pairs: [Int?] = wanted.map { element in
-    take(present.indices.first { free.contains($0) && XMLFragment(element).isMet(within: present[$0]) })
+    take(
+      present.indices.first {
+        free.contains($0) && present[$0].mayMeet(element) && XMLFragment(element).isMet(within: present[$0])
+      })
   }
   let rule = XMLSiblings.rule(for: first.name, under: parent)
   for (index, element) in wanted.enumerated() where pairs[index] == nil {

@@ -191,14 +191,10 @@ extension Meaning.Group {
       for index in right.reversed() { equals[other.members[index], default: []].append(index) }
       pair(&left, &right, &pairs) { member in equals[member]?.popLast() }
     }
-    while let first = left.first, let match = right.first, members[first] == other.members[match] {
-      left.removeFirst()
-      right.removeFirst()
-    }
-    while let last = left.last, let match = right.last, members[last] == other.members[match] {
-      left.removeLast()
-      right.removeLast()
-    }
+    let begun = zip(left, right).prefix { members[$0] == other.members[$1] }.count
+    (left, right) = (Array(left.dropFirst(begun)), Array(right.dropFirst(begun)))
+    let ended = zip(left.reversed(), right.reversed()).prefix { members[$0] == other.members[$1] }.count
+    (left, right) = (left.dropLast(ended), right.dropLast(ended))
     // What has an identity that the other side lacks is another thing, not a changed one.
     let strangersLeft = left.filter { members[$0].identity != nil }
     let strangersRight = right.filter { other.members[$0].identity != nil }

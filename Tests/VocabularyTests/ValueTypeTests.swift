@@ -46,11 +46,15 @@ struct ValueTypeTests {
       "", " ", "a b", "a, b", "[a]", "{ a: b }", "a: b", "a:", ":", "\"", "\\", "\\\"", "line\nfeed", "tab\t", "- a",
       "-",
       "-1", "# a", "a #b", "'a'", "true", "12", "ü", "opt/com.example/name", "52:54:00:00:00:01", "}", "]",
+      // Marks that combine with what stands before or behind them to one character.
+      "\u{6DC}", "\u{301}a", "\u{600}", "\"\u{301}", "\\\u{301}", "a: \u{301}", "a #\u{301}", "a,\u{301}",
     ])
   func quotes(text: String) throws {
     let list = ValueType.list(of: .text(.argument))
     let value = Value.list([.string(text), .string("b")])
     #expect(try list.parse(value.description) == value)
+    let alone = Value.list([.string(text)])
+    #expect(try list.parse(alone.description) == alone)
     let key = TextRule("any", normalise: { $0 })
     let table = Value.table([text: .string(text)])
     #expect(try ValueType.table(key: key, of: .text(.argument)).parse(table.description) == table)
