@@ -17,7 +17,7 @@ struct PutLawTests {
     lazy var variants = Samples.variants(of: elements, type)
     for field in type.fields {
       guard let lens = field.lens else { continue }
-      let values = Samples.values(of: field)
+      let values = Samples.few(of: field)
       #expect(!values.isEmpty, "\(name).\(field.name) has no sample")
       for value in values {
         /// Whether there is an element, or one with another value of the field, that gets the value by putting it.

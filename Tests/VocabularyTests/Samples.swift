@@ -28,6 +28,13 @@ enum Samples {
     }
   }
 
+  /// Some of the values of a field whose many texts are all alike, and all of others.
+  static func few(of field: Field) -> [Value] {
+    let values = values(of: field)
+    if case .enumeration = field.type { return values }
+    return Array(values.prefix(3))
+  }
+
   static func values(of field: Field) -> [Value] {
     // Only an address of the network itself has a name server that answers for it.
     field.name == "local-ptr" ? [.list([.string("10.10.0.1")])] : values(of: field.type)

@@ -9,6 +9,8 @@ struct Shape: Sendable {
   /// The value; nil for an element that says something else than this shape holds.
   let get: @Sendable (XMLElement) -> Value?
   let put: @Sendable (Value, inout XMLElement) -> Void
+  /// The one place of the value within the element, for people: `@dev`.
+  private var place: String?
   /// Attributes and elements that are not the value's.
   private var others: Set<String> = []
 
@@ -31,7 +33,9 @@ struct Shape: Sendable {
 
   /// One attribute, or the text of an element below.
   static func at(_ path: String, _ type: ValueType, _ notation: Notation? = nil) -> Shape {
-    Shape(type, .at(path, type, notation))
+    var shape = Shape(type, .at(path, type, notation))
+    if path != "." { shape.place = path }
+    return shape
   }
 
   /// Elements of one name within, in their order.
@@ -56,6 +60,11 @@ struct Shape: Sendable {
     } put: { value, element in
       for part in parts { part.lens.put(value.table?[part.member.name], into: &element) }
     }
+  }
+
+  /// The place of elements of a name that hold the value.
+  fileprivate func place(below parent: String, _ name: String) -> String {
+    [parent, name, place ?? ""].filter { !$0.isEmpty }.joined(separator: "/")
   }
 
   /// The same shape, for elements that have something more, which others know: `@part_separator`, `freeExtent`.
@@ -162,7 +171,7 @@ extension Lens {
       else { return nil }
       return (normal, value)
     }
-    return Lens(places: [[parent, name].filter { !$0.isEmpty }.joined(separator: "/")]) { element in
+    return Lens(places: [shape.place(below: parent, name)]) { element in
       guard let items = element.items(parent, name) else { return nil }
       var values: [String: Value] = [:]
       for item in items {
@@ -189,7 +198,7 @@ extension Lens {
 
   /// Values in an order: all elements of one name below `parent`.
   static func list(_ parent: String, _ name: String, _ shape: Shape) -> Lens {
-    Lens(places: [[parent, name].filter { !$0.isEmpty }.joined(separator: "/")]) { element in
+    Lens(places: [shape.place(below: parent, name)]) { element in
       guard let items = element.items(parent, name) else { return nil }
       let values = items.compactMap { shape.wholeValue(of: $0, from: XMLElement(name)) }
       return values.count == items.count ? .list(values) : nil
