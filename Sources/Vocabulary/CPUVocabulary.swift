@@ -119,9 +119,7 @@ extension Vocabulary {
   /// A part of the topology. Without its three parts there is none: `dies` and `clusters`, which libvirt adds, cannot
   /// stand alone.
   private static func topologyField(_ name: String, _ summary: String, libvirtDefault: Value? = nil) -> Field {
-    let part = Lens.at(XMLPath(stringLiteral: "cpu/topology/@\(name)"), .integer)
-    let lens = Lens(places: part.places, read: part.get) { element, value in
-      part.put(value, into: &element)
+    let lens = Lens.at("cpu/topology/@\(name)", .integer(0...Int.max)).afterwards { element, value, _ in
       guard value == nil, var cpu = element.first("cpu"), let topology = cpu.first("topology"),
         ["sockets", "cores", "threads"].allSatisfy({ topology[attribute: $0] == nil })
       else { return }
@@ -135,19 +133,15 @@ extension Vocabulary {
   }
 
   /// `vcpu`. No more can be plugged in than there are.
-  private static let vcpuCountLens: Lens = {
-    let count = Lens.at("vcpu", .integer)
-    return Lens(places: count.places, read: count.get) { element, value in
-      count.put(value, into: &element)
-      let current = element.value(at: "vcpu/@current").flatMap { Int($0) }
-      if let current, current >= value?.integer ?? 1 { element.set(nil, at: "vcpu/@current") }
-    }
-  }()
+  private static let vcpuCountLens = Lens.at("vcpu", .integer(0...Int.max)).afterwards { element, value, _ in
+    let current = element.value(at: "vcpu/@current").flatMap { Int($0) }
+    if let current, current >= value?.integer ?? 1 { element.set(nil, at: "vcpu/@current") }
+  }
 
   /// `vcpu/@current`, which libvirt leaves out where all are plugged in.
   private static let currentVCPUsLens: Lens = {
-    let count = Lens.at("vcpu", .integer)
-    let current = Lens.at("vcpu/@current", .integer)
+    let count = Lens.at("vcpu", .integer(0...Int.max))
+    let current = Lens.at("vcpu/@current", .integer(0...Int.max))
     return Lens(places: current.places) { element in
       current.get(element) ?? count.get(element)
     } write: { element, value in
@@ -157,7 +151,7 @@ extension Vocabulary {
 
   /// `cpu/@mode`. Leaving `custom` drops what only a custom processor has.
   private static let cpuModeLens: Lens = {
-    let mode = Lens.at("cpu/@mode")
+    let mode = Lens.at("cpu/@mode", .text(.any))
     return Lens(places: mode.places, read: mode.get) { element, value in
       element.update("cpu", create: value != nil) { cpu in
         for name in ["match", "check", "migratable", "deprecated_features"] { cpu[attribute: name] = nil }

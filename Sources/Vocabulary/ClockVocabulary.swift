@@ -44,10 +44,7 @@ extension Vocabulary {
         Part(
           "mode", .enumeration(["auto", "native", "emulate", "paravirt", "smpsafe"]), "How a `tsc` is provided.",
           at: "@mode"),
-        Part(
-          "catchup",
-          .record(catchupParts.map(\.member)),
-          "How fast ticks are caught up with.", lens: .record("catchup", .record(catchupParts))),
+        Part("catchup", "How fast ticks are caught up with.", element: "catchup", .record(catchupParts)),
       ]), reference: reference),
   ]
 

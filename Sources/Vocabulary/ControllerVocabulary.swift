@@ -60,7 +60,7 @@ extension Vocabulary {
       Field(
         "memory-reserve", .size(granularity: 1024),
         "The memory that firmware keeps free for devices that are plugged into the port later.",
-        lens: .at("target/@memReserve", .size(granularity: 1024), .kibibytes), reference: controllerReference
+        lens: .at("target/@memReserve", .size(granularity: 1024), .multiples(of: 1024)), reference: controllerReference
       ).since(10, 3),
       Field(
         "serial", .text(.diskSerial), "The serial number of an NVMe controller.", at: "serial", staysWhenDropped: true,

@@ -57,7 +57,7 @@ enum DeviceFields {
       name, summary + " Either every thread names queues, or none does.", table: "driver/iothreads", "iothread",
       key: "@id", .number("the number of an I/O thread", 1...Int(UInt32.max)),
       .record([
-        Vocabulary.part(
+        Part(
           "queues", "The queues that the thread serves; queues are dealt out when no thread names any.", list: "",
           "queue",
           .at("@id", .integer(0...Int(UInt32.max))))
@@ -102,9 +102,8 @@ extension Lens {
 
   /// What decides an element's kind: another kind has other elements of these names.
   func replacing(_ names: String...) -> Lens {
-    Lens(places: places, read: get) { element, value in
-      if let old = get(element), old != value { for name in names { element.removeAll(name) } }
-      put(value, into: &element)
+    afterwards { element, value, before in
+      if let old = get(before), old != value { for name in names { element.removeAll(name) } }
     }
   }
 }

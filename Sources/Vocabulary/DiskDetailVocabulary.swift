@@ -64,7 +64,7 @@ extension Vocabulary {
           Part(
             "type", .enumeration(["read", "write", "zone", "flush"]), "The kind of requests; all when not given.",
             at: "@type"),
-          part(
+          Part(
             "bins", "Where the bins begin, in nanoseconds.", list: "", "bin",
             .at("@start", .integer(0...Int.max))),
         ]), reference: diskReference

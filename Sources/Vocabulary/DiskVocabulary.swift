@@ -83,11 +83,5 @@ extension Vocabulary {
   private static let buses = ["virtio", "scsi", "sata", "ide", "usb", "fdc", "xen", "sd", "nvme"]
 
   /// `target/@bus`. A disk that changes its bus cannot keep its address on the old one.
-  private static let busLens: Lens = {
-    let bus = Lens.at("target/@bus", .enumeration(buses))
-    return Lens(places: bus.places, read: bus.get) { element, value in
-      if let old = bus.get(element), old != value { element.removeAll("address") }
-      bus.put(value, into: &element)
-    }
-  }()
+  private static let busLens = Lens.at("target/@bus", .enumeration(buses)).replacing("address")
 }

@@ -169,14 +169,12 @@ extension Vocabulary {
   private static func implying(
     _ name: String, _ element: String, _ attribute: String, _ type: ValueType, _ summary: String
   ) -> Field {
-    let lens = Lens.attribute(attribute, of: "features/\(element)", type)
     let state = XMLPath(stringLiteral: "features/\(element)/@state")
+    let lens = Lens.attribute(attribute, of: "features/\(element)", type).afterwards { domain, value, _ in
+      if value != nil, domain.value(at: state) == nil { domain.set("on", at: state) }
+    }
     return Field(
-      "features.\(name)", type, summary,
-      lens: Lens(places: lens.places, read: lens.get) { domain, value in
-        if value != nil, domain.value(at: state) == nil { domain.set("on", at: state) }
-        lens.put(value, into: &domain)
-      }, isComparableWhenRunning: false, reference: reference)
+      "features.\(name)", type, summary, lens: lens, isComparableWhenRunning: false, reference: reference)
   }
 
   /// The powers' elements are named after them.

@@ -15,9 +15,8 @@ extension Vocabulary {
       """, lens: osTypeLens("machine"), staysWhenDropped: true, reference: bootReference,
       equivalent: MachineType.isEquivalent),
     Field(
-      "boot", .list(of: .enumeration(["hd", "cdrom", "network", "fd"])),
-      "The kinds of devices to boot from, in order.", lens: .list("os", "boot", attribute: "dev"),
-      reference: bootReference),
+      "boot", "The kinds of devices to boot from, in order.", list: "os", "boot",
+      .at("@dev", .enumeration(["hd", "cdrom", "network", "fd"])), reference: bootReference),
     Field(
       "boot-menu.enable", .boolean, "Whether the firmware shows a menu of what to boot from.",
       at: "os/bootmenu/@enable", .yesNo, reference: bootReference),
@@ -119,9 +118,7 @@ extension Vocabulary {
 
   /// An attribute of `os/type`, whose text is `hvm` for every guest with a machine of its own.
   private static func osTypeLens(_ attribute: String) -> Lens {
-    let lens = Lens.at(XMLPath(stringLiteral: "os/type/@\(attribute)"))
-    return Lens(places: lens.places, read: lens.get) { domain, value in
-      lens.put(value, into: &domain)
+    Lens.at("os/type/@\(attribute)", .text(.any)).afterwards { domain, value, _ in
       guard value != nil else { return }
       domain.update(at: "os/type") { if $0.text.isEmpty { $0.text = "hvm" } }
     }

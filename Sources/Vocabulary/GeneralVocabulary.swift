@@ -13,13 +13,13 @@ extension Vocabulary {
       """
       Who runs the guest: `kvm` with the host's processor, `qemu` by emulation; the others are libvirt's drivers for \
       other hypervisors. A new domain gets `kvm` where the host can run it, and the plan says which.
-      """, lens: .at("@type"), staysWhenDropped: true, reference: "formatdomain.html#element-and-attribute-overview"),
+      """, at: "@type", staysWhenDropped: true, reference: "formatdomain.html#element-and-attribute-overview"),
     Field(
       "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the domain.",
-      lens: .at("uuid", .lowercase), effect: .replace, staysWhenDropped: true, reference: metadataReference),
+      at: "uuid", effect: .replace, staysWhenDropped: true, reference: metadataReference),
     Field(
       "hardware-uuid", .text(.uuid), "The UUID that the guest's hardware shows; the domain's own when not given.",
-      lens: .at("hwuuid", .lowercase), isComparableWhenRunning: false, reference: metadataReference
+      at: "hwuuid", isComparableWhenRunning: false, reference: metadataReference
     ).since(11, 7),
     Field(
       "genid", .text(.uuid),
@@ -27,10 +27,10 @@ extension Vocabulary {
       The generation ID, by which a guest notices that it was copied or taken back to an earlier state. It needs ACPI.
       """, at: "genid", isComparableWhenRunning: false, reference: metadataReference),
     Field(
-      "title", .text(.line), "A short description on one line.", lens: .at("title"), effect: .live(.title),
+      "title", .text(.line), "A short description on one line.", at: "title", effect: .live(.title),
       reference: metadataReference),
     Field(
-      "description", .text(.any), "A description for people.", lens: .at("description"), effect: .live(.description),
+      "description", .text(.any), "A description for people.", at: "description", effect: .live(.description),
       reference: metadataReference),
     Field(
       "os", .text(.osinfoID),

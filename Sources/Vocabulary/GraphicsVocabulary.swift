@@ -122,7 +122,7 @@ extension Vocabulary {
 
   /// `autoport`, and with it the port that stands for none.
   private static let autoPortLens: Lens = {
-    let flag = Lens.at("@autoport", .yesNo)
+    let flag = Lens.at("@autoport", .boolean, .yesNo)
     return Lens(places: flag.places, read: flag.get) { element, value in
       if value?.boolean == true {
         element[attribute: "port"] = element[attribute: "type"] == "vnc" ? "-1" : nil

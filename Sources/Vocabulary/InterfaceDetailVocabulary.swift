@@ -88,7 +88,7 @@ extension Vocabulary {
         Part("protocol", .enumeration(["tcp", "udp"]), "The protocol.", at: "@proto", isRequired: true),
         Part("address", .text(.ipAddress), "The host's address; all of them when not given.", at: "@address"),
         Part("dev", .text(.networkDevice), "The host's interface; all of them when not given.", at: "@dev"),
-        part(
+        Part(
           "ranges", "The ports.", list: "", "range",
           .record([
             Part("start", port, "The first port on the host, or the only one.", at: "@start", isRequired: true),

@@ -39,9 +39,9 @@ extension Vocabulary {
         """
         The MAC address. A new interface gets one that is derived from the names of the stack, the domain and the \
         interface.
-        """, lens: .at("mac/@address", .lowercase), staysWhenDropped: true, reference: interfaceReference),
+        """, at: "mac/@address", staysWhenDropped: true, reference: interfaceReference),
       Field(
-        "mtu", .integer(68...65535), "The largest packet in bytes.", lens: .at("mtu/@size", .integer),
+        "mtu", .integer(68...65535), "The largest packet in bytes.", at: "mtu/@size",
         reference: interfaceReference),
       Field(
         "link", .enumeration(["up", "down"]), "Whether the cable is plugged in.",
@@ -71,17 +71,11 @@ extension Vocabulary {
   }
 
   /// `@type`. Another kind of connection has another source.
-  private static let typeLens: Lens = {
-    let type = Lens.at("@type")
-    return Lens(places: type.places, read: type.get) { element, value in
-      if let old = type.get(element), old != value { element.removeAll("source") }
-      type.put(value, into: &element)
-    }
-  }()
+  private static let typeLens = Lens.at("@type", .text(.any)).replacing("source")
 
   /// An attribute of `source` that only interfaces of a type have.
   private static func source(_ type: String, _ attribute: String) -> Lens {
-    let lens = Lens.at(XMLPath(stringLiteral: "source/@\(attribute)"))
+    let lens = Lens.at("source/@\(attribute)", .text(.any))
     return Lens(places: lens.places) { element in
       element[attribute: "type"] == type ? lens.get(element) : nil
     } write: { element, value in

@@ -17,14 +17,14 @@ extension Vocabulary {
     Field(
       "max-memory.size", .size(granularity: 1024, least: 1 << 20),
       "How much memory the guest can have once memory is plugged in. It needs a NUMA cell and `slots`.",
-      lens: .size("maxMemory"), reference: memoryReference),
+      lens: .size("maxMemory", granularity: 1024).dropping("maxMemory"), reference: memoryReference),
     Field(
       "max-memory.slots", .integer(0...256), "How many memory devices can be plugged in.", at: "maxMemory/@slots",
       reference: memoryReference),
     Field(
       "current-memory", .size(granularity: 1024, least: 1 << 20),
       "The memory that the balloon leaves the guest, at most `memory`; all of it when not given.",
-      lens: .size("currentMemory"), effect: .live(.memory), reference: memoryReference),
+      lens: .size("currentMemory", granularity: 1024), effect: .live(.memory), reference: memoryReference),
     Field(
       "memory-backing.hugepages.enabled", .boolean,
       "Whether the guest's memory is made of the host's huge pages; of its default size, unless `pages` says more.",
@@ -87,7 +87,7 @@ extension Vocabulary {
 
   private static func limitField(_ name: String, _ element: String, _ summary: String) -> Field {
     Field(
-      "memtune.\(name)", .size(granularity: 1024), summary, lens: .size(XMLPath(stringLiteral: "memtune/\(element)")),
+      "memtune.\(name)", .size(granularity: 1024), summary, lens: .size("memtune/\(element)", granularity: 1024),
       effect: element == "min_guarantee" ? .nextBoot : .live(.memoryLimit(element)), isComparableWhenRunning: false,
       reference: "formatdomain.html#memory-tuning")
   }
@@ -103,8 +103,8 @@ extension Vocabulary {
     setWholeMemory(of: &domain, value?.bytes.map { $0 &+ deviceMemory(of: domain) })
   }
 
-  private static let wholeLens = Lens.size("memory")
-  private static let currentLens = Lens.size("currentMemory")
+  private static let wholeLens = Lens.size("memory", granularity: 1024)
+  private static let currentLens = Lens.size("currentMemory", granularity: 1024)
 
   /// The memory of a domain with its memory devices, in bytes, as libvirt counts it.
   public static func wholeMemory(of domain: XMLElement) -> UInt64? { wholeLens.get(domain)?.bytes }

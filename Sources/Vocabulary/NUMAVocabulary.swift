@@ -69,10 +69,10 @@ extension Vocabulary {
       at: "@memAccess"),
     Part(
       "discard", .boolean, "Whether the memory's content is thrown away when the guest ends.", at: "@discard", .yesNo),
-    part(
+    Part(
       "distances", "How far the cells are, by number: 10 is the cell itself, 20 twice as far.",
       table: "distances", "sibling", "@id", .number("the number of a NUMA cell"), .at("@value", .integer(10...255))),
-    part(
+    Part(
       "caches", "Caches of the cell's memory, by level.", table: "", "cache", "@level",
       .number("the level of a cache"),
       .record([
@@ -97,19 +97,5 @@ extension Vocabulary {
       Part("cache", .integer(1...Int(UInt32.max)), "The level of the cache that is meant.", at: "@cache"),
       Part("type", .enumeration(types), "The kind of access.", at: "@type", isRequired: true),
     ]
-  }
-
-  /// A member that is a table itself.
-  static func part(
-    _ name: String, _ summary: String, table parent: String, _ element: String, _ key: XMLPath, _ rule: TextRule,
-    _ shape: Shape
-  ) -> Part {
-    Part(
-      name, .table(key: rule, of: shape.type), summary, lens: .table(parent, element, key: key, rule, shape))
-  }
-
-  /// A member that is a list itself.
-  static func part(_ name: String, _ summary: String, list parent: String, _ element: String, _ shape: Shape) -> Part {
-    Part(name, .list(of: shape.type), summary, lens: .list(parent, element, shape))
   }
 }

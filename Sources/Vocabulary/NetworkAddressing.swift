@@ -57,7 +57,7 @@ extension Vocabulary {
     Field(
       "routes", .list(of: .text(.route)),
       "Networks that the host reaches through a guest: `10.1.0.0/16 via 10.0.0.2`, with `metric 5` behind it perhaps.",
-      lens: .rows(nil, "route", IPLenses.route, order: networkOrder), reference: networkReference + "#static-routes",
+      lens: inNetwork(.list("", "route", IPLenses.route)), reference: networkReference + "#static-routes",
       equivalent: { desired, stored in
         IPLenses.isSame(desired, stored) { (left: Route, right: Route) in
           left.isSame(as: right)
@@ -79,16 +79,16 @@ enum IPLenses {
     return !left.isEmpty && left.count == right.count && zip(left, right).allSatisfy(isSame)
   }
 
-  static let route = ElementForm(.text(.route)) { element in
+  static let route = Shape(.text(.route)) { element in
     Route(element).map { .string($0.description) }
-  } encode: { value in
-    value.string.flatMap { Route($0) }?.element
+  } put: { value, element in
+    value.string.flatMap { Route($0) }?.put(into: &element)
   }
 
   // MARK: Addresses
 
   /// The addresses; what else an `ip` element holds stays with its address.
-  static let addresses = Lens.careful(places: ["ip/@address", "ip/@netmask", "ip/@prefix", "ip/@family"]) { network in
+  static let addresses = Lens(places: ["ip/@address", "ip/@netmask", "ip/@prefix", "ip/@family"]) { network in
     let found = network.all("ip").map { ip -> Value? in
       guard let address = IPNetwork(ip) else { return nil }
       // Only what is written back as it stands.
@@ -130,30 +130,36 @@ enum IPLenses {
     return family.first
   }
 
-  /// What is said of `dhcp` in all `ip` elements, as elements of one name.
+  /// What is said of `dhcp` in all `ip` elements, as if it stood in one.
+  ///
+  /// - Parameters:
+  ///   - address: the address that an element is about.
+  ///   - lens: the value of all elements of the name.
   private static func dhcp(
-    _ name: String, address: @escaping @Sendable (XMLElement) -> IPAddress?,
-    read: @escaping @Sendable ([XMLElement]) -> Value?,
-    write: @escaping @Sendable (_ value: Value, _ old: [XMLElement]) -> [XMLElement]
+    _ name: String, address: @escaping @Sendable (XMLElement) -> IPAddress?, _ lens: Lens
   ) -> Lens {
-    @Sendable func value(_ network: XMLElement) -> Value? {
+    /// All elements of the name; nil where one stands with another network's address.
+    @Sendable func together(_ network: XMLElement) -> XMLElement? {
       let elements = network.all("ip")
-      var found: [XMLElement] = []
+      var all = XMLElement("dhcp")
       for (index, ip) in elements.enumerated() {
         for element in ip.all("dhcp").flatMap({ $0.all(name) }) {
           guard let address = address(element), home(of: address, isIPv6: address.isIPv6, in: elements) == index else {
             return nil
           }
-          found.append(element)
+          all.append(element)
         }
       }
-      return read(found)
+      return all
     }
-    return Lens.careful(places: ["ip/dhcp/\(name)"], read: value) { network, new in
+    return Lens(places: ["ip/dhcp/\(name)"]) { network in
+      together(network).flatMap(lens.get)
+    } write: { network, value in
       var elements = network.all("ip")
-      let old = elements.flatMap { $0.all("dhcp").flatMap { $0.all(name) } }
+      var all = together(network) ?? XMLElement("dhcp")
+      lens.put(value, into: &all)
       var rows: [Int: [XMLElement]] = [:]
-      for row in new.map({ write($0, old) }) ?? [] {
+      for row in all.all(name) {
         guard let address = address(row) else { continue }
         let index = place(for: address, in: &elements)
         rows[index, default: []].append(row)
@@ -180,69 +186,31 @@ enum IPLenses {
     ip.removeBlankText()
   }
 
-  static let ranges = dhcp("range") {
-    AddressRange($0)?.first
-  } read: { elements in
-    let values = elements.compactMap(range.value)
-    return values.isEmpty || values.count < elements.count ? nil : .list(values)
-  } write: { value, old in
-    (value.list ?? []).compactMap { value in old.first { range.value(of: $0) == value } ?? range.element(of: value) }
+  static let ranges = dhcp("range", address: { AddressRange($0)?.first }, .list("", "range", range))
+
+  private static let range = Shape(.text(.addressRange)) { element in
+    AddressRange(element).map { .string($0.description) }
+  } put: { value, element in
+    value.string.flatMap { AddressRange($0) }?.put(into: &element)
   }
 
-  private static let range = ElementForm(.text(.addressRange)) { element in
-    AddressRange(element).map { .string($0.description) }
-  } encode: { value in
-    value.string.flatMap { AddressRange($0) }?.element("range")
-  }
+  static let hosts = dhcp(
+    "host", address: { $0[attribute: "ip"].flatMap { IPAddress($0) } },
+    .table("", "host", key: "@ip", .ipAddress, host))
 
   /// An address that is kept for a guest.
-  static let host = ElementForm.record(
-    "host",
-    [
-      ElementPart(
-        "mac", .text(.macAddress), "The MAC address of the guest's interface.",
-        lens: .checked("@mac", .text(.macAddress), .lowercase)),
-      ElementPart(
-        "id", .text(.line), "The DHCP unique identifier of a guest that asks for an IPv6 address.",
-        lens: .checked("@id", .text(.line))),
-      ElementPart("name", .text(.line), "The name that the guest is given.", lens: .checked("@name", .text(.line))),
-      ElementPart(
-        "lease", .text(.leaseTime), "How long the guest keeps the address before it asks again.", lens: lease),
-    ])
+  static let host = Shape.record([
+    Part("mac", .text(.macAddress), "The MAC address of the guest's interface.", at: "@mac"),
+    Part("id", .text(.line), "The DHCP unique identifier of a guest that asks for an IPv6 address.", at: "@id"),
+    Part("name", .text(.line), "The name that the guest is given.", at: "@name"),
+    Part("lease", .text(.leaseTime), "How long the guest keeps the address before it asks again.", lens: lease),
+  ])
 
-  private static let lease = Lens.careful(places: ["lease"]) { host in
+  private static let lease = Lens(places: ["lease"]) { host in
     host.first("lease").flatMap { LeaseTime($0) }.map { .string($0.description) }
   } write: { host, value in
     let new = value?.string.flatMap { LeaseTime($0) }.map { [$0.element] } ?? []
     host.replaceAll("lease", with: new)
-  }
-
-  /// A host's address and the rest of what is said of it. MAC addresses are compared without regard to case.
-  private static func entry(_ element: XMLElement) -> (String, Value)? {
-    guard let address = element[attribute: "ip"].flatMap({ IPAddress($0) }) else { return nil }
-    var rest = element
-    rest[attribute: "ip"] = nil
-    if let mac = rest[attribute: "mac"] { rest[attribute: "mac"] = mac.lowercased() }
-    return host.value(of: rest).map { (address.description, $0) }
-  }
-
-  static let hosts = dhcp("host") {
-    $0[attribute: "ip"].flatMap { IPAddress($0) }
-  } read: { elements in
-    let entries = elements.compactMap(entry)
-    let table = Dictionary(entries, uniquingKeysWith: { first, _ in first })
-    return table.isEmpty || table.count < elements.count ? nil : .table(table)
-  } write: { value, old in
-    let table = value.table ?? [:]
-    var result = old.filter { element in entry(element).map { table[$0.0] == $0.1 } ?? false }
-    let kept = Set(result.compactMap { entry($0)?.0 })
-    let new = table.keys.filter { !kept.contains($0) }.compactMap { IPAddress($0) }.sorted()
-    for address in new {
-      guard let value = table[address.description], var element = host.element(of: value) else { continue }
-      element[attribute: "ip"] = address.description
-      result.append(element)
-    }
-    return result
   }
 
   // MARK: Files
@@ -255,7 +223,7 @@ enum IPLenses {
 
   /// A value in one `ip` element that is the one for files.
   private static func file(_ path: XMLPath, _ type: ValueType) -> Lens {
-    let lens = Lens.checked(path, type)
+    let lens = Lens.at(path.description, type)
     return Lens(places: ["ip/\(path)"]) { network in
       let elements = network.all("ip")
       guard elements.count(where: { $0.exists(at: path) }) == 1, let index = fileServer(elements) else { return nil }
@@ -286,7 +254,7 @@ enum IPLenses {
 
   // MARK: Names of addresses
 
-  static let localPointers = Lens.careful(places: ["ip/@localPtr"]) { network in
+  static let localPointers = Lens(places: ["ip/@localPtr"]) { network in
     let said = network.all("ip").filter { $0[attribute: "localPtr"] != nil }
     let addresses = said.map { ip -> Value? in
       guard ip[attribute: "localPtr"] == "yes", let address = ip[attribute: "address"].flatMap({ IPAddress($0) }) else {

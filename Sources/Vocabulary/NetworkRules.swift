@@ -113,9 +113,10 @@ struct AddressRange: Hashable {
     self.last = last
   }
 
-  func element(_ name: String) -> XMLElement {
-    XMLElement(
-      name, ["start": first.description, "end": last.description], children: lease.map { [$0.element] } ?? [])
+  func put(into element: inout XMLElement) {
+    element[attribute: "start"] = first.description
+    element[attribute: "end"] = last.description
+    element.replaceAll("lease", with: lease.map { [$0.element] } ?? [])
   }
 }
 
@@ -209,12 +210,10 @@ struct Route: Hashable {
     self.metric = metric
   }
 
-  var element: XMLElement {
-    var element = XMLElement("route")
+  func put(into element: inout XMLElement) {
     network.put(into: &element)
     element[attribute: "gateway"] = gateway.description
     element[attribute: "metric"] = metric.map(String.init)
-    return element
   }
 
   /// Whether both mean the same, whatever the notation.

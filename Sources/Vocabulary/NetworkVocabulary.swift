@@ -29,6 +29,12 @@ extension Vocabulary {
     "bandwidth", "port", "ip", "route", "virtualport", "portgroup", "dnsmasq:options",
   ]
 
+  /// The same with what is within.
+  static let networkXML = XMLOrder([
+    "": networkOrder, "forward": ["driver", "pf", "nat", "interface", "address"],
+    "dns": ["forwarder", "txt", "srv", "host"],
+  ])
+
   private static let networkLifecycle: [Field] = [
     Field(
       "state", .enumeration(["active", "inactive", "any"]),
@@ -87,122 +93,97 @@ extension Vocabulary {
     Field(
       "physical-function", .text(.networkDevice),
       "The network card whose virtual functions guests are given (SR-IOV).",
-      lens: forward(.checked("forward/pf/@dev", .text(.networkDevice)), "pf"),
+      lens: placed("forward/pf/@dev", .text(.networkDevice)),
       reference: networkReference + "#connectivity"),
     Field(
       "host-devices", .list(of: .text(.pciAddress)), "The PCI devices that guests are given in the mode `hostdev`.",
-      lens: forward(.rows("forward", "address", forwardedDevice, order: forwardOrder), "address"),
+      lens: inNetwork(.list("forward", "address", forwardedDevice)),
       reference: networkReference + "#connectivity"),
     Field(
       "managed", .boolean,
       "Whether libvirt takes devices of the mode `hostdev` from the host's driver and gives them back to it.",
-      lens: forward(.checked("forward/@managed", .boolean, .yesNo), nil),
+      lens: placed("forward/@managed", .boolean, .yesNo),
       reference: networkReference + "#connectivity"),
     Field(
       "driver", .enumeration(["vfio", "kvm"]), "Who hands out devices in the mode `hostdev`.",
-      lens: forward(.checked("forward/driver/@name", .enumeration(["vfio", "kvm"])), "driver"),
+      lens: placed("forward/driver/@name", .enumeration(["vfio", "kvm"])),
       reference: networkReference + "#connectivity"),
     Field(
       "driver-model", .text(.word("the name of a driver of the host")),
       "The host's driver that devices of the mode `hostdev` are bound to, where `vfio-pci` is not the one.",
-      lens: forward(.checked("forward/driver/@model", .text(.word("the name of a driver of the host"))), "driver"),
+      lens: placed("forward/driver/@model", .text(.word("the name of a driver of the host"))),
       reference: networkReference + "#connectivity"
     ).since(10, 0),
     Field(
       "nat.addresses", .text(.ipv4Range), "The addresses that guests appear under outside; the host's when not given.",
-      lens: forward(.rows("forward/nat", "address", addressSpan).single, "nat"),
+      lens: inNetwork(.list("forward/nat", "address", addressSpan).single),
       reference: networkReference + "#connectivity"),
     Field(
       "nat.ports", .text(.portRange), "The ports that guests' connections get outside; 1024-65535 when not given.",
-      lens: forward(.rows("forward/nat", "port", portSpan).single, "nat"),
+      lens: inNetwork(.list("forward/nat", "port", portSpan).single),
       reference: networkReference + "#connectivity"),
     Field(
       "nat.ipv6", .boolean, "Whether IPv6 is translated as well, and not only IPv4.",
-      lens: forward(.checked("forward/nat/@ipv6", .boolean, .yesNo), "nat"),
+      lens: placed("forward/nat/@ipv6", .boolean, .yesNo),
       reference: networkReference + "#connectivity"),
   ]
 
-  private static let forwardOrder = ["driver", "pf", "nat", "interface", "address"]
-
-  private static let forwardedDevice = ElementForm(.text(.pciAddress)) { element in
+  private static let forwardedDevice = Shape(.text(.pciAddress)) { element in
     PCIAddress(element).map { .string($0.description) }
-  } encode: { value in
-    var element = XMLElement("address", ["type": "pci"])
-    guard let address = value.string.flatMap({ PCIAddress($0) }) else { return nil }
-    address.put(into: &element)
-    return element
+  } put: { value, element in
+    element[attribute: "type"] = "pci"
+    value.string.flatMap { PCIAddress($0) }?.put(into: &element)
   }
 
-  private static let addressSpan = ElementForm(.text(.ipv4Range)) { element in
+  private static let addressSpan = Shape(.text(.ipv4Range)) { element in
     AddressRange(element).map { .string($0.description) }
-  } encode: { value in
-    value.string.flatMap { AddressRange($0) }?.element("address")
+  } put: { value, element in
+    value.string.flatMap { AddressRange($0) }?.put(into: &element)
   }
 
-  private static let portSpan = ElementForm(.text(.portRange)) { element in
+  private static let portSpan = Shape(.text(.portRange)) { element in
     guard let start = element[attribute: "start"], let end = element[attribute: "end"],
       let text = try? TextRule.portRange.normalised("\(start)-\(end)")
     else { return nil }
     return .string(text)
-  } encode: { value in
+  } put: { value, element in
     let ends = value.string?.split(separator: "-").map(String.init) ?? []
-    return ends.count == 2 ? XMLElement("port", ["start": ends[0], "end": ends[1]]) : nil
+    guard ends.count == 2 else { return }
+    element[attribute: "start"] = ends[0]
+    element[attribute: "end"] = ends[1]
   }
 
   /// `forward/@mode`, or no way out at all.
-  private static let modeLens = Lens(places: ["forward/@mode"]) { network in
-    guard let forward = network.first("forward") else { return .string("isolated") }
-    guard let mode = forward[attribute: "mode"] else { return nil }
-    return networkModes.contains(mode) && mode != "isolated" ? .string(mode) : nil
-  } write: { network, value in
-    guard let mode = value?.string, mode != "isolated" else {
-      network.removeAll("forward")
-      return
-    }
-    network.updateTop("forward") { $0[attribute: "mode"] = mode }
-  }
+  private static let modeLens = inNetwork(
+    Lens(places: ["forward/@mode"]) { network in
+      guard let forward = network.first("forward") else { return .string("isolated") }
+      guard let mode = forward[attribute: "mode"] else { return nil }
+      return networkModes.contains(mode) && mode != "isolated" ? .string(mode) : nil
+    } write: { network, value in
+      guard let mode = value?.string, mode != "isolated" else {
+        network.removeAll("forward")
+        return
+      }
+      network.set(mode, at: "forward/@mode")
+    })
 
   /// The devices, the first of which libvirt repeats in an attribute of its own.
   private static let devicesLens: Lens = {
-    let device = ElementForm.attribute("interface", "dev", .text(.networkDevice))
-    let rows = Lens.rows("forward", "interface", device, order: forwardOrder)
-    return Lens(places: ["forward/interface/@dev", "forward/@dev"]) { network in
-      let first = network.value(at: "forward/@dev")
-      guard network.first("forward")?.first("interface") != nil else {
-        // A definition that libvirt has not written down yet.
-        return first.map { .list([.string($0)]) }
-      }
-      guard let value = rows.get(network), value.list?.first?.string == first else { return nil }
-      return value
-    } write: { network, value in
-      if value == nil, !network.exists(at: "forward/@dev"), network.element(at: "forward/interface") == nil { return }
-      if value != nil { network.updateTop("forward") { _ in } }
-      rows.put(value, into: &network)
-      network.update("forward", create: false) { forward in
-        let first = value?.list?.first?.string
-        if forward[attribute: "dev"] == nil, let first {
-          forward.attributes.insert(XMLAttribute("dev", first), at: 0)
-        } else {
-          forward[attribute: "dev"] = first
+    let rows = Lens.list("forward", "interface", .at("@dev", .text(.networkDevice)))
+    return inNetwork(
+      Lens(places: ["forward/interface/@dev", "forward/@dev"]) { network in
+        let first = network.value(at: "forward/@dev")
+        guard network.first("forward")?.first("interface") != nil else {
+          // A definition that libvirt has not written down yet.
+          return first.map { .list([.string($0)]) }
         }
-      }
-      network.pruneTop("forward")
-    }
+        guard let value = rows.get(network), value.list?.first?.string == first else { return nil }
+        return value
+      } write: { network, value in
+        rows.put(value, into: &network)
+        network.set(value?.list?.first?.string, at: "forward/@dev")
+      })
   }()
-
-  /// A part of `forward`, which stands where libvirt writes it.
-  private static func forward(_ lens: Lens, _ part: String?) -> Lens {
-    Lens(places: lens.places, read: lens.get) { network, value in
-      if value == nil, lens.get(network) == nil, network.first("forward") == nil { return }
-      if value != nil {
-        network.updateTop("forward") { forward in
-          guard let part, forward.first(part) == nil else { return }
-          forward.insert(XMLElement(part), at: forward.place(of: part, in: forwardOrder))
-        }
-      }
-      lens.put(value, into: &network)
-    }
-  }
 
   // MARK: The bridge
 
@@ -224,7 +205,7 @@ extension Vocabulary {
       reference: networkReference + "#connectivity"),
     Field(
       "bridge.delay", .duration, "How long a new port of the bridge listens before it forwards.",
-      lens: placed("bridge/@delay", .duration, .wholeSeconds), libvirtDefault: .seconds(0),
+      lens: placed("bridge/@delay", .duration), libvirtDefault: .seconds(0),
       reference: networkReference + "#connectivity"),
     Field(
       "bridge.mac-table-manager", .enumeration(["kernel", "libvirt"]),
@@ -235,13 +216,13 @@ extension Vocabulary {
       reference: networkReference + "#connectivity"),
     Field(
       "mtu", .integer(68...65535), "The largest packet in bytes, for the bridge and for guests on it.",
-      lens: placed("mtu/@size", .integer(68...65535), .integer), reference: networkReference + "#connectivity"),
+      lens: placed("mtu/@size", .integer(68...65535)), reference: networkReference + "#connectivity"),
     Field(
       "mac", .text(.macAddress),
       """
       The MAC address of the bridge. A new network with a bridge of its own gets one that is derived from the names of \
       the stack and the network.
-      """, lens: placed("mac/@address", .text(.macAddress), .lowercase), staysWhenDropped: true,
+      """, lens: placed("mac/@address", .text(.macAddress)), staysWhenDropped: true,
       reference: networkReference + "#addressing"),
   ]
 
@@ -249,15 +230,17 @@ extension Vocabulary {
 
   private static let networkPorts: [Field] = [
     Field(
-      "bandwidth.inbound", NetworkForms.flow("inbound").type, "What goes to the network's guests.",
-      lens: flow("inbound"), reference: networkReference + "#quality-of-service", covering: true),
+      "bandwidth.inbound", NetworkForms.flow.type, "What goes to the network's guests.",
+      lens: inNetwork(.record("bandwidth/inbound", NetworkForms.flow)),
+      reference: networkReference + "#quality-of-service", covering: true),
     Field(
-      "bandwidth.outbound", NetworkForms.flow("outbound").type, "What comes from the network's guests.",
-      lens: flow("outbound"), reference: networkReference + "#quality-of-service", covering: true),
+      "bandwidth.outbound", NetworkForms.flow.type, "What comes from the network's guests.",
+      lens: inNetwork(.record("bandwidth/outbound", NetworkForms.flow)),
+      reference: networkReference + "#quality-of-service", covering: true),
     Field(
       "vlan", NetworkForms.vlan.type,
       "The VLAN tags of all guests' packets, where the way out can carry any: Open vSwitch, SR-IOV.",
-      lens: placed(record: "vlan", NetworkForms.vlan),
+      lens: inNetwork(.record("vlan", NetworkForms.vlan)),
       reference: networkReference + "#setting-vlan-tag-on-supported-network-types-only",
       covering: true),
     networkFlag(
@@ -265,13 +248,12 @@ extension Vocabulary {
       reference: "#isolating-ports-from-one-another"),
     Field(
       "virtual-port", NetworkForms.virtualPort.type, "What guests' ports on a virtual switch are.",
-      lens: placed(record: "virtualport", NetworkForms.virtualPort), reference: networkReference + "#connectivity",
+      lens: inNetwork(.record("virtualport", NetworkForms.virtualPort)), reference: networkReference + "#connectivity",
       covering: true),
     Field(
       "portgroups", .table(key: .portGroup, of: portGroup.type),
       "Kinds of ports by name; an interface of a guest may name the one that it takes. Changes reach a network that runs.",
-      lens: .table(
-        nil, "portgroup", key: .checked("@name", .text(.portGroup)), portGroup, order: networkOrder),
+      lens: inNetwork(.table("", "portgroup", key: "@name", .portGroup, portGroup)),
       effect: .live, reference: networkReference + "#portgroups", covering: true),
     Field(
       "dnsmasq-options", .list(of: .text(.line)),
@@ -281,67 +263,31 @@ extension Vocabulary {
       """, lens: dnsmasqLens, reference: networkReference + "#network-namespaces"),
   ]
 
-  private static let portGroup = ElementForm.record(
-    "portgroup",
-    [
-      ElementPart(
-        "default", .boolean, "Whether interfaces that name no port group take this one.",
-        lens: .checked("@default", .boolean, .yesNo)),
-      ElementPart(
-        "trust-guest-rx-filters", .boolean, "As for the network.",
-        lens: .checked("@trustGuestRxFilters", .boolean, .yesNo)),
-      NetworkForms.part("vlan", NetworkForms.vlan, "The VLAN tags of the guests' packets."),
-      NetworkForms.part(
-        "virtual-port", at: "virtualport", NetworkForms.virtualPort, "What guests' ports on a virtual switch are."),
-      NetworkForms.part("bandwidth", NetworkForms.bandwidth, "Limits for each port."),
-    ])
+  private static let portGroup = Shape.record([
+    Part("default", .boolean, "Whether interfaces that name no port group take this one.", at: "@default", .yesNo),
+    Part("trust-guest-rx-filters", .boolean, "As for the network.", at: "@trustGuestRxFilters", .yesNo),
+    Part("vlan", "The VLAN tags of the guests' packets.", element: "vlan", NetworkForms.vlan),
+    Part(
+      "virtual-port", "What guests' ports on a virtual switch are.", element: "virtualport", NetworkForms.virtualPort),
+    Part("bandwidth", "Limits for each port.", element: "bandwidth", NetworkForms.bandwidth),
+  ])
 
   /// Options in dnsmasq's own words, in a namespace that the document may bind to any prefix.
-  private static let dnsmasqLens: Lens = {
-    let namespace = "http://libvirt.org/schemas/network/dnsmasq/1.0"
-    return Lens.foreign("options", namespace: namespace, prefix: "dnsmasq") { options in
-      let values = options.map { option -> Value? in
-        guard option.name == "option", option.attributes.map(\.name) == ["value"], option.children.isEmpty,
-          let text = option[attribute: "value"], (try? TextRule.line.normalised(text)) == text
-        else { return nil }
-        return .string(text)
-      }
-      return values.isEmpty || values.contains(nil) ? nil : .list(values.compactMap(\.self))
-    } write: { value in
-      (value.list ?? []).compactMap { $0.string.map { XMLElement("option", ["value": $0]) } }
-    }
-  }()
-
-  private static func flow(_ name: String) -> Lens {
-    let lens = Lens.record(XMLPath(stringLiteral: "bandwidth/\(name)"), NetworkForms.flow(name))
-    return Lens(places: lens.places, read: lens.get) { network, value in
-      if value != nil { network.updateTop("bandwidth") { _ in } }
-      lens.put(value, into: &network)
-      network.pruneTop("bandwidth")
-    }
-  }
+  private static let dnsmasqLens = Lens.foreign(
+    "options", namespace: "http://libvirt.org/schemas/network/dnsmasq/1.0", prefix: "dnsmasq",
+    .list("option", .at("@value", .text(.line))))
 
   // MARK: Parts of the table
 
-  /// A value in the network's XML whose first element stands where libvirt writes it.
-  static func placed(_ path: XMLPath, _ type: ValueType, _ notation: Notation = .text) -> Lens {
-    let lens = Lens.checked(path, type, notation)
-    return Lens(places: lens.places, read: lens.get) { network, value in
-      let name = String(path.description.prefix { $0 != "/" })
-      if value != nil, !name.hasPrefix("@") { network.updateTop(name) { _ in } }
-      lens.put(value, into: &network)
-    }
+  /// A lens on a network, whose new elements stand where libvirt writes them.
+  static func inNetwork(_ lens: Lens) -> Lens { lens.inOrder(networkXML) }
+
+  /// A value in one place of a network.
+  static func placed(_ path: String, _ type: ValueType, _ notation: Notation? = nil) -> Lens {
+    inNetwork(.at(path, type, notation))
   }
 
-  private static func placed(record name: String, _ form: ElementForm) -> Lens {
-    let lens = Lens.record(XMLPath(stringLiteral: name), form)
-    return Lens(places: lens.places, read: lens.get) { network, value in
-      if value != nil { network.updateTop(name) { _ in } }
-      lens.put(value, into: &network)
-    }
-  }
-
-  static func networkFlag(_ name: String, _ path: XMLPath, _ summary: String, reference: String) -> Field {
+  static func networkFlag(_ name: String, _ path: String, _ summary: String, reference: String) -> Field {
     Field(
       name, .boolean, summary, lens: placed(path, .boolean, .yesNo).unsaid(.boolean(false)),
       reference: networkReference + reference)
@@ -357,24 +303,5 @@ extension Field {
     self.init(
       name, type, summary, lens: lens, effect: effect, reference: reference,
       equivalent: { type.covers(desired: $0, stored: $1) })
-  }
-}
-
-extension Notation {
-  /// A length of time, written as a number of seconds.
-  static let wholeSeconds = Notation(
-    value: { text in Int(text).flatMap { $0 >= 0 ? .seconds($0) : nil } }, text: { $0.seconds.map(String.init) })
-}
-
-extension XMLElement {
-  /// Changes a top element of a network, which is made where libvirt writes it.
-  mutating func updateTop(_ name: String, _ body: (inout XMLElement) -> Void) {
-    if first(name) == nil { insert(XMLElement(name), at: place(of: name, in: Vocabulary.networkOrder)) }
-    update(name, body)
-  }
-
-  /// Takes out a top element that says nothing.
-  mutating func pruneTop(_ name: String) {
-    removeAll(name) { $0.isBare }
   }
 }

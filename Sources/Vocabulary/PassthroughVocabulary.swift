@@ -40,19 +40,14 @@ extension Vocabulary {
 
   static let passthroughGroups = [FieldGroup("qemu", "What goes past libvirt to QEMU itself.")]
 
-  private static let propertyTable: Shape = {
-    let parts = [
+  private static let propertyTable = Shape.table(
+    in: "qemu:frontend", "qemu:property", key: "@name", .word("the name of a property"),
+    .record([
       Part(
         "type", .enumeration(["string", "unsigned", "signed", "bool", "remove"]), "The kind of the value.",
         at: "@type", isRequired: true),
       Part("value", .text(.argument), "The value.", at: "@value"),
-    ]
-    let rule = TextRule.word("the name of a property")
-    let lens = Lens.table("qemu:frontend", "qemu:property", key: "@name", rule, .record(parts))
-    return Shape(type: .table(key: rule, of: .record(parts.map(\.member))), get: lens.get) { value, device in
-      lens.put(value, into: &device)
-    }
-  }()
+    ]))
 
   private static func passthrough(_ name: String, _ type: ValueType, _ summary: String, _ lens: Lens) -> Field {
     Field(
@@ -64,8 +59,7 @@ extension Vocabulary {
 extension Lens {
   /// The same place in the namespace of QEMU's own elements, which the domain declares as long as it has one.
   fileprivate var declaringQEMU: Lens {
-    Lens(places: places, read: get) { domain, value in
-      put(value, into: &domain)
+    afterwards { domain, value, _ in
       let isUsed = domain.elements.contains { $0.prefix == "qemu" }
       let isDeclared = domain.namespaceDeclarations.contains { $0.prefix == "qemu" }
       if isUsed, !isDeclared {

@@ -28,14 +28,18 @@ extension Vocabulary {
     "vstorage",
   ]
 
-  /// A value in the pool's XML whose first element stands where libvirt writes it.
-  private static func inPool(_ path: XMLPath, _ type: ValueType, _ notation: Notation = .text) -> Lens {
-    let lens = Lens.checked(path, type, notation)
-    return Lens(places: lens.places, read: lens.get) { pool, value in
-      if value != nil { pool.updatePart(String(path.description.prefix { $0 != "/" })) { _ in } }
-      lens.put(value, into: &pool)
-    }
+  /// A value in one place of a pool.
+  private static func inPool(_ path: String, _ type: ValueType, _ notation: Notation? = nil) -> Lens {
+    Lens.at(path, type, notation).inOrder(poolXML)
   }
+
+  /// The order in which libvirt writes a pool.
+  private static let poolXML = XMLOrder([
+    "": ["name", "uuid", "capacity", "allocation", "available", "features", "source", "target", "refresh"],
+    "source": [
+      "host", "device", "dir", "adapter", "initiator", "name", "format", "auth", "vendor", "product", "protocol",
+    ],
+  ])
 
   private static let poolGeneral: [Field] = [
     Field(
@@ -43,7 +47,7 @@ extension Vocabulary {
       """
       The kind of storage: `dir` a folder of the host, `fs` and `netfs` a file system that libvirt mounts, `logical` a \
       volume group, and so on. `dir` when not given. Vireo makes disks in pools of files: `dir`, `fs` and `netfs`.
-      """, lens: .checked("@type", .enumeration(poolTypes)), effect: .replace, libvirtDefault: .string("dir"),
+      """, lens: .at("@type", .enumeration(poolTypes)), effect: .replace, libvirtDefault: .string("dir"),
       staysWhenDropped: true, reference: "storage.html"),
     Field(
       "path", .path,
@@ -77,7 +81,7 @@ extension Vocabulary {
     source(
       "hosts", .list(of: .text(.storageHost)),
       "The hosts that have the storage, each with a port perhaps: `nas.example.org`, `10.0.0.9:6789`.",
-      lens: rows(in: .rows("source", "host", host, order: sourceOrder))),
+      lens: Lens.list("source", "host", host).inOrder(poolXML)),
     source(
       "devices", .list(of: .text(.line)),
       "The host's devices that the storage is made of, or the target's name on an iSCSI host.", lens: devices),
@@ -110,7 +114,7 @@ extension Vocabulary {
       "adapter.unique-id", .integer(0...Int(UInt32.max)),
       "The number that tells adapters at one PCI address apart, from the host's `unique_id`.",
       lens: sourceText(
-        "adapter/parentaddr/@unique_id", .integer(0...Int(UInt32.max)), .integer)),
+        "adapter/parentaddr/@unique_id", .integer(0...Int(UInt32.max)))),
     source(
       "initiator", .text(.line), "The name that the host has towards an iSCSI target.",
       lens: sourceText("initiator/iqn/@name", .text(.line))),
@@ -146,70 +150,28 @@ extension Vocabulary {
     Field("source.\(name)", type, summary, lens: lens, reference: poolSourceReference)
   }
 
-  /// `source` and what is in it, in libvirt's order.
-  private static let sourceOrder = [
-    "host", "device", "dir", "adapter", "initiator", "name", "format", "auth", "vendor", "product", "protocol",
-  ]
-
-  private static func sourceText(_ path: String, _ type: ValueType, _ notation: Notation = .text) -> Lens {
-    let lens = Lens.checked(XMLPath(stringLiteral: "source/\(path)"), type, notation)
-    let name = String(path.prefix { $0 != "/" })
-    return inSource(lens, name)
+  private static func sourceText(_ path: String, _ type: ValueType, _ notation: Notation? = nil) -> Lens {
+    inPool("source/\(path)", type, notation)
   }
 
   private static func adapter(_ attribute: String) -> Lens { sourceText("adapter/@\(attribute)", .text(.line)) }
 
-  /// Puts the element of a name where libvirt writes it.
-  private static func inSource(_ lens: Lens, _ name: String) -> Lens {
-    Lens(places: lens.places, read: lens.get) { pool, value in
-      if value != nil {
-        pool.updatePart("source") { source in
-          guard source.first(name) == nil else { return }
-          source.insert(XMLElement(name), at: source.place(of: name, in: sourceOrder))
-          source.removeBlankText()
-        }
-      }
-      lens.put(value, into: &pool)
-    }
-  }
-
-  private static func rows(in lens: Lens) -> Lens {
-    Lens.careful(places: lens.places, read: lens.get) { pool, value in
-      if value != nil { pool.updatePart("source") { _ in } }
-      lens.put(value, into: &pool)
-    }
-  }
-
-  private static let host = ElementForm(.text(.storageHost)) { element in
+  private static let host = Shape(.text(.storageHost)) { element in
     guard let name = element[attribute: "name"] else { return nil }
     let shown = name.contains(":") ? "[\(name)]" : name
     let text = element[attribute: "port"].map { "\(shown):\($0)" } ?? shown
     return (try? TextRule.storageHost.normalised(text)) == text ? .string(text) : nil
-  } encode: { value in
-    guard let text = value.string, let host = StorageHost(text) else { return nil }
-    var element = XMLElement("host", ["name": host.name])
+  } put: { value, element in
+    guard let host = value.string.flatMap(StorageHost.init) else { return }
+    element[attribute: "name"] = host.name
     element[attribute: "port"] = host.port.map(String.init)
-    return element
   }
 
   /// Devices by their paths. What libvirt finds out about free space on one is not of the definition, and how its
   /// partitions are named is a field of its own.
-  private static let devices = rows(
-    in: .elements(
-      "source", "device", order: sourceOrder,
-      read: { elements in
-        let values = elements.map { element -> Value? in
-          guard let path = element[attribute: "path"], (try? TextRule.line.normalised(path)) == path else { return nil }
-          return .string(path)
-        }
-        return values.isEmpty || values.contains(nil) ? nil : .list(values.compactMap(\.self))
-      },
-      write: { value, old in
-        (value.list ?? []).compactMap { value in
-          guard let path = value.string else { return nil }
-          return old.first { $0[attribute: "path"] == path } ?? XMLElement("device", ["path": path])
-        }
-      }))
+  private static let devices = Lens.list(
+    "source", "device", .at("@path", .text(.line)).besides("@part_separator", "freeExtent")
+  ).inOrder(poolXML)
 
   /// How partitions are named, of the one device of a pool of type `disk`.
   private static let partSeparator = sourceText("device/@part_separator", .boolean, .yesNo)
@@ -225,7 +187,7 @@ extension Vocabulary {
       guard let address = value?.string.flatMap({ PCIAddress($0) }) else { return pool.remove(at: path) }
       pool.update(at: path) { address.put(into: &$0) }
     }
-    return inSource(lens, "adapter")
+    return lens.inOrder(poolXML)
   }()
 
   // MARK: Where it is on the host
@@ -236,11 +198,11 @@ extension Vocabulary {
       lens: inPool("target/permissions/mode", .text(.fileMode)), reference: "formatstorage.html#target-elements"),
     Field(
       "permissions.owner", .integer(0...Int(UInt32.max - 1)), "The number of the user whose it is.",
-      lens: inPool("target/permissions/owner", .integer(0...Int(UInt32.max - 1)), .integer),
+      lens: inPool("target/permissions/owner", .integer(0...Int(UInt32.max - 1))),
       reference: "formatstorage.html#target-elements"),
     Field(
       "permissions.group", .integer(0...Int(UInt32.max - 1)), "The number of the group whose it is.",
-      lens: inPool("target/permissions/group", .integer(0...Int(UInt32.max - 1)), .integer),
+      lens: inPool("target/permissions/group", .integer(0...Int(UInt32.max - 1))),
       reference: "formatstorage.html#target-elements"),
     Field(
       "permissions.label", .text(.line), "The label that a security module such as SELinux gives it.",
@@ -248,9 +210,7 @@ extension Vocabulary {
     Field(
       "mount-options", .list(of: .text(.line)),
       "Options for mounting a pool of type `fs` or `netfs`, as they are: libvirt does not look into them.",
-      lens: options(
-        "mount_opts", namespace: "http://libvirt.org/schemas/storagepool/fs/1.0", prefix: "fs"),
-      reference: "formatstorage.html#storage-pool-namespaces"),
+      lens: mountOptions, reference: "formatstorage.html#storage-pool-namespaces"),
     Field(
       "rbd-options", .table(key: .word("the name of an option"), of: .text(.line)),
       "Options for a pool of type `rbd`, in the words of Ceph's client.", lens: rbdOptions,
@@ -264,51 +224,13 @@ extension Vocabulary {
       reference: "formatstorage.html#refresh-overrides"),
   ]
 
-  private static func options(_ name: String, namespace: String, prefix: String) -> Lens {
-    .foreign(name, namespace: namespace, prefix: prefix) { options in
-      let values = options.map { option -> Value? in
-        guard option.name == "option", option.attributes.map(\.name) == ["name"], option.children.isEmpty,
-          let text = option[attribute: "name"], (try? TextRule.line.normalised(text)) == text
-        else { return nil }
-        return .string(text)
-      }
-      return values.isEmpty || values.contains(nil) ? nil : .list(values.compactMap(\.self))
-    } write: { value in
-      (value.list ?? []).compactMap { $0.string.map { XMLElement("option", ["name": $0]) } }
-    }
-  }
+  private static let mountOptions = Lens.foreign(
+    "mount_opts", namespace: "http://libvirt.org/schemas/storagepool/fs/1.0", prefix: "fs",
+    .list("option", .at("@name", .text(.line))))
 
   private static let rbdOptions = Lens.foreign(
-    "config_opts", namespace: "http://libvirt.org/schemas/storagepool/rbd/1.0", prefix: "rbd"
-  ) { options in
-    let type = ValueType.table(key: .word("the name of an option"), of: .text(.line))
-    let entries = options.compactMap { option -> (String, Value)? in
-      guard option.name == "option", Set(option.attributes.map(\.name)) == ["name", "value"], option.children.isEmpty,
-        let name = option[attribute: "name"], let value = option[attribute: "value"]
-      else { return nil }
-      return (name, .string(value))
-    }
-    let table = Value.table(Dictionary(entries, uniquingKeysWith: { first, _ in first }))
-    return entries.count == options.count && table.table?.count == options.count && !options.isEmpty
-      && type.accepts(table) ? table : nil
-  } write: { value in
-    value.sortedEntries.compactMap { name, value in
-      value.string.map { XMLElement("option", ["name": name, "value": $0]) }
-    }
-  }
-}
-
-extension XMLElement {
-  /// The top of libvirt's pool XML, in the order in which libvirt writes it.
-  private static let poolOrder = [
-    "name", "uuid", "capacity", "allocation", "available", "features", "source", "target", "refresh",
-  ]
-
-  /// Changes a part of a pool, which is made where libvirt writes it.
-  fileprivate mutating func updatePart(_ name: String, _ body: (inout XMLElement) -> Void) {
-    if first(name) == nil { insert(XMLElement(name), at: place(of: name, in: Self.poolOrder)) }
-    update(name, body)
-  }
+    "config_opts", namespace: "http://libvirt.org/schemas/storagepool/rbd/1.0", prefix: "rbd",
+    .table("option", key: "@name", .word("the name of an option"), .at("@value", .text(.line))))
 }
 
 extension TextRule {

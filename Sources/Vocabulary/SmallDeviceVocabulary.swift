@@ -306,8 +306,7 @@ extension TextRule {
 extension Lens {
   /// libvirt writes `M` where it means MiB.
   fileprivate var shortUnit: Lens {
-    Lens(places: places, read: get) { element, value in
-      put(value, into: &element)
+    afterwards { element, value, _ in
       if value != nil { element.set("M", at: "size/@unit") }
     }
   }

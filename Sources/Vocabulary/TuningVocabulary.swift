@@ -73,7 +73,7 @@ extension Vocabulary {
       "cputune.cachetune", "Shares of the host's processor caches, by sets of vcpus.", table: "cputune", "cachetune",
       key: "@vcpus", .vcpuSet,
       .record([
-        part(
+        Part(
           "caches", "The shares.", list: "", "cache",
           .record([
             Part("id", .integer(0...Int(UInt32.max)), "The host's cache.", at: "@id", isRequired: true),
@@ -84,7 +84,7 @@ extension Vocabulary {
               lens: .size("@size", unit: "@unit", written: nil, implied: "B"),
               isRequired: true),
           ])),
-        part(
+        Part(
           "monitors", "What is watched.", list: "", "monitor",
           .record([
             Part("level", .integer(1...3), "The level of the cache.", at: "@level", isRequired: true),
@@ -95,11 +95,11 @@ extension Vocabulary {
       "cputune.memorytune", "Shares of the host's memory bandwidth, by sets of vcpus.", table: "cputune", "memorytune",
       key: "@vcpus", .vcpuSet,
       .record([
-        part(
+        Part(
           "nodes", "Shares in percent, by the host's NUMA node.", table: "", "node", "@id",
           .number("the number of a node"),
           .at("@bandwidth", .integer(1...Int(UInt32.max)))),
-        part(
+        Part(
           "monitors", "What is watched.", list: "", "monitor",
           .record([Part("vcpus", .text(.vcpuSet), "The vcpus.", at: "@vcpus", isRequired: true)])),
       ]), isComparableWhenRunning: false, reference: tuneReference),

@@ -36,10 +36,12 @@ extension Value {
   public var list: [Value]? { if case .list(let values) = self { values } else { nil } }
   public var table: [String: Value]? { if case .table(let entries) = self { entries } else { nil } }
 
-  /// A table's entries in the order in which they are shown and written: numbers by size, other names by their letters.
+  /// A table's entries in the order in which they are shown and written: numbers
+  /// and addresses by size, other names by their letters.
   public var sortedEntries: [(key: String, value: Value)] {
     (table ?? [:]).sorted { left, right in
       if let number = Int(left.key), let other = Int(right.key) { return number < other }
+      if let address = IPAddress(left.key), let other = IPAddress(right.key) { return address < other }
       return left.key < right.key
     }
   }

@@ -65,20 +65,8 @@ extension Vocabulary {
   private static func memory(_ name: String, _ summary: String) -> Field {
     Field(
       name, .size(granularity: 1024), summary + " libvirt rounds it up to a power of two.",
-      lens: .at("model/@\(name)", .size(granularity: 1024), .kibibytes), reference: videoReference)
+      lens: .at("model/@\(name)", .size(granularity: 1024), .multiples(of: 1024)), reference: videoReference)
   }
 
   private static let videoReference = "formatdomain.html#video-devices"
-}
-
-extension Notation {
-  /// A size as a number of KiB.
-  static let kibibytes = Notation(
-    value: { text in
-      UInt64(text).flatMap { count in
-        let (bytes, overflow) = count.multipliedReportingOverflow(by: 1024)
-        return overflow ? nil : .bytes(bytes)
-      }
-    },
-    text: { $0.bytes.map { String($0 / 1024) } })
 }

@@ -94,46 +94,14 @@ struct LensTests {
     #expect(copy == element)
   }
 
-  /// A value of each kind that differs from the document's.
-  static func values(of type: ValueType) -> [Value] {
-    switch type {
-    case .text(let rule):
-      texts(rule).compactMap { try? type.parse($0) }
-    case .integer(let range): [.integer(range.lowerBound), .integer(min(range.upperBound, max(range.lowerBound, 77)))]
-    case .boolean: [.boolean(true), .boolean(false)]
-    case .size(let granularity, _): [.bytes(granularity), .bytes(3 << 30)]
-    case .enumeration(let names): names.map(Value.string)
-    case .path: [.string("/srv/other")]
-    case .list(let element): [.list(values(of: element)), .list(Array(values(of: element).prefix(1)))]
-    case .table(let key, let element):
-      values(of: element).map { value in
-        .table(Dictionary(texts(key).map { ($0, value) }) { first, _ in first })
-      }
-    case .record(let members):
-      [members, members.filter(\.isRequired)].filter { !$0.isEmpty }.map { members in
-        .table(Dictionary(uniqueKeysWithValues: members.map { ($0.name, values(of: $0.type)[0]) }))
-      }
-    case .secretFile: [.secret("hush"), .secret("hush, too")]
-    case .duration, .reference, .map, .xml: []
-    }
-  }
-
-  /// Texts that obey a rule.
-  private static func texts(_ rule: TextRule) -> [String] {
-    let samples = [
-      "EPYC", "ua-sample", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "vdz", "10.0.0.1", "3", "0-2,5",
-      "0x1f",
-      "GenuineIntel", "/dev/sda", "http://debian.org/debian/12", "reset",
-    ]
-    return (samples + (rule.words ?? []).prefix(2)).compactMap { try? rule.normalised($0) }
-  }
-
   static let writes: [(String, Lens, XMLElement, Value)] = {
     var writes: [(String, Lens, XMLElement, Value)] = []
     func add(_ type: ObjectType, _ element: XMLElement) {
       for field in type.fields {
         guard let lens = field.lens else { continue }
-        for value in values(of: field.type) { writes.append(("\(type.name).\(field.name)", lens, element, value)) }
+        for value in Samples.values(of: field.type) {
+          writes.append(("\(type.name).\(field.name)", lens, element, value))
+        }
       }
     }
     add(Vocabulary.domain, domain)

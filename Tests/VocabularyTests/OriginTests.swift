@@ -58,7 +58,7 @@ struct OriginTests {
       }
     case .duration: return [Utterance(name: name, version: origin.version, value: .seconds(90))]
     default:
-      return LensTests.values(of: type).prefix(1).map { Utterance(name: name, version: origin.version, value: $0) }
+      return Samples.values(of: type).prefix(1).map { Utterance(name: name, version: origin.version, value: $0) }
     }
   }
 

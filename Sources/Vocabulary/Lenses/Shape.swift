@@ -9,19 +9,50 @@ struct Shape: Sendable {
   /// The value; nil for an element that says something else than this shape holds.
   let get: @Sendable (XMLElement) -> Value?
   let put: @Sendable (Value, inout XMLElement) -> Void
+  /// The one place of the value within the element, for people: `@dev`.
+  private var place: String?
+  /// Attributes and elements that are not the value's.
+  private var others: Set<String> = []
+
+  init(
+    _ type: ValueType, get: @escaping @Sendable (XMLElement) -> Value?,
+    put: @escaping @Sendable (Value, inout XMLElement) -> Void
+  ) {
+    self.type = type
+    self.get = get
+    self.put = put
+  }
+
+  /// What a lens finds within the element.
+  private init(_ type: ValueType, _ lens: Lens) {
+    self.init(type, get: lens.get) { value, element in lens.put(value, into: &element) }
+  }
 
   /// The element's text.
   static func text(_ type: ValueType, _ notation: Notation? = nil) -> Shape { at(".", type, notation) }
 
   /// One attribute, or the text of an element below.
   static func at(_ path: String, _ type: ValueType, _ notation: Notation? = nil) -> Shape {
-    let lens = Lens.at(path, type, notation)
-    return Shape(type: type, get: lens.get) { value, element in lens.put(value, into: &element) }
+    var shape = Shape(type, .at(path, type, notation))
+    if path != "." { shape.place = path }
+    return shape
+  }
+
+  /// Elements of one name within, in their order.
+  static func list(_ name: String, _ shape: Shape) -> Shape {
+    Shape(.list(of: shape.type), .list("", name, shape))
+  }
+
+  /// Elements of one name within, or within `parent`, told apart by what `key` names.
+  static func table(
+    in parent: String = "", _ name: String, key: XMLPath, _ rule: TextRule, _ shape: Shape
+  ) -> Shape {
+    Shape(.table(key: rule, of: shape.type), .table(parent, name, key: key, rule, shape))
   }
 
   /// Several values under names of their own.
   static func record(_ parts: [Part]) -> Shape {
-    Shape(type: .record(parts.map(\.member))) { element in
+    Shape(.record(parts.map(\.member))) { element in
       var values: [String: Value] = [:]
       for part in parts { values[part.member.name] = part.lens.get(element) }
       for part in parts where part.member.isRequired && values[part.member.name] == nil { return nil }
@@ -31,12 +62,24 @@ struct Shape: Sendable {
     }
   }
 
+  /// The place of elements of a name that hold the value.
+  fileprivate func place(below parent: String, _ name: String) -> String {
+    [parent, name, place ?? ""].filter { !$0.isEmpty }.joined(separator: "/")
+  }
+
+  /// The same shape, for elements that have something more, which others know: `@part_separator`, `freeExtent`.
+  func besides(_ names: String...) -> Shape {
+    var shape = self
+    shape.others = Set(names)
+    return shape
+  }
+
   /// The value of an element that holds it and nothing else; nil for one that could not be made again from the value.
   ///
   /// - Parameter blank: the element without the value.
   func wholeValue(of element: XMLElement, from blank: XMLElement) -> Value? {
     guard let value = get(element) else { return nil }
-    return made(value, from: blank).outline == element.outline ? value : nil
+    return made(value, from: blank).outline(without: others) == element.outline(without: others) ? value : nil
   }
 
   func made(_ value: Value, from blank: XMLElement) -> XMLElement {
@@ -90,6 +133,26 @@ struct Part: Sendable {
   ) {
     self.init(name, type, summary, lens: .at(path, type, notation), isRequired: isRequired)
   }
+
+  /// A member that is a table itself.
+  init(
+    _ name: String, _ summary: String, table parent: String, _ element: String, _ key: XMLPath, _ rule: TextRule,
+    _ shape: Shape
+  ) {
+    self.init(name, .table(key: rule, of: shape.type), summary, lens: .table(parent, element, key: key, rule, shape))
+  }
+
+  /// A member that is a list itself.
+  init(
+    _ name: String, _ summary: String, list parent: String, _ element: String, _ shape: Shape, isRequired: Bool = false
+  ) {
+    self.init(name, .list(of: shape.type), summary, lens: .list(parent, element, shape), isRequired: isRequired)
+  }
+
+  /// A member that is an element of its own.
+  init(_ name: String, _ summary: String, element path: String, _ shape: Shape) {
+    self.init(name, shape.type, summary, lens: .record(path, shape))
+  }
 }
 
 extension Lens {
@@ -108,7 +171,7 @@ extension Lens {
       else { return nil }
       return (normal, value)
     }
-    return Lens(places: [[parent, name].filter { !$0.isEmpty }.joined(separator: "/")]) { element in
+    return Lens(places: [shape.place(below: parent, name)]) { element in
       guard let items = element.items(parent, name) else { return nil }
       var values: [String: Value] = [:]
       for item in items {
@@ -135,7 +198,7 @@ extension Lens {
 
   /// Values in an order: all elements of one name below `parent`.
   static func list(_ parent: String, _ name: String, _ shape: Shape) -> Lens {
-    Lens(places: [[parent, name].filter { !$0.isEmpty }.joined(separator: "/")]) { element in
+    Lens(places: [shape.place(below: parent, name)]) { element in
       guard let items = element.items(parent, name) else { return nil }
       let values = items.compactMap { shape.wholeValue(of: $0, from: XMLElement(name)) }
       return values.count == items.count ? .list(values) : nil
@@ -153,6 +216,16 @@ extension Lens {
     }
   }
 
+  /// The only item of a list, where there can be only one.
+  var single: Lens {
+    Lens(places: places) { element in
+      guard let items = get(element)?.list, items.count == 1 else { return nil }
+      return items[0]
+    } write: { element, value in
+      put(value.map { .list([$0]) }, into: &element)
+    }
+  }
+
   /// A record in one element.
   static func record(_ path: String, _ shape: Shape) -> Lens {
     let place = XMLPath(stringLiteral: path)
@@ -167,14 +240,23 @@ extension Lens {
 
 extension XMLElement {
   /// Every element and attribute within, by name and place, without regard to their order or their values.
-  fileprivate var outline: [String] {
+  ///
+  /// - Parameter others: attributes (`@name`) and children of the element itself that are left out.
+  fileprivate func outline(without others: Set<String>) -> [String] {
     var lines: [String] = []
-    outline(at: "", into: &lines)
+    var element = self
+    if !others.isEmpty {
+      element.attributes.removeAll { others.contains("@" + $0.name) }
+      element.children.removeAll { $0.element.map { others.contains($0.qualifiedName) } ?? false }
+    }
+    element.outline(at: "", into: &lines)
     return lines.sorted()
   }
 
   private func outline(at path: String, into lines: inout [String]) {
-    lines.append(path + (text.isEmpty ? "" : "=") + namespaceDeclarations.map { "!\($0.prefix ?? "")" }.joined())
+    lines.append(
+      path + (text.allSatisfy(\.isWhitespace) ? "" : "=") + namespaceDeclarations.map { "!\($0.prefix ?? "")" }.joined()
+    )
     for attribute in attributes { lines.append("\(path)@\(attribute.name)") }
     for child in elements { child.outline(at: "\(path)/\(child.qualifiedName)", into: &lines) }
   }

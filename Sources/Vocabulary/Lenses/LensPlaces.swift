@@ -1,30 +1,19 @@
-// How values are written in libvirt's XML, by their kind.
+// Lenses on one place: an attribute, the text of an element, an element that is there or not.
 
 import XMLTree
-
-extension Notation {
-  /// The notation of a kind of value: what the spec would not accept is nothing that the XML says.
-  ///
-  /// - Precondition: the kind is one of texts, words, paths and whole numbers; others have several notations.
-  static func of(_ type: ValueType) -> Notation {
-    switch type {
-    case .text, .enumeration, .path:
-      return Notation(value: { try? type.parse($0) }, text: \.string)
-    case .integer(let range):
-      return Notation(
-        value: { Int($0).flatMap { range.contains($0) ? .integer($0) : nil } },
-        text: { $0.integer.map(String.init) })
-    default: preconditionFailure("\(type) has no notation of its own")
-    }
-  }
-}
 
 extension Lens {
   /// A value in one attribute, or in the text of an element, which keeps its attributes when the text goes.
   static func at(_ path: String, _ type: ValueType, _ notation: Notation? = nil) -> Lens {
     let notation = notation ?? .of(type)
     let place = XMLPath(stringLiteral: path)
-    if path.split(separator: "/").last?.hasPrefix("@") ?? false { return .at(place, notation) }
+    if path.split(separator: "/").last?.hasPrefix("@") ?? false {
+      return Lens(places: [path]) { element in
+        element.value(at: place).flatMap(notation.value)
+      } write: { element, value in
+        element.set(value.flatMap(notation.text), at: place)
+      }
+    }
     return Lens(places: path == "." ? [] : [path]) { element in
       element.value(at: place).flatMap { $0.isEmpty ? nil : notation.value($0) }
     } write: { element, value in
@@ -42,23 +31,28 @@ extension Lens {
   /// A size in one place, and its unit in another.
   ///
   /// - Parameters:
+  ///   - unit: where the unit is; the attribute `unit` of the element when not given.
   ///   - written: the unit that libvirt writes; nil for the largest that gives a whole number.
   ///   - implied: the unit where the document names none.
-  static func size(_ path: String, unit: String, written: String? = "KiB", implied: String = "KiB") -> Lens {
+  ///   - granularity: what libvirt rounds the size up to, in bytes.
+  static func size(
+    _ path: String, unit: String? = nil, written: String? = "KiB", implied: String = "KiB", granularity: UInt64 = 1
+  ) -> Lens {
     let number = Lens.at(path, .text(.any))
-    let unitPath = XMLPath(stringLiteral: unit)
+    let unitPath = XMLPath(stringLiteral: unit ?? path + "/@unit")
+    let units = written.map { [$0] } ?? ["GiB", "MiB", "KiB"]
     return Lens(places: [path]) { element in
       guard let text = number.get(element)?.string, let count = UInt64(text),
         let factor = ByteCount.libvirtUnit(element.value(at: unitPath) ?? implied)
       else { return nil }
       let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
-      return overflow ? nil : .bytes(bytes)
+      let (rounded, isTooMuch) = bytes.addingReportingOverflow(granularity - 1)
+      return overflow || isTooMuch ? nil : .bytes(rounded / granularity * granularity)
     } write: { element, value in
       guard let bytes = value?.bytes else {
         element.set(nil, at: unitPath)
         return number.put(nil, into: &element)
       }
-      let units = written.map { [$0] } ?? ["GiB", "MiB", "KiB"]
       let unit = units.first { bytes.isMultiple(of: ByteCount.libvirtUnit($0) ?? 1) } ?? "B"
       let factor = ByteCount.libvirtUnit(unit) ?? 1
       element.set(String(bytes / factor), at: XMLPath(stringLiteral: path))
@@ -78,13 +72,23 @@ extension Lens {
       element.set(text, at: place)
     }
   }
-}
 
-extension Lens {
+  /// An element that is there or not, such as `readonly`.
+  static func presence(_ path: XMLPath) -> Lens {
+    Lens(places: [path.description]) { element in
+      .boolean(element.exists(at: path))
+    } write: { element, value in
+      switch (value?.boolean ?? false, element.exists(at: path)) {
+      case (true, false): element.set("", at: path)
+      case (false, true): element.remove(at: path)
+      default: break
+      }
+    }
+  }
+
   /// The same place; a write of nothing also drops elements of that name that are left with no more than attributes.
   func dropping(_ name: String) -> Lens {
-    Lens(places: places, read: get) { element, value in
-      put(value, into: &element)
+    afterwards { element, value, _ in
       if value == nil { element.removeAll(name) { !$0.children.contains { $0.element != nil } && $0.text.isEmpty } }
     }
   }
