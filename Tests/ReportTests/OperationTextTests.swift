@@ -112,7 +112,8 @@ struct OperationTextTests {
   func complete() throws {
     let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     let source = try String(
-      contentsOf: tests.deletingLastPathComponent().appending(path: "Sources/Planner/Operation.swift"), encoding: .utf8)
+      contentsOf: tests.deletingLastPathComponent().appending(path: "Sources/Planner/Plan/Operation.swift"),
+      encoding: .utf8)
     let declared = source.matches(of: #/\n  case ([a-zA-Z]+)\(/#).map { match in
       match.1.map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }.joined()
     }
