@@ -216,6 +216,8 @@ extension KilledCommand {
         try output(
           of: "qemu-img", "create", "-q", "-f", "qcow2", "-b", "disk.qcow2", "-F", "qcow2", host.pool + "/over.qcow2")
         try output(of: "qemu-io", "-f", "qcow2", "-c", "write -q -P 0x22 512k 1M", host.pool + "/over.qcow2")
+        // qemu-img lets everybody read what it makes.
+        for name in ["disk", "over"] { chmod("\(host.pool)/\(name).qcow2", 0o600) }
         try prepare(host)
       },
       arguments: { host in
