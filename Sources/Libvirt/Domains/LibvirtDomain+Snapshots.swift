@@ -91,7 +91,7 @@ extension LibvirtDomain {
   }
 
   private func changeSnapshot(
-    _ name: String, _ verb: String, _ body: @escaping @Sendable (OpaquePointer) -> Int32
+    _ name: String, _ verb: String, _ body: @escaping @Sendable (UnsafeMutablePointer<virDomainSnapshot>) -> Int32
   ) async throws {
     try await call("\(verb) snapshot \(name) of", .work) { domain, operation throws(LibvirtError) in
       let snapshot = try check(virDomainSnapshotLookupByName(domain, name, 0), operation())

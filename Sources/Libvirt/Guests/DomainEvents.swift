@@ -58,7 +58,7 @@ final class DomainEventHub: Sendable {
 
   private let state = Mutex(State())
 
-  func start(on connection: OpaquePointer) throws(LibvirtError) {
+  func start(on connection: ConnectionPointer) throws(LibvirtError) {
     try state.withLock { state throws(LibvirtError) in
       guard state.registrations == nil else { return }
       let lifecycle = try register(VIR_DOMAIN_EVENT_ID_LIFECYCLE, genericCallback(lifecycleCallback), on: connection)
@@ -76,7 +76,7 @@ final class DomainEventHub: Sendable {
     }
   }
 
-  func stop(on connection: OpaquePointer) {
+  func stop(on connection: ConnectionPointer) {
     let registrations = state.withLock { state in
       defer { state.registrations = nil }
       return state.registrations
@@ -116,7 +116,7 @@ final class DomainEventHub: Sendable {
   }
 
   private func register(
-    _ id: virDomainEventID, _ callback: virConnectDomainEventGenericCallback, on connection: OpaquePointer
+    _ id: virDomainEventID, _ callback: virConnectDomainEventGenericCallback, on connection: ConnectionPointer
   ) throws(LibvirtError) -> Int32 {
     let context = Unmanaged.passRetained(self).toOpaque()
     let number = virConnectDomainEventRegisterAny(
@@ -153,7 +153,7 @@ private let removalFailedCallback: virConnectDomainEventDeviceRemovalFailedCallb
   if let alias { deliver(.deviceRemovalFailed(alias: String(cString: alias)), domain, context) }
 }
 
-private func deliver(_ kind: DomainEvent.Kind, _ domain: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
+private func deliver(_ kind: DomainEvent.Kind, _ domain: DomainPointer?, _ context: UnsafeMutableRawPointer?) {
   guard let domain, let context, let name = virDomainGetName(domain) else { return }
   let hub = Unmanaged<DomainEventHub>.fromOpaque(context).takeUnretainedValue()
   hub.send(

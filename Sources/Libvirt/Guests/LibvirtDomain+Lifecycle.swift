@@ -51,7 +51,7 @@ extension LibvirtDomain {
 
   func change(
     _ verb: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
-    _ body: @escaping @Sendable (OpaquePointer?) -> Int32
+    _ body: @escaping @Sendable (DomainPointer?) -> Int32
   ) async throws {
     try await call(verb(), kind) { domain, operation throws(LibvirtError) in
       _ = try check(Failpoint.around(operation()) { body(domain) }, operation())
