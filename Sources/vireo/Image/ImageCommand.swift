@@ -32,7 +32,7 @@ struct ImageCommand: ParsableCommand {
 /// - Parameter words: the command as it is written.
 func subcommandMissing(_ command: any ParsableCommand.Type, _ words: String) -> ExitCode {
   let names = command.configuration.subcommands.map(CommandWords.name)
-  return ColorOptions.Choice.auto.tell([
+  return Messages.plain.fail([
     Diagnostic(
       "missing-command", "`\(words)` needs a command: \(names.joined(separator: ", "))",
       suggestion: "see `\(words) --help`")

@@ -10,18 +10,25 @@ import Diagnostics
 enum CommandWords {
   /// What is wrong with the commands that the arguments name; nil when nothing is.
   static func problem(in arguments: [String], of root: any ParsableCommand.Type) -> Diagnostic? {
+    read(arguments, of: root).problem
+  }
+
+  /// The last command that the arguments name, and what is wrong with the word behind it.
+  static func read(
+    _ arguments: [String], of root: any ParsableCommand.Type
+  ) -> (command: any ParsableCommand.Type, problem: Diagnostic?) {
     var words = arguments[...]
     if words.first == "help" { words = words.dropFirst() }
     var command = root
     var path = [name(of: root)]
     while !command.configuration.subcommands.isEmpty, let word = words.popFirst(), !word.hasPrefix("-") {
       guard let next = command.configuration.subcommands.first(where: { name(of: $0) == word }) else {
-        return unknown(word, in: path, among: command.configuration.subcommands.map(name))
+        return (command, unknown(word, in: path, among: command.configuration.subcommands.map(name)))
       }
       command = next
       path.append(word)
     }
-    return nil
+    return (command, nil)
   }
 
   /// A command as it is written.
