@@ -1,15 +1,15 @@
 // The one owner of a reference to one of libvirt's objects.
 
-public import CLibvirt
+import CLibvirt
 
 /// A kind of libvirt's objects that are counted by references.
-public protocol CountedObject {
+public protocol CountedObject: SendableMetatype {
   /// Gives up a reference.
   static func release(_ object: UnsafeMutablePointer<Self>)
 }
 
 extension virDomain: CountedObject {
-  public static func release(_ object: UnsafeMutablePointer<virDomain>) { virDomainFree(object) }
+  static func release(_ object: UnsafeMutablePointer<virDomain>) { virDomainFree(object) }
 }
 
 /// Frees its reference exactly once. The connection stays at least as long as its objects.

@@ -23,7 +23,8 @@ enum CommandWords {
     var path = [name(of: root)]
     while !command.configuration.subcommands.isEmpty, let word = words.popFirst(), !word.hasPrefix("-") {
       guard let next = command.configuration.subcommands.first(where: { name(of: $0) == word }) else {
-        return (command, unknown(word, in: path, among: command.configuration.subcommands.map(name)))
+        let names = command.configuration.subcommands.filter { $0.configuration.shouldDisplay }.map(name)
+        return (command, unknown(word, in: path, among: names))
       }
       command = next
       path.append(word)
@@ -66,8 +67,8 @@ enum CommandWords {
       "repair": "check", "copy": "convert",
     ],
     "image snapshot": [
-      "take": "create", "new": "create", "add": "create", "save": "create", "revert": "apply", "restore": "apply",
-      "rollback": "apply", "rm": "delete", "remove": "delete", "mv": "rename", "ls": "list", "show": "list",
+      "new": "take", "add": "take", "save": "take", "restore": "revert", "rollback": "revert", "rm": "delete",
+      "remove": "delete", "mv": "rename", "ls": "list", "show": "list",
     ],
   ]
 }
