@@ -9,6 +9,7 @@ public protocol CountedObject {
 }
 
 extension virDomain: CountedObject {
+  /// virDomainFree. The domain itself stays as it is.
   public static func release(_ object: UnsafeMutablePointer<virDomain>) { virDomainFree(object) }
 }
 
