@@ -9,6 +9,7 @@ public protocol CountedObject: SendableMetatype {
 }
 
 extension virDomain: CountedObject {
+  /// virDomainFree. The domain itself stays as it is.
   static func release(_ object: UnsafeMutablePointer<virDomain>) { virDomainFree(object) }
 }
 

@@ -1,7 +1,7 @@
 // What networks and storage pools have in common: a definition, a running state, and whether they start with the host.
 // Drivers without them (qemu:///embed) answer every call with `isUnsupported`.
 
-public import CLibvirt
+import CLibvirt
 import Failpoints
 
 /// A kind of objects of the host's: `virNetwork` or `virStoragePool`.
@@ -136,8 +136,11 @@ public final class HostObject<Kind: HostObjectKind>: Sendable {
 
 /// An object of a host as it was when it was read.
 public struct HostObjectRecord<Kind: HostObjectKind>: Sendable {
+  /// The object itself: for changing it, or reading it again.
   public let handle: HostObject<Kind>
+  /// The name, unique among the connection's objects of the kind.
   public let name: String
+  /// In libvirt's notation, lower case with hyphens. It stays the same when the object is stopped or defined again.
   public let uuid: String
   /// Whether it runs.
   public let isActive: Bool

@@ -29,6 +29,7 @@ public final class LibvirtDomain: Sendable {
     }
   }
 
+  /// What the domain is doing now. Fails with ``LibvirtError/isNotFound`` when it no longer exists.
   public func state() async throws -> DomainState {
     try await call("read the state of") { domain, operation throws(LibvirtError) in
       var state: Int32 = 0

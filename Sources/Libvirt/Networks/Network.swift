@@ -9,8 +9,10 @@ public typealias LibvirtNetwork = HostObject<virNetwork>
 public typealias NetworkRecord = HostObjectRecord<virNetwork>
 
 extension virNetwork: HostObjectKind {
+  /// virNetworkFree. The network itself stays as it is.
   public static func release(_ object: UnsafeMutablePointer<virNetwork>) { virNetworkFree(object) }
 
+  /// The functions virNetwork…; networks change within the time of an ordinary answer.
   public static let calls = HostObjectCalls<virNetwork>(
     noun: "network", changing: .answer, name: virNetworkGetName, uuid: virNetworkGetUUIDString,
     xml: virNetworkGetXMLDesc, inactive: UInt32(VIR_NETWORK_XML_INACTIVE.rawValue), isActive: virNetworkIsActive,
@@ -44,8 +46,11 @@ extension HostObject where Kind == virNetwork {
 
   /// How a part is changed (virNetworkUpdateCommand).
   public enum UpdateCommand: UInt32, Sendable {
+    /// Replaces the part that the XML is known by.
     case modify = 1
+    /// Removes the part that the XML is known by.
     case delete = 2
+    /// Adds a part behind all others of its section.
     case addLast = 3
   }
 

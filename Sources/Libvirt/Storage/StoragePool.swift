@@ -9,9 +9,11 @@ public typealias LibvirtStoragePool = HostObject<virStoragePool>
 public typealias StoragePoolRecord = HostObjectRecord<virStoragePool>
 
 extension virStoragePool: HostObjectKind {
+  /// virStoragePoolFree. The pool itself stays as it is.
   public static func release(_ object: UnsafeMutablePointer<virStoragePool>) { virStoragePoolFree(object) }
 
-  // Changes take as long as work does: a folder of a network file system with many files takes its time.
+  /// The functions virStoragePool…. Changes take as long as work does: a folder of a network file system with many files
+  /// takes its time.
   public static let calls = HostObjectCalls<virStoragePool>(
     noun: "pool", changing: .work, name: virStoragePoolGetName, uuid: virStoragePoolGetUUIDString,
     xml: virStoragePoolGetXMLDesc, inactive: UInt32(VIR_STORAGE_XML_INACTIVE.rawValue),
