@@ -42,6 +42,7 @@ format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz
 
 lint:
+	scripts/check-doc-comments Sources
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz
 
 # What is made from the vocabulary's tables and checked in: the schema and the reference page.

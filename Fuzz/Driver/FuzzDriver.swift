@@ -9,6 +9,7 @@ public struct FuzzSubject: Sendable {
   /// Takes one input.
   public let run: @Sendable (_ input: [UInt8]) -> Void
 
+  /// A subject by its name, with what takes its inputs. `run` must not keep state between two inputs.
   public init(_ name: String, _ run: @escaping @Sendable (_ input: [UInt8]) -> Void) {
     self.name = name
     self.run = run

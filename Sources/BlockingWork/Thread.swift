@@ -7,6 +7,7 @@ public struct ThreadStartError: Error, Hashable, Sendable, CustomStringConvertib
   /// The errno value, `EAGAIN` when the process or the system is at its limit of threads.
   public let code: Int32
 
+  /// What failed, with the system's reason, and what to do.
   public var description: String {
     "cannot start a thread: \(String(cString: strerror(code))); raise the limit of processes (ulimit -u, TasksMax)"
   }

@@ -2,8 +2,11 @@
 
 /// How much a message matters.
 public enum Severity: String, Sendable, Codable, CaseIterable {
+  /// Something that must be put right: the command fails.
   case error
+  /// Something that is probably not meant; the command goes on.
   case warning
+  /// Something worth knowing that needs no action.
   case note
 }
 
@@ -13,15 +16,19 @@ public enum Severity: String, Sendable, Codable, CaseIterable {
 public struct Diagnostic: Error, Sendable, Hashable {
   /// A further place that explains the message, such as the first of two equal keys.
   public struct Note: Sendable, Hashable {
+    /// What is to be seen there: lower case, no full stop.
     public var message: String
+    /// The further place; nil for a note about no place.
     public var range: SourceRange?
 
+    /// A note, by default about no place.
     public init(_ message: String, at range: SourceRange? = nil) {
       self.message = message
       self.range = range
     }
   }
 
+  /// How much it matters: only errors make a command fail.
   public var severity: Severity
   /// A stable name of the rule in kebab case, such as `unknown-key`, for machines.
   public var rule: String
@@ -33,8 +40,10 @@ public struct Diagnostic: Error, Sendable, Hashable {
   public var subject: String?
   /// What to do about it, short enough to stand beside the caret: `write 2048 MiB or 2 GiB`.
   public var suggestion: String?
+  /// Further places, in the order in which they are shown.
   public var notes: [Note]
 
+  /// A message of any severity. One of more than 2000 bytes loses its middle.
   public init(
     _ severity: Severity, _ rule: String, _ message: String, at range: SourceRange? = nil,
     subject: String? = nil, suggestion: String? = nil, notes: [Note] = []
@@ -65,8 +74,10 @@ private func shortened(_ message: String) -> String {
 
 /// Several messages thrown at once: a run reports every mistake that it can find.
 public struct DiagnosticsError: Error, Sendable {
+  /// The messages, in the order in which they are shown.
   public let diagnostics: [Diagnostic]
 
+  /// An error of these messages; at least one should have the severity `error`.
   public init(_ diagnostics: [Diagnostic]) {
     self.diagnostics = diagnostics
   }

@@ -17,8 +17,10 @@ public struct KnownSecrets: Sendable, Hashable {
   /// What to look for in sentences, in every form in which it may be quoted, by its first bytes; longer ones first.
   private var forms: [UInt32: [[UInt8]]] = [:]
 
+  /// Texts that are marked as secret. Empty ones are left out, as they would be found everywhere.
   public init(_ secrets: some Sequence<String> = []) { insert(secrets) }
 
+  /// Whether nothing needs to be concealed.
   public var isEmpty: Bool { texts.isEmpty && suspects.isEmpty }
 
   /// Adds what somebody has marked as secret.
@@ -46,6 +48,7 @@ public struct KnownSecrets: Sendable, Hashable {
     }
   }
 
+  /// Adds what another collection knows, marked secrets and suspects both.
   public mutating func formUnion(_ other: KnownSecrets) {
     insert(other.texts)
     insertSuspects(other.suspects)

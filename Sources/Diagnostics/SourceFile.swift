@@ -6,6 +6,7 @@ import Synchronization
 public final class SourceFile: Sendable {
   /// The name to show: the path as the user gave it, or a name such as `<stdin>`.
   public let path: String
+  /// The whole text, as it was read.
   public let text: String
   /// Start of each line as an offset into `text.utf8`.
   private let lineStarts: [Int]
@@ -171,21 +172,26 @@ public struct SourcePosition: Sendable, Hashable, Comparable {
   private var storedLine: UInt32
   private var storedColumn: UInt32
 
+  /// A position by its line and column, counted from 1; a number that 32 bits cannot hold becomes the nearest that they
+  /// can.
   public init(line: Int, column: Int) {
     storedLine = UInt32(clamping: line)
     storedColumn = UInt32(clamping: column)
   }
 
+  /// The line, counted from 1.
   public var line: Int {
     get { Int(storedLine) }
     set { storedLine = UInt32(clamping: newValue) }
   }
 
+  /// The column in Unicode scalars, counted from 1.
   public var column: Int {
     get { Int(storedColumn) }
     set { storedColumn = UInt32(clamping: newValue) }
   }
 
+  /// The order of a text: by lines, and by columns within a line.
   public static func < (left: SourcePosition, right: SourcePosition) -> Bool {
     left.storedLine != right.storedLine ? left.storedLine < right.storedLine : left.storedColumn < right.storedColumn
   }
@@ -193,10 +199,14 @@ public struct SourcePosition: Sendable, Hashable, Comparable {
 
 /// A stretch of a file, from `start` up to, not including, `end`.
 public struct SourceRange: Sendable {
+  /// The file that both positions are in.
   public let file: SourceFile
+  /// The position of the first scalar.
   public let start: SourcePosition
+  /// The position behind the last scalar; equal to `start` for an empty range.
   public let end: SourcePosition
 
+  /// A range of a file. The caller sees to it that `end` is not before `start`.
   public init(file: SourceFile, start: SourcePosition, end: SourcePosition) {
     self.file = file
     self.start = start
@@ -205,10 +215,13 @@ public struct SourceRange: Sendable {
 }
 
 extension SourceRange: Hashable {
+  /// Whether two ranges are the same place of the same file. Files are compared as objects, not by their names or
+  /// texts.
   public static func == (left: SourceRange, right: SourceRange) -> Bool {
     left.file === right.file && left.start == right.start && left.end == right.end
   }
 
+  /// Hashes what `==` compares: the file as an object, and both positions.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(ObjectIdentifier(file))
     hasher.combine(start)

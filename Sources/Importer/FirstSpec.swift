@@ -8,12 +8,14 @@ import Vocabulary
 public struct FirstSpec: Sendable {
   /// A base image that the guest's disk may stand on.
   public struct Image: Sendable, Hashable {
+    /// The absolute path of the image's file.
     public var path: String
     /// `qcow2` or `raw`.
     public var format: String
     /// In bytes.
     public var virtualSize: UInt64
 
+    /// An image by what the spec and its comments say of it.
     public init(path: String, format: String, virtualSize: UInt64) {
       self.path = path
       self.format = format
@@ -21,8 +23,11 @@ public struct FirstSpec: Sendable {
     }
   }
 
+  /// The connection, as the spec's `connect:` has it.
   public var uri: String
+  /// The name of the stack; no domain of the host belongs to a stack of this name.
   public var stack: String
+  /// The name of the domain; no domain and no disk file of the host has it.
   public var domain: String
   /// The pool's name and folder.
   public var pool: (name: String, path: String)

@@ -17,6 +17,7 @@ public struct Importer: Sendable {
   /// Whether passwords are written into the specs.
   public var includesSecrets: Bool
 
+  /// An importer that, by default, leaves passwords out.
   public init(stack: String, includesSecrets: Bool = false) {
     self.stack = stack
     self.includesSecrets = includesSecrets

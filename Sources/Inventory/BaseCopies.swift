@@ -14,6 +14,8 @@ public struct BaseCopies: Sendable {
   /// Where it is kept; nil for nowhere, and then every copy is read every time.
   let folder: String?
 
+  /// Keeps what is proved for the user and the host of a connection: below the embedded root, the system's state folder
+  /// for root, and the user's own otherwise; nowhere for libvirt's test driver.
   public init(of connection: LibvirtConnection) {
     // libvirt's test driver has no host.
     if connection.uri.hasPrefix("test:") {

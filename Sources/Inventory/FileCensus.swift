@@ -9,16 +9,21 @@ import Libvirt
 public struct FileCensus: Sendable {
   /// Something that needs files: a domain, a snapshot, a removed domain that is kept, a spec.
   public struct Root: Sendable, Hashable {
+    /// What sort of thing needs the files.
     public enum Kind: String, Sendable, Hashable, Codable {
+      /// A domain's definition, stored or running; a domain's snapshot; a removed domain that the archive keeps; a
+      /// spec.
       case domain, snapshot, removal, spec
     }
 
+    /// Whether it is a domain, a snapshot, a removed domain or a spec.
     public var kind: Kind
     /// `snapshot one of domain web`.
     public var subject: String
     /// The files that it names; what they stand on is among the ``FileCensus/links``.
     public var files: [String]
 
+    /// A root with the files that it names, by their one paths.
     public init(_ kind: Kind, _ subject: String, files: [String]) {
       self.kind = kind
       self.subject = subject
@@ -28,15 +33,21 @@ public struct FileCensus: Sendable {
 
   /// What a file refers to.
   public struct Links: Sendable, Hashable {
+    /// Why it is not known what a file refers to.
     public enum Problem: Sendable, Hashable {
       /// The file does not exist, and nobody knows what it stood on.
       case missing
+      /// It exists and cannot be read; the reason, for people.
       case unreadable(String)
     }
 
+    /// The files that it names itself, by their one paths; not what those stand on in turn.
     public var files: Set<String>
+    /// Why ``files`` may not be all of them; nil where they are.
     public var problem: Problem?
 
+    /// References that were read wholly, or as far as a problem let them be read; with nothing given, of a file that
+    /// refers to none.
     public init(_ files: Set<String> = [], problem: Problem? = nil) {
       self.files = files
       self.problem = problem
@@ -45,7 +56,9 @@ public struct FileCensus: Sendable {
 
   /// A regular file of a folder that was searched, or one that was named.
   public struct File: Sendable, Hashable {
+    /// The one path by which the census knows the file.
     public var path: String
+    /// Device and inode; a deletion checks that the name still leads to this very file.
     public var identity: FileIdentity
     /// Bytes that it takes up on its file system.
     public var bytes: UInt64
@@ -56,6 +69,7 @@ public struct FileCensus: Sendable {
     /// Who made it, where it is marked.
     public var origin: FileOrigin?
 
+    /// A file as stat(2) describes it. Without times it is older than any age that is asked for.
     public init(
       path: String, identity: FileIdentity, bytes: UInt64, modified: Int = 0, changed: Int = 0,
       origin: FileOrigin? = nil
@@ -82,6 +96,7 @@ public struct FileCensus: Sendable {
   public var moment: Int
   /// Every domain, as far as it could be read.
   public var domains: [ObservedDomain]
+  /// Everything that needs files, whether those exist or not.
   public var roots: [Root]
   /// What files refer to; one that is not here refers to nothing.
   public var links: [String: Links]
@@ -96,6 +111,7 @@ public struct FileCensus: Sendable {
   /// What could not be read.
   public var failures: [Inventory.Failure]
 
+  /// A census from its parts. Without `hostKeys`, those of the connection's URI are used.
   public init(
     uri: String, hostKeys: Set<String>? = nil, moment: Int, domains: [ObservedDomain] = [], roots: [Root] = [],
     links: [String: Links] = [:],
@@ -131,5 +147,6 @@ public struct CensusRequest: Sendable {
   /// Beginnings of paths: the files of the folders that begin so are declared, too.
   public var declaredBeginnings: [String: [String]] = [:]
 
+  /// A request for the folders of storage pools alone, with every domain a root.
   public init() {}
 }

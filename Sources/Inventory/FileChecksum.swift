@@ -3,6 +3,7 @@
 import Checksum
 package import DiskImage
 
+/// SHA-256 checksums of whole files, read block by block.
 package enum FileChecksum {
   /// The checksum of what a path leads to, in lower-case hexadecimal.
   ///

@@ -4,10 +4,12 @@
 public struct FileOrigin: Sendable, Hashable {
   /// The driver's key, as ``HostIdentity`` has it: a stack of another driver has domains that this one does not know.
   public var connection: String
+  /// The stack that the file was made for.
   public var stack: String
   /// `domain web`.
   public var object: String
 
+  /// The origin of a file that is made now. It gets the host's present key; older files may have a former one.
   public init(host: HostIdentity, stack: String, object: String) {
     connection = host.key
     self.stack = stack

@@ -9,6 +9,7 @@ public import XMLTree
 ///
 /// A value without handles: a plan is made from it alone, and tests make it from documents.
 public struct Inventory: Sendable {
+  /// The connection, and what it can do.
   public var host: Host
   /// Every domain on the connection, by name.
   public var domains: [String: ObservedDomain]
@@ -32,6 +33,7 @@ public struct Inventory: Sendable {
   /// anything.
   public var salt = "0000000000000000"
 
+  /// An inventory from its parts. What is left out was not asked for, or the host does not have it.
   public init(
     host: Host, domains: [String: ObservedDomain] = [:], pools: [String: ObservedPool]? = nil,
     networks: [String: ObservedNetwork]? = nil, files: [String: ObservedFile] = [:],
@@ -59,6 +61,7 @@ public struct Inventory: Sendable {
 
   /// What the connection is and can do.
   public struct Host: Sendable, Hashable {
+    /// The URI as libvirt resolved it; `no host` where the host is only supposed.
     public var uri: String
     /// The version of libvirt on the host, which is the daemon's where there is one; nil for a host that is only supposed.
     public var libvirtVersion: LibvirtVersion?
@@ -69,6 +72,7 @@ public struct Inventory: Sendable {
     /// Whether there is no host, and everything is supposed that a spec may need.
     public var isSupposed = false
 
+    /// A host that was read. Capabilities and missing drivers are left out where no question needed them.
     public init(
       uri: String, libvirtVersion: LibvirtVersion? = nil, capabilities: Capabilities? = nil,
       missingDrivers: [LibvirtDriver: MissingDriver] = [:]
@@ -84,8 +88,10 @@ public struct Inventory: Sendable {
   public struct Failure: Sendable, Hashable {
     /// `domain web`.
     public var subject: String
+    /// Why not, as a sentence for people.
     public var message: String
 
+    /// What could not be read, and why.
     public init(subject: String, message: String) {
       self.subject = subject
       self.message = message
@@ -97,20 +103,27 @@ public struct Inventory: Sendable {
 public struct ObservedDomain: Sendable, Hashable {
   /// What the guest is doing; libvirt's `virDomainState` in fewer words.
   public enum State: String, Sendable, Hashable, Codable {
+    /// Its processors run.
     case running
+    /// It is held, with its memory in place.
     case paused
+    /// There is no guest; the next start boots it or resumes its saved memory.
     case stopped
     /// Stopped, shutting down, crashed, suspended by power management: neither running nor simply stopped.
     case other
   }
 
+  /// The name, unique on the connection.
   public var name: String
+  /// In libvirt's notation, lower case with hyphens.
   public var uuid: String
+  /// What the guest did when the host was read.
   public var state: State
   /// Whether there is a QEMU process.
   public var isActive: Bool
   /// Whether there is a stored definition; a transient domain has none.
   public var isPersistent: Bool
+  /// Whether it starts with the host.
   public var autostart: Bool
   /// Whether the next start resumes a saved memory image, with the definition of then.
   public var hasManagedSave: Bool
@@ -125,6 +138,7 @@ public struct ObservedDomain: Sendable, Hashable {
   /// The names of the checkpoints; nil where nobody asked.
   public var checkpoints: [String]?
 
+  /// A domain from its documents, by default stored, without autostart and without saved memory.
   public init(
     name: String, uuid: String, state: State, isActive: Bool, isPersistent: Bool = true, autostart: Bool = false,
     hasManagedSave: Bool = false, inactive: XMLElement, running: XMLElement? = nil
@@ -143,16 +157,20 @@ public struct ObservedDomain: Sendable, Hashable {
 
 /// A storage pool as libvirt holds it.
 public struct ObservedPool: Sendable, Hashable {
+  /// The name, unique on the connection.
   public var name: String
   /// libvirt's word for the kind of storage: `dir`.
   public var type: String
   /// The folder, for pools that have one.
   public var path: String?
+  /// Whether libvirt has it started and its volumes can be used.
   public var isActive: Bool
+  /// Whether it starts with the host.
   public var autostart: Bool
   /// The stored definition.
   public var inactive: XMLElement
 
+  /// A pool by its stored definition, from which its type and folder are read.
   public init(name: String, isActive: Bool, autostart: Bool = true, inactive: XMLElement) {
     self.name = name
     type = inactive[attribute: "type"] ?? ""
@@ -168,17 +186,22 @@ public struct ObservedPool: Sendable, Hashable {
 
 /// A virtual network as libvirt holds it.
 public struct ObservedNetwork: Sendable, Hashable {
+  /// The name, unique on the connection.
   public var name: String
+  /// In libvirt's notation, lower case with hyphens; empty in an inventory that was made without one.
   public var uuid: String
+  /// Whether libvirt has it started, so that guests can be connected to it.
   public var isActive: Bool
   /// Whether there is a stored definition; a transient network has none.
   public var isPersistent: Bool
+  /// Whether it starts with the host.
   public var autostart: Bool
   /// The stored definition; nil where nobody asked for it.
   public var inactive: XMLElement?
   /// What is in use, where the network is active and somebody asked.
   public var running: XMLElement?
 
+  /// A network by its name and state; its documents where they were read.
   public init(
     name: String, uuid: String = "", isActive: Bool, isPersistent: Bool = true, autostart: Bool = false,
     inactive: XMLElement? = nil, running: XMLElement? = nil
@@ -195,7 +218,9 @@ public struct ObservedNetwork: Sendable, Hashable {
 
 /// What is at a path.
 public enum ObservedFile: Sendable, Equatable {
+  /// The file does not exist, or its folder does not.
   case missing
+  /// A folder, whatever is in it.
   case folder
   /// An image with what it is backed by, the top first.
   case image(BackingChain)
@@ -215,9 +240,12 @@ extension ObservedFile {
 
 /// A snapshot inside a qcow2 image, by what it is known by, fit to be shown.
 public struct ObservedImageSnapshot: Sendable, Hashable {
+  /// The number that QEMU gives the snapshot, as the image has it; unique in an image that is sound.
   public var id: String
+  /// The name that people gave it; QEMU allows one name twice.
   public var name: String
 
+  /// A snapshot by the texts of its entry in the snapshot table, made fit to be shown.
   public init(id: String, name: String) {
     self.id = id
     self.name = name
@@ -226,6 +254,7 @@ public struct ObservedImageSnapshot: Sendable, Hashable {
 
 /// A base image: its source, and its copy in a pool.
 public struct ObservedBaseImage: Sendable, Equatable {
+  /// What is at the source's path.
   public var source: ObservedFile
   /// Lower-case hexadecimal; nil when there was no need to know.
   public var sha256: String?
@@ -234,6 +263,7 @@ public struct ObservedBaseImage: Sendable, Equatable {
   /// The copy in the pool that carries the checksum in its name, where there is one.
   public var copy: String?
 
+  /// An image as it was found: without checksum and copy where nobody needed them, and with no fault in the copy.
   public init(source: ObservedFile, sha256: String? = nil, copy: String? = nil) {
     self.source = source
     self.sha256 = sha256

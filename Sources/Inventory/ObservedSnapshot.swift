@@ -13,7 +13,9 @@ public enum SnapshotKind: String, Sendable, Hashable, Codable, CaseIterable {
 
 /// A snapshot of a domain.
 public struct ObservedSnapshot: Sendable, Hashable {
+  /// The name, unique among the domain's snapshots.
   public var name: String
+  /// What people wrote about it; nil for nothing.
   public var description: String?
   /// The snapshot that it was taken from.
   public var parent: String?
@@ -29,6 +31,7 @@ public struct ObservedSnapshot: Sendable, Hashable {
   public var memoryFile: String?
   /// The disks in it by target, with the overlay's path where the snapshot made one.
   public var disks: [String: String?]
+  /// Whether the domain's present state goes on from this snapshot.
   public var isCurrent: Bool
   /// How many snapshots were taken from this one.
   public var children: Int

@@ -8,6 +8,7 @@ public import XMLTree
 public struct RemovedDomain: Sendable, Hashable {
   /// A file that belonged to the domain alone.
   public struct File: Sendable, Hashable {
+    /// What the file was for.
     public enum Role: String, Sendable, Hashable, Codable {
       /// The image of a disk, or an overlay that a snapshot put on it.
       case disk
@@ -17,13 +18,16 @@ public struct RemovedDomain: Sendable, Hashable {
       case nvram
     }
 
+    /// The absolute path at the time of the removal.
     public var path: String
+    /// Whether it was a disk's, a snapshot's or the firmware's.
     public var role: Role
     /// The number of its inode when the domain was removed: a file of the name with another one is not this file.
     public var inode: UInt64?
     /// Whether it was to be deleted with the domain.
     public var isDeleted: Bool
 
+    /// A file of a removed domain, by default one that stays; without an inode where it could not be read.
     public init(_ path: String, _ role: Role, inode: UInt64? = nil, isDeleted: Bool = false) {
       self.path = path
       self.role = role
@@ -32,12 +36,15 @@ public struct RemovedDomain: Sendable, Hashable {
     }
   }
 
+  /// The connection that it was defined on, as libvirt resolves its URI.
   public var uri: String
   /// The stack that it belonged to.
   public var stack: String?
+  /// The name that it had and gets back.
   public var name: String
   /// In libvirt's notation: lower case with hyphens.
   public var uuid: String
+  /// Whether it started with the host.
   public var autostart: Bool
   /// When it was removed: seconds since 1970.
   public var removed: Int
@@ -52,6 +59,7 @@ public struct RemovedDomain: Sendable, Hashable {
   /// The files that Vireo made for the domain, and its UEFI variables.
   public var files: [File]
 
+  /// A removal with all that brings the domain back; without snapshots, checkpoints and files where it had none.
   public init(
     uri: String, stack: String?, name: String, uuid: String, autostart: Bool, removed: Int, definition: XMLElement,
     snapshots: [XMLElement] = [], currentSnapshot: String? = nil, checkpoints: [XMLElement] = [], files: [File] = []
@@ -77,6 +85,7 @@ extension RemovedDomain {
 
   /// Why a document is none of a removed domain.
   public struct Malformed: Error, Sendable, Hashable, CustomStringConvertible {
+    /// A clause about the document: `it says no uri`.
     public let description: String
   }
 

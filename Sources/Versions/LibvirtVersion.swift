@@ -2,8 +2,11 @@
 
 /// A release of libvirt, the older the smaller.
 public struct LibvirtVersion: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// The first number: 11 in 11.2.0.
   public let major: Int
+  /// The second number: 2 in 11.2.0. It starts anew when the first one rises.
   public let minor: Int
+  /// The third number: 0 in 11.2.0. Maintenance releases have higher ones.
   public let release: Int
 
   /// `LibvirtVersion(11, 2)` is 11.2.0.
@@ -18,6 +21,7 @@ public struct LibvirtVersion: Hashable, Sendable, Comparable, CustomStringConver
     self.init(Int(number / 1_000_000), Int(number / 1_000 % 1_000), Int(number % 1_000))
   }
 
+  /// Whether the left release is older than the right one.
   public static func < (left: LibvirtVersion, right: LibvirtVersion) -> Bool {
     (left.major, left.minor, left.release) < (right.major, right.minor, right.release)
   }

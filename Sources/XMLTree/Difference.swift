@@ -3,6 +3,7 @@
 
 /// One thing that differs between two documents.
 public struct XMLDifference: Sendable, Hashable {
+  /// In which of the two documents the place is found.
   public enum Kind: Sendable, Hashable {
     /// Only in the second document.
     case added
@@ -17,12 +18,15 @@ public struct XMLDifference: Sendable, Hashable {
   /// One of several siblings of a name is told apart by its identity, or, when it has none, by its position counted
   /// from 1 (in the second document for what was added, in the first for everything else).
   public var path: String
+  /// Whether it was added, removed or changed on the way from the first document to the second.
   public var kind: Kind
   /// The value in the first document: an attribute's, a text, or for a removed element its XML on one line.
   public var old: String?
   /// The value in the second document, likewise.
   public var new: String?
 
+  /// A difference in the form that ``difference(_:_:options:)`` gives it: `old` is nil for what was added, `new` for
+  /// what was removed.
   public init(path: String, kind: Kind, old: String?, new: String?) {
     self.path = path
     self.kind = kind
@@ -41,6 +45,7 @@ public struct XMLDifferenceOptions: Sendable {
   /// where they are, such as `/domain/cpu/feature`.
   public var isUnordered: @Sendable (_ element: XMLElement, _ path: String) -> Bool
 
+  /// Options; by default no element has an identity, and siblings of a name are compared in order.
   public init(
     identity: @escaping @Sendable (_ element: XMLElement) -> XMLPath? = { _ in nil },
     isUnordered: @escaping @Sendable (_ element: XMLElement, _ path: String) -> Bool = { _, _ in false }

@@ -50,6 +50,7 @@ public struct XMLAttribute: Sendable, Hashable {
   /// The value, references resolved.
   public var value: String
 
+  /// An attribute by its qualified name and its unescaped value.
   public init(_ name: String, _ value: String) {
     self.name = name
     self.value = value
@@ -63,6 +64,7 @@ public struct XMLNamespace: Sendable, Hashable {
   /// The namespace's name; empty takes the default namespace back.
   public var uri: String
 
+  /// A declaration; a prefix of nil is for the default namespace.
   public init(prefix: String?, uri: String) {
     self.prefix = prefix
     self.uri = uri
@@ -71,11 +73,13 @@ public struct XMLNamespace: Sendable, Hashable {
 
 /// What can stand between two tags.
 public enum XMLNode: Sendable, Hashable {
+  /// An element with everything in it.
   case element(XMLElement)
   /// Character data, references resolved; a CDATA section is text like any other.
   case text(String)
   /// A comment, without its delimiters.
   case comment(String)
+  /// An instruction such as `<?target data?>`, kept as it is.
   case processingInstruction(target: String, data: String)
 
   /// The element, if this node is one.

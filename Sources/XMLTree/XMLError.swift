@@ -16,6 +16,7 @@ public struct XMLError: Error, Sendable, Hashable {
     case schema
   }
 
+  /// What sort of thing is wrong, for callers that tell them apart.
   public var reason: Reason
   /// The line, counted from 1; 0 when no place is known.
   public var line: Int
@@ -25,6 +26,7 @@ public struct XMLError: Error, Sendable, Hashable {
   /// One sentence without a full stop.
   public var message: String
 
+  /// An error at a place; line and column are 0 where none is known.
   public init(reason: Reason, line: Int, column: Int, message: String) {
     self.reason = reason
     self.line = line
@@ -34,5 +36,6 @@ public struct XMLError: Error, Sendable, Hashable {
 }
 
 extension XMLError: CustomStringConvertible {
+  /// The message behind its line and column where a place is known: `3:12: …`.
   public var description: String { line > 0 ? "\(line):\(column): \(message)" : message }
 }

@@ -87,6 +87,7 @@ extension XMLPath: ExpressibleByStringLiteral {
 }
 
 extension XMLPath: CustomStringConvertible {
+  /// The path in the notation that it is parsed from; `.` for the element itself.
   public var description: String {
     var parts = steps.map { step in
       step.name + step.conditions.map { "[\($0.path)=\(XMLPath.quoted($0.value))]" }.joined()

@@ -18,6 +18,7 @@ public final class XMLSchema: Sendable {
     /// libxml2's sentence.
     public var message: String
 
+    /// A violation as libxml2 reports it.
     public init(path: String, line: Int, message: String) {
       self.path = path
       self.line = line

@@ -12,9 +12,12 @@ public indirect enum YAMLDocument: Sendable, Hashable {
   case block(String)
   /// Nothing at all behind a key.
   case null
+  /// Elements in order, each behind a dash.
   case list([YAMLDocument])
+  /// Entries in the order in which they are written; keys must be unique.
   case mapping([(key: String, value: YAMLDocument)])
 
+  /// Whether two documents have the same content, with the entries of mappings in the same order.
   public static func == (a: YAMLDocument, b: YAMLDocument) -> Bool {
     switch (a, b) {
     case (.text(let a), .text(let b)), (.plain(let a), .plain(let b)), (.block(let a), .block(let b)): a == b
@@ -25,6 +28,7 @@ public indirect enum YAMLDocument: Sendable, Hashable {
     }
   }
 
+  /// Hashes what `==` compares.
   public func hash(into hasher: inout Hasher) {
     switch self {
     case .text(let text), .plain(let text), .block(let text): hasher.combine(text)

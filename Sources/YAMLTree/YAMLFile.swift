@@ -13,6 +13,7 @@ public struct YAMLLimits: Sendable, Hashable {
   /// The most messages of a file; what comes after is left out, and a last message says so.
   public var maximumDiagnostics: Int
 
+  /// Limits; the defaults are 16 MiB, 64 levels, a million nodes and 100 messages.
   public init(
     maximumBytes: Int = 16 << 20, maximumDepth: Int = 64, maximumNodes: Int = 1_000_000, maximumDiagnostics: Int = 100
   ) {
@@ -30,6 +31,7 @@ public struct YAMLFile: Sendable {
   /// Mistakes in the order of the text.
   public var diagnostics: [Diagnostic]
 
+  /// What a parser has read. Documents and errors may stand side by side: the rest of a file is read on.
   public init(documents: [YAMLNode], diagnostics: [Diagnostic]) {
     self.documents = documents
     self.diagnostics = diagnostics

@@ -8,12 +8,15 @@ public import Diagnostics
 public struct YAMLNode: Sendable {
   /// What a node holds.
   public enum Content: Sendable {
+    /// A text, number, truth value or nothing.
     case scalar(YAMLScalar)
+    /// The elements of a list in their order.
     case sequence([YAMLNode])
     /// Keys are unique, in the order written; merge keys (`<<`) are already resolved.
     case mapping([YAMLEntry])
   }
 
+  /// What the node holds, with aliases expanded.
   public var content: Content
   /// Where it was written, without anchor and tag.
   ///
@@ -32,6 +35,7 @@ public struct YAMLNode: Sendable {
     set { knownTag = newValue.flatMap { KnownTag(rawValue: $0) } }
   }
 
+  /// A node with the place that messages about it point at; a tag that is not among those of ``tag`` is dropped.
   public init(_ content: Content, at range: SourceRange, tag: String? = nil) {
     self.content = content
     self.range = range
@@ -60,8 +64,10 @@ public struct YAMLNode: Sendable {
 public struct YAMLEntry: Sendable {
   /// Always a scalar when it comes from the parser.
   public var key: YAMLNode
+  /// What the key stands for; an empty scalar where the file has nothing behind the colon.
   public var value: YAMLNode
 
+  /// An entry from its two nodes.
   public init(key: YAMLNode, value: YAMLNode) {
     self.key = key
     self.value = value

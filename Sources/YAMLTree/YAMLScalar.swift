@@ -4,8 +4,11 @@
 public struct YAMLScalar: Sendable, Hashable {
   /// How a scalar was written.
   public enum Style: Sendable, Hashable, CaseIterable {
+    /// Without quotes: the schema decides what it means.
     case plain
+    /// In `'single quotes'`: always a text, without escapes.
     case singleQuoted
+    /// In `"double quotes"`: always a text, with backslash escapes.
     case doubleQuoted
     /// A block scalar that keeps its line breaks: `|`.
     case literal
@@ -15,21 +18,28 @@ public struct YAMLScalar: Sendable, Hashable {
 
   /// The type that a tag forces on a scalar.
   public enum TypeTag: String, Sendable, Hashable, CaseIterable {
+    /// Nothing: `~`, `null` or an empty text. A text that is none of these stays a text, as with the tags below.
     case null = "!!null"
+    /// `true` or `false`, in the spellings of the core schema.
     case boolean = "!!bool"
+    /// A whole number that 64 bits hold.
     case integer = "!!int"
+    /// A number, also a whole one, as a `Double`.
     case number = "!!float"
+    /// A text, even if it looks like a number.
     case string = "!!str"
   }
 
   /// The text after quotes and escapes are undone.
   public var text: String
+  /// How it was written; with the text it decides what the scalar means.
   public var style: Style
   /// The type that a tag such as `!!str` asked for; nil without a tag.
   public var typeTag: TypeTag?
   /// Whether the text was made from a template: neither quotes nor the schema say what it means, but whoever reads it.
   public var isFromTemplate = false
 
+  /// A scalar made in code, by default one that the schema reads.
   public init(_ text: String, style: Style = .plain, typeTag: TypeTag? = nil) {
     self.text = text
     self.style = style
@@ -80,11 +90,15 @@ public struct YAMLScalar: Sendable, Hashable {
 
 /// What a scalar means.
 public enum YAMLScalarValue: Sendable, Hashable {
+  /// Nothing: an empty scalar, `~` or `null`.
   case null
+  /// `true` or `false`, in the spellings of the core schema.
   case boolean(Bool)
+  /// A whole number that 64 bits hold.
   case integer(Int)
   /// A number with a fraction or exponent, infinite, not a number, or an integer beyond 64 bits.
   case number(Double)
+  /// Anything else, and whatever is quoted.
   case string(String)
 
   /// The kind in words for a message: `a text`, `a number`, `a boolean`, `nothing`.

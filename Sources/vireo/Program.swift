@@ -11,9 +11,8 @@ enum Program {
     // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
     signal(SIGPIPE, SIG_IGN)
     Output.occupyClosedStreams()
-    if let problem = CommandWords.problem(in: Array(CommandLine.arguments.dropFirst()), of: VireoCommand.self) {
-      exit(ColorOptions.Choice.auto.tell([problem]).rawValue)
-    }
+    let (named, problem) = CommandWords.read(Array(CommandLine.arguments.dropFirst()), of: VireoCommand.self)
+    if let problem { exit(Messages.plain.fail([problem]).rawValue) }
     do {
       var command = try VireoCommand.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -22,12 +21,14 @@ enum Program {
         try command.run()
       }
     } catch {
-      end(with: error)
+      end(with: error, of: named)
     }
   }
 
   /// Ends the process as an error asks for: help goes to standard output, complaints to standard error.
-  private static func end(with error: any Error) -> Never {
+  ///
+  /// - Parameter command: the command that the command line names.
+  private static func end(with error: any Error, of command: any ParsableCommand.Type) -> Never {
     if let code = error as? ExitCode { exit(code.rawValue) }
     let text = VireoCommand.fullMessage(for: error)
     let isSuccess = VireoCommand.exitCode(for: error).isSuccess
@@ -37,17 +38,21 @@ enum Program {
       // In the form of all other messages; the usage stands below.
       let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
       let message = lines[0].hasPrefix("Error: ") ? lines[0].dropFirst(7) : lines[0]
-      ColorOptions.Choice.auto.tell([Diagnostic("usage", String(message))])
+      Messages.plain.tell([Diagnostic("usage", String(message))])
       for line in lines.dropFirst().flatMap({ $0.split(separator: "\n") }) {
         let columns = Output.error.isTerminal ? Output.error.size.width : nil
         Output.write(broken(String(line), to: columns, indent: "    ") + "\n", to: .error)
       }
     }
-    // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes. Of two disks, 1 says
-    // that they differ.
-    let comparing = CommandLine.arguments.dropFirst().starts(with: ["image", "compare"])
-    exit(isSuccess ? 0 : comparing ? ImageCompareCommand.failure : 1)
+    // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes.
+    exit(isSuccess ? 0 : (command as? any FailureCoding.Type)?.failure ?? 1)
   }
+}
+
+/// A command for which 1 is a result.
+protocol FailureCoding: ParsableCommand {
+  /// The exit code of what goes wrong.
+  static var failure: Int32 { get }
 }
 
 /// The root of the command line.

@@ -23,8 +23,8 @@ struct ImageChangeTests {
   func missing() throws {
     let commands = [
       ["check", "/none/a.qcow2"], ["resize", "/none/a.qcow2", "1MiB"], ["rebase", "/none/a.qcow2", "--no-backing"],
-      ["commit", "/none/a.qcow2"], ["snapshot", "create", "/none/a.qcow2", "x"],
-      ["snapshot", "apply", "/none/a.qcow2", "x"], ["snapshot", "delete", "/none/a.qcow2", "x"],
+      ["commit", "/none/a.qcow2"], ["snapshot", "take", "/none/a.qcow2", "x"],
+      ["snapshot", "revert", "/none/a.qcow2", "x"], ["snapshot", "delete", "/none/a.qcow2", "x"],
       ["snapshot", "rename", "/none/a.qcow2", "x", "--to", "y"],
     ]
     for command in commands {
@@ -78,18 +78,19 @@ struct ImageChangeTests {
         try vireo(["image", "snapshot", arguments[0], image] + arguments.dropFirst())
       }
       try output(of: "qemu-io", "-c", "write -P 1 0 64k", image)
-      #expect(try snapshot("create", "one").output == "\(image): snapshot 'one' taken\n")
+      #expect(try snapshot("take", "one").output == "\(image): snapshot 'one' taken\n")
       try output(of: "qemu-io", "-c", "write -P 2 0 64k", image)
+      // The words of the first release go on working.
       #expect(try snapshot("create", "two").status == 0)
-      let again = try snapshot("create", "one")
+      let again = try snapshot("take", "one")
       #expect(again.status == 1 && again.errors.hasPrefix("error: \(image): "))
-      #expect(try snapshot("apply", "one").output == "\(image): snapshot 'one' applied\n")
+      #expect(try snapshot("revert", "one").output == "\(image): snapshot 'one' reverted to\n")
       try output(of: "qemu-io", "-r", "-c", "read -P 1 0 64k", image)
       #expect(try snapshot("rename", "--id", "2", "--to", "drei").output == "\(image): snapshot '2' is 'drei' now\n")
       #expect(try snapshot("delete", "--name", "one").output == "\(image): snapshot 'one' deleted\n")
       let told = try #require(try qemuJSON("info", image) as? [String: Any])
       #expect((told["snapshots"] as? [[String: Any]])?.map { $0["name"] as? String } == ["drei"])
-      for arguments in [["apply", "one"], ["delete", "one"], ["rename", "one", "--to", "x"]] {
+      for arguments in [["revert", "one"], ["delete", "one"], ["rename", "one", "--to", "x"]] {
         let run = try vireo(["image", "snapshot", arguments[0], image] + arguments.dropFirst())
         #expect(run.status == 1 && run.errors.contains("'one'") && run.errors.contains("'drei'"), "\(run.errors)")
       }
@@ -246,7 +247,7 @@ struct ImageChangeTests {
       let commands = [
         ["resize", image, "4MiB"], ["check", image], ["check", "--repair", "all", image],
         ["rebase", image, "--no-backing"],
-        ["snapshot", "create", image, "x"], ["snapshot", "apply", image, "one"], ["snapshot", "delete", image, "one"],
+        ["snapshot", "take", image, "x"], ["snapshot", "revert", image, "one"], ["snapshot", "delete", image, "one"],
         ["snapshot", "rename", image, "one", "--to", "x"], ["snapshot", "list", image],
       ]
       for command in commands {

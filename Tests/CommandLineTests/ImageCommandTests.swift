@@ -9,7 +9,7 @@ struct ImageCommandTests {
   static let commands: [[String]] =
     [[]]
     + ["info", "check", "map", "create", "resize", "snapshot", "convert", "rebase", "commit", "compare"].map { [$0] }
-    + ["list", "create", "apply", "rename", "delete"].map { ["snapshot", $0] }
+    + ["list", "take", "revert", "rename", "delete"].map { ["snapshot", $0] }
 
   @Test("help is what the golden files show", arguments: commands)
   func help(command: [String]) throws {
@@ -25,7 +25,7 @@ struct ImageCommandTests {
     "a mistake on the command line is a sentence on standard error that says what to write",
     arguments: [
       ([], "needs a command: info, check, map"), (["frobnicate"], "frobnicate"),
-      (["snapshot"], "needs a command: list, create, apply, rename, delete"), (["info"], "<image>"),
+      (["snapshot"], "needs a command: list, take, revert, rename, delete"), (["info"], "<image>"),
       (["create", "a.qcow2", "20"], "write 20 MiB or 20 GiB"), (["create", "a.qcow2", "20G"], "write 20 GiB"),
       (["create", "a.qcow2", "many"], "is not a size"), (["create", "a.qcow2", "1TiB", "x"], "x"),
       (["create", "a.qcow2", "1MiB", "--compat", "2"], "0.10"),
@@ -38,7 +38,7 @@ struct ImageCommandTests {
       (["convert", "a.qcow2"], "<destination>"), (["convert", "a.raw", "b.raw", "--jobs", "0"], "from 1 to 64"),
       (["rebase", "a.qcow2"], "Say --backing IMAGE or --no-backing"),
       (["rebase", "a.qcow2", "--backing", "b.raw", "--no-backing"], "Say --backing IMAGE or --no-backing"),
-      (["snapshot", "apply", "a.qcow2"], "Say which snapshot"),
+      (["snapshot", "revert", "a.qcow2"], "Say which snapshot"),
       (["snapshot", "delete", "a.qcow2", "x", "--id", "1"], "Say which snapshot"),
       (["snapshot", "rename", "a.qcow2", "x"], "--to"), (["map", "a.qcow2", "--format", "xml"], "json"),
       (["info", "-f", "vmdk", "a"], "qcow2"), (["compare", "a.raw"], "<other>"),

@@ -238,8 +238,8 @@ extension KilledCommand {
     image("rebase", ["rebase", "POOL/over.qcow2", "--no-backing"]),
     image(
       "snapshot create", doneAlready: "is taken by a snapshot that is there",
-      ["snapshot", "create", "POOL/disk.qcow2", "one"]),
-    image("snapshot apply", ["snapshot", "apply", "POOL/disk.qcow2", "one"], prepare: take),
+      ["snapshot", "take", "POOL/disk.qcow2", "one"]),
+    image("snapshot revert", ["snapshot", "revert", "POOL/disk.qcow2", "one"], prepare: take),
     image(
       "snapshot delete", doneAlready: "does not exist", ["snapshot", "delete", "POOL/disk.qcow2", "one"], prepare: take),
     image(

@@ -23,6 +23,7 @@ struct TwiceTests {
     ("uuid", "uuid: 2B1D3C64-6F0E-5A3B-9F1E-0A6C1C7E9D42"),
     ("title", #"title: "<b>R&D</b> 'quoted' \"twice\" – Größe 例 🜁""#),
     ("spaces", #"title: "  two  spaces  ", description: " leading and trailing ""#),
+    ("a marked title", "title: hushed, sensitive: [title]"),
     ("white-space", #"description: "\ta\n\nb\u0085c\u2028d ""#),
     ("description", #"description: "first line\n  second line\n\n]]> & last\n""#),
     ("entities", #"description: "&lt; &amp; &#10; %s ${folder}/x $${name}""#),

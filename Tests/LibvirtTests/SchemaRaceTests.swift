@@ -22,14 +22,14 @@ import Testing
     #expect(
       readingSchema {
         calls += 1
-        return OpaquePointer(bitPattern: 1)
+        return UnsafeMutablePointer<UInt8>(bitPattern: 1)
       } != nil)
     #expect(calls == 1)
     virResetLastError()
     #expect(
       readingSchema {
         calls += 1
-        return nil
+        return nil as UnsafeMutablePointer<UInt8>?
       } == nil)
     #expect(calls == 2)
   }

@@ -39,7 +39,7 @@ struct StoragePoolTests {
     let record = try #require(try await connection.storagePoolRecords().first { $0.name == "lab" })
     #expect(record.uuid == pool.uuid)
     #expect(record.isActive && record.isPersistent && record.autostart)
-    #expect(record.inactiveXML.contains("<path>\(path)</path>"))
+    #expect(record.inactiveXML?.contains("<path>\(path)</path>") == true)
     #expect(record.runningXML?.contains("<capacity unit='bytes'>") == true)
     #expect(try await connection.storagePool(named: "lab").xml(inactive: true) == record.inactiveXML)
 

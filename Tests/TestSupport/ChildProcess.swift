@@ -8,12 +8,15 @@ import Synchronization
 public struct Run: Sendable {
   /// The exit status; 128 and the signal's number for one that a signal ended.
   public var status: Int32
+  /// Everything that the program wrote to standard output, as UTF-8.
   public var output: String
+  /// Everything that the program wrote to standard error, as UTF-8.
   public var errors: String
 }
 
 /// A program that runs, or has ended. Its streams are files, so that nobody has to read while it runs.
 public final class ChildProcess: Sendable {
+  /// The number of the process (pid), which stays its own until it has been waited for.
   public let id: Int32
   private let arguments: [String]
   private let folder: TemporaryFolder

@@ -4,6 +4,7 @@
 import Foundation
 public import Libvirt
 
+/// The embedded libvirt that the tests of a process share.
 public enum EmbeddedHost {
   /// The root that all tests of this process share.
   public static let root: String = {
@@ -12,14 +13,17 @@ public enum EmbeddedHost {
     return root
   }()
 
+  /// Whether this machine has the QEMU that guests need; tests that start one are left out otherwise.
   public static let isAvailable = FileManager.default.isExecutableFile(atPath: "/usr/bin/qemu-system-x86_64")
 
   private static let opening = Task { try await LibvirtConnection.open(uri: uri(root)) }
 
+  /// The one connection to ``root``, opened when it is first asked for.
   public static var connection: LibvirtConnection {
     get async throws { try await opening.value }
   }
 
+  /// The URI of the embedded driver below a root.
   public static func uri(_ root: String) -> String { "qemu:///embed?root=\(root)" }
 
   /// A new root, ready for QEMU. As root, libvirt would run QEMU as a user who may not open /dev/kvm or this folder, and
@@ -53,6 +57,8 @@ public enum EmbeddedHost {
     }
   }
 
+  /// Stops a domain and undefines it with its saved memory and snapshots. What fails is ignored: a test may have
+  /// removed it.
   public static func remove(_ domain: LibvirtDomain) async {
     try? await domain.destroy()
     try? await domain.undefine([.managedSave, .snapshotsMetadata])

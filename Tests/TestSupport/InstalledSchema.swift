@@ -136,10 +136,14 @@ public struct InstalledSchema {
 
   /// An element, or an attribute of one, with its value.
   public struct Place: Hashable, CustomStringConvertible {
+    /// The names of the elements from the root down to this one.
     public var path: [String]
+    /// The attribute's name; nil for the element's own text.
     public var attribute: String?
+    /// The attribute's value or the element's text, without white space around it; empty for none.
     public var value: String
 
+    /// The place as messages have it: `domain/devices/disk/@type = file`.
     public var description: String {
       path.joined(separator: "/") + (attribute.map { "/@\($0)" } ?? "") + (value.isEmpty ? "" : " = \(value)")
     }

@@ -4,8 +4,10 @@
 public struct SeededChoices: RandomNumberGenerator {
   private var state: UInt64
 
+  /// A generator at its start: equal seeds give equal choices.
   public init(seed: UInt64) { state = seed }
 
+  /// The next 64 bits of the sequence.
   public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var mixed = state

@@ -4,8 +4,10 @@ import Foundation
 
 /// What went wrong in a test's own doings.
 public struct TestError: Error, CustomStringConvertible {
+  /// What went wrong, as a sentence for whoever reads the test's output.
   public let description: String
 
+  /// An error with its sentence.
   public init(_ description: String) { self.description = description }
 }
 
@@ -13,6 +15,7 @@ public struct TestError: Error, CustomStringConvertible {
 ///
 /// The path is short enough for sockets below it, whose paths have at most 107 bytes.
 public struct TemporaryFolder: Sendable {
+  /// The folder's absolute path.
   public let root: String
 
   /// Makes a folder that stays until ``remove()``.
@@ -22,14 +25,17 @@ public struct TemporaryFolder: Sendable {
     root = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// Runs `body` with a new folder, and removes the folder with all that is in it when `body` returns or throws.
   public static func with<Result>(_ body: (TemporaryFolder) throws -> Result) throws -> Result {
     let folder = try TemporaryFolder()
     defer { folder.remove() }
     return try body(folder)
   }
 
+  /// Removes the folder with all that is in it; one that is gone already is no error.
   public func remove() { try? FileManager.default.removeItem(atPath: root) }
 
+  /// The absolute path of a name in the folder; nothing need exist there.
   public func path(_ name: String) -> String { root + "/" + name }
 
   /// Writes a file; the folders above it are made.
@@ -39,6 +45,7 @@ public struct TemporaryFolder: Sendable {
     try Data(text.utf8).write(to: file)
   }
 
+  /// The text of a file in the folder. Throws ``TestError`` where it cannot be read.
   public func read(_ name: String) throws -> String {
     guard let text = fileText(path(name)) else { throw TestError("cannot read \(path(name))") }
     return text

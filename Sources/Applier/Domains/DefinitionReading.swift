@@ -27,3 +27,12 @@ extension LibvirtConnection {
     try XMLElement.parse(try await network.xml())
   }
 }
+
+extension HostObjectRecord {
+  /// The definition that the next start uses.
+  ///
+  /// - Precondition: definitions were read.
+  var definition: XMLElement {
+    get throws { try XMLElement.parse(inactiveXML ?? "") }
+  }
+}

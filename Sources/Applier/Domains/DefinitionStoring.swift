@@ -109,6 +109,7 @@ extension DomainDefinition {
 
 /// libvirt's schema refuses a definition, and libvirt would drop or change a part of it.
 public struct DroppedDefinition: Error {
+  /// What libvirt said when it was to check the definition against its schema.
   public var refusal: LibvirtError
   /// The first place that libvirt would not keep: `/domain/devices/disk/…`.
   public var place: String

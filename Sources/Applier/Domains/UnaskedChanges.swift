@@ -38,6 +38,7 @@ package struct UnaskedChange: Sendable, Hashable {
       })
   }
 
+  /// The change as a clause without a subject: `dropped devices/disk/serial (abc)`. Long values are cut.
   package var description: String {
     switch (asked, stored) {
     case (nil, let stored?): "added \(name) (\(Self.short(stored)))"

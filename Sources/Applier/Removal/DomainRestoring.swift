@@ -12,6 +12,7 @@ import XMLTree
 public struct RestoreRefusal: Error, Sendable, Hashable {
   /// Everything that is in the way.
   public var reasons: [String]
+  /// What to do about all of them, as an imperative.
   public var remedy: String
 }
 

@@ -18,21 +18,28 @@ public struct GarbageRequest: Sendable {
   /// The stack that this is about: removals and files of others stay. Nil for all of them.
   public var stack: String?
 
+  /// A request that looks at the pools' folders and gives up every removal, of all stacks.
   public init() {}
 }
 
 /// What came of it.
 public struct GarbageResult: Sendable {
+  /// Something that could not be deleted or forgotten; the rest is done all the same.
   public struct Failure: Sendable, Hashable {
     /// A path, or what else it is about.
     public var subject: String
+    /// Why not, and what to do.
     public var failure: ActionFailure
   }
 
+  /// The files that were deleted, in the order in which they went.
   public var deleted: [GarbageCollection.File] = []
+  /// The removed domains whose place in the archive was given up; they can no longer be restored.
   public var forgotten: [RemovedDomain] = []
+  /// What could not be done.
   public var failures: [Failure] = []
 
+  /// A result in which nothing has happened yet.
   public init() {}
 }
 

@@ -54,7 +54,9 @@ public struct RemovedDomains: Sendable {
 
   /// A removal, and the file that keeps it.
   public struct Entry: Sendable, Hashable {
+    /// The absolute path of the archive's file.
     public var path: String
+    /// What the file says.
     public var removal: RemovedDomain
   }
 
@@ -249,12 +251,15 @@ extension RemovedDomains {
   public struct Found: Sendable {
     /// The file of the archive.
     public var path: String
+    /// What the archive says of the domain.
     public var removal: RemovedDomain
+    /// The files that the domain needs, those among them that no longer exist.
     public var files: [FoundFile]
   }
 
   /// A file that a removed domain needs.
   public struct FoundFile: Sendable {
+    /// The absolute path at the time of the removal.
     public var path: String
     /// What it takes up on its file system; nil for none that could be found.
     public var bytes: UInt64?

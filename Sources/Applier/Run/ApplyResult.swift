@@ -9,6 +9,7 @@ public struct ApplyResult: Sendable {
   /// Whether the run was asked to stop before all actions were started.
   public var wasInterrupted: Bool
 
+  /// The outcomes of a plan's actions, in the plan's order.
   public init(outcomes: [ActionOutcome], wasInterrupted: Bool) {
     self.outcomes = outcomes
     self.wasInterrupted = wasInterrupted
@@ -20,11 +21,13 @@ public struct ApplyResult: Sendable {
 
 /// What came of one action.
 public enum ActionOutcome: Sendable, Hashable {
+  /// Done, and found to be so when it was read back.
   case done
   /// Stored, and the running guest has not all of it: why. It waits for the guest's next start.
   case waits(String)
   /// Done, and libvirt stored something beside what was asked for: what.
   case noted(String)
+  /// Not done; what it had begun is undone or finished by the next run.
   case failed(ActionFailure)
   /// A step that it depends on failed: the index of the first such action in the plan.
   case blocked(by: Int)
@@ -51,6 +54,7 @@ public struct ActionFailure: Error, Sendable, Hashable {
   /// The field of the spec that it is about, where one is known: `disks.root.bus`.
   public var field: String?
 
+  /// A failure, by default without a remedy and about no single field.
   public init(_ message: String, remedy: String? = nil, field: String? = nil) {
     self.message = message
     self.remedy = remedy
@@ -79,10 +83,12 @@ extension ActionOutcome {
 
 /// News of an apply that is under way. Actions are named by their index in the plan.
 public enum ApplyEvent: Sendable, Hashable {
+  /// An action was begun.
   case started(Int)
   /// Bytes done of bytes in all, for actions that move data.
   case progressed(Int, done: UInt64, of: UInt64)
   /// What an action waits for that is not in its hands, such as `its agent does not answer, 12 of 300 s`.
   case waiting(Int, for: String)
+  /// An action has come to its end. Actions that are never begun end, too: blocked, or not started.
   case finished(Int, ActionOutcome)
 }

@@ -16,7 +16,7 @@ extension ApplyRun {
     let handle: LibvirtStoragePool
     if let seen = definition.replacing {
       guard let found else { throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain) }
-      let moved = difference(withoutSizes(seen), withoutSizes(try XMLElement.parse(found.inactiveXML)))
+      let moved = difference(withoutSizes(seen), withoutSizes(try found.definition))
       if let first = moved.first {
         throw ActionFailure("pool \(name) changed since it was planned (\(first.path))", remedy: planAgain)
       }
@@ -30,7 +30,7 @@ extension ApplyRun {
 
     if let stored = try await poolRecord(name), definition.replacing != nil || found == nil {
       do {
-        try definition.check(try XMLElement.parse(stored.inactiveXML), of: Vocabulary.pool)
+        try definition.check(try stored.definition, of: Vocabulary.pool)
       } catch {
         throw await undo(definition, on: handle, because: ActionFailure(error))
       }
@@ -67,7 +67,7 @@ extension ApplyRun {
       throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
     }
     if record.isActive { return }
-    let definition = try XMLElement.parse(record.inactiveXML)
+    let definition = try record.definition
     if ["fs", "netfs"].contains(definition[attribute: "type"]), !connection.isRemote,
       let folder = definition.value(at: "target/path"), access(folder, F_OK) != 0
     {
@@ -110,7 +110,7 @@ extension ApplyRun {
   }
 
   private func requireSame(_ record: StoragePoolRecord, _ wanted: XMLElement) throws {
-    let stored = try XMLElement.parse(record.inactiveXML)
+    let stored = try record.definition
     guard stored[attribute: "type"] == wanted[attribute: "type"] else {
       throw ActionFailure(
         "pool \(record.name) exists and is of type \(stored[attribute: "type"] ?? "unknown")",

@@ -59,12 +59,19 @@ public enum ImageError: Error, Sendable, Equatable {
 
   /// What a path turned out to be.
   public enum FileKind: String, Sendable, Equatable {
+    /// S_IFREG: what images are.
     case regularFile = "a regular file"
+    /// S_IFBLK: a disk, partition or logical volume.
     case blockDevice = "a block device"
+    /// S_IFDIR: a folder.
     case directory = "a directory"
+    /// S_IFCHR: a character device, such as a terminal or `/dev/zero`.
     case characterDevice = "a character device"
+    /// S_IFIFO: a named pipe, whose reading would wait for a writer.
     case fifo = "a FIFO"
+    /// S_IFSOCK: a Unix socket.
     case socket = "a socket"
+    /// Anything else that stat(2) may call it.
     case other = "not a file"
   }
 

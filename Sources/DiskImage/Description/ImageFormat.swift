@@ -12,6 +12,7 @@ public enum ImageFormat: String, Sendable, Codable, CaseIterable {
 ///
 /// This is a hint for messages, never a decision: whoever can write a raw disk chooses its first bytes.
 public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
+  /// Formats of images, of an encrypted volume (LUKS), and of compressed files that may hold an image.
   case qcow2, vmdk, vdi, vhdx, vhd, qed, parallels, dmg, luks, gzip, bzip2, xz, zstd, zip
 
   /// The name a person knows the format by.

@@ -68,8 +68,10 @@ public struct MemorySource: ByteSource {
     knownLength = isWhole
   }
 
+  /// The number of bytes; nil for the first part of something longer.
   public var length: UInt64? { knownLength ? UInt64(bytes.count) : nil }
 
+  /// Copies bytes; what lies beyond them is the end of the source. Never throws.
   public func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(ImageError) -> Int {
     guard offset < UInt64(bytes.count) else { return 0 }
     let start = Int(offset)

@@ -5,6 +5,7 @@ internal import Glibc
 
 /// A file to be deleted.
 public struct FileDeletion: Sendable, Equatable {
+  /// The path of the file. A link in its place is not followed.
   public var path: String
   /// The file that it must still be; nil for whichever has the name.
   public var identity: FileIdentity?

@@ -20,6 +20,7 @@ package enum StatedLinks: Sendable {
 package final class OpenFolder: Sendable {
   /// What to call it in messages: the path that it was opened by.
   package let path: String
+  /// Device and inode: the very folder that is held open, whatever its path leads to later.
   package let identity: FileIdentity
   /// O_PATH: it takes no right to list the folder.
   let descriptor: Int32
@@ -177,10 +178,12 @@ package final class OpenFolder: Sendable {
 
 /// A file by its name in a folder that is held open. The file need not exist.
 package struct FilePlace: Sendable {
+  /// The folder, which stays open as long as this value lives.
   package let folder: OpenFolder
   /// One name, without a slash.
   package let name: String
 
+  /// A file by its name in a folder: one name without a slash.
   package init(in folder: OpenFolder, _ name: String) {
     self.folder = folder
     self.name = name
@@ -191,6 +194,7 @@ package struct FilePlace: Sendable {
     self.init(in: try OpenFolder(directoryPart(of: path), links: links), namePart(of: path))
   }
 
+  /// The path for messages; what is done to the file is done through the folder's descriptor instead.
   package var path: String { folder.path(of: name) }
 }
 

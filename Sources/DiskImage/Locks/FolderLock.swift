@@ -4,8 +4,10 @@ internal import Glibc
 
 /// How long to wait for a lock that another process holds.
 public struct LockPatience: Sendable, Hashable {
+  /// The longest wait in seconds; 0 fails at once.
   public var seconds: Double
 
+  /// Waits for at most so many seconds.
   public init(seconds: Double) {
     self.seconds = seconds
   }
@@ -42,6 +44,7 @@ public struct LockPatience: Sendable, Hashable {
 /// there is no file that could be left behind. On file systems that cannot lock a folder (NFS) it is on a file
 /// `.vireo-lock` in it.
 public final class FolderLock: Sendable {
+  /// What a process is about to do in a folder.
   public enum Kind: Sendable {
     /// Makes or changes files of the folder, or makes something refer to them; together with others.
     case shared

@@ -5,6 +5,7 @@ internal import Synchronization
 
 /// Open files with locks of flock(2) on them, held while this value lives.
 package final class HeldLocks: Sendable {
+  /// The open files that carry the locks. They are closed with this value: do not close them.
   package let descriptors: [Int32]
   private let isReleased = Atomic(false)
 

@@ -11,6 +11,7 @@ public struct Capabilities: Sendable, Hashable {
   /// Machine types by guest architecture, aliases such as `q35` among them.
   public var machines: [String: Set<String>]
 
+  /// Capabilities from their parts, with libvirt's names: `x86_64`, `kvm`, `q35`.
   public init(arch: String, domainTypes: [String: Set<String>], machines: [String: Set<String>] = [:]) {
     self.arch = arch
     self.domainTypes = domainTypes

@@ -21,6 +21,8 @@ public struct HostIdentity: Sendable, Hashable {
   private let settledName: String?
   private let url: DriverURL
 
+  /// Works out the driver of an open connection from its resolved URI and this machine's files. The driver is not
+  /// asked.
   public init(of connection: LibvirtConnection) {
     self.init(uri: connection.uri, embeddedRoot: connection.embeddedRoot)
   }
@@ -69,11 +71,16 @@ public struct HostIdentity: Sendable, Hashable {
 
   /// Where to look.
   public struct Places: Sendable {
+    /// The file with the ID of this machine (machine-id(5)).
     public var machineID = "/etc/machine-id"
+    /// The folder in which the system's QEMU driver keeps its definitions.
     public var systemState = "/etc/libvirt/qemu"
+    /// The user whose `qemu:///session` is meant, as a numeric ID.
     public var user: UInt32 = geteuid()
+    /// Gives the value of an environment variable; nil for one that is not set.
     public var environment: @Sendable (String) -> String? = { getenv($0).map { String(cString: $0) } }
 
+    /// This machine, and the user and environment of this process.
     public init() {}
 
     fileprivate var sessionState: String? {

@@ -115,7 +115,7 @@ extension Inventory {
     return try records.reduce(into: [:]) { pools, record in
       pools[record.name] = ObservedPool(
         name: record.name, isActive: record.isActive, autostart: record.autostart,
-        inactive: try XMLElement.parse(record.inactiveXML))
+        inactive: try XMLElement.parse(record.inactiveXML ?? ""))
     }
   }
 

@@ -11,11 +11,15 @@ package import Libvirt
 public struct InventoryRequest: Sendable {
   /// Objects of one kind, by name.
   public enum Names: Sendable, Hashable {
+    /// These; a name that the host does not have is simply not found.
     case some(Set<String>)
+    /// Every one that the host has.
     case all
 
+    /// Not a single one.
     public static let none = Names.some([])
 
+    /// Whether an object with this name was asked for.
     public func contains(_ name: String) -> Bool {
       switch self {
       case .some(let names): names.contains(name)
@@ -41,12 +45,14 @@ public struct InventoryRequest: Sendable {
   package var files: [String: ImageFormat?] = [:]
   /// Those of ``files`` whose names are Vireo's: a link in such a place is not followed.
   package var ownFiles: Set<String> = []
+  /// Base images to look at, each with the copy that a pool is to have of it.
   package var baseImages: [BaseImage] = []
   /// Images among ``files`` that are to have a size and snapshots of their own, by path.
   package var volumes: [String: Volume] = [:]
   /// Folders from which base images and backing files may come; nil for anywhere.
   package var allowedFolders: [String]?
 
+  /// A request for every domain's definition and nothing else.
   package init() {}
 
   /// Every domain's definition, and the pools: what a census of files begins with.
@@ -68,8 +74,10 @@ public struct InventoryRequest: Sendable {
   public struct Volume: Sendable, Hashable {
     /// The virtual size in bytes; nil for any.
     public var size: UInt64?
+    /// The names of the internal snapshots that it is to have.
     public var snapshots: Set<String>
 
+    /// What a volume is to have; a size of nil and no names ask only what is there.
     public init(size: UInt64?, snapshots: Set<String>) {
       self.size = size
       self.snapshots = snapshots
@@ -78,6 +86,7 @@ public struct InventoryRequest: Sendable {
 
   /// A base image, and where its copy is to be.
   public struct BaseImage: Sendable, Hashable {
+    /// The absolute path of the source file.
     public var source: String
     /// The declared format; nil when the file's first bytes decide.
     public var format: ImageFormat?
@@ -86,6 +95,7 @@ public struct InventoryRequest: Sendable {
     /// The folder and the beginning of the name of the copy in a pool; nil for an image that is used where it is.
     public var copy: Copy?
 
+    /// A base image as the spec declares it; see the properties for what nil means.
     public init(source: String, format: ImageFormat?, sha256: String?, copy: Copy?) {
       self.source = source
       self.format = format
@@ -96,10 +106,12 @@ public struct InventoryRequest: Sendable {
 
   /// Where the copy of a base image is to be.
   public struct Copy: Sendable, Hashable {
+    /// The absolute path of the pool's folder.
     public var folder: String
     /// The image's name in the spec.
     public var name: String
 
+    /// A place for a copy; its whole path is known with the checksum, see ``path(sha256:format:)``.
     public init(folder: String, name: String) {
       self.folder = folder
       self.name = name

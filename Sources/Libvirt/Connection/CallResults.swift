@@ -42,11 +42,11 @@ func takeXML(
 /// The result of a `virConnectListAll…` function: an array of `count` references that the caller owns.
 ///
 /// Returns the references; each is now the caller's to free.
-func takeList(
+func takeList<Object>(
   _ operation: @autoclosure () -> String,
-  _ list: (UnsafeMutablePointer<UnsafeMutablePointer<OpaquePointer?>?>) -> Int32
-) throws(LibvirtError) -> [OpaquePointer] {
-  var array: UnsafeMutablePointer<OpaquePointer?>?
+  _ list: (UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<Object>?>?>) -> Int32
+) throws(LibvirtError) -> [UnsafeMutablePointer<Object>] {
+  var array: UnsafeMutablePointer<UnsafeMutablePointer<Object>?>?
   let count = try check(list(&array), operation())
   guard let array else { return [] }
   defer { free(array) }
@@ -54,9 +54,23 @@ func takeList(
 }
 
 /// libvirt's buffer sizes: VIR_UUID_BUFLEN is 16 raw bytes, VIR_UUID_STRING_BUFLEN their text with its NUL.
-func uuidText(_ pointer: OpaquePointer, _ read: (OpaquePointer?, UnsafeMutablePointer<CChar>?) -> Int32) -> String {
+func uuidText<Object>(
+  _ pointer: UnsafeMutablePointer<Object>,
+  _ read: (UnsafeMutablePointer<Object>?, UnsafeMutablePointer<CChar>?) -> Int32
+) -> String {
   withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(VIR_UUID_STRING_BUFLEN)) { buffer in
     guard let text = buffer.baseAddress, read(pointer, text) == 0 else { return "" }
     return String(cString: text)
+  }
+}
+
+/// The results of reading listed objects, without those that vanished in between.
+func presentOnly<R>(_ results: [Result<R, any Error>]) throws -> [R] {
+  try results.compactMap { result in
+    do {
+      return try result.get()
+    } catch let error as LibvirtError where error.isNotFound {
+      return nil
+    }
   }
 }

@@ -6,9 +6,11 @@ import Synchronization
 
 /// A pointer to one of libvirt's objects: reference-counted and safe to use from any thread
 /// (https://libvirt.org/api.html, "Object reference counting"; since 0.6.0 calls may be made from several threads).
-struct ObjectPointer: @unchecked Sendable {
-  let pointer: OpaquePointer
+struct SharedPointer<Object>: @unchecked Sendable {
+  let pointer: UnsafeMutablePointer<Object>
 }
+
+typealias ConnectionPointer = UnsafeMutablePointer<virConnect>
 
 final class ConnectionCore: Sendable {
   let pool: BlockingPool
@@ -19,7 +21,7 @@ final class ConnectionCore: Sendable {
   private let embeddedRoot: String?
 
   private enum State {
-    case open(ObjectPointer)
+    case open(SharedPointer<virConnect>)
     case closed
     /// The daemon answers nothing. Calls on threads of their own wait for it for ever, so nothing is freed.
     case abandoned
@@ -28,11 +30,11 @@ final class ConnectionCore: Sendable {
   /// Takes over the caller's reference to `connection`.
   ///
   /// - Parameter embeddedRoot: the folder of a driver that runs in this process, so that there is no daemon to watch.
-  init(owning connection: OpaquePointer, pool: BlockingPool, calls: CallWatch, embeddedRoot: String?) {
+  init(owning connection: ConnectionPointer, pool: BlockingPool, calls: CallWatch, embeddedRoot: String?) {
     self.pool = pool
     self.calls = calls
     self.embeddedRoot = embeddedRoot
-    state = Mutex(.open(ObjectPointer(pointer: connection)))
+    state = Mutex(.open(SharedPointer(pointer: connection)))
     watch = ConnectionWatch()
     guard embeddedRoot == nil else { return }
     watch.start(on: connection)
@@ -75,7 +77,7 @@ final class ConnectionCore: Sendable {
 
   /// Closes at once for all further calls. Calls that run hold a reference of their own and finish.
   func close() async {
-    let taken: ObjectPointer? = state.withLock { state in
+    let taken: SharedPointer<virConnect>? = state.withLock { state in
       guard case .open(let connection) = state else { return nil }
       state = .closed
       return connection
@@ -95,7 +97,7 @@ final class ConnectionCore: Sendable {
   /// Runs `body` with the connection on one of its threads.
   func perform<R: Sendable>(
     _ operation: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
-    _ body: @escaping @Sendable (OpaquePointer) throws(LibvirtError) -> R
+    _ body: @escaping @Sendable (ConnectionPointer) throws(LibvirtError) -> R
   ) async throws -> R {
     try await pool.run { work in
       try self.calls.during(work, kind, operation()) { try self.withConnection(operation(), body) }
@@ -114,9 +116,9 @@ final class ConnectionCore: Sendable {
 
   /// Runs `body` with the connection on this thread, which must be one of the connection's.
   func withConnection<R>(
-    _ operation: @autoclosure () -> String, _ body: (OpaquePointer) throws(LibvirtError) -> R
+    _ operation: @autoclosure () -> String, _ body: (ConnectionPointer) throws(LibvirtError) -> R
   ) throws(LibvirtError) -> R {
-    let connection: ObjectPointer
+    let connection: SharedPointer<virConnect>
     do {
       connection = try borrow()
     } catch {
@@ -136,7 +138,7 @@ final class ConnectionCore: Sendable {
 
   private enum Unusable: Error { case closed, abandoned }
 
-  private func borrow() throws(Unusable) -> ObjectPointer {
+  private func borrow() throws(Unusable) -> SharedPointer<virConnect> {
     try state.withLock { state throws(Unusable) in
       switch state {
       case .abandoned: throw .abandoned
@@ -146,7 +148,7 @@ final class ConnectionCore: Sendable {
     }
   }
 
-  private static func release(_ connection: OpaquePointer, watch: ConnectionWatch, events: DomainEventHub) {
+  private static func release(_ connection: ConnectionPointer, watch: ConnectionWatch, events: DomainEventHub) {
     // Callbacks hold references to the connection, so they go first.
     events.stop(on: connection)
     watch.stop(on: connection)

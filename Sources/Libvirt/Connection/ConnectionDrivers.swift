@@ -6,9 +6,13 @@ import Glibc
 
 /// A driver of libvirt's for something else than domains.
 public enum LibvirtDriver: String, Sendable, Hashable, CaseIterable {
+  /// Virtual networks (`virNetwork`).
   case networks
+  /// Storage pools and their volumes (`virStoragePool`).
   case storagePools
+  /// Network filters, which interfaces name by `filterref` (`virNWFilter`).
   case networkFilters
+  /// Secrets: passphrases that disks and pools name by UUID or usage (`virSecret`).
   case secrets
 
   /// The daemon of its own that has the driver where libvirt's daemons are many (https://libvirt.org/daemons.html).

@@ -15,7 +15,7 @@ final class ConnectionWatch: Sendable {
   }
 
   /// The call fails harmlessly on drivers without a daemon: there is nothing that could go away.
-  func start(on connection: OpaquePointer) {
+  func start(on connection: ConnectionPointer) {
     let context = Unmanaged.passRetained(self).toOpaque()
     if virConnectRegisterCloseCallback(connection, connectionDidClose, context, releaseWatch) < 0 {
       releaseWatch(context)
@@ -23,7 +23,7 @@ final class ConnectionWatch: Sendable {
     virResetLastError()
   }
 
-  func stop(on connection: OpaquePointer) {
+  func stop(on connection: ConnectionPointer) {
     // The callback's free function drops the reference that `start` took.
     virConnectUnregisterCloseCallback(connection, connectionDidClose)
     virResetLastError()

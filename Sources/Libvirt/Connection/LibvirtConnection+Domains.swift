@@ -35,7 +35,7 @@ extension LibvirtConnection {
 
   private func domain(
     _ operation: @autoclosure @escaping @Sendable () -> String,
-    _ find: @escaping @Sendable (OpaquePointer) -> OpaquePointer?
+    _ find: @escaping @Sendable (ConnectionPointer) -> DomainPointer?
   ) async throws -> LibvirtDomain {
     let core = core
     return try await core.perform(operation()) { connection throws(LibvirtError) in

@@ -8,7 +8,7 @@ import CLibvirt
 /// libxml2 fills a table of types when it reads the first schema of a process, without a lock. A daemon that is asked for
 /// its first two definitions at once may miss a type ("Error type 'unsignedInt' is not exported by type library", seen
 /// with libvirt 9.0). Nothing has been defined then, and the table is full a moment later.
-func readingSchema(_ call: () -> OpaquePointer?) -> OpaquePointer? {
+func readingSchema<Object>(_ call: () -> UnsafeMutablePointer<Object>?) -> UnsafeMutablePointer<Object>? {
   for _ in 0..<4 {
     if let result = call() { return result }
     guard let message = virGetLastErrorMessage(), isSchemaRace(String(cString: message)) else { return nil }

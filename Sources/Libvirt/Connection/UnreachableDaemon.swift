@@ -5,6 +5,7 @@
 public struct UnreachableDaemon: Hashable, Sendable {
   /// The program: `virtlogd`, `libvirtd`.
   public var name: String
+  /// The absolute path of the Unix socket that was tried, as libvirt's message has it.
   public var socket: String
   /// The folder of the embedded driver that asked for it; nil where a daemon did.
   public var embeddedRoot: String?

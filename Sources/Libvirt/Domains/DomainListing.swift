@@ -91,7 +91,7 @@ private struct ListedDomain: Sendable {
 }
 
 private func listDomains(
-  on connection: OpaquePointer, of core: ConnectionCore
+  on connection: ConnectionPointer, of core: ConnectionCore
 ) throws(LibvirtError) -> [ListedDomain] {
   let pointers = try takeList("list the domains") { virConnectListAllDomains(connection, $0, 0) }
   // Owned at once, so that a failure further down frees them. The number is part of the handle; -1 is "not running".
@@ -112,7 +112,7 @@ private func listDomains(
 }
 
 private func uuids(
-  on connection: OpaquePointer, _ filter: virConnectListAllDomainsFlags
+  on connection: ConnectionPointer, _ filter: virConnectListAllDomainsFlags
 ) throws(LibvirtError) -> Set<String> {
   let pointers = try takeList("list the domains") { virConnectListAllDomains(connection, $0, UInt32(filter.rawValue)) }
   defer { for pointer in pointers { virDomainFree(pointer) } }
@@ -120,7 +120,7 @@ private func uuids(
 }
 
 /// Every domain's state with one call, or four on drivers without statistics.
-private func domainStates(on connection: OpaquePointer) throws(LibvirtError) -> [String: DomainState] {
+private func domainStates(on connection: ConnectionPointer) throws(LibvirtError) -> [String: DomainState] {
   var records: UnsafeMutablePointer<virDomainStatsRecordPtr?>?
   let count = virConnectGetAllDomainStats(connection, UInt32(VIR_DOMAIN_STATS_STATE.rawValue), &records, 0)
   guard count >= 0, let records else {
@@ -141,7 +141,7 @@ private func domainStates(on connection: OpaquePointer) throws(LibvirtError) -> 
   return states
 }
 
-private func domainStatesByFilter(on connection: OpaquePointer) throws(LibvirtError) -> [String: DomainState] {
+private func domainStatesByFilter(on connection: ConnectionPointer) throws(LibvirtError) -> [String: DomainState] {
   var states: [String: DomainState] = [:]
   let filters = [
     (VIR_CONNECT_LIST_DOMAINS_RUNNING, DomainState.running), (VIR_CONNECT_LIST_DOMAINS_PAUSED, .paused),

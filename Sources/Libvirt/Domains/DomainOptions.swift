@@ -4,7 +4,9 @@ import CLibvirt
 
 /// Which of a domain's two definitions a change is made to. Empty: the running one if it runs, else the stored one.
 public struct DomainChangeScope: OptionSet, Hashable, Sendable {
+  /// The bits of virDomainModificationImpact. `current` is 0, `live` 1, `config` 2.
   public let rawValue: UInt32
+  /// Takes libvirt's bits as they are; bits without a name here reach libvirt, too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The running guest. Fails with code 55 if it is not running.
@@ -15,7 +17,9 @@ public struct DomainChangeScope: OptionSet, Hashable, Sendable {
 
 /// How to start a domain (virDomainCreateFlags).
 public struct DomainStartOptions: OptionSet, Hashable, Sendable {
+  /// The bits of virDomainCreateFlags.
   public let rawValue: UInt32
+  /// Takes libvirt's bits as they are; bits without a name here reach libvirt, too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// Leave the guest paused before its first instruction.
@@ -26,7 +30,9 @@ public struct DomainStartOptions: OptionSet, Hashable, Sendable {
 
 /// How to ask a guest to shut down (virDomainShutdownFlagValues). Empty: the hypervisor chooses.
 public struct DomainShutdownOptions: OptionSet, Hashable, Sendable {
+  /// The bits of virDomainShutdownFlagValues.
   public let rawValue: UInt32
+  /// Takes libvirt's bits as they are; bits without a name here reach libvirt, too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// Press the power button.
@@ -38,7 +44,9 @@ public struct DomainShutdownOptions: OptionSet, Hashable, Sendable {
 /// What undefining a domain takes with it (virDomainUndefineFlagsValues). Without the flag that fits, a domain that has
 /// managed save, snapshots, checkpoints or NVRAM is refused with code 55; TPM state is deleted unless ``keepTPM`` is given.
 public struct DomainUndefineOptions: OptionSet, Hashable, Sendable {
+  /// The bits of virDomainUndefineFlagsValues.
   public let rawValue: UInt32
+  /// Takes libvirt's bits as they are; bits without a name here reach libvirt, too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// Delete the managed save image.
@@ -62,7 +70,9 @@ public struct DomainUndefineOptions: OptionSet, Hashable, Sendable {
 
 /// Which XML of a domain to read (virDomainXMLFlags). Empty: the running definition if it runs, without secrets.
 public struct DomainXMLOptions: OptionSet, Hashable, Sendable {
+  /// The bits of virDomainXMLFlags.
   public let rawValue: UInt32
+  /// Takes libvirt's bits as they are; bits without a name here reach libvirt, too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// With passwords. Refused with code 29 on a read-only connection.
@@ -73,7 +83,9 @@ public struct DomainXMLOptions: OptionSet, Hashable, Sendable {
 
 /// What a number of vcpus is about, beside its scope (virDomainVcpuFlags).
 public struct DomainVcpuOptions: OptionSet, Hashable, Sendable {
+  /// The bits of virDomainVcpuFlags that are not in ``DomainChangeScope``.
   public let rawValue: UInt32
+  /// Takes libvirt's bits as they are; bits without a name here reach libvirt, too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The most vcpus that the domain can have, not the present number. Only in the stored definition.
@@ -86,7 +98,9 @@ public struct DomainVcpuOptions: OptionSet, Hashable, Sendable {
 
 /// What a piece of a domain's metadata is (virDomainMetadataType).
 public enum DomainMetadataKind: Hashable, Sendable {
+  /// The text of `title`: one line.
   case title
+  /// The text of `description`, which may have several lines.
   case description
   /// The one element of this XML namespace.
   case element(namespace: String)

@@ -4,9 +4,11 @@
 public struct DomainRecord: Sendable {
   /// For changing the domain, or reading it again.
   public let handle: LibvirtDomain
+  /// The name, unique among the connection's domains; a rename changes it.
   public let name: String
   /// In libvirt's notation, lower case with hyphens.
   public let uuid: String
+  /// What the domain was doing when it was read; it may have changed since.
   public let state: DomainState
   /// There is a guest: running, paused, or kept after a crash.
   public let isActive: Bool
@@ -32,7 +34,10 @@ public struct DomainListing<Record: Sendable>: Sendable {
 
 /// A domain that is listed, but whose XML could not be read.
 public struct UnreadableDomain: Sendable {
+  /// The name, as the listing gave it.
   public let name: String
+  /// In libvirt's notation, lower case with hyphens.
   public let uuid: String
+  /// Why libvirt did not give its XML. A domain that no longer exists is left out of the listing instead.
   public let error: LibvirtError
 }

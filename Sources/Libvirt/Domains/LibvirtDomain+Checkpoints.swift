@@ -5,6 +5,7 @@ import Failpoints
 
 /// A checkpoint of a domain, as it was when it was read.
 public struct CheckpointRecord: Sendable {
+  /// The name, unique among the domain's checkpoints.
   public let name: String
   /// As libvirt writes it (formatcheckpoint.html).
   public let xml: String

@@ -5,6 +5,7 @@ import Failpoints
 
 /// A snapshot of a domain, as it was when it was read.
 public struct SnapshotRecord: Sendable {
+  /// The name, unique among the domain's snapshots.
   public let name: String
   /// The one that the guest's present state goes on from.
   public let isCurrent: Bool
@@ -16,7 +17,9 @@ public struct SnapshotRecord: Sendable {
 
 /// How to take a snapshot (virDomainSnapshotCreateFlags).
 public struct SnapshotOptions: OptionSet, Hashable, Sendable {
+  /// The bits of virDomainSnapshotCreateFlags.
   public let rawValue: UInt32
+  /// Takes libvirt's bits as they are; bits without a name here reach libvirt, too.
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// The disks only, not the memory of a running guest.
@@ -91,7 +94,7 @@ extension LibvirtDomain {
   }
 
   private func changeSnapshot(
-    _ name: String, _ verb: String, _ body: @escaping @Sendable (OpaquePointer) -> Int32
+    _ name: String, _ verb: String, _ body: @escaping @Sendable (UnsafeMutablePointer<virDomainSnapshot>) -> Int32
   ) async throws {
     try await call("\(verb) snapshot \(name) of", .work) { domain, operation throws(LibvirtError) in
       let snapshot = try check(virDomainSnapshotLookupByName(domain, name, 0), operation())

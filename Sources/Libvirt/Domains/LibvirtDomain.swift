@@ -2,19 +2,21 @@
 
 import CLibvirt
 
+typealias DomainPointer = UnsafeMutablePointer<virDomain>
+
 /// A domain of a connection.
 ///
 /// The handle may outlive the domain itself: calls then fail with ``LibvirtError/isNotFound``. May be used from any task.
 public final class LibvirtDomain: Sendable {
-  let handle: ObjectHandle
+  let handle: Handle<virDomain>
   /// The name at the time the handle was made; a rename does not show here.
   public let name: String
   /// In libvirt's notation, lower case with hyphens.
   public let uuid: String
 
   /// Takes over the caller's reference to `pointer`.
-  init(owning pointer: OpaquePointer, of core: ConnectionCore) {
-    handle = .domain(pointer, of: core)
+  init(owning pointer: DomainPointer, of core: ConnectionCore) {
+    handle = Handle(owning: pointer, of: core)
     // Both are kept in the handle and cost no call.
     name = virDomainGetName(pointer).map { String(cString: $0) } ?? ""
     uuid = uuidText(pointer, virDomainGetUUIDString)
@@ -27,6 +29,7 @@ public final class LibvirtDomain: Sendable {
     }
   }
 
+  /// What the domain is doing now. Fails with ``LibvirtError/isNotFound`` when it no longer exists.
   public func state() async throws -> DomainState {
     try await call("read the state of") { domain, operation throws(LibvirtError) in
       var state: Int32 = 0
@@ -93,7 +96,7 @@ public final class LibvirtDomain: Sendable {
   /// Runs `body` on one of the connection's threads. `verb` and the domain's name make the text of an error.
   func call<R: Sendable>(
     _ verb: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
-    _ body: @escaping @Sendable (OpaquePointer, () -> String) throws(LibvirtError) -> R
+    _ body: @escaping @Sendable (DomainPointer, () -> String) throws(LibvirtError) -> R
   ) async throws -> R {
     let name = name
     let operation: @Sendable () -> String = { "\(verb()) domain \(name)" }

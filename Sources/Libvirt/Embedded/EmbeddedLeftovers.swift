@@ -11,6 +11,7 @@ package struct EmbeddedLeftovers: Sendable {
   /// The root's folder.
   let root: String
 
+  /// Names the root by the path of its folder; nothing is read before ``clear()``.
   package init(root: String) { self.root = root }
 
   /// Roots that this process has opened: their lock would be lost by looking at it again (fcntl(2), F_SETLK).

@@ -81,7 +81,7 @@ extension EmbeddedRoot {
   /// (virDomainGetControlInfo; measured with libvirt 9.0).
   ///
   /// - Returns: the names of domains that did not answer in time, for example because their QEMU process is stopped.
-  static func waitForGuests(on connection: OpaquePointer, milliseconds: Int) throws(LibvirtError) -> [String] {
+  static func waitForGuests(on connection: ConnectionPointer, milliseconds: Int) throws(LibvirtError) -> [String] {
     let filter = UInt32(VIR_CONNECT_LIST_DOMAINS_ACTIVE.rawValue)
     var pending = try takeList("list running domains") { virConnectListAllDomains(connection, $0, filter) }
     defer { for domain in pending { virDomainFree(domain) } }
@@ -100,7 +100,7 @@ extension EmbeddedRoot {
     return pending.compactMap { virDomainGetName($0).map { String(cString: $0) } }
   }
 
-  private static func isOccupied(_ domain: OpaquePointer) -> Bool {
+  private static func isOccupied(_ domain: DomainPointer) -> Bool {
     var info = virDomainControlInfo()
     // Failure means that there is no guest (any more): nothing to wait for.
     guard virDomainGetControlInfo(domain, &info, 0) == 0 else { return false }

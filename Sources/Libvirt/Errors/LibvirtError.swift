@@ -34,8 +34,11 @@ public struct LibvirtError: Error, Hashable, Sendable {
 
   /// virErrorLevel.
   public enum Level: Int32, Sendable {
+    /// No error: the value of an error that was never set.
     case none = 0
+    /// Something that libvirt reports although the call may have succeeded.
     case warning = 1
+    /// The call failed.
     case error = 2
   }
 
@@ -56,6 +59,7 @@ public struct LibvirtError: Error, Hashable, Sendable {
 }
 
 extension LibvirtError: CustomStringConvertible {
+  /// What was tried, libvirt's sentence and its number: `cannot start domain web: … (libvirt error 55)`.
   public var description: String { "cannot \(operation): \(message) (libvirt error \(code.rawValue))" }
 }
 

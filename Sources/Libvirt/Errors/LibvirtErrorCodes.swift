@@ -3,8 +3,10 @@
 extension LibvirtError {
   /// virErrorNumber: what went wrong.
   public struct Code: RawRepresentable, Hashable, Sendable {
+    /// The number that libvirt gave, whether it has a name here or not.
     public var rawValue: Int32
 
+    /// A code by its number in virErrorNumber.
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
     /// 1, a failure that libvirt has no better number for; also several of QEMU's refusals.
@@ -79,17 +81,25 @@ extension LibvirtError {
 
   /// virErrorDomain: the part of libvirt that reports an error.
   public struct Domain: RawRepresentable, Hashable, Sendable {
+    /// The number that libvirt gave, whether it has a name here or not.
     public var rawValue: Int32
 
+    /// A part of libvirt by its number in virErrorDomain.
     public init(rawValue: Int32) { self.rawValue = rawValue }
 
+    /// No part of libvirt: errors that this module makes itself, such as a call that took too long.
     public static let none = Domain(rawValue: 0)
     /// The conversation with a daemon.
     public static let rpc = Domain(rawValue: 7)
+    /// The QEMU driver.
     public static let qemu = Domain(rawValue: 10)
+    /// libvirt's test driver (`test:///`), whose hosts are only in memory.
     public static let test = Domain(rawValue: 12)
+    /// The client's side of a connection to a daemon.
     public static let remote = Domain(rawValue: 13)
+    /// Storage pools and volumes.
     public static let storage = Domain(rawValue: 18)
+    /// Virtual networks.
     public static let network = Domain(rawValue: 19)
     /// The domain XML and definition.
     public static let domain = Domain(rawValue: 20)

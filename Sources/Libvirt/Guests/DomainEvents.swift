@@ -5,12 +5,16 @@ import Synchronization
 
 /// Something that happened to a domain.
 public struct DomainEvent: Hashable, Sendable {
+  /// The domain's name at the time of the event.
   public let name: String
   /// In libvirt's notation, lower case with hyphens.
   public let uuid: String
+  /// What happened, with the alias of the device where it is about one.
   public let kind: Kind
 
+  /// The kinds of events that this module listens to.
   public enum Kind: Hashable, Sendable {
+    /// The domain changed its state or its definition (VIR_DOMAIN_EVENT_ID_LIFECYCLE).
     case lifecycle(Lifecycle)
     /// A guest let go of a device.
     case deviceRemoved(alias: String)
@@ -20,15 +24,23 @@ public struct DomainEvent: Hashable, Sendable {
 
   /// virDomainEventType.
   public enum Lifecycle: Int32, Hashable, Sendable {
+    /// A definition was stored: a new domain, a changed one, or one with a new name.
     case defined = 0
+    /// The stored definition was removed.
     case undefined = 1
+    /// A guest was started, restored, or has arrived from another host.
     case started = 2
+    /// A guest was paused.
     case suspended = 3
+    /// A paused or suspended guest runs on.
     case resumed = 4
+    /// A guest has ended, in whatever way.
     case stopped = 5
     /// The guest's system has come to its end; the guest stops next.
     case shutdown = 6
+    /// The guest's own power management has suspended it.
     case pmSuspended = 7
+    /// The guest has crashed.
     case crashed = 8
   }
 }
@@ -58,7 +70,7 @@ final class DomainEventHub: Sendable {
 
   private let state = Mutex(State())
 
-  func start(on connection: OpaquePointer) throws(LibvirtError) {
+  func start(on connection: ConnectionPointer) throws(LibvirtError) {
     try state.withLock { state throws(LibvirtError) in
       guard state.registrations == nil else { return }
       let lifecycle = try register(VIR_DOMAIN_EVENT_ID_LIFECYCLE, genericCallback(lifecycleCallback), on: connection)
@@ -76,7 +88,7 @@ final class DomainEventHub: Sendable {
     }
   }
 
-  func stop(on connection: OpaquePointer) {
+  func stop(on connection: ConnectionPointer) {
     let registrations = state.withLock { state in
       defer { state.registrations = nil }
       return state.registrations
@@ -116,7 +128,7 @@ final class DomainEventHub: Sendable {
   }
 
   private func register(
-    _ id: virDomainEventID, _ callback: virConnectDomainEventGenericCallback, on connection: OpaquePointer
+    _ id: virDomainEventID, _ callback: virConnectDomainEventGenericCallback, on connection: ConnectionPointer
   ) throws(LibvirtError) -> Int32 {
     let context = Unmanaged.passRetained(self).toOpaque()
     let number = virConnectDomainEventRegisterAny(
@@ -153,7 +165,7 @@ private let removalFailedCallback: virConnectDomainEventDeviceRemovalFailedCallb
   if let alias { deliver(.deviceRemovalFailed(alias: String(cString: alias)), domain, context) }
 }
 
-private func deliver(_ kind: DomainEvent.Kind, _ domain: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
+private func deliver(_ kind: DomainEvent.Kind, _ domain: DomainPointer?, _ context: UnsafeMutableRawPointer?) {
   guard let domain, let context, let name = virDomainGetName(domain) else { return }
   let hub = Unmanaged<DomainEventHub>.fromOpaque(context).takeUnretainedValue()
   hub.send(

@@ -4,6 +4,8 @@ import CLibvirt
 import Failpoints
 
 extension LibvirtDomain {
+  /// Starts the stored domain, and returns once the guest runs. A managed save image is resumed, unless the options say
+  /// otherwise. Fails with code 55 if the guest runs already.
   public func start(_ options: DomainStartOptions = []) async throws {
     try await change("start", .work) { virDomainCreateWithFlags($0, options.rawValue) }
   }
@@ -26,6 +28,7 @@ extension LibvirtDomain {
     try await change("suspend") { virDomainSuspend($0) }
   }
 
+  /// Lets a paused guest run on from where it was held. Fails with code 55 on a domain that is not paused.
   public func resume() async throws {
     try await change("resume") { virDomainResume($0) }
   }
@@ -35,6 +38,8 @@ extension LibvirtDomain {
     try await change("undefine") { virDomainUndefineFlags($0, options.rawValue) }
   }
 
+  /// Sets whether the domain starts with the host. Fails with code 55 on a transient domain, which has no stored
+  /// definition.
   public func setAutostart(_ autostart: Bool) async throws {
     try await change("set the autostart of") { virDomainSetAutostart($0, autostart ? 1 : 0) }
   }
@@ -45,13 +50,14 @@ extension LibvirtDomain {
     try await change("rename to \(name)") { virDomainRename($0, name, 0) }
   }
 
+  /// Deletes the saved memory of a stopped guest: its next start boots it instead of resuming it.
   public func removeManagedSave() async throws {
     try await change("remove the managed save image of") { virDomainManagedSaveRemove($0, 0) }
   }
 
   func change(
     _ verb: @autoclosure @escaping @Sendable () -> String, _ kind: CallLimits.Kind = .answer,
-    _ body: @escaping @Sendable (OpaquePointer?) -> Int32
+    _ body: @escaping @Sendable (DomainPointer?) -> Int32
   ) async throws {
     try await call(verb(), kind) { domain, operation throws(LibvirtError) in
       _ = try check(Failpoint.around(operation()) { body(domain) }, operation())

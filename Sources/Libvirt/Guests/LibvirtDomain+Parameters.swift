@@ -4,11 +4,17 @@ import CLibvirt
 
 /// A value with the type that libvirt wants it in (virTypedParameterType).
 public enum DomainParameter: Hashable, Sendable {
+  /// VIR_TYPED_PARAM_ULLONG: `cpu_shares`, `total_bytes_sec`, memory limits in KiB.
   case unsigned(UInt64)
+  /// VIR_TYPED_PARAM_LLONG: `vcpu_quota`, where -1 stands for no limit.
   case signed(Int64)
+  /// VIR_TYPED_PARAM_UINT: the `weight` of disks.
   case unsigned32(UInt32)
+  /// VIR_TYPED_PARAM_INT: the thread numbers of an I/O thread's pool.
   case signed32(Int32)
+  /// VIR_TYPED_PARAM_BOOLEAN: whether an event is counted.
   case boolean(Bool)
+  /// VIR_TYPED_PARAM_STRING: lists that libvirt parses itself, such as `numa_nodeset`.
   case text(String)
 }
 

@@ -4,6 +4,8 @@ import CLibvirt
 
 /// Why a guest is between two states.
 public enum DomainTransition: Hashable, Sendable {
+  /// libvirt starts it, saves or dumps its memory, takes a snapshot, moves it to another host, or shuts it down
+  /// (virDomainPausedReason).
   case starting, saving, dumping, snapshotting, migrating, shuttingDown
   /// Its kernel has panicked; it stays until somebody resets or ends it.
   case crashed

@@ -5,7 +5,9 @@ import Glibc
 
 /// Who runs on the processors that a pin names.
 public enum PinnedThread: Hashable, Sendable {
+  /// The vcpu with this number, counted from 0.
   case vcpu(UInt32)
+  /// The I/O thread with this number (`iothreadids`), which is never 0.
   case ioThread(UInt32)
   /// The emulator, without vcpus and I/O threads.
   case emulator
@@ -13,18 +15,27 @@ public enum PinnedThread: Hashable, Sendable {
 
 /// What happens to a guest that can be followed by an action (virDomainLifecycle).
 public enum LifecycleEvent: UInt32, Sendable {
+  /// The guest powers itself off (`on_poweroff`).
   case powerOff = 0
+  /// The guest reboots (`on_reboot`).
   case reboot = 1
+  /// The guest crashes (`on_crash`).
   case crash = 2
 }
 
 /// What follows when a guest ends (virDomainLifecycleAction).
 public enum LifecycleAction: UInt32, Sendable {
+  /// The guest ends, and the host gets its memory back.
   case destroy = 0
+  /// The guest is started again with the same name.
   case restart = 1
+  /// The guest is started again under a new name. Only the driver for Xen has this (formatdomain.html).
   case renameRestart = 2
+  /// The ended guest is kept for inspection until somebody destroys it.
   case preserve = 3
+  /// The memory of a crashed guest is dumped to a file on the host; then as ``destroy``.
   case coredumpDestroy = 4
+  /// The memory of a crashed guest is dumped to a file on the host; then as ``restart``.
   case coredumpRestart = 5
   /// Known since libvirt 12.6.
   case preserveRunning = 6
@@ -58,6 +69,7 @@ extension LibvirtDomain {
     }
   }
 
+  /// Adds an I/O thread with this number, which no other thread of the domain may have.
   public func addIOThread(_ number: UInt32, scope: DomainChangeScope = []) async throws {
     try await change("add an I/O thread to") { virDomainAddIOThread($0, number, scope.rawValue) }
   }
@@ -85,6 +97,7 @@ extension LibvirtDomain {
     }
   }
 
+  /// Sets what follows an event of the guest's. Fails where the driver does not have the action for this event.
   public func setLifecycleAction(
     _ event: LifecycleEvent, _ action: LifecycleAction, scope: DomainChangeScope = []
   ) async throws {

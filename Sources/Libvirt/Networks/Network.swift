@@ -1,60 +1,31 @@
-// Virtual networks. Drivers without them (qemu:///embed) answer every call with `isUnsupported`.
+// Virtual networks.
 
-import CLibvirt
+public import CLibvirt
 import Failpoints
 
-/// A virtual network of a connection. May be used from any task.
-public final class LibvirtNetwork: Sendable {
-  private let handle: ObjectHandle
-  public let name: String
-  public let uuid: String
+/// A virtual network of a connection.
+public typealias LibvirtNetwork = HostObject<virNetwork>
+/// A network as it was when it was read.
+public typealias NetworkRecord = HostObjectRecord<virNetwork>
 
-  /// Takes over the caller's reference to `pointer`.
-  init(owning pointer: OpaquePointer, of core: ConnectionCore) {
-    handle = .network(pointer, of: core)
-    name = virNetworkGetName(pointer).map { String(cString: $0) } ?? ""
-    uuid = uuidText(pointer, virNetworkGetUUIDString)
-  }
+extension virNetwork: HostObjectKind {
+  /// virNetworkFree. The network itself stays as it is.
+  public static func release(_ object: UnsafeMutablePointer<virNetwork>) { virNetworkFree(object) }
 
-  /// The network's XML.
-  ///
-  /// - Parameter inactive: the stored definition, not the one in use.
-  public func xml(inactive: Bool = false) async throws -> String {
-    try await handle.perform("read the XML of network \(self.name)") { [self] network throws(LibvirtError) in
-      try readXML(network, inactive: inactive)
-    }
-  }
+  /// The functions virNetwork…; networks change within the time of an ordinary answer.
+  public static let calls = HostObjectCalls<virNetwork>(
+    noun: "network", changing: .answer, name: virNetworkGetName, uuid: virNetworkGetUUIDString,
+    xml: virNetworkGetXMLDesc, inactive: UInt32(VIR_NETWORK_XML_INACTIVE.rawValue), isActive: virNetworkIsActive,
+    isPersistent: virNetworkIsPersistent, autostart: virNetworkGetAutostart, setAutostart: virNetworkSetAutostart,
+    start: virNetworkCreate, destroy: virNetworkDestroy, undefine: virNetworkUndefine, list: virConnectListAllNetworks,
+    filters: (
+      active: UInt32(VIR_CONNECT_LIST_NETWORKS_ACTIVE.rawValue),
+      persistent: UInt32(VIR_CONNECT_LIST_NETWORKS_PERSISTENT.rawValue),
+      autostart: UInt32(VIR_CONNECT_LIST_NETWORKS_AUTOSTART.rawValue)
+    ), named: virNetworkLookupByName, withUUID: virNetworkLookupByUUIDString)
+}
 
-  /// Starts the network: its bridge, its firewall rules, its DHCP and name server.
-  public func start() async throws { try await change("start", virNetworkCreate) }
-
-  /// Stops the network. Guests stay, and their interfaces lead nowhere.
-  public func destroy() async throws { try await change("stop", virNetworkDestroy) }
-
-  /// Removes the stored definition.
-  public func undefine() async throws { try await change("undefine", virNetworkUndefine) }
-
-  public func setAutostart(_ autostart: Bool) async throws {
-    try await change("set the autostart of") { virNetworkSetAutostart($0, autostart ? 1 : 0) }
-  }
-
-  /// Whether the network starts with the host.
-  public func autostart() async throws -> Bool {
-    let operation = "read the autostart of network \(name)"
-    return try await handle.perform(operation) { network throws(LibvirtError) in
-      var value: Int32 = 0
-      try check(virNetworkGetAutostart(network, &value), operation)
-      return value != 0
-    }
-  }
-
-  public func isActive() async throws -> Bool {
-    let operation = "read the state of network \(name)"
-    return try await handle.perform(operation) { network throws(LibvirtError) in
-      try check(virNetworkIsActive(network), operation) == 1
-    }
-  }
-
+extension HostObject where Kind == virNetwork {
   /// What can be changed in a network while it runs (virNetworkUpdateSection), as far as this module needs it.
   public enum Section: UInt32, Sendable {
     /// A `host` of an `ip` element's `dhcp`.
@@ -75,8 +46,11 @@ public final class LibvirtNetwork: Sendable {
 
   /// How a part is changed (virNetworkUpdateCommand).
   public enum UpdateCommand: UInt32, Sendable {
+    /// Replaces the part that the XML is known by.
     case modify = 1
+    /// Removes the part that the XML is known by.
     case delete = 2
+    /// Adds a part behind all others of its section.
     case addLast = 3
   }
 
@@ -93,41 +67,6 @@ public final class LibvirtNetwork: Sendable {
       virNetworkUpdate($0, command.rawValue, section.rawValue, Int32(parent), xml, flags)
     }
   }
-
-  /// For threads of the connection.
-  fileprivate func readXML(inactive: Bool) throws(LibvirtError) -> String {
-    try handle.withObject("read the XML of network \(name)") { network throws(LibvirtError) in
-      try readXML(network, inactive: inactive)
-    }
-  }
-
-  private func readXML(_ network: OpaquePointer, inactive: Bool) throws(LibvirtError) -> String {
-    let flag = UInt32(VIR_NETWORK_XML_INACTIVE.rawValue)
-    return try takeXML(inactive: inactive ? flag : nil, "read the XML of network \(name)") {
-      virNetworkGetXMLDesc(network, $0)
-    }
-  }
-
-  private func change(_ verb: String, _ body: @escaping @Sendable (OpaquePointer?) -> Int32) async throws {
-    let operation = "\(verb) network \(name)"
-    try await handle.perform(operation) { network throws(LibvirtError) in
-      _ = try check(Failpoint.around(operation) { body(network) }, operation)
-    }
-  }
-}
-
-/// A network as it was when it was read.
-public struct NetworkRecord: Sendable {
-  public let handle: LibvirtNetwork
-  public let name: String
-  public let uuid: String
-  public let isActive: Bool
-  public let isPersistent: Bool
-  public let autostart: Bool
-  /// The definition that the next start uses; `nil` where it was not asked for.
-  public let inactiveXML: String?
-  /// The definition in use; `nil` unless active, and where it was not asked for.
-  public let runningXML: String?
 }
 
 extension LibvirtConnection {
@@ -135,39 +74,14 @@ extension LibvirtConnection {
   ///
   /// - Parameter readingDefinitions: whether the XML of each is read as well.
   public func networkRecords(readingDefinitions: Bool = false) async throws -> [NetworkRecord] {
-    let core = core
-    let listed = try await core.perform("list the networks") { connection throws(LibvirtError) in
-      let pointers = try takeList("list the networks") { virConnectListAllNetworks(connection, $0, 0) }
-      let networks = pointers.map { LibvirtNetwork(owning: $0, of: core) }
-      let active = try networkUUIDs(on: connection, VIR_CONNECT_LIST_NETWORKS_ACTIVE)
-      let persistent = try networkUUIDs(on: connection, VIR_CONNECT_LIST_NETWORKS_PERSISTENT)
-      let autostart = try networkUUIDs(on: connection, VIR_CONNECT_LIST_NETWORKS_AUTOSTART)
-      return networks.sorted { $0.name < $1.name }.map {
-        (
-          network: $0, isActive: active.contains($0.uuid), isPersistent: persistent.contains($0.uuid),
-          autostart: autostart.contains($0.uuid)
-        )
-      }
-    }
-    let results = await core.map(listed, "read the networks") { entry in
-      NetworkRecord(
-        handle: entry.network, name: entry.network.name, uuid: entry.network.uuid, isActive: entry.isActive,
-        isPersistent: entry.isPersistent, autostart: entry.autostart,
-        inactiveXML: readingDefinitions ? try entry.network.readXML(inactive: true) : nil,
-        runningXML: readingDefinitions && entry.isActive ? try entry.network.readXML(inactive: false) : nil)
-    }
-    return try presentOnly(results)
+    try await records(of: virNetwork.self, readingDefinitions: readingDefinitions)
   }
 
   /// The network with this name. Fails with ``LibvirtError/isNotFound`` if there is none.
-  public func network(named name: String) async throws -> LibvirtNetwork {
-    try await network("find network \(name)") { virNetworkLookupByName($0, name) }
-  }
+  public func network(named name: String) async throws -> LibvirtNetwork { try await object(named: name) }
 
   /// The network with this UUID. Fails with ``LibvirtError/isNotFound`` if there is none.
-  public func network(uuid: String) async throws -> LibvirtNetwork {
-    try await network("find network \(uuid)") { virNetworkLookupByUUIDString($0, uuid) }
-  }
+  public func network(uuid: String) async throws -> LibvirtNetwork { try await object(uuid: uuid) }
 
   /// Stores the definition of a network, new or in place of the one with the same name and UUID. A running network keeps
   /// running as it is.
@@ -178,27 +92,8 @@ extension LibvirtConnection {
     _ xml: String, named name: String? = nil, checksSchema: Bool = true
   ) async throws -> LibvirtNetwork {
     let flags = checksSchema ? UInt32(VIR_NETWORK_DEFINE_VALIDATE.rawValue) : 0
-    return try await network("define network\(name.map { " " + $0 } ?? "")") { connection in
+    return try await object("define network\(name.map { " " + $0 } ?? "")") { connection in
       Failpoint.around("define a network") { readingSchema { virNetworkDefineXMLFlags(connection, xml, flags) } }
     }
   }
-
-  private func network(
-    _ operation: String, _ find: @escaping @Sendable (OpaquePointer) -> OpaquePointer?
-  ) async throws -> LibvirtNetwork {
-    let core = core
-    return try await core.perform(operation) { connection throws(LibvirtError) in
-      LibvirtNetwork(owning: try check(find(connection), operation), of: core)
-    }
-  }
-}
-
-private func networkUUIDs(
-  on connection: OpaquePointer, _ filter: virConnectListAllNetworksFlags
-) throws(LibvirtError) -> Set<String> {
-  let pointers = try takeList("list the networks") {
-    virConnectListAllNetworks(connection, $0, UInt32(filter.rawValue))
-  }
-  defer { for pointer in pointers { virNetworkFree(pointer) } }
-  return Set(pointers.map { uuidText($0, virNetworkGetUUIDString) })
 }

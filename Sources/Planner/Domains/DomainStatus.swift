@@ -22,17 +22,21 @@ public struct DomainStatus: Sendable, Hashable {
     case toAdopt = "to-adopt"
     /// The definition is as it should be, and the running guest has other values until it is restarted.
     case waiting
+    /// The definition, and the guest where it runs, are as the spec has them; without a spec, as the record has them.
     case inSync = "in-sync"
     /// It belongs to the stack, and the spec does not have it.
     case undeclared
   }
 
+  /// The domain's name, in the spec and on the host.
   public var name: String
+  /// The stack that declares or owns it.
   public var stack: String
   /// What the guest is doing; nil for a domain that is not there.
   public var state: ObservedDomain.State?
   /// Whether its memory is saved, to be resumed at its next start.
   public var isSaved = false
+  /// The first of the conditions that hold for it, in their order.
   public var condition: Condition
   /// The fields that drifted, by their names in the spec.
   public var drifted: [String] = []
@@ -43,6 +47,7 @@ public struct DomainStatus: Sendable, Hashable {
   /// Why no plan can be made for it, and what a plan warns of.
   public var problems: [Diagnostic] = []
 
+  /// A status without fields and problems, which are added one by one.
   public init(name: String, stack: String, state: ObservedDomain.State? = nil, condition: Condition) {
     self.name = name
     self.stack = stack
@@ -56,9 +61,11 @@ public struct DomainStatus: Sendable, Hashable {
 
 /// How the domains of one stack stand, or of all stacks of a host.
 public struct HostStatus: Sendable {
+  /// The connection that the domains are on.
   public var uri: String
   /// The stack that was asked for; nil for all of the host.
   public var stack: String?
+  /// The domains, those that the spec no longer has among them.
   public var domains: [DomainStatus]
   /// Objects besides domains that an apply would change.
   public var others: [ObjectReference] = []
@@ -67,6 +74,7 @@ public struct HostStatus: Sendable {
   /// Domains of the host that belong to no stack, where all stacks were asked for.
   public var unowned: [String] = []
 
+  /// A status with these domains and no other findings, which are added afterwards.
   public init(uri: String, stack: String? = nil, domains: [DomainStatus]) {
     self.uri = uri
     self.stack = stack

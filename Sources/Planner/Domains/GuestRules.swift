@@ -6,6 +6,7 @@ package import XMLTree
 
 /// How a guest is stopped.
 public struct Shutdown: Sendable, Hashable {
+  /// Who is asked to shut the guest down.
   public enum Mode: String, Sendable, Hashable {
     /// The agent in the guest.
     case agent
@@ -20,6 +21,7 @@ public struct Shutdown: Sendable, Hashable {
   /// Who is asked; nil for the agent where one answers, and the power button otherwise.
   public var mode: Mode?
 
+  /// A rule, by default Vireo's: two minutes, never forced off, the agent where one answers.
   public init(timeout: Int = 120, forceOff: Bool = false, mode: Mode? = nil) {
     self.timeout = timeout
     self.forceOff = forceOff
@@ -52,6 +54,7 @@ public struct Readiness: Sendable, Hashable {
   /// How long it may take, in seconds.
   public var timeout: Int
 
+  /// What to wait for, by default nothing, and for at most five minutes.
   public init(lease: Bool = false, agent: Bool = false, port: Int? = nil, address: String? = nil, timeout: Int = 300) {
     self.lease = lease
     self.agent = agent

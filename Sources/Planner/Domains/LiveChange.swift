@@ -15,10 +15,12 @@ public struct LiveChange: Sendable, Hashable {
   public var entry: String
   /// The value; nil for libvirt's default.
   public var value: Value?
+  /// The call of libvirt's that changes it.
   public var way: LiveWay
   /// Whether the value is a secret.
   public var isConcealed = false
 
+  /// A change of a value that may be shown, unless ``isConcealed`` is set.
   public init(field: String, device: DeviceIdentity? = nil, entry: String, value: Value?, way: LiveWay) {
     self.field = field
     self.device = device

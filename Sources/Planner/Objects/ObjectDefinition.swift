@@ -4,7 +4,9 @@ public import XMLTree
 
 /// The definition of a network or a pool that is to be stored, and what must hold before and after.
 public struct ObjectDefinition: Sendable {
+  /// The network's or pool's name, which its XML has too.
   public var name: String
+  /// The definition as it is handed to libvirt.
   public var xml: XMLElement
   /// The inactive definition that the plan saw; nil for a new object. When the host's is another one by now, the step
   /// leaves it alone.
@@ -12,6 +14,7 @@ public struct ObjectDefinition: Sendable {
   /// What must be found when the definition is read back.
   public var expectations: [Expectation]
 
+  /// A definition; one without `replacing` is a new object's, whose name nothing else may have.
   public init(name: String, xml: XMLElement, replacing: XMLElement? = nil, expectations: [Expectation] = []) {
     self.name = name
     self.xml = xml
@@ -22,6 +25,7 @@ public struct ObjectDefinition: Sendable {
 
 /// The definition of a storage pool, and what is done with it.
 public struct PoolDefinition: Sendable {
+  /// What is stored, and what must hold before and after.
   public var definition: ObjectDefinition
   /// Whether libvirt makes the storage before the pool is started: the folder that a file system is mounted on, or the
   /// owner and mode of a folder.
@@ -31,6 +35,7 @@ public struct PoolDefinition: Sendable {
   /// Whether the pool starts with the host from now on; nil to leave that as it is.
   public var autostart: Bool?
 
+  /// A pool that is started, and starts with the host, unless told otherwise.
   public init(_ definition: ObjectDefinition, isBuilt: Bool = false, isStarted: Bool = true, autostart: Bool? = true) {
     self.definition = definition
     self.isBuilt = isBuilt

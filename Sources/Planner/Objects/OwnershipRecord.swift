@@ -9,10 +9,12 @@ public import XMLTree
 /// It tells apart what the spec changed, what the host changed, and what was never Vireo's. libvirt keeps one element
 /// of each namespace as it is (formatdomain.html#general-metadata).
 public struct OwnershipRecord: Hashable {
+  /// The XML namespace of the record's element in `<metadata>`, where libvirt keeps one element of each namespace.
   public static let namespace = "urn:vireo:stack:1"
   /// The prefix that libvirt stores the record with.
   public static let prefix = "vireo"
 
+  /// The name of the stack that owns the object.
   public var stack: String
   /// Values as the spec language writes them, by the object that they belong to and their field: `disks.root` and `size`.
   /// The domain's or network's own stand under ``itself``. A device that the spec says nothing of has no fields.

@@ -6,6 +6,7 @@ public import Inventory
 public import Spec
 import Vocabulary
 
+/// Specs that are made from the ownership records of a host's domains.
 public enum RecordedStack {
   /// The stacks that own domains of a host, each as the records of its domains describe it.
   ///

@@ -7,6 +7,7 @@ public import XMLTree
 /// Values that a running guest was to get and that libvirt refused, in the metadata of the guest as it runs. libvirt drops
 /// that metadata when the guest stops, and with it the reason not to ask.
 public struct RefusedValues: Sendable, Hashable {
+  /// The XML namespace of the element in the running guest's `<metadata>`.
   public static let namespace = "urn:vireo:refused:1"
   /// The prefix that libvirt writes it with.
   public static let prefix = "refused"
@@ -24,8 +25,10 @@ public struct RefusedValues: Sendable, Hashable {
     }
   }
 
+  /// Whether libvirt has refused nothing since the guest started.
   public var isEmpty: Bool { values.isEmpty }
 
+  /// Whether libvirt has refused this value of a field; a value of nil stands for libvirt's default.
   public func contains(_ field: String, _ value: Value?) -> Bool {
     guard let text = values[field] else { return false }
     guard let value, let notation = SecretMask.notation(in: text) else { return text == Self.text(value) }

@@ -7,12 +7,14 @@ public import Vocabulary
 public struct Expectation: Sendable, Hashable {
   /// The field as the spec writes it: `disks.root.bus`.
   public var field: String
+  /// The value that must be found, whichever notation libvirt gives it; nil where any value will do.
   public var value: Value?
   /// Finds the device that the field belongs to; nil for the domain itself.
   public var device: DeviceIdentity?
   /// The entry of the vocabulary, by the name that it has in its object's table: `bus`.
   public var entry: String
 
+  /// An expectation of a field; a device of nil means the definition's own.
   public init(field: String, value: Value?, device: DeviceIdentity?, entry: String) {
     self.field = field
     self.value = value

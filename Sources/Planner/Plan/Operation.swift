@@ -15,11 +15,15 @@ public enum Operation: Sendable {
   case defineNetwork(ObjectDefinition)
   /// Change in a running network what can be changed there, as the stored definition has it by then.
   case updateNetwork(name: String, fields: [String])
+  /// Set whether a network starts with the host.
   case setNetworkAutostart(name: String, Bool)
+  /// Start a network that is defined; one that runs is left as it is.
   case startNetwork(name: String)
+  /// Stop a running network; interfaces of running guests lose their connection.
   case stopNetwork(name: String)
   /// Define a storage pool and start it: a new one, or a changed definition of one that exists.
   case definePool(PoolDefinition)
+  /// Set whether a storage pool starts with the host.
   case setPoolAutostart(name: String, Bool)
   /// Start a pool that is defined.
   case startPool(name: String)
@@ -46,8 +50,11 @@ public enum Operation: Sendable {
   case changeRunning(domain: DomainIdentity, [LiveChange])
   /// Take a snapshot of a domain as it is by then.
   case takeSnapshot(domain: DomainIdentity, SnapshotCreation)
+  /// Set whether a domain starts with the host.
   case setAutostart(domain: DomainIdentity, Bool)
+  /// Start a domain that is stopped: boot it, or resume its saved memory. One that runs is left as it is.
   case startDomain(DomainIdentity)
+  /// Let a paused guest run on.
   case resumeDomain(DomainIdentity)
   /// Hold a guest where it is; one that does not run is started and held at once.
   case pauseDomain(DomainIdentity)
@@ -57,6 +64,7 @@ public enum Operation: Sendable {
   case renameDomain(DomainIdentity, to: String)
   /// Remove a stopped domain's definition.
   case undefineDomain(DomainIdentity, Undefinition)
+  /// Remove a network's stored definition; a network that does not exist counts as done.
   case undefineNetwork(name: String)
   /// Delete an image that nobody uses any more.
   ///
@@ -85,6 +93,8 @@ public struct PlannedImage: Sendable, Hashable {
   /// The file that the plan has seen; nil for one that was not there.
   public var identity: FileIdentity?
 
+  /// A file by the way that the plan has come to it; by default one that a user has stated, whose identity is not
+  /// checked.
   public init(isStated: Bool = true, identity: FileIdentity? = nil) {
     self.isStated = isStated
     self.identity = identity
@@ -93,10 +103,12 @@ public struct PlannedImage: Sendable, Hashable {
 
 /// The domain that a file belongs to.
 public struct FileOwner: Sendable, Hashable {
+  /// The domain by name and UUID.
   public var identity: DomainIdentity
   /// The definition that the plan saw. When the host's is another one by now, the file is left alone.
   public var seen: XMLElement
 
+  /// An owner with the definition that named the file.
   public init(_ identity: DomainIdentity, _ seen: XMLElement) {
     self.identity = identity
     self.seen = seen
@@ -105,10 +117,12 @@ public struct FileOwner: Sendable, Hashable {
 
 /// A domain by name and UUID: both must still agree when a step is carried out.
 public struct DomainIdentity: Sendable, Hashable {
+  /// The name, as the plan found or chose it.
   public var name: String
   /// In libvirt's notation: lower case with hyphens.
   public var uuid: String
 
+  /// An identity from both parts.
   public init(name: String, uuid: String) {
     self.name = name
     self.uuid = uuid
@@ -117,14 +131,18 @@ public struct DomainIdentity: Sendable, Hashable {
 
 /// A base image on its way into a pool.
 public struct ImageImport: Sendable, Hashable {
+  /// The absolute path of the file that is copied.
   public var source: String
+  /// The absolute path of the copy, a name in the pool's folder that carries the checksum.
   public var destination: String
+  /// The format of both files, which the copy's ending names.
   public var format: ImageFormat
   /// Lower-case hexadecimal; the copy is checked against it before it is published.
   public var sha256: String
   /// Length of the source file in bytes, for progress.
   public var length: UInt64
 
+  /// A copy that is to be made of a source whose checksum and length are known.
   public init(source: String, destination: String, format: ImageFormat, sha256: String, length: UInt64) {
     self.source = source
     self.destination = destination
@@ -136,7 +154,9 @@ public struct ImageImport: Sendable, Hashable {
 
 /// A definition to be stored, and what must hold before and after.
 public struct DomainDefinition: Sendable {
+  /// The domain by name and UUID, which its XML has too.
   public var identity: DomainIdentity
+  /// The definition as it is handed to libvirt, with the ownership record in its metadata and with passwords.
   public var xml: XMLElement
   /// The inactive definition that the plan saw; nil for a new domain. When the host's is another one by now, the
   /// step leaves it alone: libvirt has no compare-and-swap.
@@ -146,6 +166,7 @@ public struct DomainDefinition: Sendable {
   /// What must be found when the definition is read back.
   public var expectations: [Expectation]
 
+  /// A definition that was made for this host; one without `replacing` is a new domain's.
   public init(
     identity: DomainIdentity, xml: XMLElement, replacing: XMLElement?, expectations: [Expectation]
   ) {

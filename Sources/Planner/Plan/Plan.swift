@@ -27,6 +27,7 @@ public struct Plan: Sendable {
   /// What was to leave the host.
   public var scope = DeletionOptions.Scope.declared
 
+  /// A plan from its parts. Without objects and actions it has nothing to do.
   public init(
     stack: String, uri: String, objects: [ObjectPlan] = [], actions: [Action] = [], notes: [Diagnostic] = []
   ) {
@@ -46,18 +47,26 @@ public struct Plan: Sendable {
 
 /// Which object a change or an action is about.
 public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
+  /// A kind of object that a stack has at its top.
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
+    /// A virtual network.
     case network
+    /// A storage pool.
     case pool
+    /// A base image, with its copy in a pool.
     case image
+    /// A domain, with its disks and other devices.
     case domain
     /// An image that no domain owns.
     case volume
   }
 
+  /// The kind: names are unique only within it.
   public var kind: Kind
+  /// The name in the spec, for a domain with the number that `count` adds.
   public var name: String
 
+  /// A reference to an object by its kind and its name.
   public init(_ kind: Kind, _ name: String) {
     self.kind = kind
     self.name = name
@@ -69,8 +78,11 @@ public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
 
 /// What becomes of one object.
 public struct ObjectPlan: Sendable {
+  /// What is done with an object as a whole.
   public enum Verb: String, Sendable, Hashable, Codable {
+    /// It does not exist, and is made.
     case create
+    /// It exists and belongs to the stack; something of it changes.
     case update
     /// It exists, was not Vireo's, and becomes so without a change of its own.
     case adopt
@@ -82,7 +94,9 @@ public struct ObjectPlan: Sendable {
     case none
   }
 
+  /// The object, which the host may not have yet.
   public var object: ObjectReference
+  /// What is done with it as a whole; ``changes`` has its fields.
   public var verb: Verb
   /// What differs, field by field; for a new object what it gets.
   public var changes: [FieldChange]
@@ -93,6 +107,7 @@ public struct ObjectPlan: Sendable {
   /// Where the spec declares the object.
   public var range: SourceRange?
 
+  /// A plan for one object, by default without any difference.
   public init(
     _ object: ObjectReference, _ verb: Verb, changes: [FieldChange] = [], pending: [PendingValue] = [],
     problems: [Diagnostic] = [], range: SourceRange? = nil
@@ -111,6 +126,7 @@ public struct ObjectPlan: Sendable {
 
 /// One difference between the spec and the host.
 public struct FieldChange: Sendable, Hashable {
+  /// Why a field changes.
   public enum Reason: String, Sendable, Hashable, Codable {
     /// The spec says something new.
     case spec
@@ -124,9 +140,13 @@ public struct FieldChange: Sendable, Hashable {
 
   /// The field as the spec writes it: `memory`, `disks.root.size`.
   public var field: String
+  /// The value on the host; nil where the host has none, or for a new object.
   public var old: Value?
+  /// The value that the field gets; nil where it goes back to libvirt's default or leaves.
   public var new: Value?
+  /// What the change costs, a running guest being taken as it was when it was read.
   public var effect: Effect
+  /// Whether the spec, the host or a default is the cause.
   public var reason: Reason
   /// What the reader should know beside the values, such as `overlay on debian-12`.
   public var detail: String?
@@ -136,6 +156,7 @@ public struct FieldChange: Sendable, Hashable {
   /// The detail of a change to a guest alone: the definition has the value.
   static let storedAlready = "stored already"
 
+  /// A change; without values for one that ``detail`` alone describes.
   public init(
     _ field: String, old: Value? = nil, new: Value? = nil, effect: Effect, reason: Reason, detail: String? = nil,
     range: SourceRange? = nil
@@ -152,10 +173,14 @@ public struct FieldChange: Sendable, Hashable {
 
 /// A value that the stored definition has and the running guest does not.
 public struct PendingValue: Sendable, Hashable {
+  /// The field as the spec writes it: `memory`, `disks.root.bus`.
   public var field: String
+  /// The value that the running guest has; nil for none.
   public var running: Value?
+  /// The value that the definition has, and the guest after its next start; nil for none.
   public var stored: Value?
 
+  /// A value that waits for the next start.
   public init(_ field: String, running: Value?, stored: Value?) {
     self.field = field
     self.running = running
@@ -165,12 +190,16 @@ public struct PendingValue: Sendable, Hashable {
 
 /// One step of an apply.
 public struct Action: Sendable {
+  /// The object whose plan the step belongs to; messages name it.
   public var object: ObjectReference
+  /// What is done, with all that it takes beside the host itself.
   public var operation: Operation
   /// Indices into ``Plan/actions`` of the steps that must have succeeded before; always smaller than its own.
   public var after: [Int]
+  /// The most disruptive effect that the step may have.
   public var effect: Effect
 
+  /// A step; `after` names its predecessors by their indices in the plan.
   public init(_ object: ObjectReference, _ operation: Operation, after: [Int], effect: Effect) {
     self.object = object
     self.operation = operation

@@ -8,6 +8,7 @@ public import XMLTree
 
 /// What may leave the host, and how much.
 public struct DeletionOptions: Sendable, Hashable {
+  /// Which objects are to leave.
   public enum Scope: String, Sendable, Hashable {
     /// Only what the spec says to be absent.
     case declared
@@ -17,6 +18,7 @@ public struct DeletionOptions: Sendable, Hashable {
     case everything
   }
 
+  /// How far it goes: only what the spec declares absent, or more.
   public var scope: Scope
   /// The most objects that may leave in one run; nil for no limit.
   public var most: Int?
@@ -26,6 +28,7 @@ public struct DeletionOptions: Sendable, Hashable {
   /// says.
   public var forcesOff: Bool
 
+  /// Options; by default only what the spec says to be absent, without a limit on the number, and disks stay.
   public init(
     _ scope: Scope = .declared, most: Int? = nil, includesDisks: Bool = false, forcesOff: Bool = false
   ) {
@@ -277,9 +280,14 @@ extension PlanBuilder {
 public struct Undefinition: Sendable, Hashable {
   /// The definition that the plan saw. When the host's is another one by now, the domain is left alone.
   public var seen: XMLElement
+  /// Whether the saved memory of the stopped guest is deleted. Otherwise libvirt refuses to undefine a domain that has
+  /// some.
   public var discardsSavedState = false
+  /// Whether libvirt's records of the snapshots are removed. The snapshots' contents stay in the image files.
   public var forgetsSnapshots = false
+  /// Whether libvirt's records of the checkpoints are removed. The bitmaps stay in the image files.
   public var forgetsCheckpoints = false
+  /// Whether the file of UEFI variables stays, and with it the TPM's state.
   public var keepsNVRAM = true
   /// Whether there is a TPM, whose state goes or stays with the UEFI variables.
   public var hasTPM = false
@@ -288,6 +296,7 @@ public struct Undefinition: Sendable, Hashable {
   /// The files that Vireo has made for it, and its UEFI variables.
   public var files: [RemovedDomain.File] = []
 
+  /// An undefinition that takes nothing along: no saved state, snapshots or checkpoints, and UEFI variables stay.
   public init(seen: XMLElement) {
     self.seen = seen
   }

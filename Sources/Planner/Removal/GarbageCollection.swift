@@ -13,6 +13,7 @@ public struct CollectionOptions: Sendable {
   /// The only stack whose files may go, beside those that are no stack's; nil for every stack's.
   public var stack: String?
 
+  /// Options that name no files and give up no removals; every stack's files may go.
   public init() {}
 }
 
@@ -40,18 +41,22 @@ public struct GarbageCollection: Sendable {
 
   /// A file that no root leads to.
   public struct File: Sendable, Hashable {
+    /// The file as the census has it.
     public var file: FileCensus.File
     /// Why it may go; nil for a file of others, which stays.
     public var evidence: Evidence?
     /// From a file of others that stays to this one; empty where no such file needs it.
     public var neededBy: [String] = []
 
+    /// The one path by which the census knows the file.
     public var path: String { file.path }
+    /// Whether it goes: there is evidence, and no file of others needs it.
     public var isDeleted: Bool { evidence != nil && neededBy.isEmpty }
   }
 
   /// Something that was to go, and is needed.
   public struct Refusal: Sendable, Hashable {
+    /// The path of the file, as the census knows it.
     public var path: String
     /// What leads to it: a root, and files.
     public var proof: [String]
@@ -67,6 +72,7 @@ public struct GarbageCollection: Sendable {
   public let removals: [RemovedDomain]
   /// How many files roots lead to.
   public private(set) var reached = 0
+  /// What the collection was worked out from.
   public let census: FileCensus
   private let reach: Reach
 

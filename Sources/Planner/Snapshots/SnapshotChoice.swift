@@ -7,7 +7,9 @@ public import XMLTree
 
 /// A snapshot to be taken.
 public struct SnapshotCreation: Sendable, Hashable {
+  /// The name, unique among the domain's snapshots.
   public var name: String
+  /// What people write about it; nil for nothing.
   public var description: String?
   /// Nil: inside the images where that is possible, overlays on them otherwise.
   public var kind: SnapshotKind?
@@ -16,6 +18,7 @@ public struct SnapshotCreation: Sendable, Hashable {
   /// Whether the guest's agent freezes its file systems meanwhile.
   public var quiesce: Bool
 
+  /// A snapshot for which everything but its name is left to the domain, unless told otherwise.
   public init(
     name: String, description: String? = nil, kind: SnapshotKind? = nil, memory: Bool? = nil, quiesce: Bool = false
   ) {
@@ -29,9 +32,12 @@ public struct SnapshotCreation: Sendable, Hashable {
 
 /// Why a snapshot cannot be taken as it is asked for.
 public struct SnapshotRefusal: Error, Sendable, Hashable {
+  /// What is in the way: lower case, no full stop.
   public var message: String
+  /// What to do instead, as an imperative.
   public var remedy: String
 
+  /// A refusal with its remedy.
   public init(message: String, remedy: String) {
     self.message = message
     self.remedy = remedy
@@ -40,7 +46,9 @@ public struct SnapshotRefusal: Error, Sendable, Hashable {
 
 /// What a snapshot of a domain is made of.
 public struct SnapshotChoice: Sendable, Hashable {
+  /// Where the disks' contents are kept: inside the images, or in the files below new overlays.
   public var kind: SnapshotKind
+  /// Whether the memory of the running guest is kept.
   public var hasMemory: Bool
   /// The disks that the guest writes to, by target, with the overlay that an external snapshot makes.
   public var overlays: [String: String]

@@ -33,6 +33,8 @@ struct DiskUses {
 
 /// The file or device that a disk element names.
 public enum DiskSource {
+  /// The path in a disk's `source`; nil for an empty tray, and for what is reached otherwise: over a network, or as a
+  /// volume of a pool.
   public static func path(of disk: XMLElement) -> String? {
     switch disk[attribute: "type"] {
     case "file", nil: disk.value(at: "source/@file")

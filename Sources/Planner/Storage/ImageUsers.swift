@@ -13,6 +13,8 @@ package struct ImageUsers {
   /// Nobody's images.
   init() {}
 
+  /// Collects the images of every domain: of its stored definition, and of a guest that runs. What a disk stands on
+  /// counts as far as the definition or the inventory's files tell.
   package init(_ inventory: Inventory) {
     for domain in inventory.domains.values.sorted(by: { $0.name > $1.name }) {
       add(domain.inactive, of: domain, in: inventory)

@@ -11,6 +11,7 @@ public struct ApplyLines: Sendable {
   /// Steps that have said that they wait: a log needs to hear it once.
   private var waits: Set<Int> = []
 
+  /// Lines for the actions of a plan, in the order in which they end; without colour unless the style has it.
   public init(_ plan: Plan, style: TextStyle = TextStyle()) {
     self.plan = plan
     self.style = style

@@ -9,10 +9,12 @@ public struct WaitText: Sendable {
   /// Files on their way, by path.
   private var files: [String: (done: UInt64, total: UInt64)] = [:]
 
+  /// A notice that says only what is waited for, a clause without a full stop: `reading the host`.
   public init(_ what: String) {
     self.what = what
   }
 
+  /// Takes note of a file whose checksum is being worked out; the line is about such files as long as there are any.
   public mutating func report(_ progress: ReadingProgress) {
     switch progress {
     case .hashing(let path, let done, let total): files[path] = (done, total)

@@ -15,6 +15,7 @@ public struct ImageDescription: Sendable {
   /// Whether a process has the image open for writing.
   public var isInUse: Bool
 
+  /// A description of what was read; by default of an image without snapshots and encryption that nobody writes to.
   public init(info: ImageInfo, snapshots: [ImageSnapshot] = [], encryption: LUKSInfo? = nil, isInUse: Bool = false) {
     self.info = info
     self.snapshots = snapshots

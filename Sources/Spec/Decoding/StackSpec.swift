@@ -5,17 +5,22 @@ public import Vocabulary
 
 /// A stack as its spec files describe it.
 public struct StackSpec: Sendable {
+  /// The stack's name, which its domains carry as their owner's.
   public var name: String
   /// The connection that the spec asks for, where nothing else names one.
   public var connect: String?
+  /// The virtual networks, by the order of their names' first mention.
   public var networks: [ObjectSpec]
+  /// The storage pools, by the order of their names' first mention.
   public var pools: [ObjectSpec]
+  /// The base images, by the order of their names' first mention.
   public var images: [ObjectSpec]
   /// Images that no domain owns.
   public var volumes: [ObjectSpec]
   /// The domains with their profiles merged in and their counts expanded.
   public var domains: [ObjectSpec]
 
+  /// A stack from its objects, already merged and checked; one without objects by default.
   public init(
     name: String, connect: String? = nil, networks: [ObjectSpec] = [], pools: [ObjectSpec] = [],
     images: [ObjectSpec] = [], volumes: [ObjectSpec] = [], domains: [ObjectSpec] = []
@@ -35,17 +40,24 @@ public struct StackSpec: Sendable {
       || domains.contains { !$0.members("disks").isEmpty }
   }
 
+  /// The network that the spec declares under a name; nil for one that it only refers to.
   public func network(_ name: String) -> ObjectSpec? { networks.first { $0.name == name } }
+  /// The pool that the spec declares under a name; nil for one that it only refers to.
   public func pool(_ name: String) -> ObjectSpec? { pools.first { $0.name == name } }
+  /// The base image that the spec declares under a name; nil where there is none.
   public func image(_ name: String) -> ObjectSpec? { images.first { $0.name == name } }
+  /// The volume that the spec declares under a name; nil where there is none.
   public func volume(_ name: String) -> ObjectSpec? { volumes.first { $0.name == name } }
 }
 
 /// A value and where it was written.
 public struct Setting: Sendable {
+  /// The value, normalised: see ``Value``.
   public var value: Value
+  /// The place of the value in its file, for messages.
   public var range: SourceRange
 
+  /// A value and the place that messages about it point at.
   public init(_ value: Value, at range: SourceRange) {
     self.value = value
     self.range = range
@@ -54,7 +66,9 @@ public struct Setting: Sendable {
 
 /// One object of the spec: a network, a pool, an image, a domain, a disk.
 public struct ObjectSpec: Sendable {
+  /// The kind of the object, whose table has its fields.
   public let type: ObjectType
+  /// The key in the spec, unique in its collection. Domains, networks and pools have the same name in libvirt.
   public var name: String
   /// Where its key stands.
   public var range: SourceRange
@@ -65,6 +79,7 @@ public struct ObjectSpec: Sendable {
   /// Fields that the spec names with values that are wrong: reported once, and not missed.
   var malformed: Set<String> = []
 
+  /// An object that says nothing but what is given: no fields and no members by default.
   public init(
     _ type: ObjectType, _ name: String, at range: SourceRange, settings: [String: Setting] = [:],
     members: [String: [ObjectSpec]] = [:]

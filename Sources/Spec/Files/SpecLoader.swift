@@ -5,15 +5,19 @@ import YAMLTree
 
 /// Reads spec files into a stack.
 public struct SpecLoader: Sendable {
+  /// Where values of variables come from beside the spec's own `variables`.
   public var variables: VariableSources
 
+  /// A loader; by default without variables from outside the spec.
   public init(variables: VariableSources = VariableSources()) {
     self.variables = variables
   }
 
   /// What came of the files: the stack, where there are no errors, and every message.
   public struct Result: Sendable {
+    /// The stack; nil where any message is an error.
     public var stack: StackSpec?
+    /// Messages in the order in which they were found, without secrets; at most 500 and a note on those left out.
     public var diagnostics: [Diagnostic]
   }
 

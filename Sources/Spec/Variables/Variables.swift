@@ -13,6 +13,7 @@ public struct VariableSources: Sendable {
   /// The environment; `VIREO_VAR_name` is the variable `name`. It wins over files, and is taken as it is.
   public var environment: [String: String]
 
+  /// Sources by their kinds; by default none, so that only the spec's own defaults count.
   public init(values: [String: String] = [:], files: [SourceFile] = [], environment: [String: String] = [:]) {
     self.values = values
     self.files = files

@@ -63,7 +63,7 @@ extension Vocabulary {
     groups: [CharacterSource.group, targetGroup], device: DeviceRule("channel", identity: .alias),
     keyRule: .deviceKey)
 
-  /// A smartcard.
+  /// A card in the guest's reader, from the host or from the viewer (`smartcard`, which libvirt gives no alias).
   public static let smartcard = ObjectType(
     "smartcard", "A smartcard in the guest's reader.",
     fields: [

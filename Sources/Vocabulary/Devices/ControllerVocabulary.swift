@@ -3,7 +3,7 @@
 import XMLTree
 
 extension Vocabulary {
-  /// A controller.
+  /// A bus that other devices sit on: PCI, USB, SCSI, SATA and others (`controller`).
   public static let controller = ObjectType(
     "controller", "A controller, which gives the guest a bus. libvirt adds those that other devices need.",
     fields: [

@@ -25,8 +25,10 @@ public struct DeviceMarks: Sendable, Hashable {
   /// The marks that devices have in common.
   private static let common: [Mark] = [.type, .model, .bus]
 
+  /// The marks that the device has; an empty value is none, and has no entry.
   public private(set) var values: [Mark: String]
 
+  /// Marks that were recorded or are known otherwise.
   public init(_ values: [Mark: String]) { self.values = values }
 
   /// The marks of a device as a definition, stored or running, has it.
@@ -81,6 +83,7 @@ public struct DeviceMarks: Sendable, Hashable {
     return a == b || SecretMask.isPair(a, b)
   }
 
+  /// The value of a mark; nil where the device does not have it.
   public subscript(mark: Mark) -> String? {
     get { values[mark] }
     set { values[mark] = newValue }
@@ -112,7 +115,9 @@ public struct DeviceMarks: Sendable, Hashable {
 
   /// What devices these marks may mean.
   public enum Finding: Sendable, Hashable {
+    /// No device fits.
     case none
+    /// This device, by its index among those that were searched.
     case one(Int)
     /// Two marks lead to two devices, or one mark to several.
     case several([Int])

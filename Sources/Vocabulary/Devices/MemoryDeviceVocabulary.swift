@@ -3,7 +3,7 @@
 import XMLTree
 
 extension Vocabulary {
-  /// A memory device.
+  /// A module beside the memory that the domain starts with (`memory`).
   public static let memoryDevice = ObjectType(
     "memory-device", "A memory module, beside the memory that the domain starts with.",
     fields: [

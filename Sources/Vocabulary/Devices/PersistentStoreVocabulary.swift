@@ -4,7 +4,7 @@ import Versions
 import XMLTree
 
 extension Vocabulary {
-  /// A persistent store.
+  /// Memory that outlives the guest, for the log of a kernel that crashed (`pstore`).
   public static let persistentStore = ObjectType(
     "pstore", "Memory that outlives the guest, where its kernel leaves its log when it crashes (Linux's pstore).",
     fields: [

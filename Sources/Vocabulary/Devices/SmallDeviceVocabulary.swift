@@ -59,7 +59,7 @@ extension Vocabulary {
     groups: [DeviceFields.driverGroup, CharacterSource.group, FieldGroup("rate", "How much the guest may take.")],
     device: DeviceRule("rng", identity: .alias), keyRule: .deviceKey)
 
-  /// A watchdog.
+  /// A timer that acts when the guest hangs (`watchdog`).
   public static let watchdog = ObjectType(
     "watchdog", "A timer that acts when the guest hangs.",
     fields: [
@@ -152,7 +152,7 @@ extension Vocabulary {
     groups: [FieldGroup("msi", "Interrupts between the sharers.")],
     device: DeviceRule("shmem", identity: .alias), keyRule: .deviceKey)
 
-  /// An IOMMU.
+  /// What translates and guards the memory accesses of the guest's devices (`iommu`).
   public static let iommu = ObjectType(
     "iommu", "The guest's IOMMU.",
     fields: [
@@ -224,7 +224,7 @@ extension Vocabulary {
     ],
     device: DeviceRule("iommu", identity: .alias), keyRule: .deviceKey)
 
-  /// A TPM.
+  /// A trusted platform module, emulated or the host's own (`tpm`).
   public static let tpm = ObjectType(
     "tpm", "A trusted platform module.",
     fields: [
@@ -281,7 +281,7 @@ extension Vocabulary {
     ],
     device: DeviceRule("tpm", identity: .alias), keyRule: .deviceKey)
 
-  /// A hub.
+  /// More USB ports than a controller has (`hub`).
   public static let hub = ObjectType(
     "hub", "A USB hub.",
     fields: [

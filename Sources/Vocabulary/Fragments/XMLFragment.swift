@@ -10,6 +10,7 @@ public struct XMLFragment: Sendable, Hashable {
   /// The object's own element with what the fragment says of it, comments left out.
   public let root: XMLElement
 
+  /// A fragment of the object's own element; comments in it are dropped.
   public init(_ root: XMLElement) {
     self.root = root.withoutComments
   }
@@ -66,6 +67,7 @@ public struct XMLFragment: Sendable, Hashable {
     return difference(element, merged, options: .siblings).first?.path ?? root.name
   }
 
+  /// Whether an element has everything that the fragment says, so that merging would change nothing.
   public func isMet(by element: XMLElement) -> Bool {
     var merged = element
     merge(into: &merged)
@@ -89,6 +91,7 @@ public struct XMLFragment: Sendable, Hashable {
   /// The passwords in the fragment.
   public var passwords: [String] { root.passwords }
 
+  /// Whether the fragment has a password in it.
   public var hasSecrets: Bool { root.withoutPasswords != root }
 }
 

@@ -4,6 +4,7 @@ public import XMLTree
 
 /// How devices of a kind are told apart in a domain's XML.
 public struct DeviceRule: Sendable {
+  /// What an entry and its element have in common, by which one is found for the other.
   public enum Identity: Sendable, Hashable {
     /// By the user alias that Vireo gives the device; libvirt keeps aliases that begin with `ua-`.
     case alias
@@ -16,6 +17,7 @@ public struct DeviceRule: Sendable {
 
   /// The element's name under `devices`.
   public let element: String
+  /// How an entry finds its element among those of the kind.
   public let identity: Identity
   /// What a new device of the kind starts from.
   public let template: XMLElement
@@ -44,6 +46,7 @@ public struct DeviceRule: Sendable {
 public struct DeviceIdentity: Sendable, Hashable {
   /// The element's name under `devices`.
   public var element: String
+  /// How the device is found: what ``value`` is the value of.
   public var identity: DeviceRule.Identity
   /// The alias or the attribute's value, as the XML has it; the entry's name for the only one. A device that does not
   /// carry its key has here what it would be.
@@ -55,6 +58,7 @@ public struct DeviceIdentity: Sendable, Hashable {
   /// How many devices of its name there must be for the order to tell; nil where it tells in any case.
   public var count: Int?
 
+  /// A device by what identifies it; `marks` only for one that was there before Vireo and does not carry its key.
   public init(element: String, identity: DeviceRule.Identity, value: String, marks: DeviceMarks? = nil) {
     self.element = element
     self.identity = identity

@@ -21,6 +21,7 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
   /// Data is lost.
   case dataLoss = "data-loss"
 
+  /// Whether the left effect disrupts less than the right one.
   public static func < (left: Effect, right: Effect) -> Bool { left.rank < right.rank }
 
   private var rank: Int { Self.allCases.firstIndex(of: self)! }
@@ -42,11 +43,14 @@ public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparabl
 
 /// The effect of changing a field, for a guest that is stopped and for one that runs.
 public struct EffectRule: Sendable, Hashable {
+  /// The effect on a guest that is stopped, and on objects that do not run.
   public var stopped: Effect
+  /// The effect on a guest that runs.
   public var running: Effect
   /// How libvirt changes the running guest, where the field is one value that it has a call for.
   public var way: LiveWay?
 
+  /// The effect on a running guest, with `define` for a stopped one unless another is given.
   public init(stopped: Effect = .define, running: Effect, way: LiveWay? = nil) {
     self.stopped = stopped
     self.running = running

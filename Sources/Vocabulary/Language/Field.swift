@@ -9,6 +9,7 @@ import Versions
 public final class Field: Sendable {
   /// The field's name in its object; a dot separates a group from its member: `cpu.mode`.
   public let name: String
+  /// The kind of its values, which decides how a text is read, what the schema allows, and how a value is compared.
   public let type: ValueType
   /// What it means, in a sentence or a few, for `vireo explain` and the reference.
   public let summary: String
@@ -16,6 +17,7 @@ public final class Field: Sendable {
   public let lens: Lens?
   /// What a change takes.
   public let effect: EffectRule
+  /// Whether a spec must set it: a missing one is an error at the object's key.
   public let isRequired: Bool
   /// The value that a new object gets when the spec is silent, where libvirt's own default is a bad one.
   public let initial: Value?

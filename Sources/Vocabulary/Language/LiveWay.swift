@@ -10,7 +10,9 @@ public enum LiveWay: Sendable, Hashable {
   case memory
   /// Processors are plugged in or out (virDomainSetVcpusFlags). The guest lets go of one when it likes.
   case vcpus
+  /// The title is set (virDomainSetMetadata with VIR_DOMAIN_METADATA_TITLE).
   case title
+  /// The description is set (virDomainSetMetadata with VIR_DOMAIN_METADATA_DESCRIPTION).
   case description
   /// A parameter of the scheduler's, by libvirt's name (virDomainSetSchedulerParametersFlags).
   case scheduler(String)

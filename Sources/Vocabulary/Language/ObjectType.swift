@@ -6,7 +6,10 @@ public import Versions
 public final class ObjectType: Sendable {
   /// The kind in the singular: `disk`.
   public let name: String
+  /// What such an object is, in a sentence or a few, for `vireo explain`, the schema and the reference.
   public let summary: String
+  /// Its fields in the order of the table, with `alias`, `sensitive` and `xml` where it is a device. Members of groups
+  /// stand among them under their whole names.
   public let fields: [Field]
   /// Fields that stand together in a mapping of their own, such as `cpu`.
   public let groups: [FieldGroup]
@@ -46,6 +49,7 @@ public final class ObjectType: Sendable {
       })
   }
 
+  /// The field with a whole name, such as `cpu.mode`; nil where the object does not have it.
   public func field(_ name: String) -> Field? { fieldIndex[name].map { fields[$0] } }
 
   /// The fields with these names, in the table's order. An object has few of the many that there are.
@@ -53,8 +57,10 @@ public final class ObjectType: Sendable {
     names.compactMap { fieldIndex[$0] }.sorted().map { fields[$0] }
   }
 
+  /// The group with this name; nil where there is none.
   public func group(_ name: String) -> FieldGroup? { groups.first { $0.name == name } }
 
+  /// The collection under this key of the spec; nil where there is none.
   public func collection(_ key: String) -> Collection? { collections.first { $0.key == key } }
 
   /// A field's name as a reader knows it: `cpu` for `cpu.mode`, where a plain value means just that.
@@ -75,6 +81,7 @@ public final class ObjectType: Sendable {
   public struct Collection: Sendable {
     /// The key in the spec: `disks`.
     public let key: String
+    /// The kind of the objects in it.
     public let type: ObjectType
 
     init(_ key: String, _ type: ObjectType) {
@@ -86,7 +93,9 @@ public final class ObjectType: Sendable {
 
 /// Fields that stand together in a mapping of their own.
 public struct FieldGroup: Sendable {
+  /// The group's key in the spec: `cpu`. It stands before a dot in the names of its fields.
   public let name: String
+  /// What the group is about, in a sentence or a few, for `vireo explain`, the schema and the reference.
   public let summary: String
   /// The member that a plain value in place of the mapping means: `cpu: host-model` is `cpu: { mode: host-model }`.
   public let shorthand: String?

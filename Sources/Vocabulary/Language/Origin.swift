@@ -11,6 +11,7 @@ public struct Origin: Sendable, Hashable {
   /// The versions that brought single words: values of an enumeration, or keys of a table.
   public var words: [String: LibvirtVersion]
 
+  /// Versions that brought something; by default none, for what libvirt 9.0 has.
   public init(version: LibvirtVersion? = nil, words: [String: LibvirtVersion] = [:]) {
     self.version = version
     self.words = words
@@ -44,6 +45,7 @@ public struct VersionRequirement: Sendable, Hashable {
   /// What of the field needs it, behind the field's name: nothing for the field itself, `: virtio` for a value, `.1.poll-max`
   /// for what is within.
   public var part: String
+  /// The oldest version of libvirt that has it.
   public var version: LibvirtVersion
 }
 

@@ -51,10 +51,12 @@ public struct ConcealedText: Sendable, Hashable {
   /// The text with masks of a notation in place of its secrets.
   func masked(_ notation: SecretNotation) -> String { secrecy.masked(text, notation) }
 
+  /// Whether two texts are the same, or one of them is the mask of the other.
   public static func == (a: ConcealedText, b: ConcealedText) -> Bool {
     a.text == b.text || SecretMask.isPair(a.text, b.text)
   }
 
+  /// Hashes the shown form, in which a text and its mask agree.
   public func hash(into hasher: inout Hasher) { hasher.combine(shown) }
 }
 

@@ -7,6 +7,7 @@ extension Field {
   /// The name of the field in every object that has it.
   public static let sensitiveName = "sensitive"
 
+  /// The kind of the field's values: names, each on one line.
   public static let sensitiveType = ValueType.list(of: .text(.line))
 
   /// The field that marks others as secrets.
@@ -28,8 +29,10 @@ public struct SensitivePlaces: Sendable, Hashable {
   /// Places in libvirt's XML, likewise.
   private var paths: [String: [XMLPath]] = [:]
 
+  /// No place at all.
   public init() {}
 
+  /// Whether nothing is concealed beyond what Vireo itself knows to be secret.
   public var isEmpty: Bool { fields.isEmpty && paths.isEmpty }
 
   /// Whether a field is concealed. The field `xml` never is as a whole: ``paths(of:)`` says what of it.
@@ -44,6 +47,7 @@ public struct SensitivePlaces: Sendable, Hashable {
   /// The objects of which something is concealed.
   public var owners: Set<String> { Set(fields.keys).union(paths.keys) }
 
+  /// Adds the places of another value; places that both have are kept once.
   public mutating func formUnion(_ other: SensitivePlaces) {
     fields.merge(other.fields) { $0.union($1) }
     paths.merge(other.paths) { own, more in own + more.filter { !own.contains($0) } }

@@ -2,13 +2,17 @@
 
 /// A value of the spec language, normalised: two values that mean the same are equal.
 public enum Value: Sendable, Hashable {
+  /// A text, a word of an enumeration, a path or the name of another object, in its normalised form.
   case string(String)
+  /// A whole number without a unit.
   case integer(Int)
+  /// `true` or `false`.
   case boolean(Bool)
   /// A size in bytes.
   case bytes(UInt64)
   /// A length of time in seconds.
   case seconds(Int)
+  /// Values whose order means something.
   case list([Value])
   /// Values by name, whose order means nothing: the entries of a table, or the members of a record.
   case table([String: Value])
@@ -29,11 +33,17 @@ extension Value {
     default: nil
     }
   }
+  /// The number of an `integer`; nil for any other value, also for sizes and times.
   public var integer: Int? { if case .integer(let value) = self { value } else { nil } }
+  /// The truth of a `boolean`; nil for any other value.
   public var boolean: Bool? { if case .boolean(let value) = self { value } else { nil } }
+  /// The size in bytes; nil for any other value.
   public var bytes: UInt64? { if case .bytes(let value) = self { value } else { nil } }
+  /// The length of time in whole seconds; nil for any other value.
   public var seconds: Int? { if case .seconds(let value) = self { value } else { nil } }
+  /// The elements of a list in their order; nil for any other value.
   public var list: [Value]? { if case .list(let values) = self { values } else { nil } }
+  /// The entries of a table or record by their keys; nil for any other value.
   public var table: [String: Value]? { if case .table(let entries) = self { entries } else { nil } }
 
   /// A table's entries in the order in which they are shown and written: numbers

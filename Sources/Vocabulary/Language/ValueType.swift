@@ -2,9 +2,12 @@
 
 /// Why a text is not a value of its kind, and what to write instead.
 public struct ValueProblem: Error, Sendable, Hashable {
+  /// What is wrong, as a clause. It quotes the text, unless that is a secret.
   public var message: String
+  /// What to write instead, as an imperative; nil where the message says enough.
   public var suggestion: String?
 
+  /// A problem, by default without a remedy.
   public init(_ message: String, suggestion: String? = nil) {
     self.message = message
     self.suggestion = suggestion
@@ -15,12 +18,15 @@ public struct ValueProblem: Error, Sendable, Hashable {
 public indirect enum ValueType: Sendable {
   /// A text that obeys a rule.
   case text(TextRule)
+  /// A whole number within a range.
   case integer(ClosedRange<Int>)
+  /// `true` or `false`.
   case boolean
   /// A size with a unit, at least `least` bytes, rounded up to a multiple of `granularity` bytes.
   case size(granularity: UInt64, least: UInt64 = 1)
   /// A length of time with a unit, in whole seconds.
   case duration
+  /// One of a few words, which are compared as they are written.
   case enumeration([String])
   /// A file or folder; relative paths are relative to the file that says so.
   case path
@@ -41,10 +47,13 @@ public indirect enum ValueType: Sendable {
 
   /// One of the values of a record.
   public struct Member: Sendable {
+    /// The member's key in the record.
     public let name: String
+    /// The kind of the member's value.
     public let type: ValueType
     /// What it means, in a sentence.
     public let summary: String
+    /// Whether every such record must have the member.
     public let isRequired: Bool
     /// The versions of libvirt that brought the member and its values.
     public let origin: Origin

@@ -165,6 +165,7 @@ public struct TextRule: Sendable {
       return text.lowercased()
     })
 
+  /// A SHA-256 checksum: 64 hexadecimal digits, compared in lower case.
   public static let sha256 = TextRule(
     "a SHA-256 checksum", pattern: #"^[0-9A-Fa-f]{64}$"#, remedy: "write 64 hexadecimal digits, as sha256sum prints",
     normalise: { $0.utf8.count == 64 && $0.utf8.allSatisfy(isHexadecimal) ? $0.lowercased() : nil })

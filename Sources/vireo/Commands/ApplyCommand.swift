@@ -54,7 +54,7 @@ struct ApplyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = Session(
-      options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
+      options: spec, messages: color.messages(for: format), maxEffect: limits.maxEffect,
       deletions: limits.deletions, discardsSavedStates: limits.discardsSavedStates)
     try await ApplySession(
       session: session, isConfirmed: isConfirmed, jobs: jobs, lock: lock, disruptions: maxDisruption,

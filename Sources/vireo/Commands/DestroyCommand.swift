@@ -57,7 +57,7 @@ struct DestroyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = Session(
-      options: spec, format: format, color: color.color,
+      options: spec, messages: color.messages(for: format),
       deletions: DeletionOptions(
         .everything, most: maxDeletes, includesDisks: deletesDisks, forcesOff: force))
     try await ApplySession(

@@ -90,20 +90,18 @@ struct GarbageCommand: AsyncParsableCommand {
       messages.append(
         Diagnostic("no-file", "--also \(path) is no regular file", suggestion: "name each file that is to go"))
     }
-    guard messages.isEmpty else { throw fail(messages) }
+    guard messages.isEmpty else { throw self.messages.fail(messages) }
     let stack = try spec()
     let connection = try await connect(stack)
     do {
-      try await collect(stack, on: connection)
-      await connection.close()
+      try await connection.closing { try await collect(stack, on: $0) }
     } catch {
-      await connection.close()
-      if let code = error as? ExitCode { throw code }
-      throw fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+      throw self.messages.fail(error, uri: connection.uri)
     }
   }
 
   private var notice: WaitNotice { WaitNotice(for: format) }
+  private var messages: Messages { color.messages(for: format) }
 
   // MARK: The way
 
@@ -122,13 +120,13 @@ struct GarbageCommand: AsyncParsableCommand {
     guard !plan, obstacles.isEmpty, !shown.deletions.isEmpty || !shown.removals.isEmpty else {
       if format == .json { try Output.result(shown.json()) }
       if format == .text, shown.census.folders.isEmpty, also.isEmpty {
-        color.color.tell([
+        messages.tell([
           Diagnostic(
             .note, "nothing-searched", "no folder was searched: this connection has no storage pools",
             suggestion: "name the specs, or folders with --folder")
         ])
       }
-      if !obstacles.isEmpty { throw color.color.tell(obstacles) }
+      if !obstacles.isEmpty { throw messages.failAfterResult(obstacles) }
       return
     }
     try confirm(shown)
@@ -136,7 +134,7 @@ struct GarbageCommand: AsyncParsableCommand {
     // What was done is done, whether or not anybody still reads about it.
     Output.write(format == .json ? shown.json(result) : "\n" + result.text(style), to: .output)
     guard result.failures.isEmpty else {
-      throw color.color.tell(
+      throw messages.failAfterResult(
         result.failures.map { Diagnostic("gc", $0.failure.message, subject: $0.subject, suggestion: $0.failure.remedy) }
       )
     }
@@ -158,7 +156,7 @@ struct GarbageCommand: AsyncParsableCommand {
 
   private func confirm(_ shown: GarbageCollection) throws(ExitCode) {
     guard !isConfirmed else { return }
-    if let obstacle = Consent.obstacle(needsOutput: format == .text) { throw fail([obstacle]) }
+    if let obstacle = Consent.obstacle(needsOutput: format == .text) { throw messages.fail([obstacle]) }
     if format == .json { Output.write(shown.text(Output.error.style(color.color)), to: .error) }
     guard Consent.ask("Delete all of this for good?") else { throw ExitCode(1) }
   }
@@ -168,8 +166,8 @@ struct GarbageCommand: AsyncParsableCommand {
   private func spec() throws(ExitCode) -> StackSpec? {
     guard !files.isEmpty else { return nil }
     let loaded = SpecInput.load(files, variables)
-    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
-    color.color.tell(loaded.diagnostics)
+    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw messages.fail(loaded.diagnostics) }
+    messages.tell(loaded.diagnostics)
     return stack
   }
 
@@ -178,7 +176,7 @@ struct GarbageCommand: AsyncParsableCommand {
       option: connection.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: stack?.connect,
       isRoot: geteuid() == 0)
     guard !ConnectionChoice.isRemote(uri) else {
-      throw fail([
+      throw messages.fail([
         Diagnostic(
           "remote-connection", "\(uri) is another host, whose files are out of reach from here",
           suggestion: "run vireo on that host")
@@ -187,7 +185,7 @@ struct GarbageCommand: AsyncParsableCommand {
     do {
       return try await HostConnection.open(uri, notice)
     } catch {
-      throw fail([FailureMessage.diagnostic(for: error, uri: uri)])
+      throw messages.fail([FailureMessage.diagnostic(for: error, uri: uri)])
     }
   }
 
@@ -218,12 +216,6 @@ struct GarbageCommand: AsyncParsableCommand {
   }
 
   // MARK: Words and values
-
-  private func fail(_ messages: [Diagnostic]) -> ExitCode {
-    guard format == .json else { return color.color.tell(messages) }
-    Output.write(DiagnosticFormat.render(messages, as: .json), to: .output)
-    return ExitCode(1)
-  }
 
   /// An absolute path, as the files of a folder are named.
   private static func path(_ text: String) throws -> String {

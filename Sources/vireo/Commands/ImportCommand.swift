@@ -70,15 +70,10 @@ struct ImportCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let connection = try await connection.open(telling: color)
-    let inventory: Inventory
-    do {
+    let messages = color.messages()
+    let (inventory, uri) = try await HostConnection.with(connection, messages) { connection in
       let request = InventoryRequest(importing: all ? nil : named)
-      inventory = try await HostConnection.read(request, from: connection, WaitNotice(for: .text))
-      await connection.close()
-    } catch {
-      await connection.close()
-      throw color.color.tell([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+      return (try await HostConnection.read(request, from: connection, WaitNotice(for: .text)), connection.uri)
     }
     let importer = Importer(stack: stack, includesSecrets: includesPasswords)
     var result = importer.read(objects(of: inventory), from: inventory)
@@ -93,11 +88,11 @@ struct ImportCommand: AsyncParsableCommand {
     }
     if all, result.documents.isEmpty, result.messages.isEmpty {
       result.messages = [
-        Diagnostic(.note, "nothing-to-import", "\(connection.uri) has no domain, network or storage pool to import")
+        Diagnostic(.note, "nothing-to-import", "\(uri) has no domain, network or storage pool to import")
       ]
     }
-    let code = color.color.tell(result.messages)
-    if result.messages.contains(where: { $0.severity == .error }) { throw code }
+    messages.tell(result.messages)
+    if result.messages.hasErrors { throw ExitCode(1) }
   }
 
   /// The objects that the command line names.

@@ -35,27 +35,23 @@ struct InitCommand: AsyncParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func run() async throws {
+    let messages = color.messages()
     var status = stat()
     guard output == "-" || lstat(output, &status) != 0 else {
-      throw color.color.tell([
+      throw messages.fail([
         Diagnostic("file-exists", "\(output) exists", suggestion: "write another file with --output FILE")
       ])
     }
-    let host = try await FirstHost.open(connection.connect, telling: color.color)
+    let host = try await FirstHost.open(connection.connect, messages)
     let spec: FirstSpec
     do {
-      spec = try await host.spec(file: output)
-      await host.connection.close()
+      spec = try await host.connection.closing { _ in try await host.spec(file: output) }
     } catch {
-      await host.connection.close()
-      switch error {
-      case let error as DiagnosticsError: throw color.color.tell(error.diagnostics)
-      default: throw color.color.tell([FailureMessage.diagnostic(for: error, uri: host.uri)])
-      }
+      throw messages.fail(error, uri: host.uri)
     }
     guard output != "-" else { return try Output.result(spec.text(in: "FILE")) }
     let folder = SpecFolder(path: ".", replaces: false, remedy: "write another file with --output FILE")
-    if let problem = folder.write(spec.text(in: output), to: output) { throw color.color.tell([problem]) }
+    if let problem = folder.write(spec.text(in: output), to: output) { throw messages.fail([problem]) }
     let image = spec.image.map { "image \($0.path)" } ?? "a blank disk"
     try Output.result(
       """
@@ -82,12 +78,12 @@ private struct FirstHost {
   private static let notice = WaitNotice(for: .text)
   private var notice: WaitNotice { Self.notice }
 
-  static func open(_ option: String?, telling color: ColorOptions.Choice) async throws(ExitCode) -> FirstHost {
+  static func open(_ option: String?, _ messages: Messages) async throws(ExitCode) -> FirstHost {
     let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
     let given = ConnectionChoice.given(option: option, environment: environment)
     let uri = ConnectionChoice.uri(option: option, environment: environment, spec: nil, isRoot: geteuid() == 0)
     guard !ConnectionChoice.isRemote(uri) else {
-      throw color.tell([
+      throw messages.fail([
         Diagnostic("remote-connection", "\(uri) is another host", suggestion: "run `vireo init` on that host")
       ])
     }
@@ -95,11 +91,11 @@ private struct FirstHost {
       return FirstHost(connection: try await HostConnection.open(uri, notice), uri: uri, remark: nil)
     } catch let usual {
       let failure = FailureMessage.diagnostic(for: usual, uri: uri)
-      guard given == nil else { throw color.tell([failure]) }
+      guard given == nil else { throw messages.fail([failure]) }
       let embedded = "qemu:///embed?root=\(dataFolder)/vireo/host"
       do {
         let connection = try await HostConnection.open(embedded, notice)
-        color.tell([
+        messages.tell([
           Diagnostic(
             .note, "no-daemon", "\(uri) does not answer, so the spec is for libvirt without a daemon",
             suggestion: "to use \(uri), start libvirtd and run `vireo init` again")
@@ -110,7 +106,7 @@ private struct FirstHost {
           """
         return FirstHost(connection: connection, uri: embedded, remark: remark)
       } catch {
-        throw color.tell([failure, FailureMessage.diagnostic(for: error, uri: embedded)])
+        throw messages.fail([failure, FailureMessage.diagnostic(for: error, uri: embedded)])
       }
     }
   }

@@ -32,20 +32,14 @@ struct PlanCommand: AsyncParsableCommand {
 
   func run() async throws {
     let session = Session(
-      options: spec, format: format, color: color.color, maxEffect: limits.maxEffect,
+      options: spec, messages: color.messages(for: format), maxEffect: limits.maxEffect,
       deletions: limits.deletions, discardsSavedStates: limits.discardsSavedStates)
-    let (stack, messages, connection) = try await session.open(connection.connect)
-    let plan: Plan
-    do {
-      plan = try await session.plan(stack, on: connection, messages: messages)
-    } catch {
-      await connection.close()
-      throw error
+    let plan = try await session.with(connection.connect) { stack, messages, connection in
+      try await session.plan(stack, on: connection, messages: messages)
     }
-    await connection.close()
     try Output.result(format == .json ? plan.json() : plan.text(Output.output.style(color.color)))
     if !plan.refused.isEmpty {
-      if format == .text { color.color.tell(plan.refusalReasons) }
+      if format == .text { session.messages.tell(plan.refusalReasons) }
       throw ExitCode.refused
     }
     if detailedExitCode, !plan.isEmpty { throw ExitCode(2) }

@@ -49,14 +49,14 @@ struct RestoreCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let connection = try await connection.open(telling: color, for: format)
-    do {
-      try await perform(on: connection)
-      await connection.close()
-    } catch {
-      await connection.close()
-      if let code = error as? ExitCode { throw code }
-      throw color.color.tell(messages(for: error, connection.uri))
+    let messages = color.messages(for: format)
+    try await HostConnection.with(connection, messages) { connection in
+      do {
+        try await perform(on: connection)
+      } catch {
+        if let code = error as? ExitCode { throw code }
+        throw messages.failAfterResult(self.messages(for: error, connection.uri))
+      }
     }
   }
 
@@ -67,7 +67,7 @@ struct RestoreCommand: AsyncParsableCommand {
     let warnings = failures.map {
       Diagnostic(.warning, "unreadable-removal", "\($0.subject): \($0.message)")
     }
-    color.color.tell(warnings)
+    color.messages().tell(warnings)
     if list {
       let found = (domain == nil && removed == nil ? entries : chosen).map(archive.find)
       return try Output.result(
@@ -86,7 +86,7 @@ struct RestoreCommand: AsyncParsableCommand {
       [removal.stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
     defer { withExtendedLifetime(held) {} }
     let notes = try await archive.restore(entry, on: connection, patience: lock.ofFolders)
-    color.color.tell(
+    color.messages().tell(
       notes.map {
         Diagnostic(.warning, "missing-file", $0, subject: ObjectReference(.domain, removal.name).description)
       })

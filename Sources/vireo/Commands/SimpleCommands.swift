@@ -49,7 +49,7 @@ struct ValidateCommand: ParsableCommand {
     case .json: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .json))
     case .github: try Output.result(DiagnosticFormat.render(loaded.diagnostics, as: .github))
     case .text:
-      var text = DiagnosticFormat.render(loaded.diagnostics, as: color.color.messageFormat)
+      var text = DiagnosticFormat.render(loaded.diagnostics, as: color.messages().style)
       if let summary = DiagnosticFormat.summary(of: loaded.diagnostics) { text += summary + "\n" }
       Output.write(text, to: .error)
       if let stack = loaded.stack, !loaded.diagnostics.hasErrors { try Output.result(valid(stack)) }
@@ -99,7 +99,7 @@ struct ExplainCommand: ParsableCommand {
     do {
       try Output.result(SpecLanguage.explanation(of: key, Output.output.style(color.color)))
     } catch let error as Diagnostic {
-      throw color.color.tell([error])
+      throw color.messages().fail([error])
     }
   }
 }

@@ -44,22 +44,20 @@ struct SnapshotCommand: AsyncParsableCommand {
     func perform<Result>(
       for format: ReportFormat = .text, _ lock: LockOptions? = nil, _ work: (DomainSnapshots) async throws -> Result
     ) async throws(ExitCode) -> Result {
-      let connection = try await connection.open(telling: color, for: format)
-      do {
-        let handle = try await connection.domain(named: domain)
-        var held: [StackLock] = []
-        if let lock {
-          let stack = OwnershipRecord(in: try XMLElement.parse(try await handle.xml([.inactive])))?.stack
-          held = try await StackLock.take([stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
+      let messages = color.messages(for: format)
+      return try await HostConnection.with(connection, messages) { connection in
+        do {
+          let handle = try await connection.domain(named: domain)
+          var held: [StackLock] = []
+          if let lock {
+            let stack = OwnershipRecord(in: try XMLElement.parse(try await handle.xml([.inactive])))?.stack
+            held = try await StackLock.take([stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
+          }
+          defer { withExtendedLifetime(held) {} }
+          return try await work(DomainSnapshots(of: handle, on: connection, patience: lock?.ofFolders ?? .ofFolders))
+        } catch {
+          throw messages.failAfterResult([diagnostic(for: error, connection.uri)])
         }
-        defer { withExtendedLifetime(held) {} }
-        let result = try await work(
-          DomainSnapshots(of: handle, on: connection, patience: lock?.ofFolders ?? .ofFolders))
-        await connection.close()
-        return result
-      } catch {
-        await connection.close()
-        throw color.color.tell([diagnostic(for: error, connection.uri)])
       }
     }
 
@@ -86,7 +84,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     /// Asks, unless consent was given on the command line.
     func confirm(_ question: String, for target: Target) throws(ExitCode) {
       guard !isConfirmed else { return }
-      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.color.color.tell([obstacle]) }
+      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.color.messages().fail([obstacle]) }
       guard Consent.ask(question) else { throw ExitCode(1) }
     }
   }

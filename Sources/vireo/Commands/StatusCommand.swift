@@ -60,9 +60,8 @@ struct StatusCommand: AsyncParsableCommand {
     var options = SpecOptions()
     options.files = files
     options.variables = variables
-    let session = Session(options: options, format: format, color: color.color)
-    let (stack, _, connection) = try await session.open(connection.connect)
-    return try await reading(connection, session) { connection in
+    let session = Session(options: options, messages: color.messages(for: format))
+    return try await session.with(connection.connect) { stack, _, connection in
       HostStatus(
         of: stack, on: try await HostConnection.read(InventoryRequest(for: stack), from: connection, notice))
     }
@@ -70,26 +69,11 @@ struct StatusCommand: AsyncParsableCommand {
 
   /// How the domains of all stacks on the host stand.
   private func recorded() async throws -> HostStatus {
-    let session = Session(options: SpecOptions(), format: format, color: color.color)
-    let connection = try await connection.open(telling: color, for: format)
-    return try await reading(connection, session) { connection in
+    try await HostConnection.with(connection, color.messages(for: format)) { connection in
       // Which files matter is known once the domains are.
       let domains = try await HostConnection.read(InventoryRequest(), from: connection, notice)
       let request = RecordedStack.request(for: domains)
       return HostStatus(recordedOn: try await HostConnection.read(request, from: connection, notice))
-    }
-  }
-
-  private func reading(
-    _ connection: LibvirtConnection, _ session: Session, _ work: (LibvirtConnection) async throws -> HostStatus
-  ) async throws -> HostStatus {
-    do {
-      let status = try await work(connection)
-      await connection.close()
-      return status
-    } catch {
-      await connection.close()
-      throw session.fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
     }
   }
 }

@@ -31,8 +31,8 @@ struct ImageCommand: ParsableCommand {
 ///
 /// - Parameter words: the command as it is written.
 func subcommandMissing(_ command: any ParsableCommand.Type, _ words: String) -> ExitCode {
-  let names = command.configuration.subcommands.map(CommandWords.name)
-  return ColorOptions.Choice.auto.tell([
+  let names = command.configuration.subcommands.filter { $0.configuration.shouldDisplay }.map(CommandWords.name)
+  return Messages.plain.fail([
     Diagnostic(
       "missing-command", "`\(words)` needs a command: \(names.joined(separator: ", "))",
       suggestion: "see `\(words) --help`")

@@ -4,7 +4,7 @@ import ArgumentParser
 import DiskImage
 import Report
 
-struct ImageCompareCommand: ParsableCommand {
+struct ImageCompareCommand: FailureCoding {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Compares what guests see of two images.",

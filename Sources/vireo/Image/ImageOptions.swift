@@ -119,5 +119,5 @@ func tell(_ error: ImageError) {
     case .ambiguousSnapshot: ": --id or --name (of convert: --snapshot-id or --snapshot-name)"
     default: ""
     }
-  ColorOptions.Choice.auto.tell([Diagnostic("image", "\(error)\(remedy)")])
+  Messages.plain.tell([Diagnostic("image", "\(error)\(remedy)")])
 }

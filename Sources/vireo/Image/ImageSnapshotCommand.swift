@@ -11,12 +11,12 @@ struct ImageSnapshotCommand: ParsableCommand {
     discussion: """
       A snapshot is meant by its name or its id; a word that fits two of them is refused, and --id or --name says which.
 
-        vireo image snapshot create disk.qcow2 pristine
-        vireo image snapshot apply disk.qcow2 pristine
+        vireo image snapshot take disk.qcow2 pristine
+        vireo image snapshot revert disk.qcow2 pristine
 
       Exit codes: 0 when it was done, 1 otherwise.
       """,
-    subcommands: [List.self, Create.self, Apply.self, Rename.self, Delete.self])
+    subcommands: [List.self, Take.self, Revert.self, Rename.self, Delete.self, FormerTake.self, FormerRevert.self])
 
   func run() throws { throw subcommandMissing(Self.self, "vireo image snapshot") }
 
@@ -100,10 +100,11 @@ struct ImageSnapshotCommand: ParsableCommand {
     }
   }
 
-  struct Create: ParsableCommand {
+  struct Take: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "take",
       abstract: "Takes a snapshot of the disk as it is.",
-      usage: "vireo image snapshot create [options] <image> <name>",
+      usage: "vireo image snapshot take [options] <image> <name>",
       discussion: "Exit codes: 0 when it was done, 1 otherwise.")
 
     @OptionGroup var target: Target
@@ -118,10 +119,11 @@ struct ImageSnapshotCommand: ParsableCommand {
     }
   }
 
-  struct Apply: ParsableCommand {
+  struct Revert: ParsableCommand {
     static let configuration = CommandConfiguration(
+      commandName: "revert",
       abstract: "Makes the disk what it was when a snapshot was taken.",
-      usage: "vireo image snapshot apply [options] <image> <snapshot>",
+      usage: "vireo image snapshot revert [options] <image> <snapshot>",
       discussion: """
         What the disk holds now is lost, unless another snapshot has it.
 
@@ -135,7 +137,7 @@ struct ImageSnapshotCommand: ParsableCommand {
     func run() throws {
       try target.perform(lock) { (image) throws(ImageError) in try ImageSnapshots.apply(selection.selector, path: image)
       }
-      try Output.result(ImageMessage.snapshot(target.image, selection.shown, "applied"))
+      try Output.result(ImageMessage.snapshot(target.image, selection.shown, "reverted to"))
     }
   }
 
@@ -176,5 +178,21 @@ struct ImageSnapshotCommand: ParsableCommand {
       }
       try Output.result(ImageMessage.snapshot(target.image, selection.shown, "deleted"))
     }
+  }
+
+  /// What ``Take`` was called in 0.1.
+  struct FormerTake: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "create", shouldDisplay: false)
+    @OptionGroup var command: Take
+
+    func run() throws { try command.run() }
+  }
+
+  /// What ``Revert`` was called in 0.1.
+  struct FormerRevert: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "apply", shouldDisplay: false)
+    @OptionGroup var command: Revert
+
+    func run() throws { try command.run() }
   }
 }

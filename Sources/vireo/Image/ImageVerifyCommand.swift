@@ -48,18 +48,21 @@ struct ImageVerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     let sources = try sources()
-    let connection = try await connection.open(telling: color, for: .text)
-    let (found, problems) = await verify(on: connection, sources)
-    await connection.close()
+    let messages = color.messages()
+    let (found, problems) = try await HostConnection.with(connection, messages) { connection in
+      await verify(on: connection, sources)
+    }
     try Output.result(found.isEmpty && problems.isEmpty ? "no copy of a base image was found\n" : "")
-    guard problems.isEmpty else { throw color.color.tell(problems) }
+    guard problems.isEmpty else { throw messages.fail(problems) }
   }
 
   /// The base images of the specs.
   private func sources() throws(ExitCode) -> [InventoryRequest.BaseImage] {
     guard !specs.isEmpty else { return [] }
     let loaded = SpecInput.load(specs, variables)
-    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw color.color.tell(loaded.diagnostics) }
+    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else {
+      throw color.messages().fail(loaded.diagnostics)
+    }
     return InventoryRequest(for: stack).baseImages
   }
 

@@ -1,40 +1,63 @@
-// What commands have to say for people, and how those without a spec reach a hypervisor.
+// What commands have to say for people and, as JSON, for programs.
 
 import ArgumentParser
 import Diagnostics
-import Glibc
-import Libvirt
 
-extension ColorOptions.Choice {
+/// Where a command's messages go: to standard error, or for programs as JSON to standard output.
+struct Messages {
+  let color: ColorOptions.Choice
+  var format: ReportFormat = .text
+
+  /// The messages of commands that have no options for them, and of the time before there is a command.
+  static let plain = Messages(color: .auto)
+
   /// How messages are written to standard error: broken into lines only where it is a terminal.
-  var messageFormat: DiagnosticFormat {
-    let style = Output.error.style(self)
+  var style: DiagnosticFormat {
+    let style = Output.error.style(color)
     return .text(color: style.color, width: Output.error.isTerminal ? style.width : nil)
   }
 
   /// Writes messages to standard error.
+  func tell(_ messages: [Diagnostic]) {
+    Output.write(DiagnosticFormat.render(messages, as: style), to: .error)
+  }
+
+  /// Writes messages that end the run.
   ///
-  /// - Returns: the exit code for those among them that are errors.
-  @discardableResult
-  func tell(_ messages: [Diagnostic]) -> ExitCode {
-    Output.write(DiagnosticFormat.render(messages, as: messageFormat), to: .error)
+  /// - Returns: the exit code.
+  func fail(_ messages: [Diagnostic], code: ExitCode = ExitCode(1)) -> ExitCode {
+    switch format {
+    case .json: Output.write(DiagnosticFormat.render(messages, as: .json), to: .output)
+    case .text:
+      tell(messages)
+      if messages.count > 1, let summary = DiagnosticFormat.summary(of: messages) {
+        Output.write(summary + "\n", to: .error)
+      }
+    }
+    return code
+  }
+
+  /// Writes messages about a result that was written already, for people also where the result is for programs.
+  ///
+  /// - Returns: the exit code.
+  func failAfterResult(_ messages: [Diagnostic]) -> ExitCode {
+    tell(messages)
     return ExitCode(1)
+  }
+
+  /// The exit code for an error that a host or its connection met with, after it was written; an exit code has been.
+  ///
+  /// - Parameter uri: the connection.
+  func fail(_ error: any Error, uri: String) -> ExitCode {
+    switch error {
+    case let code as ExitCode: code
+    case let error as DiagnosticsError: fail(error.diagnostics)
+    default: fail([FailureMessage.diagnostic(for: error, uri: uri)])
+    }
   }
 }
 
-extension ConnectionOptions {
-  /// Opens the connection that the option or the environment asks for, or the user's own; what fails is told.
-  ///
-  /// - Parameter format: whom the command reports to.
-  func open(
-    telling messages: ColorOptions, for format: ReportFormat = .text
-  ) async throws(ExitCode) -> LibvirtConnection {
-    let uri = ConnectionChoice.uri(
-      option: connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil, isRoot: geteuid() == 0)
-    do {
-      return try await HostConnection.open(uri, WaitNotice(for: format))
-    } catch {
-      throw messages.color.tell([FailureMessage.diagnostic(for: error, uri: uri)])
-    }
-  }
+extension ColorOptions {
+  /// Where the messages of a command with this option go.
+  func messages(for format: ReportFormat = .text) -> Messages { Messages(color: color, format: format) }
 }

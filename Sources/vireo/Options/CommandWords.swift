@@ -10,18 +10,26 @@ import Diagnostics
 enum CommandWords {
   /// What is wrong with the commands that the arguments name; nil when nothing is.
   static func problem(in arguments: [String], of root: any ParsableCommand.Type) -> Diagnostic? {
+    read(arguments, of: root).problem
+  }
+
+  /// The last command that the arguments name, and what is wrong with the word behind it.
+  static func read(
+    _ arguments: [String], of root: any ParsableCommand.Type
+  ) -> (command: any ParsableCommand.Type, problem: Diagnostic?) {
     var words = arguments[...]
     if words.first == "help" { words = words.dropFirst() }
     var command = root
     var path = [name(of: root)]
     while !command.configuration.subcommands.isEmpty, let word = words.popFirst(), !word.hasPrefix("-") {
       guard let next = command.configuration.subcommands.first(where: { name(of: $0) == word }) else {
-        return unknown(word, in: path, among: command.configuration.subcommands.map(name))
+        let names = command.configuration.subcommands.filter { $0.configuration.shouldDisplay }.map(name)
+        return (command, unknown(word, in: path, among: names))
       }
       command = next
       path.append(word)
     }
-    return nil
+    return (command, nil)
   }
 
   /// A command as it is written.
@@ -59,8 +67,8 @@ enum CommandWords {
       "repair": "check", "copy": "convert",
     ],
     "image snapshot": [
-      "take": "create", "new": "create", "add": "create", "save": "create", "revert": "apply", "restore": "apply",
-      "rollback": "apply", "rm": "delete", "remove": "delete", "mv": "rename", "ls": "list", "show": "list",
+      "new": "take", "add": "take", "save": "take", "restore": "revert", "rollback": "revert", "rm": "delete",
+      "remove": "delete", "mv": "rename", "ls": "list", "show": "list",
     ],
   ]
 }

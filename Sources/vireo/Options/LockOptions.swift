@@ -42,7 +42,7 @@ struct LockOptions: ParsableArguments {
     do throws(ActionFailure) {
       lock = try FolderLock.taking(folders, .shared, ofFolders)
     } catch {
-      throw ColorOptions.Choice.auto.tell([Diagnostic("locked", error.message, suggestion: error.remedy)])
+      throw Messages.plain.fail([Diagnostic("locked", error.message, suggestion: error.remedy)])
     }
     defer { withExtendedLifetime(lock) {} }
     return try reportingImageErrors { () throws(ImageError) in try work() }

@@ -22,33 +22,23 @@ struct ApplySession {
   var question = "Apply these changes?"
 
   func run(_ connection: String?) async throws {
-    let (stack, messages, connection) = try await session.open(connection)
-    do {
+    try await session.with(connection) { stack, messages, connection in
       try await apply(stack, on: connection, messages: messages)
-    } catch {
-      await connection.close()
-      throw error
     }
-    await connection.close()
   }
 
   private func apply(
     _ stack: StackSpec, on connection: LibvirtConnection, messages: [Diagnostic]
   ) async throws {
     // Taken before the host is looked at: no other apply of the stack can make the plan old while it is read.
-    let held: StackLock
-    do {
-      held = try await StackLock.take(stack.name, on: connection, patience: lock.ofStacks)
-    } catch {
-      throw session.fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
-    }
+    let held = try await StackLock.take(stack.name, on: connection, patience: lock.ofStacks)
     defer { withExtendedLifetime(held) {} }
     let plan = try await session.plan(stack, on: connection, messages: messages)
-    let style = Output.output.style(session.color)
+    let style = Output.output.style(session.messages.color)
     if session.format == .text { try Output.result(plan.text(style)) }
     if !plan.refused.isEmpty, !(keepsGoing ?? false) {
       let remedy = keepsGoing == nil ? nil : "mend what stands in the way, or apply the rest with `--keep-going`"
-      throw session.fail(plan.refusalMessages(remedy: remedy), code: .refused)
+      throw session.messages.fail(plan.refusalMessages(remedy: remedy), code: .refused)
     }
     guard !plan.isEmpty else {
       if session.format == .json { try Output.result(ApplyResult(outcomes: [], wasInterrupted: false).json(of: plan)) }
@@ -57,7 +47,7 @@ struct ApplySession {
     }
     try confirm(plan)
     let progress = ApplyProgress(
-      plan, color: session.color, isToldAgain: session.format == .text && Output.output.isTerminal)
+      plan, color: session.messages.color, isToldAgain: session.format == .text && Output.output.isTerminal)
     let result = await InterruptibleApply(
       connection: connection, jobs: jobs, disruptions: disruptions, patience: lock.ofFolders
     ).apply(
@@ -78,14 +68,14 @@ struct ApplySession {
     guard !refused.isEmpty, let schema = try? XMLSchema(path: SchemaCheck.installedFolder + "/domain.rng"),
       let problems = try? SchemaCheck(schema).problems(of: stack)
     else { return }
-    session.color.tell(problems.filter { $0.subject.map(refused.contains) ?? false })
+    session.messages.tell(problems.filter { $0.subject.map(refused.contains) ?? false })
   }
 
   /// Asks for consent, unless it was given on the command line.
   private func confirm(_ plan: Plan) throws(ExitCode) {
     guard !isConfirmed else { return }
-    if let obstacle = Consent.obstacle(needsOutput: session.format == .text) { throw session.fail([obstacle]) }
-    if session.format == .json { Output.write(plan.text(Output.error.style(session.color)), to: .error) }
+    if let obstacle = Consent.obstacle(needsOutput: session.format == .text) { throw session.messages.fail([obstacle]) }
+    if session.format == .json { Output.write(plan.text(Output.error.style(session.messages.color)), to: .error) }
     guard Consent.ask(question) else { throw ExitCode(1) }
   }
 }

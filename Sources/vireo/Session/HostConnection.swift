@@ -1,6 +1,8 @@
 // Opening a connection, for every command: what a URI must not hold is said before libvirt makes folders of it.
 
+import ArgumentParser
 import Diagnostics
+import Glibc
 import Inventory
 import Libvirt
 import Spec
@@ -32,6 +34,23 @@ enum HostConnection {
     LibvirtConnection.asksQEMUFirst(uri: uri) ? "\(what): libvirt asks QEMU what it can do, once for a new root" : what
   }
 
+  /// Opens the connection that the option or the environment asks for, or the user's own, does something with it, and
+  /// closes it.
+  ///
+  /// - Parameter messages: where a failure is told.
+  static func with<Result>(
+    _ options: ConnectionOptions, _ messages: Messages, _ work: (LibvirtConnection) async throws -> Result
+  ) async throws(ExitCode) -> Result {
+    let uri = ConnectionChoice.uri(
+      option: options.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil,
+      isRoot: geteuid() == 0)
+    do {
+      return try await open(uri, WaitNotice(for: messages.format)).closing(after: work)
+    } catch {
+      throw messages.fail(error, uri: uri)
+    }
+  }
+
   /// Opens a connection.
   static func open(_ uri: String) async throws -> LibvirtConnection {
     if let problem = problem(of: uri) { throw problem }
@@ -53,4 +72,18 @@ enum HostConnection {
 
   /// What a shell would have expanded in a path: `~` at its beginning, `$HOME` anywhere.
   static func shellWord(in path: String) -> String? { path.hasPrefix("~") ? "~" : SpecLoader.shellVariable(in: path) }
+}
+
+extension LibvirtConnection {
+  /// Does something with the connection, and closes it: a process must not end while libvirt is at work in it.
+  func closing<Result>(after work: (LibvirtConnection) async throws -> Result) async throws -> Result {
+    do {
+      let result = try await work(self)
+      await close()
+      return result
+    } catch {
+      await close()
+      throw error
+    }
+  }
 }

@@ -14,14 +14,14 @@ import Vocabulary
 /// One run of a command that works on a spec.
 struct Session {
   let options: SpecOptions
-  let format: ReportFormat
-  let color: ColorOptions.Choice
+  let messages: Messages
   var maxEffect: Effect?
   /// What may leave the host.
   var deletions = DeletionOptions()
   /// Whether the saved memory of stopped guests is given up.
   var discardsSavedStates = false
 
+  var format: ReportFormat { messages.format }
   private var notice: WaitNotice { WaitNotice(for: format) }
 
   // MARK: Spec
@@ -32,32 +32,38 @@ struct Session {
   /// - Throws: an exit code, after the messages were written.
   private func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
     let loaded = SpecInput.load(options.files, options.variables)
-    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw fail(loaded.diagnostics) }
-    if format == .text { color.tell(loaded.diagnostics) }
+    guard let stack = loaded.stack, !loaded.diagnostics.hasErrors else { throw messages.fail(loaded.diagnostics) }
+    if format == .text { messages.tell(loaded.diagnostics) }
     return (stack, loaded.diagnostics)
   }
 
   // MARK: Connection and plan
 
-  /// Reads the spec, and opens the connection that the options, the environment or the spec ask for: at the same time
-  /// where it does not take the spec to know which.
+  /// Reads the spec, opens the connection that the options, the environment or the spec ask for, does something with the
+  /// two, and closes the connection. Both are read at the same time where it does not take the spec to know which.
   ///
-  /// - Returns: the stack, messages that are no errors, and the connection.
-  func open(
-    _ option: String?
-  ) async throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic], connection: LibvirtConnection) {
+  /// - Parameter work: gets the stack, messages of its spec that are no errors, and the connection.
+  func with<Result>(
+    _ option: String?, _ work: (StackSpec, [Diagnostic], LibvirtConnection) async throws -> Result
+  ) async throws(ExitCode) -> Result {
     let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
     let early = ConnectionChoice.given(option: option, environment: environment)
       .flatMap { uri in ConnectionChoice.isRemote(uri) ? nil : Task { try await HostConnection.open(uri) } }
+    let (stack, said, connection): (StackSpec, [Diagnostic], LibvirtConnection)
     do throws(ExitCode) {
-      let (stack, messages) = try loadSpec()
+      (stack, said) = try loadSpec()
       let uri = ConnectionChoice.uri(
         option: option, environment: environment, spec: stack.connect, isRoot: geteuid() == 0)
-      return (stack, messages, try await connect(to: uri, early, for: stack))
+      connection = try await connect(to: uri, early, for: stack)
     } catch {
       // A process must not end while libvirt is at work in it.
       if case .success(let connection)? = await early?.result { await connection.close() }
       throw error
+    }
+    do {
+      return try await connection.closing { try await work(stack, said, $0) }
+    } catch {
+      throw messages.fail(error, uri: connection.uri)
     }
   }
 
@@ -66,7 +72,7 @@ struct Session {
   ) async throws(ExitCode) -> LibvirtConnection {
     // Images are made and read as files of this machine: on another host's behalf they would be the wrong ones.
     guard !ConnectionChoice.isRemote(uri) || !stack.usesFiles else {
-      throw fail([
+      throw messages.fail([
         Diagnostic(
           "remote-connection", "\(uri) is another host, whose disk images are out of reach from here",
           suggestion: "run vireo on that host")
@@ -76,47 +82,26 @@ struct Session {
       guard let early else { return try await HostConnection.open(uri, notice) }
       return try await HostConnection.wait(for: uri, notice) { try await early.value }
     } catch {
-      throw fail([FailureMessage.diagnostic(for: error, uri: uri)])
+      throw messages.fail([FailureMessage.diagnostic(for: error, uri: uri)])
     }
   }
 
   /// Looks at the host and works out what is to be done.
   ///
-  /// - Parameter messages: what was said of the spec; for programs it goes with the plan.
+  /// - Parameter said: what was said of the spec; for programs it goes with the plan.
   func plan(
-    _ stack: StackSpec, on connection: LibvirtConnection, messages: [Diagnostic]
-  ) async throws(ExitCode) -> Plan {
-    do {
-      let request = InventoryRequest(for: stack, deleting: deletions)
-      var inventory = try await HostConnection.read(request, from: connection, notice)
-      if deletions.includesDisks {
-        inventory.forgotten = try RemovedDomains(of: connection).forgottenFiles(of: stack.name)
-      }
-      var plan = try Plan(
-        for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates,
-        refusingObjects: true)
-      if format == .json { plan.notes = messages + plan.notes }
-      return plan
-    } catch let error as DiagnosticsError {
-      throw fail(error.diagnostics)
-    } catch {
-      throw fail([FailureMessage.diagnostic(for: error, uri: connection.uri)])
+    _ stack: StackSpec, on connection: LibvirtConnection, messages said: [Diagnostic]
+  ) async throws -> Plan {
+    let request = InventoryRequest(for: stack, deleting: deletions)
+    var inventory = try await HostConnection.read(request, from: connection, notice)
+    if deletions.includesDisks {
+      inventory.forgotten = try RemovedDomains(of: connection).forgottenFiles(of: stack.name)
     }
-  }
-
-  // MARK: Messages
-
-  /// Writes messages that end the run.
-  func fail(_ messages: [Diagnostic], code: ExitCode = ExitCode(1)) -> ExitCode {
-    switch format {
-    case .json: Output.write(DiagnosticFormat.render(messages, as: .json), to: .output)
-    case .text:
-      color.tell(messages)
-      if messages.count > 1, let summary = DiagnosticFormat.summary(of: messages) {
-        Output.write(summary + "\n", to: .error)
-      }
-    }
-    return code
+    var plan = try Plan(
+      for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates,
+      refusingObjects: true)
+    if format == .json { plan.notes = said + plan.notes }
+    return plan
   }
 }
 
