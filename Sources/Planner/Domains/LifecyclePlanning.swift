@@ -39,7 +39,7 @@ extension DomainPlanning {
         changes.append(
           FieldChange(
             "autostart", old: observed.map { .boolean($0.autostart) }, new: autostart.value, effect: .define,
-            reason: reason(OwnershipRecord.itself, "autostart", autostart.value), range: autostart.range))
+            reason: reason("autostart", autostart), range: autostart.range))
       }
       builder.add(.setAutostart(domain: identity, wanted), for: object, after: stored)
     }
@@ -138,7 +138,7 @@ extension DomainPlanning {
       changes.append(
         FieldChange(
           "state", old: .string(observed.hasManagedSave && !isActive ? "saved" : state.rawValue), new: setting.value,
-          effect: effect, reason: reason(OwnershipRecord.itself, "state", setting.value), range: setting.range))
+          effect: effect, reason: reason("state", setting), range: setting.range))
     }
     let kept = planSnapshot(before: effect == .offline ? .offline : nil, after: steps)
     let step = builder.add(
