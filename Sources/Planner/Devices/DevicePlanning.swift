@@ -93,7 +93,7 @@ extension DomainPlanning {
         DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
       } ?? DeviceIdentity(of: device, rule)
     // The running guest may have it under the alias that it had before.
-    if let current, rule.identity == .alias, let alias = device["alias"]?.string {
+    if let current, rule.identity == .alias, let alias = device[.alias] {
       identity.marks = identity.marks ?? DeviceMarks(of: current)
       let bearers = observed?.running?.first("devices")?.all(rule.element) ?? []
       if bearers.contains(where: { $0.value(at: "alias/@name") == alias }) { identity.marks?[.alias] = alias }
@@ -176,7 +176,7 @@ extension DomainPlanning {
     switch device.type.name {
     case "disk": completeDisk(device, &element)
     case "interface":
-      if device["mac"] == nil {
+      if device.setting(.mac) == nil {
         let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
         element.set(mac, at: "mac/@address")
       }

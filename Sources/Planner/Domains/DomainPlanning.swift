@@ -58,7 +58,7 @@ struct DomainPlanning {
     self.uses = uses
     object = ObjectReference(.domain, spec.name)
     var found = builder.inventory.domains[spec.name]
-    if found == nil, let old = spec["renamed-from"]?.string, let domain = builder.inventory.domains[old] {
+    if found == nil, let old = spec[.renamedFrom], let domain = builder.inventory.domains[old] {
       found = domain
       // What it is once it has its name, which is the first step.
       found?.inactive.set(spec.name, at: "name")
@@ -70,7 +70,7 @@ struct DomainPlanning {
     record = found.flatMap { OwnershipRecord(in: $0.inactive) }
     owned = OwnershipRecord(stack: builder.spec.name)
     let uuid =
-      found?.uuid ?? spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, domain: spec.name)
+      found?.uuid ?? spec[.uuid] ?? Identity.uuid(stack: builder.spec.name, domain: spec.name)
     identity = DomainIdentity(name: spec.name, uuid: uuid)
     xml = found?.inactive ?? XMLElement("domain")
     concealment = Concealment(
@@ -82,16 +82,16 @@ struct DomainPlanning {
   var stack: String { builder.spec.name }
 
   /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
-  var isCompletedByVireo: Bool { spec["defaults"] != .string("libvirt") }
+  var isCompletedByVireo: Bool { spec[.defaults] != .libvirt }
 
   /// Whether the guest is not to go on running, so that nothing needs to be done to it as it runs.
-  var isToBeStopped: Bool { spec["state"] == .string("stopped") }
+  var isToBeStopped: Bool { spec[.state] == .stopped }
 
   mutating func plan() {
     guard mayBePlanned() else { return }
     planSavedState()
     guard planRenaming() else { return }
-    guard spec["state"] != .string("absent") else {
+    guard spec[.state] != .absent else {
       if let observed {
         builder.planDeletion(of: observed, spec)
       } else {
@@ -177,12 +177,12 @@ struct DomainPlanning {
         builder.refuse(
           "owned-by-another-stack",
           "the host has the UUID \(identity.uuid) at the domain \(other.name) of the stack \(owner)",
-          at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
+          at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
         return false
       }
       builder.refuse(
         "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",
-        at: spec.settings["uuid"]?.range ?? spec.range, subject: object,
+        at: spec.setting(.uuid)?.range ?? spec.range, subject: object,
         suggestion: "to rename it, write `renamed-from: \(other.name)`; if it was renamed, use its name here")
       return false
     }
@@ -194,7 +194,7 @@ struct DomainPlanning {
   /// - Returns: whether the domain can be planned at all.
   private mutating func planRenaming() -> Bool {
     guard let observed, nameOnHost != spec.name else { return true }
-    let range = spec.settings["renamed-from"]?.range ?? spec.range
+    let range = spec.setting(.renamedFrom)?.range ?? spec.range
     let obstacle =
       observed.isActive ? "runs" : observed.hasManagedSave ? "has a saved state" : nil
     if let obstacle {
