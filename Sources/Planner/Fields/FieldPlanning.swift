@@ -57,8 +57,8 @@ struct FieldPlanning {
     let cost = observed == nil ? .define : effect(setting.value)
     let isFree = cost < .replace && isRunning(field, lens, setting.value, of: element, in: running)
     plan.change = FieldChange(
-      name, old: old, new: setting.value, effect: isFree ? .define : cost, reason: .init(setting.value, recorded, isNew: observed == nil),
-      range: setting.range)
+      name, old: old, new: setting.value, effect: isFree ? .define : cost,
+      reason: .init(setting.value, recorded, isNew: observed == nil), range: setting.range)
     return plan
   }
 
