@@ -66,6 +66,15 @@ struct ImaginedHost {
           name: definition.identity.name, uuid: definition.identity.uuid, state: old?.state ?? .stopped,
           isActive: old?.isActive ?? false, autostart: old?.autostart ?? false, inactive: definition.xml,
           running: old?.running)
+      case .defineNetwork(let definition):
+        var network = inventory.networks?[definition.name] ?? ObservedNetwork(name: definition.name, isActive: false)
+        network.inactive = definition.xml
+        inventory.networks?[definition.name] = network
+      case .startNetwork(let name): inventory.networks?[name]?.isActive = true
+      case .definePool(let pool):
+        let definition = pool.definition
+        inventory.pools?[definition.name] = ObservedPool(
+          name: definition.name, isActive: pool.isStarted, autostart: pool.autostart ?? true, inactive: definition.xml)
       case .setAutostart(let domain, let value): inventory.domains[domain.name]?.autostart = value
       case .startDomain(let domain): start(domain.name)
       case .stopDomain(let domain, _):

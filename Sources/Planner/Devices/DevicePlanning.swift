@@ -93,7 +93,7 @@ extension DomainPlanning {
         DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
       } ?? DeviceIdentity(of: device, rule)
     // The running guest may have it under the alias that it had before.
-    if let current, rule.identity == .alias, let alias = device["alias"]?.string {
+    if let current, rule.identity == .alias, let alias = device[.alias] {
       identity.marks = identity.marks ?? DeviceMarks(of: current)
       let bearers = observed?.running?.first("devices")?.all(rule.element) ?? []
       if bearers.contains(where: { $0.value(at: "alias/@name") == alias }) { identity.marks?[.alias] = alias }
@@ -110,35 +110,23 @@ extension DomainPlanning {
     let recorded = record?.fields(of: key) ?? [:]
     let fields = isNew ? device.type.fields : device.type.fields(Set(device.settings.keys).union(recorded.keys))
     for field in fields where field.name != Field.xmlName {
-      guard let setting = device.settings[field.name] else {
-        if isNew, isCompletedByVireo, let lens = field.lens, let initial = field.initial {
-          lens.put(initial, into: &element)
-        }
-        if let current, recorded[field.name] != nil {
-          takeBack(field, of: device, key: key, identity, current, running, in: &element, into: &fieldChanges)
-        }
-        continue
-      }
-      if field.isRecorded { concealment.record(setting.value, of: key, field.name, in: &owned) }
+      let setting = device.settings[field.name]
+      let name = "\(key).\(device.type.displayName(of: field))"
+      if let setting { builder.checkVersion(of: field, setting, named: name, in: current, for: object) }
+      var plan = plan(
+        field, named: name, of: key, setting, observed: current, running: running, in: element,
+        cost: { effect(of: field, of: device, identity, setting, to: $0) })
       // The format of a snapshot's overlay is the snapshot's.
-      guard let lens = field.lens, !(isSnapshot && field.name == "format") else { continue }
-      // Another field may have taken this one along; the host has what it had.
-      let old = current.flatMap(lens.get)
-      var name: String { "\(key).\(device.type.displayName(of: field))" }
-      builder.checkVersion(of: field, setting, named: name, in: isNew ? nil : element, for: object)
-      if isNew {
-        lens.put(setting.value, into: &element)
-      } else if !field.isMet(setting.value, in: element) {
-        lens.put(setting.value, into: &element)
-        guard var effect = effect(of: field, name: name, of: device, identity, old: old, to: setting) else { continue }
-        if isRunning(field, lens, setting.value, of: element, in: running) { effect = .define }
-        if effect == .live { addLive(field, name: name, to: setting.value, on: identity) }
-        fieldChanges.append(
-          FieldChange(
-            name, old: old, new: setting.value, effect: effect,
-            reason: reason(key, field.name, setting.value), range: setting.range))
+      if isSnapshot, setting != nil, field.name == "format" { plan = FieldPlan(noted: plan.noted) }
+      plan.put(field, into: &element)
+      // A new device is shown as a whole, and plugged in as a whole.
+      if isNew { plan.change = nil }
+      note(plan, of: field, key, on: identity)
+      guard let change = plan.change else { continue }
+      if plan.isImpossible {
+        builder.refuse(impossible: change, of: object, suggestion: "declare a new \(device.type.name) beside it")
       } else {
-        compareRunning(field, lens, stored: old, name: name, setting, on: identity, in: running)
+        fieldChanges.append(change)
       }
     }
     fieldChanges += plan(
@@ -173,36 +161,14 @@ extension DomainPlanning {
     return element
   }
 
-  /// A device's field that the spec does not name any more goes back to its default, if it was Vireo's.
-  private mutating func takeBack(
-    _ field: Field, of device: ObjectSpec, key: String, _ identity: DeviceIdentity, _ current: XMLElement,
-    _ running: XMLElement?, in element: inout XMLElement, into changes: inout [FieldChange]
-  ) {
-    guard let lens = field.lens, !field.staysWhenDropped, let old = lens.get(current) else { return }
-    guard old != field.initial, old != .boolean(false) else { return }
-    lens.put(field.initial, into: &element)
-    let name = "\(key).\(device.type.displayName(of: field))"
-    let effect =
-      isRunning(field, lens, of: element, in: running) ? .define : effect(of: field, to: field.initial, on: identity)
-    if effect == .live { addLive(field, name: name, to: field.initial, on: identity) }
-    changes.append(
-      FieldChange(name, old: old, new: field.initial, effect: effect, reason: .dropped, range: spec.range))
-  }
-
-  /// What it takes to change a field of a device that exists; nil where that cannot be, which has been reported.
-  private mutating func effect(
-    of field: Field, name: String, of device: ObjectSpec, _ identity: DeviceIdentity, old: Value?, to setting: Setting
-  ) -> Effect? {
-    let effect = effect(of: field, to: setting.value, on: identity)
-    guard effect >= .replace else { return effect }
+  /// What it takes to change a field of a device that exists.
+  private func effect(
+    of field: Field, of device: ObjectSpec, _ identity: DeviceIdentity, _ setting: Setting?, to value: Value?
+  ) -> Effect {
+    let effect = effect(of: field, to: value, on: identity)
+    guard effect >= .replace, field.name == "format", let setting, formatAgrees(device, setting) else { return effect }
     // The definition is put right where the file is of the format that the spec says: the disk stays what it is.
-    if field.name == "format", formatAgrees(device, setting) {
-      return observed?.isActive ?? false ? .nextBoot : .define
-    }
-    builder.refuse(
-      "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
-      at: setting.range, subject: object, suggestion: "declare a new \(device.type.name) beside it")
-    return nil
+    return observed?.isActive ?? false ? .nextBoot : .define
   }
 
   /// Values of a new device that the spec leaves out.
@@ -210,7 +176,7 @@ extension DomainPlanning {
     switch device.type.name {
     case "disk": completeDisk(device, &element)
     case "interface":
-      if device["mac"] == nil {
+      if device.setting(.mac) == nil {
         let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
         element.set(mac, at: "mac/@address")
       }
@@ -241,11 +207,13 @@ extension DomainPlanning {
   private mutating func compareKept(
     _ device: ObjectSpec, key: String, _ identity: DeviceIdentity, _ element: XMLElement, _ running: XMLElement?
   ) {
-    for field in device.type.fields(device.settings.keys) {
-      guard let setting = device.settings[field.name], let lens = field.lens else { continue }
-      compareRunning(
-        field, lens, stored: lens.get(element), name: "\(key).\(device.type.displayName(of: field))", setting,
-        on: identity, in: running)
+    for field in device.type.fields(device.settings.keys) where field.lens != nil {
+      let plan = plan(
+        field, named: "\(key).\(device.type.displayName(of: field))", of: key, device.settings[field.name],
+        observed: element, running: running, in: element,
+        cost: { effect(of: field, to: $0, on: identity) })
+      note(plan, of: field, key, on: identity)
+      if let change = plan.change { changes.append(change) }
     }
   }
 

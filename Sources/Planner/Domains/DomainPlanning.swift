@@ -58,7 +58,7 @@ struct DomainPlanning {
     self.uses = uses
     object = ObjectReference(.domain, spec.name)
     var found = builder.inventory.domains[spec.name]
-    if found == nil, let old = spec["renamed-from"]?.string, let domain = builder.inventory.domains[old] {
+    if found == nil, let old = spec[.renamedFrom], let domain = builder.inventory.domains[old] {
       found = domain
       // What it is once it has its name, which is the first step.
       found?.inactive.set(spec.name, at: "name")
@@ -70,7 +70,7 @@ struct DomainPlanning {
     record = found.flatMap { OwnershipRecord(in: $0.inactive) }
     owned = OwnershipRecord(stack: builder.spec.name)
     let uuid =
-      found?.uuid ?? spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, domain: spec.name)
+      found?.uuid ?? spec[.uuid] ?? Identity.uuid(stack: builder.spec.name, domain: spec.name)
     identity = DomainIdentity(name: spec.name, uuid: uuid)
     xml = found?.inactive ?? XMLElement("domain")
     concealment = Concealment(
@@ -82,16 +82,16 @@ struct DomainPlanning {
   var stack: String { builder.spec.name }
 
   /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
-  var isCompletedByVireo: Bool { spec["defaults"] != .string("libvirt") }
+  var isCompletedByVireo: Bool { spec[.defaults] != .libvirt }
 
   /// Whether the guest is not to go on running, so that nothing needs to be done to it as it runs.
-  var isToBeStopped: Bool { spec["state"] == .string("stopped") }
+  var isToBeStopped: Bool { spec[.state] == .stopped }
 
   mutating func plan() {
     guard mayBePlanned() else { return }
     planSavedState()
     guard planRenaming() else { return }
-    guard spec["state"] != .string("absent") else {
+    guard spec[.state] != .absent else {
       if let observed {
         builder.planDeletion(of: observed, spec)
       } else {
@@ -177,12 +177,12 @@ struct DomainPlanning {
         builder.refuse(
           "owned-by-another-stack",
           "the host has the UUID \(identity.uuid) at the domain \(other.name) of the stack \(owner)",
-          at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
+          at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
         return false
       }
       builder.refuse(
         "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",
-        at: spec.settings["uuid"]?.range ?? spec.range, subject: object,
+        at: spec.setting(.uuid)?.range ?? spec.range, subject: object,
         suggestion: "to rename it, write `renamed-from: \(other.name)`; if it was renamed, use its name here")
       return false
     }
@@ -194,7 +194,7 @@ struct DomainPlanning {
   /// - Returns: whether the domain can be planned at all.
   private mutating func planRenaming() -> Bool {
     guard let observed, nameOnHost != spec.name else { return true }
-    let range = spec.settings["renamed-from"]?.range ?? spec.range
+    let range = spec.setting(.renamedFrom)?.range ?? spec.range
     let obstacle =
       observed.isActive ? "runs" : observed.hasManagedSave ? "has a saved state" : nil
     if let obstacle {
@@ -239,119 +239,71 @@ struct DomainPlanning {
   // MARK: Fields
 
   private mutating func planFields() {
-    for field in Vocabulary.domain.fields {
-      guard let lens = field.lens else {
-        if field.name != Field.xmlName { own(field) }
-        continue
+    let type = Vocabulary.domain
+    let recorded = record?.fields(of: OwnershipRecord.itself) ?? [:]
+    // Of the many fields of a domain that exists, a few are named.
+    let fields = observed == nil ? type.fields : type.fields(Set(spec.settings.keys).union(recorded.keys))
+    for field in fields where field.name != Field.xmlName {
+      let setting = spec.settings[field.name]
+      let name = type.displayName(of: field)
+      if let setting { builder.checkVersion(of: field, setting, named: name, in: observed?.inactive, for: object) }
+      let plan = plan(
+        field, named: name, of: OwnershipRecord.itself, setting, observed: observed?.inactive,
+        running: observed?.running, in: xml, cost: { effect(of: field, to: $0) })
+      plan.put(field, into: &xml)
+      note(plan, of: field, OwnershipRecord.itself)
+      if observed == nil, setting == nil, field.name == "type" {
+        changes.append(
+          FieldChange(
+            name, new: field.lens?.get(xml), effect: .define, reason: .default,
+            detail: NewDomain.explainType(for: spec, on: builder.inventory.host), range: spec.range))
       }
-      guard let setting = spec.settings[field.name] else {
-        takeBack(field, lens)
-        continue
-      }
-      own(field)
-      let name = Vocabulary.domain.displayName(of: field)
-      let old = lens.get(xml)
-      builder.checkVersion(of: field, setting, named: name, in: observed?.inactive, for: object)
-      if observed == nil || !field.isMet(setting.value, in: xml) {
-        // Another field may have taken this one along; the host has what it had.
-        let seen = observed.flatMap { lens.get($0.inactive) }
-        lens.put(setting.value, into: &xml)
-        if observed == nil || seen != setting.value { change(field, lens, name: name, old: seen, to: setting) }
+      guard let change = plan.change else { continue }
+      if plan.isImpossible {
+        builder.refuse(impossible: change, of: object, suggestion: "only a new domain can have it")
       } else {
-        compareRunning(field, lens, stored: old, name: name, setting, in: observed?.running)
+        changes.append(change)
       }
     }
   }
 
-  /// Records that the spec names a field.
-  private mutating func own(_ field: Field) {
-    guard field.isRecorded, let setting = spec.settings[field.name] else { return }
-    concealment.record(setting.value, of: OwnershipRecord.itself, field.name, in: &owned)
-  }
-
-  /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
-  private mutating func takeBack(_ field: Field, _ lens: Lens) {
-    // Of the many fields that nobody names, hardly one is told.
-    var name: String { Vocabulary.domain.displayName(of: field) }
-    guard observed == nil else {
-      guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil else { return }
-      guard lens.get(xml) != field.initial else { return }
-      let before = xml
-      lens.put(field.initial, into: &xml)
-      // Another field may have taken this one along; the host has what it had.
-      let old = observed.flatMap { lens.get($0.inactive) }
-      guard xml != before, old != field.initial else { return }
-      let effect =
-        isRunning(field, lens, of: xml, in: observed?.running) ? .define : effect(of: field, to: field.initial)
-      if effect == .live { addLive(field, name: name, to: field.initial) }
-      changes.append(
-        FieldChange(
-          name, old: old, new: field.initial, effect: effect, reason: .dropped, range: spec.range))
-      return
-    }
-    if let initial = field.initial, isCompletedByVireo { lens.put(initial, into: &xml) }
-    if field.name == "type" {
-      changes.append(
-        FieldChange(
-          name, new: lens.get(xml), effect: .define, reason: .default,
-          detail: NewDomain.explainType(for: spec, on: builder.inventory.host), range: spec.range))
-    }
-  }
-
-  /// A field whose new value is in the definition by now.
-  private mutating func change(_ field: Field, _ lens: Lens, name: String, old: Value?, to setting: Setting) {
-    let cost = effect(of: field, to: setting.value)
-    let effect =
-      cost < .replace && isRunning(field, lens, setting.value, of: xml, in: observed?.running) ? .define : cost
-    if effect >= .replace, observed != nil {
-      builder.refuse(
-        "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
-        at: setting.range, subject: object, suggestion: "only a new domain can have it")
-      return
-    }
-    if effect == .live { addLive(field, name: name, to: setting.value) }
-    changes.append(
-      FieldChange(
-        name, old: old, new: setting.value, effect: effect,
-        reason: reason(OwnershipRecord.itself, field.name, setting.value),
-        range: setting.range))
-  }
-
-  /// Drift, when the last apply stored what the spec still says; the spec's wish otherwise.
-  func reason(_ owner: String, _ field: String, _ desired: Value) -> FieldChange.Reason {
-    // A secret is not recorded, so that nobody knows who changed it.
-    if case .secret = desired { return .spec }
-    return observed != nil && concealment.isRecorded(desired, of: owner, field) ? .drift : .spec
-  }
-
-  /// A value that is stored and that the running guest does not have: it gets it now, where it can be told to, or at
-  /// its next start.
+  /// What becomes of a field of the domain or of one of its devices.
   ///
-  /// - Parameter device: the device that `running` is; nil for the domain itself.
-  mutating func compareRunning(
-    _ field: Field, _ lens: Lens, stored: Value?, name: @autoclosure () -> String, _ setting: Setting,
-    on device: DeviceIdentity? = nil, in running: XMLElement?
-  ) {
-    guard let running, field.isComparableWhenRunning, let stored else { return }
-    guard field.effect.running == .nextBoot || field.effect.way != nil else { return }
-    let value = lens.get(running)
-    guard !(field.effect.way?.isMet(stored, by: value, of: field) ?? field.matches(desired: stored, stored: value))
-    else { return }
-    // A guest that lets go of nothing would be asked again and again, and so would libvirt, which may also leave out what
-    // is as usual.
-    let isWorthAsking =
-      !(field.effect.way?.needsGuest ?? true) && value != nil && !(refused?.contains(name(), stored) ?? false)
-    guard isWorthAsking, effect(of: field, to: stored, on: device) == .live else {
-      pending.append(PendingValue(name(), running: value, stored: stored))
-      // What a guest does not let go of, it might not let go of after a restart either.
-      if !(field.effect.way?.needsGuest ?? false) { needsRestart = true }
-      return
+  /// - Parameters:
+  ///   - owner: whose field it is, as the record has it.
+  ///   - observed: the domain or device as the host has it stored; nil for a new one.
+  ///   - element: the same on its way to what it shall be.
+  ///   - cost: what it takes to give the domain or device that exists a value.
+  func plan(
+    _ field: Field, named name: String, of owner: String, _ setting: Setting?, observed: XMLElement?,
+    running: XMLElement?, in element: XMLElement, cost: (Value?) -> Effect
+  ) -> FieldPlan {
+    let planning = FieldPlanning(
+      field: field, name: name, setting: setting, recorded: concealment.recorded(setting, of: owner, field.name),
+      initial: isCompletedByVireo ? field.initial : nil, observed: observed, running: running, place: spec.range)
+    return planning.plan(
+      in: element, effect: cost,
+      mayAsk: { stored, shown in
+        // A guest that lets go of nothing would be asked again and again, and so would libvirt, which may also leave out
+        // what is as usual.
+        !(field.effect.way?.needsGuest ?? true) && shown != nil && !(refused?.contains(name, stored) ?? false)
+      })
+  }
+
+  /// Whether a value that is no part of the definition drifted, or is the spec's wish.
+  func reason(_ field: String, _ setting: Setting) -> FieldChange.Reason {
+    FieldChange.Reason(
+      setting.value, concealment.recorded(setting, of: OwnershipRecord.itself, field), isNew: observed == nil)
+  }
+
+  /// Takes note of what a field's plan says beside its change: what is recorded, what waits, and what the guest is to get.
+  mutating func note(_ plan: FieldPlan, of field: Field, _ owner: String, on device: DeviceIdentity? = nil) {
+    if let value = plan.noted { concealment.record(value, of: owner, field.name, in: &owned) }
+    if let value = plan.pending { pending.append(value) }
+    if plan.needsRestart { needsRestart = true }
+    if let change = plan.change, change.effect == .live {
+      addLive(field, name: change.field, to: change.new, on: device)
     }
-    addLive(field, name: name(), to: stored, on: device)
-    changes.append(
-      FieldChange(
-        name(), old: value, new: stored, effect: .live, reason: .drift, detail: FieldChange.storedAlready,
-        range: setting.range))
   }
 
   // MARK: Steps

@@ -39,7 +39,7 @@ extension DomainPlanning {
         changes.append(
           FieldChange(
             "autostart", old: observed.map { .boolean($0.autostart) }, new: autostart.value, effect: .define,
-            reason: reason(OwnershipRecord.itself, "autostart", autostart.value), range: autostart.range))
+            reason: reason("autostart", autostart), range: autostart.range))
       }
       builder.add(.setAutostart(domain: identity, wanted), for: object, after: stored)
     }
@@ -52,7 +52,7 @@ extension DomainPlanning {
   /// - Returns: whether it is restarted, which leaves nothing else to be done about its state.
   private mutating func planRestart(after steps: [Int]) -> Bool {
     guard let observed, observed.isActive, spec["restart-policy"] == .string("when-needed"),
-      ![.string("stopped"), .string("paused")].contains(spec["state"])
+      ![.stopped, .paused].contains(spec[.state])
     else { return false }
     guard needsRestart || changes.contains(where: { $0.effect == .nextBoot }) else { return false }
     for index in changes.indices where changes[index].effect == .nextBoot { changes[index].effect = .restart }
@@ -90,7 +90,7 @@ extension DomainPlanning {
   /// Guests do not start on networks that are not there.
   func checkNetworks() {
     guard let networks = builder.inventory.networks else { return }
-    let starts = spec["state"] == .string("running") && !(observed?.isActive ?? false)
+    let starts = spec[.state] == .running && !(observed?.isActive ?? false)
     for interface in spec.members("interfaces") {
       guard let setting = interface.settings["network"], let name = setting.value.string else { continue }
       if let planned = builder.spec.network(name) {
@@ -120,7 +120,7 @@ extension DomainPlanning {
   }
 
   private mutating func planState(after steps: [Int]) {
-    guard let setting = spec.settings["state"] else { return planRetention(with: nil, after: steps) }
+    guard let setting = spec.setting(.state) else { return planRetention(with: nil, after: steps) }
     let state = observed?.state ?? .stopped
     let isActive = observed?.isActive ?? false
     let operation: Operation
@@ -138,7 +138,7 @@ extension DomainPlanning {
       changes.append(
         FieldChange(
           "state", old: .string(observed.hasManagedSave && !isActive ? "saved" : state.rawValue), new: setting.value,
-          effect: effect, reason: reason(OwnershipRecord.itself, "state", setting.value), range: setting.range))
+          effect: effect, reason: reason("state", setting), range: setting.range))
     }
     let kept = planSnapshot(before: effect == .offline ? .offline : nil, after: steps)
     let step = builder.add(
@@ -154,7 +154,7 @@ extension DomainPlanning {
     builder.note(
       "saved-state",
       "the guest has a saved state: its next start resumes that, with the definition of the time when it was saved",
-      at: spec.settings["state"]?.range ?? spec.range, subject: object,
+      at: spec.setting(.state)?.range ?? spec.range, subject: object,
       suggestion: "to discard its memory and boot instead, apply with `--discard-saved-state`",
       severity: changes.isEmpty ? .note : .warning)
   }

@@ -17,7 +17,7 @@ public enum NewDomain {
   static func skeleton(for spec: ObjectSpec, _ identity: DomainIdentity, on host: Inventory.Host) -> XMLElement {
     let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
     let type = spec["type"]?.string ?? defaultType(arch: arch, on: host)
-    if spec["defaults"] == .string("libvirt") { return bare(type: type, identity) }
+    if spec[.defaults] == .libvirt { return bare(type: type, identity) }
     var domain = XMLElement("domain", ["type": type])
     domain.append(XMLElement("name", text: identity.name))
     domain.append(XMLElement("uuid", text: identity.uuid))

@@ -89,6 +89,9 @@ struct Concealment {
     if case .unsalted = notation { owned.renew(owner, field, as: text(value, of: owner, .salted(salt))) }
   }
 
+  /// Whether the record has a value of a field, whichever.
+  func hasRecorded(_ owner: String, _ field: String) -> Bool { record?[owner, field] != nil }
+
   /// Whether the record has a value.
   func isRecorded(_ value: Value, of owner: String, _ field: String) -> Bool {
     guard let old = record?[owner, field] else { return false }

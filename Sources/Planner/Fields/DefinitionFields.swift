@@ -50,36 +50,29 @@ struct DefinitionFields {
   ///
   /// - Parameter liveFields: which of the fields with the effect `live` the running object can be given now.
   mutating func plan(except others: Set<String> = [], canUpdate liveFields: (Field) -> Bool = { _ in false }) {
-    for field in spec.type.fields where !others.contains(field.name) && field.name != Field.xmlName {
-      if let setting = spec.settings[field.name] {
-        concealment.record(setting.value, of: OwnershipRecord.itself, field.name, in: &owned)
+    for field in fields where !others.contains(field.name) && field.name != Field.xmlName {
+      let setting = spec.settings[field.name]
+      let planning = FieldPlanning(
+        field: field, name: spec.type.displayName(of: field), setting: setting,
+        recorded: concealment.recorded(setting, of: OwnershipRecord.itself, field.name), initial: field.initial,
+        observed: observed, running: running, place: spec.range)
+      if let setting { builder.checkVersion(of: field, setting, named: planning.name, in: observed, for: object) }
+      let plan = planning.plan(
+        in: xml, effect: { effect(of: field, to: $0, canUpdate: liveFields(field)) },
+        mayAsk: { _, _ in liveFields(field) })
+      plan.put(field, into: &xml)
+      if let value = plan.noted {
+        concealment.record(value, of: OwnershipRecord.itself, field.name, in: &owned)
       }
-      guard let lens = field.lens else { continue }
-      let name = spec.type.displayName(of: field)
-      guard let setting = spec.settings[field.name] else {
-        takeBack(field, lens, name: name)
+      if let value = plan.pending { pending.append(value) }
+      guard let change = plan.change else { continue }
+      guard !plan.isImpossible else {
+        builder.refuse(
+          impossible: change, of: object, suggestion: "only a new \(object.kind.rawValue) can have it")
         continue
       }
-      let old = lens.get(xml)
-      builder.checkVersion(of: field, setting, named: name, in: observed, for: object)
-      let isStored = !isNew && field.isMet(setting.value, in: xml)
-      let isRunning = running.map { field.matches(desired: setting.value, stored: lens.get($0)) } ?? true
-      let isLive = field.effect.running == .live && !isRunning && liveFields(field)
-      if isLive { live.append(field.name) }
-      if !isStored {
-        let seen = observed.flatMap(lens.get)
-        lens.put(setting.value, into: &xml)
-        change(field, lens, name: name, old: seen, to: setting, isLive: isLive)
-      } else if isLive {
-        changes.append(
-          FieldChange(
-            name, old: running.flatMap(lens.get), new: setting.value, effect: .live, reason: .drift,
-            detail: "stored already", range: setting.range))
-      } else {
-        if !isRunning, field.isComparableWhenRunning, let old {
-          pending.append(PendingValue(name, running: running.flatMap(lens.get), stored: old))
-        }
-      }
+      if change.effect == .live { live.append(field.name) }
+      changes.append(change)
     }
     planFragment()
   }
@@ -93,51 +86,18 @@ struct DefinitionFields {
     changes += plan.changes
   }
 
-  /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
-  private mutating func takeBack(_ field: Field, _ lens: Lens, name: String) {
-    guard !isNew else {
-      if let initial = field.initial { lens.put(initial, into: &xml) }
-      return
-    }
-    guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil,
-      lens.get(xml) != field.initial
-    else { return }
-    // Another field may have taken this one along; the host has what it had.
-    let old = observed.flatMap(lens.get)
-    // What libvirt writes down by itself is no change.
-    if let standard = field.libvirtDefault, old == standard { return }
-    let before = xml
-    lens.put(field.initial, into: &xml)
-    guard xml != before, old != field.initial else { return }
-    changes.append(
-      FieldChange(
-        name, old: old, new: field.initial, effect: effect(of: field, lens, isLive: false), reason: .dropped,
-        range: spec.range))
+  /// The fields to look at: all of what is new, and of what exists those that the spec or the record names.
+  private var fields: [Field] {
+    guard !isNew else { return spec.type.fields }
+    let recorded = record?.fields(of: OwnershipRecord.itself) ?? [:]
+    return spec.type.fields(Set(spec.settings.keys).union(recorded.keys))
   }
 
-  /// A field whose new value is in the definition by now.
-  private mutating func change(
-    _ field: Field, _ lens: Lens, name: String, old: Value?, to setting: Setting, isLive: Bool
-  ) {
-    let effect = effect(of: field, lens, isLive: isLive)
-    if effect >= .replace {
-      builder.refuse(
-        "cannot-change", "\(name) is \(old.map(\.description) ?? "not set") and cannot become \(setting.value)",
-        at: setting.range, subject: object, suggestion: "only a new \(object.kind.rawValue) can have it")
-      return
-    }
-    let reason: FieldChange.Reason =
-      !isNew && concealment.isRecorded(setting.value, of: OwnershipRecord.itself, field.name) ? .drift : .spec
-    changes.append(
-      FieldChange(name, old: old, new: setting.value, effect: effect, reason: reason, range: setting.range))
-  }
-
-  private func effect(of field: Field, _ lens: Lens, isLive: Bool) -> Effect {
-    guard !isNew else { return .define }
+  /// What it takes to give an object that exists a value.
+  private func effect(of field: Field, to value: Value?, canUpdate: Bool) -> Effect {
     guard running != nil else { return field.effect.stopped }
-    if field.effect.running < .replace, isRunning(field, lens, of: xml, in: running) { return .define }
     // What is not given to the running object now waits for its next start.
-    return field.effect.running == .live && !isLive ? .nextBoot : field.effect.running
+    return field.effect.running == .live && !(canUpdate && value != nil) ? .nextBoot : field.effect.running
   }
 
   /// A value that a new object gets where the spec is silent.

@@ -31,7 +31,7 @@ func isRunning(
 
 extension Field {
   /// The value that libvirt holds for meant where an element does not say.
-  fileprivate func value(leftOutOf element: XMLElement) -> Value? {
+  func value(leftOutOf element: XMLElement) -> Value? {
     if let libvirtDefault { return libvirtDefault }
     // All of the memory that the guest has when it starts.
     guard name == "current-memory", element.name == "domain" else { return nil }

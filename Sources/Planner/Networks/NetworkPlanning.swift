@@ -58,7 +58,7 @@ private struct NetworkPlanning {
 
   func plan() {
     let uuid =
-      spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, network: spec.name)
+      spec[.uuid] ?? Identity.uuid(stack: builder.spec.name, network: spec.name)
     guard mayBePlanned(uuid) else { return }
     let fresh = XMLElement("network", children: [XMLElement("name", text: spec.name)])
     var fields = DefinitionFields(
@@ -97,12 +97,12 @@ private struct NetworkPlanning {
       if let owner = other.inactive.flatMap({ OwnershipRecord(in: $0) })?.stack, owner != builder.spec.name {
         builder.refuse(
           "owned-by-another-stack", "the host has the UUID \(uuid) at the network \(other.name) of the stack \(owner)",
-          at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
+          at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
         return false
       }
       builder.refuse(
         "renamed-network", "the host has this network's UUID, \(uuid), under the name \(other.name)",
-        at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
+        at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
       return false
     }
     return true

@@ -97,11 +97,11 @@ struct PoolPlanning {
         "pool-exists", "the folder is libvirt's pool \(other.name) already, which is left as it is", subject: object)
       return true
     }
-    let uuid = spec["uuid"]?.string ?? Identity.uuid(stack: builder.spec.name, pool: spec.name)
+    let uuid = spec[.uuid] ?? Identity.uuid(stack: builder.spec.name, pool: spec.name)
     if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: "uuid")?.lowercased() == uuid }) {
       builder.refuse(
         "renamed-pool", "the host has this pool's UUID, \(uuid), under the name \(other.name)",
-        at: spec.settings["uuid"]?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
+        at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
       return false
     }
     var fresh = XMLElement("pool", ["type": spec.poolType], children: [XMLElement("name", text: spec.name)])

@@ -94,6 +94,17 @@ public struct ObjectSpec: Sendable {
   /// The value of a field, or nil where the spec is silent.
   public subscript(field: String) -> Value? { settings[field]?.value }
 
+  /// The value of a field, by its key; nil where the spec is silent.
+  public subscript<Content>(key: FieldKey<Content>) -> Content? { setting(key).flatMap { .content(of: $0.value) } }
+
+  /// What the spec says of a field, with its place; nil where the spec is silent.
+  ///
+  /// - Precondition: such objects have the field.
+  public func setting<Content>(_ key: FieldKey<Content>) -> Setting? {
+    assert(type.field(key.name) != nil, "\(type.name) has no field \(key.name)")
+    return settings[key.name]
+  }
+
   /// The objects of a collection; none where the spec is silent.
   public func members(_ collection: String) -> [ObjectSpec] { members[collection] ?? [] }
 

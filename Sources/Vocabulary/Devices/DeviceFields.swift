@@ -107,3 +107,8 @@ extension Lens {
     }
   }
 }
+
+extension FieldKey<String> {
+  /// The user alias of a device.
+  public static var alias: Self { Self("alias") }
+}

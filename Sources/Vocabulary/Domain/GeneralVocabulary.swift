@@ -198,3 +198,8 @@ extension TextRule {
   static let argument = TextRule(
     "a text", normalise: { $0.isEmpty ? $0 : try? TextRule.any.normalised($0) })
 }
+
+extension FieldKey<String> {
+  /// The UUID of a domain, a network or a pool.
+  public static var uuid: Self { Self("uuid") }
+}

@@ -119,3 +119,28 @@ extension Vocabulary {
     FieldGroup("snapshot-retention", "How many snapshots of `snapshot-before` are kept."),
   ]
 }
+
+/// What a guest should be doing.
+public enum WantedState: String, FieldWord {
+  case running, stopped, paused, absent, any
+}
+
+/// Who completes a new domain.
+public enum Completion: String, FieldWord {
+  case vireo, libvirt
+}
+
+extension FieldKey<WantedState> {
+  /// What a domain's guest should be doing.
+  public static var state: Self { Self("state") }
+}
+
+extension FieldKey<Completion> {
+  /// Who completes a new domain.
+  public static var defaults: Self { Self("defaults") }
+}
+
+extension FieldKey<String> {
+  /// The name that a domain has on the host until it is renamed.
+  public static var renamedFrom: Self { Self("renamed-from") }
+}

@@ -84,3 +84,8 @@ extension Vocabulary {
     }
   }
 }
+
+extension FieldKey<String> {
+  /// The MAC address of an interface or of a network's bridge.
+  public static var mac: Self { Self("mac") }
+}

@@ -162,13 +162,17 @@ extension Vocabulary {
     }
   }()
 
-  /// `cpu/model`, which implies the mode `custom`; the very model, unless the definition says otherwise.
+  /// `cpu/model`, which implies the mode `custom`; the very model, unless the definition says otherwise. Without it nothing of a
+  /// custom processor is left.
   private static let cpuModelLens: Lens = {
     let model = Lens.at("cpu/model", .text(.word("the name of a CPU model")))
     return Lens(places: model.places) { element in
       element.first("cpu")?[attribute: "mode"] == "custom" ? model.get(element) : nil
     } write: { element, value in
-      guard let value else { return model.put(nil, into: &element) }
+      guard let value else {
+        let isCustom = element.value(at: "cpu/@mode") == "custom" && model.get(element) != nil
+        return isCustom ? cpuModeLens.put(nil, into: &element) : model.put(nil, into: &element)
+      }
       let match = element.value(at: "cpu/@match")
       let fallback = element.value(at: "cpu/model/@fallback")
       cpuModeLens.put(.string("custom"), into: &element)
