@@ -133,6 +133,8 @@ public struct ObservedDomain: Sendable, Hashable {
   public var running: XMLElement?
   /// The file with the UEFI variables, where there is one.
   public var variables: String?
+  /// The names of other domains under which libvirt would look for the very file of ``variables``.
+  public var formerNames: Set<String> = []
   /// The snapshots, parents before their children; nil where nobody asked.
   public var snapshots: [ObservedSnapshot]?
   /// The names of the checkpoints; nil where nobody asked.

@@ -35,7 +35,7 @@ struct QEMUAnswerTests {
 
   @Test("a command is JSON with its arguments as they are", arguments: ["", "a\"b\\c\n", "ä😀", "/vms/a.qcow2"])
   func commands(text: String) throws {
-    let command = QEMUCommand(execute: "job-dismiss", arguments: ["id": text])
+    let command = QEMUCommand(execute: "job-dismiss", arguments: ["id": .text(text)])
     #expect(
       QEMUAnswer(try command.text())
         == .object(["execute": .text("job-dismiss"), "arguments": .object(["id": .text(text)])]))

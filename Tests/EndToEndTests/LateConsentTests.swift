@@ -18,7 +18,7 @@ struct LateConsentTests {
     let disk: String
     let spec: String
     /// What happens while the program asks.
-    let meanwhile: String
+    var meanwhile: String
 
     init(_ folder: TemporaryFolder, _ newcomer: Newcomer) throws {
       daemon = try SystemDaemon()
@@ -115,6 +115,24 @@ struct LateConsentTests {
       let again = try scene.daemon.vireo("gc", "--yes", "--folder", folder.path("pool"))
       #expect(again.status == 0, "\(again.output)\(again.errors)")
       #expect(!scene.hasDisk, "\(again.output)")
+    }
+  }
+
+  @Test(
+    "what somebody else has removed meanwhile counts as done", arguments: [["gc", "--all-stacks"], ["destroy", "--delete-disks"]])
+  func removedByOthers(meanwhile: [String]) throws {
+    try TemporaryFolder.with { folder in
+      var scene = try Scene(folder, .nobody)
+      let destroyed = try scene.daemon.vireo("destroy", "--yes", scene.spec)
+      try #require(destroyed.status == 0 && scene.hasDisk, "\(destroyed.output)\(destroyed.errors)")
+      let spec = meanwhile[0] == "gc" ? [] : [scene.spec]
+      let other = try [programPath()] + meanwhile + spec + ["--yes", "--connect", "qemu:///system"]
+      scene.meanwhile = other.joined(separator: " ")
+      let (run, text) = try scene.agree(to: ["gc"])
+      #expect(run.status == 0, "\(text)")
+      #expect(!scene.hasDisk, "\(text)")
+      let again = try scene.daemon.vireo("gc", "--yes", "--folder", folder.path("pool"))
+      #expect(again.status == 0, "\(again.output)\(again.errors)")
     }
   }
 }

@@ -194,6 +194,19 @@ struct LifecycleTests {
       let moved = try #require(try host.running("other")("/domain/os/nvram"))
       #expect(moved.hasSuffix("other_VARS.fd"))
       #expect(try Data(contentsOf: URL(fileURLWithPath: moved)).suffix(mark.count) == mark)
+
+      // What a renaming leaves that is cut off right after libvirt's own. Another file of that name is another's.
+      let rest = spec("other", "\nrenamed-from: web", "running")
+      try FileManager.default.copyItem(atPath: moved, toPath: variables)
+      try host.expectNoChanges(rest)
+      try FileManager.default.removeItem(atPath: variables)
+      try FileManager.default.linkItem(atPath: moved, toPath: variables)
+      let plan = try host.plan(rest)
+      #expect(plan.status == 2 && plan.output.contains("web_VARS.fd"), "\(plan.output)\(plan.errors)")
+      try host.apply(rest)
+      #expect(!FileManager.default.fileExists(atPath: variables))
+      #expect(FileManager.default.fileExists(atPath: moved))
+      try host.expectNoChanges(rest)
     }
   }
 

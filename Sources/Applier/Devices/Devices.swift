@@ -14,6 +14,8 @@ extension ApplyRun {
   ) async throws {
     let domain = try await domain(identity)
     let disk = "\(device) of domain \(domain.name)"
+    // libvirt names the image that it believes the guest to be on.
+    try await LeftOverlays(domain: domain, connection: connection).mend()
     try requireImage(path, of: target, in: try await running(domain), disk)
     let before = try await domain.blockInfo(target).capacity
     if before == size { return }

@@ -3,7 +3,7 @@
 import FoundationEssentials
 
 /// A value of a JSON document.
-indirect enum QEMUAnswer: Equatable, Decodable {
+indirect enum QEMUAnswer: Equatable, Codable {
   case object([String: QEMUAnswer])
   case list([QEMUAnswer])
   case text(String)
@@ -40,6 +40,28 @@ indirect enum QEMUAnswer: Equatable, Decodable {
     }
   }
 
+  func encode(to encoder: any Encoder) throws {
+    switch self {
+    case .object(let members):
+      var container = encoder.container(keyedBy: Key.self)
+      for (name, value) in members { try container.encode(value, forKey: Key(stringValue: name)) }
+    case .list(let items):
+      var container = encoder.unkeyedContainer()
+      for item in items { try container.encode(item) }
+    case .text(let text): try encode(text, to: encoder)
+    case .number(let number): try encode(number, to: encoder)
+    case .boolean(let truth): try encode(truth, to: encoder)
+    case .null:
+      var container = encoder.singleValueContainer()
+      try container.encodeNil()
+    }
+  }
+
+  private func encode(_ value: some Encodable, to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(value)
+  }
+
   private struct Key: CodingKey {
     var stringValue: String
     var intValue: Int? { nil }
@@ -62,12 +84,22 @@ indirect enum QEMUAnswer: Equatable, Decodable {
     guard case .list(let items) = self else { return [] }
     return items
   }
+
+  var truth: Bool? {
+    guard case .boolean(let truth) = self else { return nil }
+    return truth
+  }
+}
+
+extension QEMUAnswer: ExpressibleByStringInterpolation, ExpressibleByBooleanLiteral {
+  init(stringLiteral text: String) { self = .text(text) }
+  init(booleanLiteral truth: Bool) { self = .boolean(truth) }
 }
 
 /// A command of QEMU's monitor.
 struct QEMUCommand: Encodable {
   var execute: String
-  var arguments: [String: String]
+  var arguments: [String: QEMUAnswer]
 
   /// The command in JSON.
   func text() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }

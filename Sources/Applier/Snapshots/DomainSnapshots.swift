@@ -43,6 +43,7 @@ public struct DomainSnapshots: Sendable {
         message: "domain \(domain.name) has a snapshot \(creation.name) already",
         remedy: "choose another name, or delete that one")
     }
+    try await LeftOverlays(domain: domain, connection: connection).mend()
     let isActive = try await domain.isActive()
     let definition =
       isActive
@@ -92,10 +93,7 @@ public struct DomainSnapshots: Sendable {
     defer { withExtendedLifetime(lock) {} }
     try await requireNobodyElse(onWhatChanges: snapshot, .delete)
     lock?.share()
-    // The daemon finishes what a killed program has asked it for.
-    if snapshot.kind == .external, try await domain.waitUntilAtRest(timeout: .seconds(60)),
-      let merge = try await SnapshotMerge(snapshot, of: self), try await merge.merge()
-    {
+    if let merge = try await merge(of: snapshot), try await merge.merge() {
       lock?.release()
       try await merge.finish()
       return try await requireGone(name)
@@ -124,6 +122,14 @@ public struct DomainSnapshots: Sendable {
     if let failure = outcome[file] ?? nil {
       throw ActionFailure("the snapshot was deleted, and \(failure.message)", remedy: failure.remedy)
     }
+  }
+
+  /// The steps by which an external snapshot is deleted; nil where Vireo cannot take them.
+  private func merge(of snapshot: ObservedSnapshot) async throws -> SnapshotMerge? {
+    // The daemon finishes what a killed program has asked it for.
+    guard snapshot.kind == .external, try await domain.waitUntilAtRest(timeout: .seconds(60)) else { return nil }
+    try await LeftOverlays(domain: domain, connection: connection).mend()
+    return try await SnapshotMerge(snapshot, of: self)
   }
 
   private func requireGone(_ name: String) async throws {

@@ -113,7 +113,7 @@ struct SnapshotMerge: Sendable {
         return false
       }
     }
-    try await putOnWhatIsBelow()
+    try await putOnWhatIsBelow(disks)
     return true
   }
 
@@ -131,7 +131,17 @@ struct SnapshotMerge: Sendable {
             "another job is at work on disk \(disk.target)",
             remedy: "wait for it to end (`virsh blockjob \(domain.name) \(disk.target)`), then try again")
         }
-        if job.isReady, source == disk.overlay { try await pivot(disk) }
+        if job.isReady, source == disk.overlay {
+          // Whoever starts the guest after a cut finds all that it has written: as long as the job is ready, what is written
+          // goes to both images, and afterwards to the lower one alone.
+          let before = try await putOnWhatIsBelow([disk])
+          do {
+            try await pivot(disk)
+          } catch {
+            if let before { _ = try? await store(before) }
+            throw error
+          }
+        }
       } else {
         guard source == disk.overlay else { return }
         guard starts < 20 else {
@@ -160,8 +170,11 @@ struct SnapshotMerge: Sendable {
     }
   }
 
-  /// Stores a definition whose disks are the images below the overlays; that of a running guest follows its disks.
-  private func putOnWhatIsBelow() async throws {
+  /// Stores a definition whose disks are the images below the overlays.
+  ///
+  /// - Returns: the definition from before; nil where it was so already.
+  @discardableResult
+  private func putOnWhatIsBelow(_ disks: [Disk]) async throws -> XMLElement? {
     let stored = try await connection.storedDefinition(of: domain)
     var xml = stored
     xml.update("devices", create: false) { devices in
@@ -177,13 +190,18 @@ struct SnapshotMerge: Sendable {
         }
       }
     }
-    guard xml != stored else { return }
-    let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
-    let definition = DomainDefinition(identity: identity, xml: xml, replacing: stored, expectations: [])
-    let after = try await connection.store(definition).stored
+    guard xml != stored else { return nil }
+    let after = try await store(xml, replacing: stored)
     guard disks.allSatisfy({ after.disk($0.target).flatMap(DiskSource.path) == $0.below }) else {
       throw ActionFailure("libvirt has not put domain \(domain.name) on the images below the snapshot's overlays")
     }
+    return stored
+  }
+
+  private func store(_ xml: XMLElement, replacing stored: XMLElement? = nil) async throws -> XMLElement {
+    let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
+    let definition = DomainDefinition(identity: identity, xml: xml, replacing: stored ?? xml, expectations: [])
+    return try await connection.store(definition).stored
   }
 
   /// Deletes the overlays and the file with the memory, and has libvirt forget the snapshot: in this order, for once it is

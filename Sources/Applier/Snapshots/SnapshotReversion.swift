@@ -118,6 +118,7 @@ extension DomainSnapshots {
     defer { withExtendedLifetime(lock) {} }
     try await requireNobodyElse(onWhatChanges: snapshot, .revert)
     lock?.share()
+    try await LeftOverlays(domain: domain, connection: connection).mend()
     let before = try await moment()
     do {
       try await attempt(name)
@@ -141,7 +142,7 @@ extension DomainSnapshots {
 
   /// Replaces overlays by empty ones on the same backing files. All are locked, and all that replaces them is made, before
   /// the first is replaced. A run that is cut off in between is finished by the next: an empty overlay is emptied again.
-  private static func empty(_ overlays: [String]) throws {
+  static func empty(_ overlays: [String]) throws {
     let places = try overlays.map { try FilePlace($0, links: .own) }
     let images = try places.map { try OpenImage(at: $0, writing: true) }
     for image in images { try image.lock(.write) }

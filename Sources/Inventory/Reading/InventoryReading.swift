@@ -43,6 +43,7 @@ extension Inventory {
           domain = try await settled(domain, handle, of: connection, noting: &inventory.failures) ?? domain
         }
         domain.variables = domain.findVariables(in: variables)
+        domain.formerNames = domain.findFormerNames()
         if request.snapshots.contains(name) {
           domain.snapshots = try await handle.snapshots().map(ObservedSnapshot.init)
           domain.checkpoints = try await handle.checkpoints().map(\.name)

@@ -1,6 +1,6 @@
-// What a process leaves in an embedded root when it is killed while libvirt's driver in it starts something: QEMU
-// processes that the driver asks what they can do, and guests of which it has written down that they start, but not yet
-// which process they are. The driver never looks at either again (measured with libvirt 9.0), so they are cleared away
+// What a process leaves in an embedded root when it is killed while libvirt's driver in it is at work: QEMU processes that
+// the driver asks what they can do, guests of which it has written down that they start, but not yet which process they are,
+// and notes about work on a disk that QEMU has finished. The driver never looks at either again (measured with libvirt 9.0), so they are cleared away
 // before it is opened, while nobody has the root.
 
 import Glibc
@@ -21,7 +21,7 @@ package struct EmbeddedLeftovers: Sendable {
   package func clear() {
     guard Self.opened.withLock({ $0.insert(root).inserted }) else { return }
     let (probes, starts) = (probeFolders(), unfinishedStarts())
-    guard !probes.isEmpty || !starts.isEmpty else { return }
+    guard !probes.isEmpty || !starts.isEmpty || !statuses().isEmpty else { return }
     // The lock that the driver takes, held meanwhile.
     let descriptor = open("\(root)/run/qemu/\(EmbeddedRoot.pidFileName)", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { return }
@@ -33,6 +33,26 @@ package struct EmbeddedLeftovers: Sendable {
     guard fcntl(descriptor, F_SETLK, &lock) == 0 else { return }
     endProbes()
     for name in unfinishedStarts() { endStart(of: name) }
+    for status in statuses() { correct(status) }
+  }
+
+  // MARK: Work on the disks of running guests
+
+  /// The status files that note work on a disk.
+  private func statuses() -> [(file: String, status: EmbeddedStatus)] {
+    Self.names(in: runFolder).filter { $0.hasSuffix(".xml") }.compactMap { name in
+      let file = "\(runFolder)/\(name)"
+      guard let text = Self.beginning(of: file, limit: EmbeddedStatus.longest), let status = EmbeddedStatus(text)
+      else { return nil }
+      return (file, status)
+    }
+  }
+
+  private func correct(_ noted: (file: String, status: EmbeddedStatus)) {
+    var status = noted.status
+    let jobs = status.monitor.flatMap { EmbeddedMonitor(socket: $0)?.jobs() }
+    status.correct(by: jobs)
+    if status.text != noted.status.text { status.replace(noted.file) }
   }
 
   // MARK: QEMU that is asked what it can do
@@ -146,6 +166,10 @@ package struct EmbeddedLeftovers: Sendable {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return nil }
+    // What /proc shows has no length.
+    let limit = status.st_size > 0 ? min(limit, Int(status.st_size)) : limit
     var bytes = [UInt8](repeating: 0, count: limit)
     var done = 0
     while done < limit {

@@ -193,7 +193,11 @@ struct DomainPlanning {
   ///
   /// - Returns: whether the domain can be planned at all.
   private mutating func planRenaming() -> Bool {
-    guard let observed, nameOnHost != spec.name else { return true }
+    guard let observed else { return true }
+    guard nameOnHost != spec.name else {
+      planRestOfRenaming(observed)
+      return true
+    }
     let range = spec.setting(.renamedFrom)?.range ?? spec.range
     let obstacle =
       observed.isActive ? "runs" : observed.hasManagedSave ? "has a saved state" : nil
@@ -214,6 +218,22 @@ struct DomainPlanning {
         .renameDomain(DomainIdentity(name: nameOnHost, uuid: observed.uuid), to: spec.name), for: object,
         after: fileSteps))
     return true
+  }
+
+  /// A renaming that was cut off leaves the UEFI variables under the old name, too: another domain of that name would write
+  /// to them.
+  private mutating func planRestOfRenaming(_ observed: ObservedDomain) {
+    guard let old = spec[.renamedFrom], observed.formerNames.contains(old),
+      builder.inventory.domains[old] == nil
+    else { return }
+    changes.append(
+      FieldChange(
+        "name", old: .string(old), new: .string(spec.name), effect: .define, reason: .spec,
+        detail: "the rest of a renaming that was cut off: \(old)_VARS.fd, the old name of the UEFI variables, goes",
+        range: spec.setting(.renamedFrom)?.range ?? spec.range))
+    fileSteps.append(
+      builder.add(
+        .renameDomain(DomainIdentity(name: old, uuid: observed.uuid), to: spec.name), for: object, after: fileSteps))
   }
 
   /// A saved state goes first where that is asked for: the definition of its time would come back with it.
