@@ -49,7 +49,9 @@ struct KilledMergeTests {
   }
 
   private func read(_ byte: Int, at place: String, _ host: ScratchHost) throws -> Bool {
-    let read = try run(["qemu-io", "-f", "raw", "-r", "-c", "read -P \(byte) \(place) 64k", host.pool + "/web.root.raw"])
+    let read = try run([
+      "qemu-io", "-f", "raw", "-r", "-c", "read -P \(byte) \(place) 64k", host.pool + "/web.root.raw",
+    ])
     return read.status == 0 && !read.output.contains("verification failed")
   }
 

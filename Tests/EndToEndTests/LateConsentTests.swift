@@ -119,7 +119,8 @@ struct LateConsentTests {
   }
 
   @Test(
-    "what somebody else has removed meanwhile counts as done", arguments: [["gc", "--all-stacks"], ["destroy", "--delete-disks"]])
+    "what somebody else has removed meanwhile counts as done",
+    arguments: [["gc", "--all-stacks"], ["destroy", "--delete-disks"]])
   func removedByOthers(meanwhile: [String]) throws {
     try TemporaryFolder.with { folder in
       var scene = try Scene(folder, .nobody)

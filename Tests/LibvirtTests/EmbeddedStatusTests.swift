@@ -49,7 +49,8 @@ struct EmbeddedStatusTests {
     #expect(try #require(EmbeddedStatus(text)).monitor == "/root/monitor.sock")
   }
 
-  @Test("a job that QEMU does not have goes, with the mirror", arguments: ["job=''", "job='active-commit' ready='pivot'"])
+  @Test(
+    "a job that QEMU does not have goes, with the mirror", arguments: ["job=''", "job='active-commit' ready='pivot'"])
   func gone(mirror: String) throws {
     let text = Self.status(job: Self.job(Self.pivoting), mirror: Self.mirror(mirror))
     #expect(try corrected(text, [:]) == Self.status(job: "", mirror: ""))

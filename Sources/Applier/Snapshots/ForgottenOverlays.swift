@@ -51,12 +51,15 @@ struct ForgottenOverlays {
 
   private func merge(_ top: String, into base: String) async throws {
     let job = "vireo-merge-\(top)"
-    _ = try await monitor.ask("block-commit", ["job-id": .text(job), "device": .text(top), "top-node": .text(top), "base-node": .text(base)])
+    _ = try await monitor.ask(
+      "block-commit", ["job-id": .text(job), "device": .text(top), "top-node": .text(top), "base-node": .text(base)])
     let deadline = ContinuousClock.now + .seconds(600)
     var isCompleting = false
     while ContinuousClock.now < deadline {
       // It goes by itself when it is done.
-      guard let found = try await monitor.ask("query-jobs").items.first(where: { $0["id"]?.string == job }) else { return }
+      guard let found = try await monitor.ask("query-jobs").items.first(where: { $0["id"]?.string == job }) else {
+        return
+      }
       if found["status"]?.string == "ready", !isCompleting {
         _ = try await monitor.ask("job-complete", ["id": .text(job)])
         isCompleting = true

@@ -21,7 +21,8 @@ package struct EmbeddedLeftovers: Sendable {
   package func clear() {
     guard Self.opened.withLock({ $0.insert(root).inserted }) else { return }
     let (probes, starts) = (probeFolders(), unfinishedStarts())
-    guard !probes.isEmpty || !starts.isEmpty || !statuses().isEmpty else { return }
+    let isClear = probes.isEmpty && starts.isEmpty && statuses().isEmpty && halfWritten().isEmpty
+    guard !isClear else { return }
     // The lock that the driver takes, held meanwhile.
     let descriptor = open("\(root)/run/qemu/\(EmbeddedRoot.pidFileName)", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { return }
@@ -34,6 +35,13 @@ package struct EmbeddedLeftovers: Sendable {
     endProbes()
     for name in unfinishedStarts() { endStart(of: name) }
     for status in statuses() { correct(status) }
+    for file in halfWritten() { unlink(file) }
+  }
+
+  /// The files in which the driver writes a definition before it has its name.
+  private func halfWritten() -> [String] {
+    let folder = "\(root)/etc/qemu"
+    return Self.names(in: folder).filter { $0.hasSuffix(".xml.new") }.map { "\(folder)/\($0)" }
   }
 
   // MARK: Work on the disks of running guests

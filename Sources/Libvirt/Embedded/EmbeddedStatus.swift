@@ -99,7 +99,8 @@ struct EmbeddedStatus {
   }
 
   private static func setting(_ attribute: String, to value: String, in tag: String) -> String {
-    guard let start = tag.firstRange(of: " \(attribute)='"), let end = tag[start.upperBound...].firstIndex(of: "'") else {
+    guard let start = tag.firstRange(of: " \(attribute)='"), let end = tag[start.upperBound...].firstIndex(of: "'")
+    else {
       return tag
     }
     return tag.replacingCharacters(in: start.upperBound..<end, with: value)
