@@ -11,7 +11,7 @@ extension SpecLanguage {
       <!-- Written by `vireo schema --reference` from the tables in Sources/Vocabulary; change those. -->
 
       A spec is one YAML file or several, which are merged into one *stack*. Everything with a name is a mapping keyed by
-      it, so order does not matter. An unknown key is an error. `vireo explain KEY` prints what this page has about a key.
+      it, so order does not matter. An unknown key is an error. `vireo explain KEY` prints the same text about a key.
 
 
       """
@@ -27,10 +27,10 @@ extension SpecLanguage {
     return text
       + wrapped(
         """
-        Unless a field says otherwise, the effect of a change is `\(EffectRule.nextBoot.running.rawValue)` while the guest \
-        or network runs, and `\(EffectRule.nextBoot.stopped.rawValue)` while it is stopped. A field with another effect \
-        begins with it: **live** changes while the guest or network runs, and is `define` while it is stopped; **define** \
-        and **replace** are the same in both cases.
+        The effect of most changes is `\(EffectRule.nextBoot.running.rawValue)` while the guest or network runs, and \
+        `\(EffectRule.nextBoot.stopped.rawValue)` while it is stopped. The meaning of a field with another effect \
+        begins with it: **live** changes while the guest or network runs, and is `define` while it is stopped; \
+        **define** and **replace** are the same in both cases.
         """)
   }
 
