@@ -36,7 +36,8 @@ extension SpecLanguage {
 
   private static func section(_ place: Place) -> String {
     let level = place.path.count < 2 ? "##" : "###"
-    var text = "\n\(level) \(place.path.isEmpty ? "The stack" : "`\(place.spelled)`")\n" + wrapped(place.type.fullSummary)
+    let title = place.path.isEmpty ? "The stack" : "`\(place.spelled)`"
+    var text = "\n\(level) \(title)\n" + wrapped(place.type.fullSummary)
     if place.type === Vocabulary.profile {
       return text + "\nThe keys are those of [a domain](#domainsname) without `count`, `profiles` and `uuid`.\n"
     }
