@@ -16,18 +16,18 @@ struct InitCommand: AsyncParsableCommand {
     abstract: "Writes a first spec for this host.",
     usage: "vireo init [options]",
     discussion: """
-      Looks for the connection as other commands do, and at its storage pools, networks and images. The spec has one guest \
-      and comments on each part, and can be planned as it is. Nothing on the host is changed, but that the folder of \
-      an embedded driver is made when it is opened.
+      Uses the same connection as other commands, and looks at its storage pools, networks and images. The spec has \
+      one guest and comments on each part, and is ready for a plan. Changes nothing on the host, except that the \
+      folder of an embedded driver is created.
 
-      Where no --connect and no environment variable names a connection and no libvirt answers, the spec is for libvirt's \
-      embedded driver, which needs no daemon.
+      If you name no connection, with --connect or in the environment, and no libvirt daemon answers, the spec uses \
+      libvirt's embedded driver, which requires no daemon.
 
-      Exit codes: 0 when the spec was written, 1 on any failure, also when the file exists.
+      Exit codes: 0 for success, 1 for any failure, or if the file exists.
       """)
 
   @Option(
-    help: ArgumentHelp("The file to write, `-` for standard output. One that exists is left alone.", valueName: "file"),
+    help: ArgumentHelp("The file to write, `-` for standard output. An existing file is not replaced.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var output = "vireo.yaml"
 
