@@ -87,7 +87,7 @@ public struct Importer: Sendable {
   private func prove(_ drafts: inout [Draft], on inventory: Inventory, _ result: inout Result) {
     while true {
       let failures = Proof(self, inventory).failures(of: drafts)
-      // A failure that is nobody's would be met again.
+      // A failure without an object would be met again.
       guard drafts.contains(where: { failures[$0.object.reference.description] != nil }) else {
         result.messages += failures.values.flatMap(\.self)
         if !failures.isEmpty { drafts = [] }

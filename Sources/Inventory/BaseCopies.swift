@@ -86,7 +86,7 @@ public struct BaseCopies: Sendable {
     if let stamp = try? copy.stamp() { remember(stamp, sha256) }
   }
 
-  private static let isNoFile = "it is not a regular file, so it is no copy of Vireo's; remove it, then plan again"
+  private static let isNoFile = "it is not a regular file, so Vireo did not create it; remove it, then plan again"
 
   private static let refersElsewhere =
     "it refers to another file, which no copy of a base image does; somebody has planted it: move it away, then plan again"

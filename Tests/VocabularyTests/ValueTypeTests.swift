@@ -67,7 +67,7 @@ struct ValueTypeTests {
   }
 
   static let mistakes: [(ValueType, String, String)] = [
-    (.boolean, "yes", "`yes` is neither true nor false"),
+    (.boolean, "yes", "`yes` is not a boolean"),
     (.integer(1...8), "9", "9 is too large"),
     (.integer(1...8), "0", "0 is too small"),
     (.integer(1...8), "many", "`many` is not a whole number"),

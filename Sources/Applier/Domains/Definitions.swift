@@ -15,7 +15,7 @@ extension ApplyRun {
       let domain = try await domain(definition.identity)
       try await requireUnmoved(domain, seen)
     } else if let other = try await domainIfAny(named: name) {
-      throw ActionFailure("domain \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+      throw ActionFailure("domain \(name) now exists (UUID \(other.uuid))", remedy: planAgain)
     }
     try await requireOwn(definition)
 
@@ -75,7 +75,7 @@ extension ApplyRun {
     try await ifAny { try await connection.domain(named: name) }
   }
 
-  /// An object of libvirt's; nil where there is none.
+  /// A libvirt object; nil where there is none.
   func ifAny<Object>(_ find: () async throws -> Object) async throws -> Object? {
     do {
       return try await find()

@@ -111,7 +111,7 @@ private func requireEqual(_ image: OpenImage, _ creation: ImageCreation, otherwi
     chain = try image.chain(format: creation.format)
   } catch {
     guard case .notA = error else { throw error }
-    throw ActionFailure("\(lead): it is no \(creation.format.rawValue) image", remedy: remedy)
+    throw ActionFailure("\(lead): it is not a \(creation.format.rawValue) image", remedy: remedy)
   }
   let info = chain.top
   let size = try creation.virtualSize ?? sizeOfBacking(path, chain)

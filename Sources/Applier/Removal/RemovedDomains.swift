@@ -58,7 +58,7 @@ public struct RemovedDomains: Sendable {
     public var removal: RemovedDomain
   }
 
-  /// The removals that there are, the latest first; and files that are none, with the reason.
+  /// The removals that there are, the latest first; and files that are not removals, with the reason.
   public func list() throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
     var (entries, failures) = ([Entry](), [Inventory.Failure]())
     for folder in [folder] + formerFolders {
@@ -115,7 +115,7 @@ public struct RemovedDomains: Sendable {
   }
 
   /// Keeps a removal that is about to happen: durable when this returns. It is listed already, for the domain may be gone
-  /// before anybody says so. One that a run left which was cut off is replaced.
+  /// before that is reported. One that a run left which was cut off is replaced.
   ///
   /// - Returns: the file, for ``settle(_:)`` or ``forget(_:)-(String)``.
   func begin(_ removal: RemovedDomain) throws -> String {
@@ -245,7 +245,7 @@ public struct RemovedDomains: Sendable {
 }
 
 extension RemovedDomains {
-  /// A removal with what there is of its files.
+  /// A removal with those of its files that exist.
   public struct Found: Sendable {
     /// The file of the archive.
     public var path: String

@@ -4,7 +4,7 @@
 import CLibvirt
 import Glibc
 
-/// A driver of libvirt's for something else than domains.
+/// A libvirt driver for something else than domains.
 public enum LibvirtDriver: String, Sendable, Hashable, CaseIterable {
   case networks
   case storagePools

@@ -53,7 +53,7 @@ extension LibvirtDomain {
 }
 
 extension [String: DomainParameter] {
-  /// Calls a function of libvirt's with the parameters in its own form.
+  /// Calls a libvirt function with the parameters in its own form.
   func withParameters(_ body: (virTypedParameterPtr?, Int32) -> Int32) -> Int32 {
     var list: virTypedParameterPtr?
     var (count, capacity) = (Int32(0), Int32(0))

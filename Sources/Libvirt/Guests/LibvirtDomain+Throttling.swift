@@ -32,7 +32,7 @@ extension LibvirtDomain {
     try await change("delete throttle group \(name) of") { delete($0, name, scope.rawValue) }
   }
 
-  /// A function of libvirt's, by its name in the library that is loaded.
+  /// A libvirt function, by its name in the library that is loaded.
   private static func symbol<Call>(_ name: String, _ type: Call.Type) throws(LibvirtError) -> Call {
     guard let address = dlsym(nil, name) else {
       throw LibvirtError(

@@ -1,4 +1,4 @@
-// Planning one domain: found or new, whose it is, what differs, and the steps in their order.
+// Planning one domain: found or new, who owns it, what differs, and the steps in their order.
 
 import Diagnostics
 import Inventory
@@ -128,7 +128,7 @@ struct DomainPlanning {
         ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range)))
   }
 
-  /// Tells of aliases that something of the definition names and no device has: libvirt stores them, and the guest does not start,
+  /// Reports aliases that something of the definition names and no device has: libvirt stores them, and the guest does not start,
   /// or what they are named for does nothing.
   private func noteMissingAliases() {
     for (field, alias) in NamedAliases.missing(in: xml) {
@@ -271,7 +271,7 @@ struct DomainPlanning {
 
   /// A field that the spec does not name any more goes back to its default, if it was Vireo's.
   private mutating func takeBack(_ field: Field, _ lens: Lens) {
-    // Of the many fields that nobody names, hardly one is told.
+    // Hardly one of the many fields that nobody names is reported.
     var name: String { Vocabulary.domain.displayName(of: field) }
     guard observed == nil else {
       guard !field.staysWhenDropped, record?[OwnershipRecord.itself, field.name] != nil else { return }
@@ -298,7 +298,7 @@ struct DomainPlanning {
     }
   }
 
-  /// A field whose new value is in the definition by now.
+  /// A field whose new value is in the definition now.
   private mutating func change(_ field: Field, _ lens: Lens, name: String, old: Value?, to setting: Setting) {
     let cost = effect(of: field, to: setting.value)
     let effect =
@@ -324,7 +324,7 @@ struct DomainPlanning {
     return observed != nil && concealment.isRecorded(desired, of: owner, field) ? .drift : .spec
   }
 
-  /// A value that is stored and that the running guest does not have: it gets it now, where it can be told to, or at
+  /// A value that is stored and that the running guest does not have: it gets it now, where that is possible, or at
   /// its next start.
   ///
   /// - Parameter device: the device that `running` is; nil for the domain itself.

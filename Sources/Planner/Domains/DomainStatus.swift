@@ -36,7 +36,7 @@ public struct DomainStatus: Sendable, Hashable {
   public var condition: Condition
   /// The fields that drifted, by their names in the spec.
   public var drifted: [String] = []
-  /// The fields that an apply would change because the spec says so.
+  /// The fields that an apply would change because the spec changed.
   public var toChange: [String] = []
   /// The fields that wait for a restart of the guest.
   public var waiting: [String] = []

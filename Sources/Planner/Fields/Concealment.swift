@@ -8,7 +8,7 @@ import XMLTree
 /// What of one object is concealed, and how its record has it.
 ///
 /// A record has a digest in a secret's place, with a salt that stays the record's own: so a plan tells a secret that changed
-/// from one that did not, and whoever reads the record has to guess at each of them anew.
+/// from one that did not, and whoever reads the record has to guess at each of them again.
 struct Concealment {
   /// What the spec marks as secret, and what the last apply had marked: what is no longer marked is shown when that is
   /// recorded, and not before.

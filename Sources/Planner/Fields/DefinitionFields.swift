@@ -115,7 +115,7 @@ struct DefinitionFields {
         range: spec.range))
   }
 
-  /// A field whose new value is in the definition by now.
+  /// A field whose new value is in the definition now.
   private mutating func change(
     _ field: Field, _ lens: Lens, name: String, old: Value?, to setting: Setting, isLive: Bool
   ) {

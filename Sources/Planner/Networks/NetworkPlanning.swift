@@ -1,4 +1,4 @@
-// Planning one network: found or new, whose it is, what differs, and the steps in their order.
+// Planning one network: found or new, who owns it, what differs, and the steps in their order.
 
 import Diagnostics
 import Inventory

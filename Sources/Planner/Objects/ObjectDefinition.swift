@@ -6,7 +6,7 @@ public import XMLTree
 public struct ObjectDefinition: Sendable {
   public var name: String
   public var xml: XMLElement
-  /// The inactive definition that the plan saw; nil for a new object. When the host's is another one by now, the step
+  /// The inactive definition that the plan saw; nil for a new object. When the host has another one now, the step
   /// leaves it alone.
   public var replacing: XMLElement?
   /// What must be found when the definition is read back.

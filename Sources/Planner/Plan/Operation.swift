@@ -94,7 +94,7 @@ public struct PlannedImage: Sendable, Hashable {
 /// The domain that a file belongs to.
 public struct FileOwner: Sendable, Hashable {
   public var identity: DomainIdentity
-  /// The definition that the plan saw. When the host's is another one by now, the file is left alone.
+  /// The definition that the plan saw. When the host has another one now, the file is left alone.
   public var seen: XMLElement
 
   public init(_ identity: DomainIdentity, _ seen: XMLElement) {
@@ -138,7 +138,7 @@ public struct ImageImport: Sendable, Hashable {
 public struct DomainDefinition: Sendable {
   public var identity: DomainIdentity
   public var xml: XMLElement
-  /// The inactive definition that the plan saw; nil for a new domain. When the host's is another one by now, the
+  /// The inactive definition that the plan saw; nil for a new domain. When the host has another one now, the
   /// step leaves it alone: libvirt has no compare-and-swap.
   public var replacing: XMLElement?
   /// Whether it was read off another host, whose libvirt held it: see `defaults: libvirt`.

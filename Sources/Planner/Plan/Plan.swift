@@ -118,7 +118,7 @@ public struct FieldChange: Sendable, Hashable {
     case drift
     /// The spec no longer names what an earlier apply set.
     case dropped
-    /// Not named by the spec: a default of Vireo's for something new.
+    /// Not named by the spec: a Vireo default for something new.
     case `default`
   }
 
@@ -130,7 +130,7 @@ public struct FieldChange: Sendable, Hashable {
   public var reason: Reason
   /// What the reader should know beside the values, such as `overlay on debian-12`.
   public var detail: String?
-  /// Where the spec says so.
+  /// The place in the spec.
   public var range: SourceRange?
 
   /// The detail of a change to a guest alone: the definition has the value.

@@ -275,7 +275,7 @@ extension PlanBuilder {
 
 /// What undefining a domain takes with it. Everything that is not said to go stays.
 public struct Undefinition: Sendable, Hashable {
-  /// The definition that the plan saw. When the host's is another one by now, the domain is left alone.
+  /// The definition that the plan saw. When the host has another one now, the domain is left alone.
   public var seen: XMLElement
   public var discardsSavedState = false
   public var forgetsSnapshots = false

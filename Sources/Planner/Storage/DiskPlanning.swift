@@ -107,7 +107,7 @@ extension DomainPlanning {
     guard disk["device"] != .string("cdrom") || disk["source"] != nil else { return false }
     switch builder.inventory.files[path] ?? .missing {
     case .missing where isVolume(path):
-      // Another volume is asked for in so many words; another place of the same one would be an empty disk by accident.
+      // Another volume is asked for explicitly; another place of the same one would be an empty disk by accident.
       guard let name = disk["volume.entry"], record?[key, "volume.entry"] == name.description else { break }
       builder.refuse(
         "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
@@ -189,7 +189,7 @@ extension DomainPlanning {
       return
     }
     switch observedFile {
-    // A volume is made, or what is wrong with it is told, by its own steps.
+    // A volume is made, or what is wrong with it is reported, by its own steps.
     case .missing where isVolume(path), .folder where isVolume(path), .unusable where isVolume(path): break
     case .missing:
       builder.refuse(

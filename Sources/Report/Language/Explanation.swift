@@ -122,7 +122,7 @@ extension SpecLanguage {
       ?? closestMatch(to: path, among: names)
     return Diagnostic(
       "unknown-key", "the spec language has no key `\(path)`",
-      suggestion: match.map { "did you mean `\($0)`?" } ?? "`vireo explain` lists what there is")
+      suggestion: match.map { "did you mean `\($0)`?" } ?? "`vireo explain` lists all objects and fields")
   }
 }
 
@@ -166,7 +166,7 @@ private struct ExplanationText {
     var output = heading(place, field.name) + paragraph(field.summary, margin: "  ") + "\n"
     var rows = [("value", field.type.explanation + (field.isRequired ? "; required" : ""))]
     if let initial = field.initial { rows.append(("a new one gets", initial.description)) }
-    rows.append(("a change takes", field.effect.words()))
+    rows.append(("effect", field.effect.words()))
     if field.effect.running > .define {
       rows.append(("", "\(field.effect.running.rawValue): \(field.effect.running.explanation)"))
     }

@@ -1,4 +1,4 @@
-// What libvirt's own XML under `xml:` may not say: who an object is, whose it is, and what a field of the entry says.
+// What libvirt's own XML under `xml:` may not say: the identity and the owner of an object, and what a field of the entry says.
 //
 // Names and UUIDs decide which object of the host is defined, so a fragment with another one's would replace that one; the
 // record in the metadata says whose an object is; aliases say which device is which entry.
@@ -124,7 +124,7 @@ extension XMLElement {
     return kinds.contains { DeviceIdentity.key(alias: alias, kind: $0) != nil } ? alias : nil
   }
 
-  /// A namespace of Vireo's that an element here is in, or that one is declared for.
+  /// A Vireo namespace that an element here is in, or that one is declared for.
   fileprivate var namespaceOfVireo: String? {
     let all = [namespaceURI].compactMap(\.self) + namespaceDeclarations.map(\.uri)
     return all.first { $0.hasPrefix("urn:vireo:") } ?? elements.lazy.compactMap(\.namespaceOfVireo).first

@@ -27,7 +27,7 @@ extension ObjectSpec {
 
   /// Adds the texts of its values that no output may show.
   ///
-  /// - Parameter others: what is secret besides what it says so itself.
+  /// - Parameter others: what is secret besides its own list.
   public func collect(into secrets: inout KnownSecrets, besides others: SensitivePlaces = SensitivePlaces()) {
     var places = sensitivePlaces
     places.formUnion(others)

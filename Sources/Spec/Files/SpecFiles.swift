@@ -32,7 +32,7 @@ enum SpecFiles {
 
   /// An absolute path without `.` and `..`, by the text alone.
   ///
-  /// - Parameter file: the file that says so: relative paths are relative to its folder.
+  /// - Parameter file: the file with the path: relative paths are relative to its folder.
   static func resolve(_ path: String, relativeTo file: SourceFile) -> String {
     var parts: [Substring] = []
     let isAbsolute = path.hasPrefix("/")

@@ -20,7 +20,7 @@ extension Vocabulary {
         at: "@model", staysWhenDropped: true, reference: controllerReference),
       Field(
         "hardware", .text(.word("the name of a device of QEMU's")),
-        "The device of QEMU's that implements a PCI controller; libvirt picks one when not given.",
+        "The QEMU device that implements a PCI controller; libvirt picks one if not set.",
         at: "model/@name", staysWhenDropped: true, reference: controllerReference),
       Field("ports", .integer(0...255), "The number of ports.", at: "@ports", reference: controllerReference),
       Field(

@@ -99,7 +99,8 @@ extension Vocabulary {
       DeviceFields.bootOrder, DeviceFields.acpiIndex,
       Field(
         "acpi-nodes", .text(.numberSet("a set of the guest's NUMA nodes such as 0-1")),
-        "The guest's NUMA nodes that the device is told to be near to.", at: "acpi/@nodeset", reference: hostReference
+        "The guest's NUMA nodes that are near the device.", at: "acpi/@nodeset",
+        reference: hostReference
       ).since(11, 8),
     ] + DeviceFields.rom + [DeviceFields.address],
     groups: [

@@ -2,7 +2,7 @@
 
 public import XMLTree
 
-/// How devices of a kind are told apart in a domain's XML.
+/// How devices of a kind are distinguished in a domain's XML.
 public struct DeviceRule: Sendable {
   public enum Identity: Sendable, Hashable {
     /// By the user alias that Vireo gives the device; libvirt keeps aliases that begin with `ua-`.

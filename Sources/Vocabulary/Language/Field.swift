@@ -14,7 +14,7 @@ public final class Field: Sendable {
   public let summary: String
   /// Where it lives in libvirt's XML; nil for what Vireo itself acts on, such as a disk's `image`.
   public let lens: Lens?
-  /// What a change takes.
+  /// The effect of a change.
   public let effect: EffectRule
   public let isRequired: Bool
   /// The value that a new object gets when the spec is silent, where libvirt's own default is a bad one.

@@ -23,7 +23,7 @@ extension ObjectType {
     return Synonyms.keys[name == "profile" ? "domain" : name]?[prefix + Synonyms.simplified(word)]
   }
 
-  /// The value of a field that is meant by a word that is none.
+  /// The value of a field that is meant by a word that is not one.
   public func value(meantBy word: String, for field: String) -> String? {
     Synonyms.values[(name == "profile" ? "domain" : name) + "." + field]?[Synonyms.simplified(word)]
   }

@@ -192,7 +192,7 @@ struct GarbageCommand: AsyncParsableCommand {
     }
   }
 
-  /// What a spec declares is needed, whether a domain has it by now or not.
+  /// What a spec declares is needed, whether a domain has it now or not.
   private func declare(
     _ stack: StackSpec, in census: inout CensusRequest, on connection: LibvirtConnection
   ) async throws {
@@ -211,7 +211,7 @@ struct GarbageCommand: AsyncParsableCommand {
       if let path = observed.copy {
         files.append(FileReference(path, format: nil))
       } else if observed.sha256 == nil {
-        // Which of the copies it is cannot be told without the source.
+        // Without the source it is not known which of the copies it is.
         census.declaredBeginnings[subject, default: []].append("\(copy.folder)/\(copy.name)-")
       }
     }

@@ -27,7 +27,8 @@ struct InitCommand: AsyncParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("The file to write, `-` for standard output. An existing file is not replaced.", valueName: "file"),
+    help: ArgumentHelp(
+      "The file to write, `-` for standard output. An existing file is not replaced.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var output = "vireo.yaml"
 

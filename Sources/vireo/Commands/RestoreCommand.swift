@@ -79,7 +79,7 @@ struct RestoreCommand: AsyncParsableCommand {
       throw Diagnostic(
         "unknown-removal",
         "no removal of \(domain ?? "") \(removed.map { "at \($0) " } ?? "")is kept for \(connection.uri)",
-        suggestion: "see what there is with `vireo restore --list`")
+        suggestion: "run `vireo restore --list` to see the removed domains")
     }
     let removal = entry.removal
     let held = try await StackLock.take(

@@ -38,7 +38,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var color: ColorOptions
 
-    /// Does something with the domain's snapshots; what fails is told.
+    /// Does something with the domain's snapshots; a failure is reported.
     ///
     /// - Parameter lock: for what changes the domain: nobody applies its stack meanwhile.
     func perform<Result>(

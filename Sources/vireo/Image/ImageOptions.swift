@@ -99,7 +99,7 @@ enum ImageNaming {
   }
 }
 
-/// Runs a command's work; what fails is told in one sentence.
+/// Runs a command's work; a failure is reported in one sentence.
 func reportingImageErrors<Result>(
   code: Int32 = 1, _ work: () throws(ImageError) -> Result
 ) throws(ExitCode) -> Result {

@@ -30,7 +30,7 @@ struct ImageSnapshotCommand: ParsableCommand {
       help: ArgumentHelp("The format of the image, if its name does not end in it.", valueName: "format"))
     var imageFormat: ImageFormat?
 
-    /// Does something to the snapshots of the image; what fails is told.
+    /// Does something to the snapshots of the image; a failure is reported.
     ///
     /// - Parameter lock: for what changes the image.
     func perform<Result>(

@@ -38,7 +38,8 @@ struct ImageVerifyCommand: AsyncParsableCommand {
   @Option(
     name: .customLong("spec"), parsing: .singleValue,
     help: ArgumentHelp(
-      "Gives copies of this spec's images the read permissions of their sources. Can be given several times.", valueName: "file"),
+      "Gives copies of this spec's images the permissions of their sources. Can be given several times.",
+      valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var specs: [String] = []
 

@@ -23,7 +23,7 @@ extension ColorOptions.Choice {
 }
 
 extension ConnectionOptions {
-  /// Opens the connection that the option or the environment asks for, or the user's own; what fails is told.
+  /// Opens the connection that the option or the environment asks for, or the user's own; a failure is reported.
   ///
   /// - Parameter format: whom the command reports to.
   func open(
