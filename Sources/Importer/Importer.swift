@@ -96,7 +96,7 @@ public struct Importer: Sendable {
       for index in drafts.indices.reversed() {
         guard let reasons = failures[drafts[index].object.reference.description] else { continue }
         guard let lower = drafts[index].detail.lower, !drafts[index].object.isImage else {
-          // A base that somebody writes to, or that is no base at all, is none of the spec's.
+          // A base that somebody writes to, or that is not a base at all, is none of the spec's.
           // What stood in the way of most detail says most.
           if !drafts[index].object.isImage {
             result.messages += drafts[index].reasons.isEmpty ? reasons : drafts[index].reasons

@@ -6,7 +6,7 @@ public import Libvirt
 
 /// Proves copies of base images.
 ///
-/// A name is no proof: anybody who may write to a pool can give a file any name, length and time. A copy is a plain file of
+/// A name is not proof: anybody who may write to a pool can give a file any name, length and time. A copy is a plain file of
 /// its own, stands on nothing, and has the content whose SHA-256 is in its name. The content is read when the copy is first
 /// met. That it was is kept in a folder of the user's own, for this very file: its device and inode, its length, and the
 /// moment at which anything of it last changed, which no program can set. The file itself cannot vouch for itself.

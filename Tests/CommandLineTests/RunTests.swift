@@ -28,7 +28,7 @@ struct RunTests {
       #expect(try vireo(["plan", "--detailed-exitcode", "-"] + Self.connect, input: spec).status == 2)
       let empty = try vireo(["plan", "--detailed-exitcode", "-"] + Self.connect, input: "stack: lab\n")
       #expect(empty.status == 0)
-      #expect(empty.output.hasSuffix("No changes: the host is as the spec says.\n"))
+      #expect(empty.output.hasSuffix("No changes: the host matches the spec.\n"))
       #expect(access(folder.path("vms"), F_OK) != 0)
     }
   }
@@ -49,7 +49,7 @@ struct RunTests {
       let run = try vireo(["apply", "-"] + Self.connect, input: Self.spec("test-consent", folder))
       #expect(run.status == 1)
       #expect(run.output.contains("+ pool vms: create"))
-      #expect(run.errors.contains("nothing was changed: there is no terminal to ask on"))
+      #expect(run.errors.contains("nothing was changed: there is no terminal to ask for consent"))
       #expect(run.errors.contains("--yes"))
       #expect(access(folder.path("vms"), F_OK) != 0)
     }

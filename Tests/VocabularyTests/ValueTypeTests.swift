@@ -87,7 +87,7 @@ struct ValueTypeTests {
     (.text(.cpuset), "0,^0", "`0,^0` is not a set of the host's processors such as 0-3,8"),
     (.text(.cpuset), "0-99999999", "`0-99999999` is not a set of the host's processors such as 0-3,8"),
     (pins, "0-3", "`0-3` is not a mapping"),
-    (pins, "{}", "a mapping without entries says nothing"),
+    (pins, "{}", "a mapping without entries has no effect"),
     (pins, "{ 0: 0-3", "`{ 0: 0-3` is not well-formed"),
     (pins, "{ 0: 0-3 } 1", "`{ 0: 0-3 } 1` is not well-formed"),
     (pins, "{ 0: \"0-3 }", "`{ 0: \"0-3 }` is not well-formed"),

@@ -54,7 +54,7 @@ struct DefinedIdentity {
       }
       guard other.name == name else {
         throw ActionFailure(
-          "\(kind) \(other.name) has the UUID \(other.uuid) that \(kind) \(name) is to get", remedy: planAgain)
+          "\(kind) \(other.name) has the UUID \(other.uuid) that \(kind) \(name) would get", remedy: planAgain)
       }
       guard uuid == nil || other.uuid == uuid else {
         throw ActionFailure("\(kind) \(name) now exists (UUID \(other.uuid))", remedy: planAgain)

@@ -50,7 +50,7 @@ extension ApplyRun {
     guard !found.isEmpty else { return }
     throw ActionFailure(
       "libvirt \(found.map(\.description).joined(separator: "; ")), which nobody asked for",
-      remedy: "write in the spec what it is to be")
+      remedy: "set the value in the spec")
   }
 
   /// The domain with this name and UUID.
@@ -161,7 +161,7 @@ extension Expectation {
 
   /// What is wrong with a field of an element.
   fileprivate func problem(with entry: Field?, in element: XMLElement) -> String? {
-    guard let entry else { return "`\(field)` is no field that can be read back" }
+    guard let entry else { return "`\(field)` is not a field that can be read back" }
     if case .xml(let fragment)? = value {
       return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
     }

@@ -66,7 +66,8 @@ extension RemovedDomains {
           ? "there is a domain \(found.name) already"
           : "the domain \(found.name) has the UUID \(removal.uuid)"
       ],
-      remedy: "rename or remove that one first; it may be the same one, applied again, and then there is nothing to do")
+      remedy: "rename or remove the other domain first; if it is the same domain, applied again, there is nothing to do"
+    )
   }
 
   private func ifAny(_ find: () async throws -> LibvirtDomain) async throws -> LibvirtDomain? {

@@ -121,7 +121,7 @@ public struct GarbageCollector: Sendable {
         if try await files.run({ try FileChecksum.sha256(of: OpenImage(at: FilePlace(file.path, links: .own))) })
           != sha256
         {
-          refuted[file.path] = ActionFailure("the content has not the checksum of the name: it is no copy of Vireo's")
+          refuted[file.path] = ActionFailure("the content does not match the checksum in the name")
         }
       } catch {
         refuted[file.path] = ActionFailure(error)

@@ -42,7 +42,7 @@ public struct RemovedDomains: Sendable {
     let isSystem = isRoot && !uri.contains("/session")
     guard let base = StateFolder.path(isSystem: isSystem, environment: environment) else {
       throw ActionFailure(
-        "there is no place to keep what is undefined", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
+        "there is no folder to save removed domains in", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
     }
     (folder, formerFolders) = folders(in: base)
   }
@@ -213,7 +213,7 @@ public struct RemovedDomains: Sendable {
     }
     var status = stat()
     guard lstat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid() else {
-      throw ActionFailure("\(folder) is no folder of this user's", remedy: "move it away")
+      throw ActionFailure("\(folder) is not a folder that this user owns", remedy: "move it away")
     }
     if status.st_mode & 0o077 != 0, chmod(folder, 0o700) != 0 { throw .file("set the mode of", folder, errno) }
   }
@@ -227,7 +227,7 @@ public struct RemovedDomains: Sendable {
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
-      throw ActionFailure("it is no file of this user's")
+      throw ActionFailure("this user does not own the file")
     }
     guard status.st_size <= mostBytes else { throw ActionFailure("it is larger than 64 MiB") }
     var bytes = [UInt8](repeating: 0, count: Int(status.st_size))

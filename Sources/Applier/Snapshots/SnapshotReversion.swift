@@ -161,7 +161,7 @@ extension DomainSnapshots {
   private static func emptyCopy(of overlay: OpenImage, at place: FilePlace) throws -> String {
     let chain = try overlay.chain(format: .qcow2)
     guard chain.images.count > 1, let name = chain.top.backingFile?.string else {
-      throw ActionFailure("\(overlay.path) stands on no other image any more")
+      throw ActionFailure("\(overlay.path) no longer has a backing file")
     }
     let new = FilePlace(in: place.folder, place.name + ".new")
     // A leftover of a run that was cut off.

@@ -31,8 +31,8 @@ public struct FileDeletion: Sendable, Equatable {
       return false
     }
     guard let status = try place.folder.status(place.name) else { return false }
-    // A device is no file to delete, and a link is not what it leads to.
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .refused(path: path, reason: "it is no regular file") }
+    // A device is not a file to delete, and a link is not what it leads to.
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .refused(path: path, reason: "it is not a regular file") }
     let found = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     guard identity == nil || identity == found else {
       throw .refused(path: path, reason: "it is now another file")

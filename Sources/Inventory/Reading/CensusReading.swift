@@ -26,7 +26,7 @@ extension FileCensus {
       do {
         needs += try await Needs.read(domain, from: connection, pools)
       } catch let error as LibvirtError where error.isNotFound {
-        // Gone since it was listed. A domain that is being removed here and now is no proof of anything.
+        // Gone since it was listed. A domain that is being removed here and now is not proof of anything.
         census.failures.append(.init(subject: "domain \(domain.name)", message: Self.removedMeanwhile))
       } catch let error as LibvirtError where !error.isConnectionLost {
         census.failures.append(.init(subject: "domain \(domain.name)", message: "\(error)"))

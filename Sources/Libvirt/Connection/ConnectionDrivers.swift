@@ -26,7 +26,7 @@ extension LibvirtConnection {
   /// Asks whether the connection has a driver.
   ///
   /// A guest of an embedded root uses the daemon of its own that a driver may have on the host (measured with libvirt 9.0,
-  /// which looks for that socket and not for libvirtd's); this is no such connection, and its guests can nevertheless start.
+  /// which looks for that socket and not for libvirtd's); this is not a such connection, and its guests can nevertheless start.
   ///
   /// - Returns: nil where it has, or nobody knows; why it has not otherwise.
   /// - Throws: ``LibvirtError`` when the connection does not answer.

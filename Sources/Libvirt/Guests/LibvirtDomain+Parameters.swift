@@ -41,7 +41,7 @@ extension LibvirtDomain {
     }
   }
 
-  /// Changes the limits of a disk's speed: `total_bytes_sec` and so on; 0 is no limit
+  /// Changes the limits of a disk's speed: `total_bytes_sec` and so on; 0 means no limit
   /// (libvirt-domain.h, VIR_DOMAIN_BLOCK_IOTUNE_*). What is not named stays.
   public func setBlockIOTune(
     _ target: String, _ parameters: [String: DomainParameter], scope: DomainChangeScope = []

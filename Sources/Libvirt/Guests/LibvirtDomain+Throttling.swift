@@ -10,7 +10,7 @@ private typealias SettingCall =
 private typealias DeletingCall = @convention(c) (virDomainPtr?, UnsafePointer<CChar>?, UInt32) -> Int32
 
 extension LibvirtDomain {
-  /// Makes a throttle group, or changes its limits: `total_bytes_sec` and so on; 0 is no limit
+  /// Makes a throttle group, or changes its limits: `total_bytes_sec` and so on; 0 means no limit
   /// (libvirt-domain.h, VIR_DOMAIN_BLOCK_IOTUNE_*). What is not named stays.
   ///
   /// - Throws: ``LibvirtError``, which ``LibvirtError/isUnsupported`` where the library in this process is older than 11.2.

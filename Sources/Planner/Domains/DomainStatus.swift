@@ -125,7 +125,7 @@ extension HostStatus {
     for stack in RecordedStack.all(on: inventory) {
       let status = HostStatus(of: stack, on: inventory)
       domains += status.domains.map { domain in
-        // What the record cannot hold, such as a base image's file, is no news here.
+        // What the record cannot hold, such as a base image's file, is not news here.
         var domain = domain
         domain.toChange = []
         if domain.condition == .toChange { domain.condition = domain.waiting.isEmpty ? .inSync : .waiting }

@@ -84,7 +84,7 @@ struct Concealment {
       owned[owner, field] = text(value, of: owner, .salted(salt))
       return
     }
-    // The same value is no change, in whatever notation the record has it.
+    // The same value is not a change, in whatever notation the record has it.
     owned[owner, field] = old
     if case .unsalted = notation { owned.renew(owner, field, as: text(value, of: owner, .salted(salt))) }
   }

@@ -104,7 +104,7 @@ struct DefinitionFields {
     else { return }
     // Another field may have taken this one along; the host has what it had.
     let old = observed.flatMap(lens.get)
-    // What libvirt writes down by itself is no change.
+    // What libvirt writes down by itself is not a change.
     if let standard = field.libvirtDefault, old == standard { return }
     let before = xml
     lens.put(field.initial, into: &xml)

@@ -177,7 +177,7 @@ private struct NetworkPlanning {
     change("state", old: .string(old), to: setting, effect, in: &fields)
   }
 
-  /// Something that is no part of the definition.
+  /// Something that is not part of the definition.
   private func change(
     _ name: String, old: Value?, to setting: Setting, _ effect: Effect, in fields: inout DefinitionFields
   ) {

@@ -89,7 +89,7 @@ public struct OwnershipRecord: Hashable {
   /// does not have them, and only the record shows which devices of the guest they are.
   var leavers: [String: DeviceMarks] { marks.filter { objects[$0.key] == nil } }
 
-  /// Reads the record of a domain; nil for a domain that is no stack's.
+  /// Reads the record of a domain; nil for a domain that is not a stack's.
   public init?(in domain: XMLElement) {
     guard let element = domain.first("metadata")?.elements.first(where: Self.isRecord),
       let stack = element[attribute: "name"]

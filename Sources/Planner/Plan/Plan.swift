@@ -17,7 +17,7 @@ public struct Plan: Sendable {
   public var objects: [ObjectPlan]
   /// What is to be done; an action's place in the array is its identity.
   public var actions: [Action]
-  /// What the reader should know and that is no change: choices made, devices nobody declared, restarts waited for.
+  /// What the reader should know and that is not a change: choices made, devices nobody declared, restarts waited for.
   public var notes: [Diagnostic]
   /// The folders of the pools by their paths: which folder each was when the host was looked at; nil for one that is not
   /// there yet. An apply works in these very folders.

@@ -197,7 +197,7 @@ extension PlanBuilder {
         changes.append(
           FieldChange(
             "disks", old: .string(file.path), effect: other == nil ? .dataLoss : .define, reason: .spec,
-            detail: other.map { "stays: domain \($0) needs it" } ?? "deleted; the domain is gone already"))
+            detail: other.map { "stays: domain \($0) needs it" } ?? "deleted; the domain no longer exists"))
         if other == nil { add(.deleteFile(path: file.path), for: object, after: [], effect: .dataLoss) }
       }
       add(ObjectPlan(object, .delete, changes: changes))

@@ -81,7 +81,7 @@ extension SpecLanguage {
     return nil
   }
 
-  /// What is meant by a word that is no key, in each kind of object where people try it.
+  /// What is meant by a word that is not a key, in each kind of object where people try it.
   private static func meanings(of keys: [String]) -> [(place: Place, meaning: Meaning)] {
     guard let word = keys.last else { return [] }
     let owner = Array(keys.dropLast())
@@ -141,7 +141,7 @@ private struct ExplanationText {
     return output + "\n" + paragraph("`vireo explain KEY` has more about a key: try memory, disks, disks.size.")
   }
 
-  /// What to write for a word that is no key.
+  /// What to write for a word that is not a key.
   func introduction(_ word: String, in type: ObjectType, _ meaning: Meaning) -> String {
     let owner = type === Vocabulary.stack ? "a spec" : type.name.withArticle
     return paragraph("`\(word)` is not a key of \(owner): \(meaning.advice).") + "\n"

@@ -172,7 +172,7 @@ struct SecretNodes {
   }
 }
 
-/// Files that are no YAML: nobody knows what in them is a value.
+/// Files that are not YAML: nobody knows what in them is a value.
 enum UnreadableSecrets {
   /// What a file has in it that may hold a secret, in lower case.
   private static let hints = [

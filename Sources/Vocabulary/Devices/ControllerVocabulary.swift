@@ -94,7 +94,7 @@ extension Vocabulary {
     device: DeviceRule("controller", identity: .alias, where: { $0[attribute: "model"] != "none" }), keyRule: .deviceKey
   )
 
-  /// `none` is no controller but the wish for none; libvirt keeps no alias by which it could be found again.
+  /// `none` is not a controller but the wish for none; libvirt keeps no alias by which it could be found again.
   private static let controllerModel = TextRule(
     "the name of a controller's model", pattern: #"^(?!none$)[A-Za-z0-9_.+-]+$"#,
     remedy: "for no controller at all write libvirt's element into the domain's `xml:`",

@@ -204,7 +204,7 @@ extension Vocabulary {
     ],
     groups: [
       FieldGroup("idmap", "How virtiofs maps the guest's users and groups to the host's."),
-      DeviceFields.driverGroup, FieldGroup("source", "What is shared, where it is no folder."),
+      DeviceFields.driverGroup, FieldGroup("source", "What is shared, where it is not a folder."),
       FieldGroup("binary", "The program of virtiofs."),
     ],
     device: DeviceRule("filesystem", identity: .alias), keyRule: .deviceKey)

@@ -11,7 +11,7 @@ extension Vocabulary {
     FieldGroup("encryption", "Encryption of the source, with a libvirt secret."),
     DeviceFields.driverGroup, FieldGroup("block-io", "The sizes of blocks that the guest sees."),
     FieldGroup("geometry", "The geometry that the guest sees."),
-    FieldGroup("iotune", "Limits of the disk's speed; 0 is no limit."),
+    FieldGroup("iotune", "Limits of the disk's speed; 0 means no limit."),
   ]
 
   static let diskDriver: [Field] =

@@ -1,4 +1,4 @@
-// The fields of what a disk is made of where that is no file and no block device, which are the field `source`: volumes, network storage.
+// The fields of what a disk is made of where that is not a file and no block device, which are the field `source`: volumes, network storage.
 
 import XMLTree
 

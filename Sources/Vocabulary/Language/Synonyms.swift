@@ -15,7 +15,7 @@ public struct Meaning: Sendable, Hashable {
 }
 
 extension ObjectType {
-  /// What is meant by a word that is no key of the object.
+  /// What is meant by a word that is not a key of the object.
   ///
   /// - Parameter group: the group that the word was tried in; nil for the object's top.
   public func meaning(of word: String, in group: String? = nil) -> Meaning? {

@@ -52,7 +52,7 @@ extension Vocabulary {
     Field(
       "path", .path,
       """
-      The folder; for storage that is no folder, where its devices appear on the host. A folder of type `dir` is made when \
+      The folder; for storage that is not a folder, where its devices appear on the host. A folder of type `dir` is made when \
       it is missing. Not for `rbd`, `sheepdog`, `gluster` and `iscsi-direct`.
       """, lens: inPool("target/path", .path), effect: .replace, staysWhenDropped: true,
       reference: "formatstorage.html#target-elements"),

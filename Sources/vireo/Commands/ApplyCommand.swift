@@ -47,8 +47,8 @@ struct ApplyCommand: AsyncParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
-    guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
-    guard maxDisruption ?? 1 >= 1 else { throw ValidationError("--max-disruption takes a number from 1.") }
+    guard (1...64).contains(jobs) else { throw ValidationError("--jobs requires a number from 1 to 64.") }
+    guard maxDisruption ?? 1 >= 1 else { throw ValidationError("--max-disruption requires a number of at least 1.") }
   }
 
   func run() async throws {

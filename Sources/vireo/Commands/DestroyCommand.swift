@@ -53,7 +53,7 @@ struct DestroyCommand: AsyncParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
-    guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+    guard (1...64).contains(jobs) else { throw ValidationError("--jobs requires a number from 1 to 64.") }
   }
 
   func run() async throws {

@@ -85,11 +85,11 @@ struct GarbageCommand: AsyncParsableCommand {
   func run() async throws {
     var messages: [Diagnostic] = []
     for path in folder where !Self.is(S_IFDIR, path) {
-      messages.append(Diagnostic("no-folder", "--folder \(path) is no folder"))
+      messages.append(Diagnostic("no-folder", "--folder \(path) is not a folder"))
     }
     for path in also where !Self.is(S_IFREG, path) {
       messages.append(
-        Diagnostic("no-file", "--also \(path) is no regular file", suggestion: "name each file that is to go"))
+        Diagnostic("no-file", "--also \(path) is not a regular file", suggestion: "name each file to delete"))
     }
     guard messages.isEmpty else { throw fail(messages) }
     let stack = try spec()
@@ -161,7 +161,7 @@ struct GarbageCommand: AsyncParsableCommand {
     guard !isConfirmed else { return }
     if let obstacle = Consent.obstacle(needsOutput: format == .text) { throw fail([obstacle]) }
     if format == .json { Output.write(shown.text(Output.error.style(color.color)), to: .error) }
-    guard Consent.ask("Delete all of this for good?") else { throw ExitCode(1) }
+    guard Consent.ask("Delete all of this permanently?") else { throw ExitCode(1) }
   }
 
   // MARK: Spec and connection

@@ -116,7 +116,7 @@ private struct FirstHost {
     }
   }
 
-  /// Where this user's programs keep what is no configuration (XDG Base Directory Specification).
+  /// Where this user's programs keep what is not a configuration (XDG Base Directory Specification).
   private static var dataFolder: String {
     if geteuid() == 0 { return "/var/lib" }
     if let folder = getenv("XDG_DATA_HOME").map({ String(cString: $0) }), folder.hasPrefix("/") { return folder }
@@ -182,7 +182,7 @@ private struct FirstHost {
     }.prefix(Self.most).map(\.self)
   }
 
-  /// Less is no operating system's disk.
+  /// Less is not an operating system's disk.
   private static let smallest: UInt64 = 8 << 20
   private static let leastData: UInt64 = 1 << 20
   /// Each is tried by planning with it.

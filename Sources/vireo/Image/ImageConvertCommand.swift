@@ -60,7 +60,7 @@ struct ImageConvertCommand: ParsableCommand {
     guard [snapshot, snapshotID, snapshotName].compactMap({ $0 }).count <= 1 else {
       throw ValidationError("Give one of --snapshot, --snapshot-id and --snapshot-name.")
     }
-    guard (1...64).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+    guard (1...64).contains(jobs ?? 1) else { throw ValidationError("--jobs requires a number from 1 to 64.") }
   }
 
   private var selector: SnapshotSelector? {

@@ -68,7 +68,7 @@ struct ImageInfoCommand: ParsableCommand {
     } catch .malformed where info.format == .raw {
       // The beginnings of a header on a raw disk: a guest may write what it likes.
     }
-    // A file system without locks cannot say; that is no reason not to describe the image.
+    // A file system without locks cannot say; that is not a reason not to describe the image.
     description.isInUse = (try? ImageLock.isInUseByWriter(path: info.path)) ?? false
     return description
   }

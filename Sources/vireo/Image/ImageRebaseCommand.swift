@@ -56,7 +56,7 @@ struct ImageRebaseCommand: ParsableCommand {
     let progress = ImageProgress("rebasing", image)
     try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) { () throws(ImageError) in
       defer { progress.end() }
-      try access.requireQcow2(image, "stands on nothing; make a qcow2 overlay on it")
+      try access.requireQcow2(image, "has no backing file; create a qcow2 overlay on it")
       var target: ImageCreation.Backing?
       // Whoever names a backing file allows its folder.
       var references = access.references(of: image)

@@ -96,7 +96,7 @@ struct ImageVerifyCommand: AsyncParsableCommand {
       guard let (sha256, format) = CopyName.parts(of: path) else { continue }
       do throws(ImageError) {
         try copies.require(path, sha256: sha256, format: format, isReadAgain: true)
-        Output.write("\(path): as its name says\n", to: .output)
+        Output.write("\(path): matches its name\n", to: .output)
         try Self.narrow(path, sources)
       } catch {
         problems.append(Diagnostic("false-copy", "\(error)"))

@@ -28,7 +28,7 @@ struct Session {
 
   /// Reads the spec.
   ///
-  /// - Returns: the stack, and messages that are no errors.
+  /// - Returns: the stack, and messages that are not errors.
   /// - Throws: an exit code, after the messages were written.
   private func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
     let loaded = SpecInput.load(options.files, options.variables)
@@ -42,7 +42,7 @@ struct Session {
   /// Reads the spec, and opens the connection that the options, the environment or the spec ask for: at the same time
   /// where it does not take the spec to know which.
   ///
-  /// - Returns: the stack, messages that are no errors, and the connection.
+  /// - Returns: the stack, messages that are not errors, and the connection.
   func open(
     _ option: String?
   ) async throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic], connection: LibvirtConnection) {

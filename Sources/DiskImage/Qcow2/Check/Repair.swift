@@ -21,7 +21,7 @@ enum Qcow2Repair {
     switch repair {
     case .none: return false
     case .leaks:
-      // What a snapshot that cannot be read leads to is no leak.
+      // What a snapshot that cannot be read leads to is not a leak.
       guard findings.leaks > 0, !findings.refcountsAreBroken, !findings.hidesReferences, !found.snapshotsNeedWriting,
         found.cutL1Tables.isEmpty
       else { return false }
