@@ -28,7 +28,7 @@ struct RunTests {
       #expect(try vireo(["plan", "--detailed-exitcode", "-"] + Self.connect, input: spec).status == 2)
       let empty = try vireo(["plan", "--detailed-exitcode", "-"] + Self.connect, input: "stack: lab\n")
       #expect(empty.status == 0)
-      #expect(empty.output.hasSuffix("No changes: the host matches the spec.\n"))
+      #expect(empty.output.hasSuffix("No changes: the spec of the stack lab declares nothing.\n"))
       #expect(access(folder.path("vms"), F_OK) != 0)
     }
   }

@@ -68,7 +68,7 @@ struct PlanSentenceTests {
     }
     #expect(
       plan.text().hasSuffix(
-        "No changes: the stored definitions match the spec; waiting for a restart:\ndomain web, domain db.\n"))
+        "No changes: the stored definitions match the spec; waiting for a restart: domain\nweb, domain db.\n"))
     #expect(!plan.text().contains("the host matches the spec"))
     plan.objects = []
     plan.scope = .everything
