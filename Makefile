@@ -1,6 +1,6 @@
-# Everything that is done often. Each target works in a fresh clone on Debian 12 or 13 with Swift 6.3.
+# Frequent tasks. Each target works in a fresh clone on Debian 12 or 13 with Swift 6.3.
 
-.PHONY: demo test build release install format lint docs bench fuzz deps test-deps clean
+.PHONY: demo test build release install format lint docs bench fuzz deps test-deps lint-deps clean
 .DEFAULT_GOAL := build
 
 PREFIX ?= /usr/local
@@ -37,15 +37,20 @@ deps:
 test-deps:
 	scripts/install-dependencies build run test
 
+lint-deps:
+	scripts/install-dependencies lint
+
 # The toolchain's own formatter decides the layout.
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz
 
+# Layout, spelling, wording, and the width of Markdown. Spelling needs codespell: make lint-deps.
 lint:
 	scripts/check-doc-comments Sources
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz
+	scripts/lint-prose
 
-# What is made from the vocabulary's tables and checked in: the schema and the reference page.
+# Writes the schema and the reference page from the vocabulary's tables. Both are checked in.
 docs: build
 	.build/debug/vireo schema > schemas/vireo.schema.json
 	.build/debug/vireo schema --reference > docs/reference.md
@@ -57,8 +62,8 @@ bench: test-deps
 	Benchmarks/run .build/release/vireo
 	Benchmarks/images .build/release/vireo .build/release/image-operations
 
-# Feeds the readers of images, specs and documents what nobody would: libFuzzer, without end unless FUZZ says otherwise, as
-# in make fuzz FUZZ="--seconds 600 repair spec".
+# Feeds random input to the readers of images, specs and documents, with libFuzzer. Runs until you stop it, unless FUZZ sets a
+# limit, as in make fuzz FUZZ="--seconds 600 repair spec".
 fuzz: test-deps
 	Fuzz/run $(FUZZ)
 

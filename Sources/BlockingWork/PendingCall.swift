@@ -1,4 +1,4 @@
-// A single call on its way through the queue: its task may cancel it until it begins, and a watcher may give it up afterwards.
+// A single call on its way through the queue: its task may cancel it until it begins, and a watcher may abandon it afterwards.
 
 import Synchronization
 

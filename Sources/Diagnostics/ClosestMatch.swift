@@ -26,7 +26,7 @@ public func closestMatch(
 
 /// A name without case and word separators.
 private struct SimplifiedName {
-  /// Longer names are no names that anybody misspelt.
+  /// Longer names are not names that anybody misspelt.
   static let longest = 128
 
   let scalars: [Unicode.Scalar]

@@ -5,7 +5,7 @@ extension SourceFile {
   ///
   /// UTF-8 with or without a byte order mark, and UTF-16 with one. Columns count Unicode scalars in either.
   ///
-  /// - Throws: a ``Diagnostic`` (rule `text-encoding`) that points at the first byte that is no UTF-8, or names the
+  /// - Throws: a ``Diagnostic`` (rule `text-encoding`) that points at the first byte that is not UTF-8, or names the
   ///   encoding that is not read.
   public convenience init(path: String, bytes: some Collection<UInt8>) throws(Diagnostic) {
     let bytes = Array(bytes)

@@ -20,7 +20,7 @@ enum DefinitionReading {
 
   static func object(for pool: ObservedPool, _ detail: Detail) -> ImportedObject {
     var source = pool.inactive
-    // What is in a pool is no part of what it is.
+    // What is in a pool is not part of what it is.
     for name in ["capacity", "allocation", "available"] { source.removeAll(name) }
     // libvirt writes an empty one for a folder.
     source.removeAll("source") { $0.attributes.isEmpty && $0.elements.first { _ in true } == nil }

@@ -22,7 +22,7 @@ enum Detail: Int, CaseIterable {
 struct DomainReading {
   /// Whether passwords are written too.
   var includesSecrets = false
-  /// Whether the host's libvirt writes down which firmware it chose, so that such a choice is nobody's wish.
+  /// Whether the host's libvirt writes down which firmware it chose, so that such a choice nobody asked for it.
   var isFirmwareWritten = false
 
   /// The domain as the spec would have it, so that an empty host would get the same.

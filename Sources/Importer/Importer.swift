@@ -88,7 +88,7 @@ public struct Importer: Sendable {
   private func prove(_ drafts: inout [Draft], on inventory: Inventory, _ result: inout Result) {
     while true {
       let failures = Proof(self, inventory).failures(of: drafts)
-      // A failure that is nobody's would be met again.
+      // A failure without an object would be met again.
       guard drafts.contains(where: { failures[$0.object.reference.description] != nil }) else {
         result.messages += failures.values.flatMap(\.self)
         if !failures.isEmpty { drafts = [] }
@@ -97,7 +97,7 @@ public struct Importer: Sendable {
       for index in drafts.indices.reversed() {
         guard let reasons = failures[drafts[index].object.reference.description] else { continue }
         guard let lower = drafts[index].detail.lower, !drafts[index].object.isImage else {
-          // A base that somebody writes to, or that is no base at all, is none of the spec's.
+          // A base that somebody writes to, or that is not a base at all, is none of the spec's.
           // What stood in the way of most detail says most.
           if !drafts[index].object.isImage {
             result.messages += drafts[index].reasons.isEmpty ? reasons : drafts[index].reasons

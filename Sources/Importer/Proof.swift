@@ -73,7 +73,7 @@ extension Operation {
 }
 
 extension XMLElement {
-  /// What a definition that takes another one over has otherwise, beside the record of whose it is: the names of devices
+  /// What a definition that takes another one over has otherwise, beside the record of its owner: the names of devices
   /// and the order of elements count. Empty for nothing.
   public func alterations(of observed: XMLElement) -> [String] {
     var (before, after) = (observed, self)
@@ -118,7 +118,7 @@ extension XMLElement {
     if isBlank, metadata.attributes.isEmpty { removeAll("metadata") }
   }
 
-  /// Takes the ports of virtio consoles out: they are counted anew with each definition and at times otherwise (measured
+  /// Takes the ports of virtio consoles out: they are counted again with each definition and at times otherwise (measured
   /// with libvirt 9.0); where such a console is, its address says.
   mutating func removeVirtioConsolePorts() {
     update("devices", create: false) { devices in

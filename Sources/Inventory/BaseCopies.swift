@@ -6,7 +6,7 @@ public import Libvirt
 
 /// Proves copies of base images.
 ///
-/// A name is no proof: anybody who may write to a pool can give a file any name, length and time. A copy is a plain file of
+/// A name is not proof: anybody who may write to a pool can give a file any name, length and time. A copy is a plain file of
 /// its own, stands on nothing, and has the content whose SHA-256 is in its name. The content is read when the copy is first
 /// met. That it was is kept in a folder of the user's own, for this very file: its device and inode, its length, and the
 /// moment at which anything of it last changed, which no program can set. The file itself cannot vouch for itself.
@@ -88,7 +88,7 @@ public struct BaseCopies: Sendable {
     if let stamp = try? copy.stamp() { remember(stamp, sha256) }
   }
 
-  private static let isNoFile = "it is not a regular file, so it is no copy of Vireo's; remove it, then plan again"
+  private static let isNoFile = "it is not a regular file, so Vireo did not create it; remove it, then plan again"
 
   private static let refersElsewhere =
     "it refers to another file, which no copy of a base image does; somebody has planted it: move it away, then plan again"

@@ -138,7 +138,7 @@ public struct CensusRequest: Sendable {
   public var folders: Set<String> = []
   /// Files to look at wherever they are.
   public var files: Set<String> = []
-  /// Domains, by UUID, that are no roots: they are being removed with their files.
+  /// Domains, by UUID, that are not roots: they are being removed with their files.
   public var leaving: Set<String> = []
   /// Removed domains that are kept, whose files are needed.
   public var removals: [RemovedDomain] = []

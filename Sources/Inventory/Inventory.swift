@@ -25,7 +25,7 @@ public struct Inventory: Sendable {
   public var baseImages: [InventoryRequest.BaseImage: ObservedBaseImage]
   /// Removed domains with those of their files that were to go with them and are still there.
   public var forgotten: [RemovedDomain] = []
-  /// Objects that could not be read; a plan is made without them and says so.
+  /// Objects that could not be read; a plan is made without them and reports it.
   public var failures: [Failure]
   /// When the host was looked at, in seconds since 1970; nil for a host that is only supposed.
   public var time: Int?
@@ -125,7 +125,7 @@ public struct ObservedDomain: Sendable, Hashable {
   public var isPersistent: Bool
   /// Whether it starts with the host.
   public var autostart: Bool
-  /// Whether the next start resumes a saved memory image, with the definition of then.
+  /// Whether the next start resumes a saved memory image, with the definition at that time.
   public var hasManagedSave: Bool
   /// The stored definition.
   public var inactive: XMLElement

@@ -124,7 +124,7 @@ extension RemovedDomain {
   /// - Throws: ``Malformed``.
   public init(_ xml: XMLElement) throws(Malformed) {
     guard xml.name == "removed", xml.namespaceURI == Self.namespace else {
-      throw Malformed(description: "it is no document of a removed domain")
+      throw Malformed(description: "it is not a document of a removed domain")
     }
     func attribute(_ name: String) throws(Malformed) -> String {
       guard let value = xml[attribute: name] else { throw Malformed(description: "it says no \(name)") }

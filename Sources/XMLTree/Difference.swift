@@ -15,7 +15,7 @@ public struct XMLDifference: Sendable, Hashable {
 
   /// The place, from the root: `/domain/devices/disk[target/@dev='vda']/source/@file`.
   ///
-  /// One of several siblings of a name is told apart by its identity, or, when it has none, by its position counted
+  /// One of several siblings of a name is distinguished by its identity, or, when it has none, by its position counted
   /// from 1 (in the second document for what was added, in the first for everything else).
   public var path: String
   /// Whether it was added, removed or changed on the way from the first document to the second.

@@ -1,4 +1,4 @@
-// Changing an element's children in place: the document that libvirt gave back is edited, never rendered anew.
+// Changing an element's children in place: the document that libvirt gave back is edited, never rendered again.
 
 extension XMLElement {
   /// Changes the first child element called `name` for which `matches` holds.

@@ -189,7 +189,7 @@ extension UInt8 {
 }
 
 extension Unicode.Scalar {
-  /// XML 1.0, production 2 (surrogates are no scalars).
+  /// XML 1.0, production 2 (surrogates are not scalars).
   fileprivate var isAllowedInXML: Bool {
     switch value {
     case 0x09, 0x0A, 0x0D, 0x20...0xFFFD, 0x10000...: true

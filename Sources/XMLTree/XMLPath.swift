@@ -81,7 +81,7 @@ extension XMLPath: ExpressibleByStringLiteral {
     do {
       try self.init(parsing: value)
     } catch {
-      preconditionFailure("\"\(value)\" is no path: \(error.message) (column \(error.column))")
+      preconditionFailure("\"\(value)\" is not a path: \(error.message) (column \(error.column))")
     }
   }
 }

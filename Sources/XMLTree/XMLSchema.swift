@@ -51,7 +51,7 @@ public final class XMLSchema: Sendable {
   ///
   /// - Returns: what the schema does not allow, in document order as far as libxml2 gets; empty when the document is
   /// valid.
-  /// - Throws: ``XMLError`` when the element cannot be written as XML (a name that is none).
+  /// - Throws: ``XMLError`` when the element cannot be written as XML (an invalid name).
   public func validate(_ element: XMLElement) throws(XMLError) -> [Violation] {
     var text = element.serialised()
     let parsed = Collected()

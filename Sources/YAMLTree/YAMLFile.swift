@@ -10,7 +10,7 @@ public struct YAMLLimits: Sendable, Hashable {
   public var maximumDepth: Int
   /// The most nodes of a file, counted after aliases and merge keys are expanded.
   public var maximumNodes: Int
-  /// The most messages of a file; what comes after is left out, and a last message says so.
+  /// The most messages of a file; what comes after is left out, and a last message reports that.
   public var maximumDiagnostics: Int
 
   /// Limits; the defaults are 16 MiB, 64 levels, a million nodes and 100 messages.

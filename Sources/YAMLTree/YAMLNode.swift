@@ -89,17 +89,17 @@ extension YAMLNode {
   /// Whether this is a scalar that means nothing: empty, `~` or `null`.
   public var isNull: Bool { value == .null }
 
-  /// The list's elements; nil when it is no list.
+  /// The list's elements; nil when it is not a list.
   public var elements: [YAMLNode]? {
     if case .sequence(let elements) = content { elements } else { nil }
   }
 
-  /// The mapping's entries in the order written; nil when it is no mapping.
+  /// The mapping's entries in the order written; nil when it is not a mapping.
   public var entries: [YAMLEntry]? {
     if case .mapping(let entries) = content { entries } else { nil }
   }
 
-  /// The entry with that key; nil when there is none, or this is no mapping. The search is linear.
+  /// The entry with that key; nil when there is none, or this is not a mapping. The search is linear.
   public func entry(_ name: String) -> YAMLEntry? {
     entries?.first { $0.name == name }
   }
@@ -107,7 +107,7 @@ extension YAMLNode {
   /// The value under a key of a mapping.
   ///
   /// Setting replaces the value in place, appends a new entry (whose key takes the value's range), or with nil removes
-  /// the entry; on a node that is no mapping, setting does nothing.
+  /// the entry; on a node that is not a mapping, setting does nothing.
   public subscript(name: String) -> YAMLNode? {
     get { entry(name)?.value }
     set {

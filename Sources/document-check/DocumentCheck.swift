@@ -12,7 +12,7 @@ struct DocumentCheck: AsyncParsableCommand {
     abstract: "Checks import, plan and definition over a folder of libvirt's XML documents.",
     discussion: """
       Each document, such as `virsh dumpxml` writes, is defined in an embedded libvirt of its own, imported into a spec, \
-      planned, taken over, undefined, made anew from the spec, and compared with what it was. Nothing is started, and no \
+      planned, taken over, undefined, re-created from the spec, and compared with what it was. Nothing is started, and no \
       host is touched.
 
       The embedded libvirt has neither networks nor storage pools. Documents of these are tried where --daemon says, under \

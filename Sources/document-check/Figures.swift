@@ -43,7 +43,7 @@ struct Figures {
     }
     text += rate("in full detail") { !$0.importProblems.contains { $0.hasPrefix("less-detail") } }
     text += rate("lens laws hold") { $0.lawBreaches.isEmpty }
-    text += rate("made anew on an empty host, equal") { !$0.spec.isEmpty && $0.differences.isEmpty }
+    text += rate("re-created on an empty host, equal") { !$0.spec.isEmpty && $0.differences.isEmpty }
     let coverage = taken.map(\.coverage).reduce(Coverage(), +)
     let share = coverage.total == 0 ? 100 : 100 - Double(coverage.left) * 100 / Double(coverage.total)
     text += "said with fields, of \(coverage.total) elements and attributes".padded(to: 44) + " \(share.oneDigit) %\n"
@@ -56,7 +56,7 @@ struct Figures {
         outcome.importProblems + outcome.phantoms
         + outcome.alterations.map { "adopted, byte for byte: \($0)" }
         + outcome.commandLineChanges.map { "adopted, command line: \($0)" }
-        + outcome.differences.map { "anew: \($0)" }
+        + outcome.differences.map { "again: \($0)" }
         + outcome.lawBreaches
       guard !faults.isEmpty, outcome.refusal == nil else { continue }
       text +=

@@ -1,4 +1,4 @@
-// One document: defined, imported, taken over, made anew, and compared.
+// One document: defined, imported, taken over, re-created, and compared.
 
 import Applier
 import Diagnostics
@@ -13,7 +13,7 @@ import YAMLTree
 /// What came of one document.
 struct Outcome {
   var document: Document
-  /// What libvirt has against the document itself: nothing of Vireo's.
+  /// What libvirt has against the document itself: nothing that Vireo added.
   var refusal: String?
   /// The definition as libvirt holds it.
   var stored: XMLElement?
@@ -150,7 +150,7 @@ struct RoundTrip {
     }
   }
 
-  /// What an apply would tell of what libvirt stored beside what it was asked for.
+  /// What an apply would report about what libvirt stored beside what it was asked for.
   private static func told(_ stored: XMLElement, _ operation: Planner.Operation) -> [String] {
     guard case .defineDomain(let definition) = operation else { return [] }
     return UnaskedChange.all(in: stored, asked: definition.xml, replacing: definition.replacing).map(\.description)

@@ -59,21 +59,21 @@ protocol FailureCoding: ParsableCommand {
 struct VireoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "vireo",
-    abstract: "Makes a KVM host look like a YAML file says it should.",
+    abstract: "Configures a KVM host as a YAML file describes.",
     discussion: """
-      Write what pools, images and domains there should be, see what would change, then apply it:
+      Describe pools, images and domains in a file, look at the plan, then apply it:
 
         vireo init                  writes a first spec for this host
-        vireo validate vireo.yaml   finds every mistake in it
+        vireo validate vireo.yaml   reports every mistake in it
         vireo plan vireo.yaml       shows what would change
-        vireo apply vireo.yaml      makes it so
-        vireo status vireo.yaml     shows whether it still is
+        vireo apply vireo.yaml makes the changes
+        vireo status vireo.yaml shows whether the host still matches
 
-      Without a daemon, and without root's rights: --connect 'qemu:///embed?root=/some/folder'.
+      To use Vireo without a daemon and without root privileges: --connect 'qemu:///embed?root=/some/folder'.
 
-      Exit codes: 0 for success, 1 for any failure, 2 with --detailed-exitcode for changes that are pending (plan) \
-      and domains that are not in sync (status), 3 for objects that the host forbids to be as the spec says (plan, apply, \
-      destroy); image check and image compare have more.
+      Exit codes: 0 for success, 1 for any failure, 2 with --detailed-exitcode for pending changes (plan) or domains \
+      that are not in sync (status), 3 for refused objects (plan, apply, destroy). image check and image compare have \
+      more.
       """,
     version: "vireo \(Version.text)",
     subcommands: [

@@ -41,7 +41,7 @@ struct DefinitionTests {
 
     // Once more it is somebody's domain, and is left alone.
     let again = try await apply(.defineDomain(definition), on: connection)
-    #expect(again.failure?.message == "domain define-new exists by now (UUID \(identity.uuid))")
+    #expect(again.failure?.message == "domain define-new now exists (UUID \(identity.uuid))")
     await Host.remove(identity.name)
   }
 

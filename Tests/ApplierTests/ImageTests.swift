@@ -30,7 +30,7 @@ struct FolderTests {
     let folder = try Folder()
     try write(Data("x".utf8), to: folder("file"))
     let failure = try #require(try await apply(.createDirectory(path: folder(name))).failure)
-    #expect(failure.message.contains("\(folder("file")) exists and is no folder"))
+    #expect(failure.message.contains("\(folder("file")) exists and is not a folder"))
   }
 }
 

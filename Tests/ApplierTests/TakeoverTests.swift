@@ -33,7 +33,7 @@ struct TakeoverTests {
       (ours, try xml(theirs, stack: "ours"), "names takeover-theirs"),
       (ours, try xml(mixed, stack: "ours"), "has the UUID \(theirs.uuid)"),
       (mixed, try xml(mixed, stack: "ours"), "belongs to the stack theirs"),
-      (theirs, try xml(theirs, stack: "ours"), "exists by now"),
+      (theirs, try xml(theirs, stack: "ours"), "now exists"),
     ]
     for (identity, xml, words) in cases {
       let definition = DomainDefinition(identity: identity, xml: xml, replacing: nil, expectations: [])

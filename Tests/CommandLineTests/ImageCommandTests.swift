@@ -74,7 +74,7 @@ struct ImageCommandTests {
       (["convert", "disk.raw", "a.qcow2", "--snapshot", "x"], 1, "no internal snapshots"),
       (["check", "disk.raw"], 63, "nothing that could be checked"), (["info", "folder"], 1, "a directory"),
       (["map", "-f", "qcow2", "disk.raw"], 1, "is not a qcow2 image"), (["commit", "disk.raw"], 1, "no backing file"),
-      (["rebase", "disk.raw", "--no-backing"], 1, "stands on nothing"),
+      (["rebase", "disk.raw", "--no-backing"], 1, "has no backing file"),
       (["snapshot", "create", "disk.raw", "x"], 1, "no internal snapshots"),
     ] as [([String], Int32, String)])
   func refusals(arguments: [String], status: Int32, words: String) throws {

@@ -49,7 +49,7 @@ struct RunTests {
       let run = try vireo(["apply", "-"] + Self.connect, input: Self.spec("test-consent", folder))
       #expect(run.status == 1)
       #expect(run.output.contains("+ pool vms: create"))
-      #expect(run.errors.contains("nothing was changed: there is no terminal to ask on"))
+      #expect(run.errors.contains("nothing was changed: there is no terminal to ask for consent"))
       #expect(run.errors.contains("--yes"))
       #expect(access(folder.path("vms"), F_OK) != 0)
     }

@@ -244,7 +244,7 @@ struct DriftTests {
       try host.apply(spec)
       try output(of: "rm", host.pool + "/web.root.qcow2")
       let apply = try host.refused(spec)
-      #expect(apply.errors.contains("is gone"), "\(apply.errors)")
+      #expect(apply.errors.contains("is missing"), "\(apply.errors)")
       #expect(!FileManager.default.fileExists(atPath: host.pool + "/web.root.qcow2"))
     }
   }

@@ -26,7 +26,7 @@ struct FirstSpecTests {
       #expect(plan.status == 2 && plan.errors.isEmpty, "\(plan.errors)")
       let before = try vireo(["status", "--detailed-exitcode", file])
       #expect(before.status == 2)
-      #expect(before.output.contains("not there"))
+      #expect(before.output.contains("missing"))
       let apply = try vireo(["apply", "--yes", file])
       #expect(apply.status == 0, "\(apply.output)\(apply.errors)")
       let again = try vireo(["plan", "--detailed-exitcode", file])

@@ -85,7 +85,7 @@ struct LifecycleTests {
       let run = try apply.wait()
       #expect(run.status == 1)
       #expect(
-        Self.flat(run.output).contains("is not ready after 4 s: port \(closed) takes no connection"), "\(run.output)")
+        Self.flat(run.output).contains("is not ready after 4 s: port \(closed) accepts no connection"), "\(run.output)")
       #expect(Self.flat(run.output).contains("its old definition was put back"), "\(run.output)")
       #expect(try host.state("web") == "running")
       #expect(host.guestProcesses.count == 1 && host.guestProcesses != guests)

@@ -220,7 +220,7 @@ struct VolumeTests {
           let run = try host.refused(
             Self.spec(host, volume, domain: domain).replacingOccurrences(
               of: "stack: volumes", with: domain.isEmpty ? "stack: other" : "stack: volumes"))
-          #expect(run.errors.contains("a disk of the domain web stands on it"), "\(run.errors)")
+          #expect(run.errors.contains("it is the backing file of a disk of domain web"), "\(run.errors)")
         }
       }
       #expect(try host.virtualSize(Self.file(host)) == 4 << 20)

@@ -60,7 +60,7 @@ struct PlanSentenceTests {
     var plan = Plan(stack: "lab", uri: "qemu:///system")
     #expect(plan.text().hasSuffix("No changes: the spec of the stack lab declares nothing.\n"))
     plan.objects = [ObjectPlan(ObjectReference(.domain, "web"), .none)]
-    #expect(plan.text().hasSuffix("No changes: the host is as the spec says.\n"))
+    #expect(plan.text().hasSuffix("No changes: the host matches the spec.\n"))
     plan.objects = ["web", "db"].map { name in
       ObjectPlan(
         ObjectReference(.domain, name), .none,
@@ -68,8 +68,8 @@ struct PlanSentenceTests {
     }
     #expect(
       plan.text().hasSuffix(
-        "No changes: all is stored as the spec says; waiting for a restart: domain web,\ndomain db.\n"))
-    #expect(!plan.text().contains("the host is as the spec says"))
+        "No changes: the stored definitions match the spec; waiting for a restart: domain\nweb, domain db.\n"))
+    #expect(!plan.text().contains("the host matches the spec"))
     plan.objects = []
     plan.scope = .everything
     #expect(plan.text().hasSuffix("No changes: the host has no domain and no network of the stack lab.\n"))

@@ -71,7 +71,7 @@ struct VariableTests {
     "a wrong value is told in the words of its kind",
     arguments: [
       ("vcpus", "two", "`two` is not a number"), ("vcpus", "1.5", "`1.5` is not a whole number"),
-      ("vcpus", "0", "vcpus.count: 0 is too small"), ("autostart", "yes", "`yes` is neither true nor false"),
+      ("vcpus", "0", "vcpus.count: 0 is too small"), ("autostart", "yes", "`yes` is not a boolean"),
       ("memory", "2048", "memory: a size needs a unit"), ("memory", "", "memory: `` is not a size"),
       ("state", "on", "state: `on` is not one of"),
     ])

@@ -67,7 +67,7 @@ struct ValueTypeTests {
   }
 
   static let mistakes: [(ValueType, String, String)] = [
-    (.boolean, "yes", "`yes` is neither true nor false"),
+    (.boolean, "yes", "`yes` is not a boolean"),
     (.integer(1...8), "9", "9 is too large"),
     (.integer(1...8), "0", "0 is too small"),
     (.integer(1...8), "many", "`many` is not a whole number"),
@@ -87,7 +87,7 @@ struct ValueTypeTests {
     (.text(.cpuset), "0,^0", "`0,^0` is not a set of the host's processors such as 0-3,8"),
     (.text(.cpuset), "0-99999999", "`0-99999999` is not a set of the host's processors such as 0-3,8"),
     (pins, "0-3", "`0-3` is not a mapping"),
-    (pins, "{}", "a mapping without entries says nothing"),
+    (pins, "{}", "a mapping without entries has no effect"),
     (pins, "{ 0: 0-3", "`{ 0: 0-3` is not well-formed"),
     (pins, "{ 0: 0-3 } 1", "`{ 0: 0-3 } 1` is not well-formed"),
     (pins, "{ 0: \"0-3 }", "`{ 0: \"0-3 }` is not well-formed"),

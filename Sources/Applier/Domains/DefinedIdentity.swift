@@ -35,7 +35,7 @@ struct DefinedIdentity {
   struct Held {
     var name: String
     var uuid: String
-    /// The stack that the stored definition records; nil for nobody's.
+    /// The stack that the stored definition records; nil for one without an owner.
     var stack: String?
   }
 
@@ -54,13 +54,13 @@ struct DefinedIdentity {
       }
       guard other.name == name else {
         throw ActionFailure(
-          "\(kind) \(other.name) has the UUID \(other.uuid) that \(kind) \(name) is to get", remedy: planAgain)
+          "\(kind) \(other.name) has the UUID \(other.uuid) that \(kind) \(name) would get", remedy: planAgain)
       }
       guard uuid == nil || other.uuid == uuid else {
-        throw ActionFailure("\(kind) \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+        throw ActionFailure("\(kind) \(name) now exists (UUID \(other.uuid))", remedy: planAgain)
       }
       guard !isNew else {
-        throw ActionFailure("\(kind) \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+        throw ActionFailure("\(kind) \(name) now exists (UUID \(other.uuid))", remedy: planAgain)
       }
     }
   }

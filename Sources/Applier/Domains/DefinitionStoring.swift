@@ -13,7 +13,7 @@ extension LibvirtConnection {
   /// be found again; if not, what was there before is put back, and the schema's refusal stands.
   ///
   /// Where nothing differs but the record of whose the domain is, the record alone is stored: libvirt keeps every other
-  /// byte then, where a definition has its controllers sorted and its consoles counted anew.
+  /// byte then, where a definition has its controllers sorted and its consoles counted again.
   ///
   /// - Throws: ``LibvirtError``; ``DroppedDefinition`` with the place that libvirt does not know.
   public func store(_ definition: DomainDefinition) async throws -> (domain: LibvirtDomain, stored: XMLElement) {

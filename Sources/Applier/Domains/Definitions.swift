@@ -15,7 +15,7 @@ extension ApplyRun {
       let domain = try await domain(definition.identity)
       try await requireUnmoved(domain, seen)
     } else if let other = try await domainIfAny(named: name) {
-      throw ActionFailure("domain \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+      throw ActionFailure("domain \(name) now exists (UUID \(other.uuid))", remedy: planAgain)
     }
     try await requireOwn(definition)
 
@@ -50,7 +50,7 @@ extension ApplyRun {
     guard !found.isEmpty else { return }
     throw ActionFailure(
       "libvirt \(found.map(\.description).joined(separator: "; ")), which nobody asked for",
-      remedy: "write in the spec what it is to be")
+      remedy: "set the value in the spec")
   }
 
   /// The domain with this name and UUID.
@@ -75,7 +75,7 @@ extension ApplyRun {
     try await ifAny { try await connection.domain(named: name) }
   }
 
-  /// An object of libvirt's; nil where there is none.
+  /// A libvirt object; nil where there is none.
   func ifAny<Object>(_ find: () async throws -> Object) async throws -> Object? {
     do {
       return try await find()
@@ -161,7 +161,7 @@ extension Expectation {
 
   /// What is wrong with a field of an element.
   fileprivate func problem(with entry: Field?, in element: XMLElement) -> String? {
-    guard let entry else { return "`\(field)` is no field that can be read back" }
+    guard let entry else { return "`\(field)` is not a field that can be read back" }
     if case .xml(let fragment)? = value {
       return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
     }

@@ -18,19 +18,19 @@ extension ApplyRun {
     while true {
       guard try await domain.isActive() else {
         let failure = ActionFailure(
-          "domain \(domain.name) ended before it was ready", remedy: "see what its console says", field: "state")
+          "domain \(domain.name) ended before it was ready", remedy: "look at its console", field: "state")
         throw await goBack(domain, identity, shutdown, because: failure)
       }
       guard let missing = try await firstMissing(readiness, of: domain) else { return }
       if stop.isMade {
         throw ActionFailure(
           "domain \(domain.name) is not ready yet, and the wait was interrupted: \(missing.text)",
-          remedy: "it goes on starting; plan again to see where it stands")
+          remedy: "it is still starting; plan again to see its state")
       }
       guard clock.now < deadline else {
         let failure = ActionFailure(
           "domain \(domain.name) is not ready after \(readiness.timeout) s: \(missing.text)",
-          remedy: "see what its console says, or raise `ready.timeout`", field: missing.field)
+          remedy: "look at its console, or raise `ready.timeout`", field: missing.field)
         throw await goBack(domain, identity, shutdown, because: failure)
       }
       let waited = (clock.now - start).components.seconds
@@ -58,7 +58,7 @@ extension ApplyRun {
     if addresses.isEmpty { return ("ready.tcp", "no address of it is known to try port \(port) at") }
     let known = addresses
     let answers = try await files.run { known.contains { takesConnection(at: $0, port: port) } }
-    return answers ? nil : ("ready.tcp", "port \(port) takes no connection at \(addresses.joined(separator: ", "))")
+    return answers ? nil : ("ready.tcp", "port \(port) accepts no connection at \(addresses.joined(separator: ", "))")
   }
 
   /// Whether the guest has opened the channel of its agent.

@@ -113,7 +113,7 @@ extension ApplyRun {
     var nextRequest = clock.now
     var refusal: ActionFailure?
     while true {
-      // A guest overhears the power button while its firmware runs, so it is pressed again.
+      // A guest misses the power button while its firmware runs, so it is pressed again.
       if clock.now >= nextRequest {
         nextRequest = clock.now + .seconds(10)
         refusal = try await askToShutDown(domain, shutdown.mode)

@@ -13,7 +13,7 @@ extension ApplyRun {
   func renameDomain(_ identity: DomainIdentity, to name: String) async throws {
     if let renamed = try await domainIfAny(named: name) {
       guard renamed.uuid == identity.uuid else {
-        throw ActionFailure("there is a domain \(name) by now, with another UUID", remedy: planAgain)
+        throw ActionFailure("domain \(name) now exists with another UUID", remedy: planAgain)
       }
       return try await moveVariables(of: renamed, from: identity.name)
     }
@@ -21,7 +21,7 @@ extension ApplyRun {
     let definition = try await connection.storedDefinition(of: domain)
     if let owner = OwnershipRecord(in: definition)?.stack, owner != stack {
       throw ActionFailure(
-        "domain \(identity.name) belongs to the stack \(owner) by now", remedy: "give the domain here another name")
+        "domain \(identity.name) now belongs to the stack \(owner)", remedy: "give the domain here another name")
     }
     // Under both names until the domain has its new one: whenever this is cut off, the domain finds them.
     if let (old, new) = namedVariables(definition, from: identity.name, to: name) {

@@ -48,7 +48,7 @@ struct UEFIVariables: Sendable {
     do throws(ImageError) {
       let file = try OpenImage(stated: path)
       guard let length = file.length, length <= limit else {
-        throw ImageError.refused(path: path, reason: "is no file of UEFI variables")
+        throw ImageError.refused(path: path, reason: "is not a file of UEFI variables")
       }
       return (try file.start(Int(length)), FileAccess(mode: file.mode & 0o777, owner: try file.owner()))
     } catch .notFound {

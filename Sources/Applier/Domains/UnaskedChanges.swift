@@ -1,5 +1,5 @@
 // What libvirt stored beside what it was asked to store. It completes what is new or edited; what nobody touched is to stay
-// as it was, and nothing that was handed to it is to vanish or to become something else. Whatever does is told by name.
+// as it was, and nothing that was handed to it is to vanish or to become something else. Whatever does is reported by name.
 
 import Vocabulary
 package import XMLTree
@@ -15,7 +15,7 @@ package struct UnaskedChange: Sendable, Hashable {
 
   /// Whether the guest would be another machine, or have other storage or networks.
   package var isSubstance: Bool {
-    // What is added is told; what the spec needs to have or not to have is expected by its fields.
+    // What is added is reported; what the spec needs to have or not to have is expected by its fields.
     guard asked != nil else { return false }
     let steps = placeWithoutConditions
     let isDevice = steps.hasPrefix("/domain/devices/") && steps.count(where: { $0 == "/" }) == 3

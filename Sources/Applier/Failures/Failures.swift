@@ -19,7 +19,7 @@ extension ActionFailure {
     }
   }
 
-  /// Every action that a lost connection stops says the same, so that it can be told once.
+  /// Every action that a lost connection stops says the same, so that it is reported once.
   static let connectionLost = ActionFailure(
     "the connection to libvirt was lost",
     remedy: "see that libvirt's daemon runs, then apply again: what is done already is not done twice")

@@ -1,4 +1,4 @@
-// Which field of the spec a message of libvirt's or QEMU's is about, found by what it names: a device's alias, a value of the
+// Which field of the spec a libvirt or QEMU message is about, found by what it names: a device's alias, a value of the
 // definition, or words that the two have for a subject.
 
 import Planner
@@ -67,7 +67,7 @@ private struct NamedDevice {
 }
 
 extension Field {
-  /// Whether the field has a text that is told from others: a path, a name of the host's.
+  /// Whether the field has a text that differs from others: a path, a name on the host.
   fileprivate func names(_ value: String, in element: XMLElement) -> Bool {
     // Common words stand in quotes, too, and say nothing of a field whose value is one.
     guard value.contains("/") || value.contains(":") || Self.namesOfHost.contains(name) else { return false }

@@ -9,7 +9,7 @@ extension ApplyRun {
   /// Starts a domain's guest.
   ///
   /// libvirt looks for a free port for each display that states none, and QEMU takes it a moment later: another guest of
-  /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses anew.
+  /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses again.
   func start(_ domain: LibvirtDomain) async throws {
     for _ in 0..<4 {
       do {

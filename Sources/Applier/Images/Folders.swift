@@ -14,7 +14,7 @@ extension ApplyRun {
 
 /// Makes each folder in the one above it, which is held open. What is there already may be reached by links.
 private func makeFolders(_ path: String) throws(ActionFailure) {
-  guard path.hasPrefix("/") else { throw ActionFailure("\(path) is no absolute path") }
+  guard path.hasPrefix("/") else { throw ActionFailure("\(path) is not an absolute path") }
   do throws(ImageError) {
     var held = try OpenFolder("/")
     let parts = path.split(separator: "/").map(String.init)
@@ -39,7 +39,7 @@ private func makeFolders(_ path: String) throws(ActionFailure) {
   } catch {
     if case .notAnImageFile(let present, _) = error {
       throw ActionFailure(
-        "cannot make the folder \(path): \(present) exists and is no folder",
+        "cannot make the folder \(path): \(present) exists and is not a folder",
         remedy: "move it away, or choose another path")
     }
     if case .io(let operation, let path, let code) = error { throw .file(operation, path, code) }

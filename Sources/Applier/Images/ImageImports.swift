@@ -30,7 +30,7 @@ extension ApplyRun {
       }
       let isOwn = try copy(image, place, origin, progress, stop)
       guard try isThere(image, place) else {
-        throw ActionFailure("\(image.destination) is gone right after it was made", remedy: planAgain)
+        throw ActionFailure("\(image.destination) disappeared right after it was created", remedy: planAgain)
       }
       // What the copy made was hashed on the way; what another process published in its place is read.
       if isOwn { copies.remember(try OpenImage(at: place), sha256: image.sha256) }
@@ -46,7 +46,7 @@ private func isThere(_ image: ImageImport, _ place: FilePlace) throws -> Bool {
     throw ActionFailure(
       isRegular
         ? "\(image.destination) exists and has \(status.st_size) bytes, not \(image.length)"
-        : "\(image.destination) exists and is no regular file", remedy: moveAway)
+        : "\(image.destination) exists and is not a regular file", remedy: moveAway)
   }
   return true
 }
@@ -99,7 +99,7 @@ private func copyFailure(_ error: ImageError, _ image: ImageImport, found: Strin
     ActionFailure(
       "the SHA-256 checksum of \(image.source) is \(found), not \(image.sha256)",
       remedy:
-        "it is another image than the spec says, or was written to since the plan: correct `sha256`, or fetch it again",
+        "it differs from the spec, or was written after the plan; correct `sha256`, or fetch it again",
       field: "sha256")
   case .noSpace:
     ActionFailure(

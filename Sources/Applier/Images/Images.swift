@@ -88,7 +88,7 @@ private func open(_ path: String, _ file: PlannedImage, in places: PoolFolders) 
 /// Throws unless the image at a place is what `creation` makes, and holds nothing yet.
 private func requireFresh(_ place: FilePlace, _ creation: ImageCreation) throws {
   guard let status = try place.folder.status(place.name), status.st_mode & S_IFMT == S_IFREG else {
-    throw ActionFailure("\(place.path) exists and is no regular file", remedy: moveAway)
+    throw ActionFailure("\(place.path) exists and is not a regular file", remedy: moveAway)
   }
   let image = try OpenImage(at: place)
   try image.requireOneName()
@@ -111,7 +111,7 @@ private func requireEqual(_ image: OpenImage, _ creation: ImageCreation, otherwi
     chain = try image.chain(format: creation.format)
   } catch {
     guard case .notA = error else { throw error }
-    throw ActionFailure("\(lead): it is no \(creation.format.rawValue) image", remedy: remedy)
+    throw ActionFailure("\(lead): it is not a \(creation.format.rawValue) image", remedy: remedy)
   }
   let info = chain.top
   let size = try creation.virtualSize ?? sizeOfBacking(path, chain)
@@ -124,7 +124,8 @@ private func requireEqual(_ image: OpenImage, _ creation: ImageCreation, otherwi
   else {
     let stored = info.backingFile.map(\.description) ?? "no file"
     throw ActionFailure(
-      "\(lead): it stands on \(stored), not on \(creation.backing?.name ?? "no file")", remedy: remedy, field: "image")
+      "\(lead): its backing file is \(stored), not \(creation.backing?.name ?? "no file")", remedy: remedy,
+      field: "image")
   }
   guard let qcow2 = info.qcow2 else { return }
   guard qcow2.clusterSize == creation.clusterSize, qcow2.extendedL2 == creation.extendedL2,

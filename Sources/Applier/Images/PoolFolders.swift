@@ -20,7 +20,7 @@ final class PoolFolders: Sendable {
 
   /// The place of a file that Vireo has named itself.
   ///
-  /// - Throws: ``ImageError/refused(path:reason:)`` for a folder that is another one by now, or reached by a link.
+  /// - Throws: ``ImageError/refused(path:reason:)`` for a folder that is another one now, or reached by a link.
   func place(of path: String) throws(ImageError) -> FilePlace {
     let parent = DiskImage.folder(of: path)
     let name = String(path.dropFirst(parent == "/" ? 1 : parent.utf8.count + 1))

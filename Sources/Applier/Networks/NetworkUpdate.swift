@@ -11,7 +11,7 @@ struct NetworkUpdate {
   var parent = -1
   var xml: XMLElement
 
-  /// The changes that make what runs like what is stored, what is to go first: a changed host leaves and comes anew.
+  /// The changes that make what runs like what is stored, what is to go first: a changed host leaves and comes again.
   ///
   /// - Parameter fields: the fields of the vocabulary that are meant.
   static func all(from running: XMLElement, to stored: XMLElement, fields: Set<String>) -> [NetworkUpdate] {

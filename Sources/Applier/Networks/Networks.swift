@@ -16,7 +16,7 @@ extension ApplyRun {
         throw ActionFailure("network \(name) changed since it was planned (\(first.path))", remedy: planAgain)
       }
     } else if let other = try await networkIfAny(named: name) {
-      throw ActionFailure("network \(name) exists by now (UUID \(other.uuid))", remedy: planAgain)
+      throw ActionFailure("network \(name) now exists (UUID \(other.uuid))", remedy: planAgain)
     }
     try await requireOwn(network: definition)
 
@@ -71,7 +71,7 @@ extension ApplyRun {
   func updateNetwork(_ name: String, _ fields: [String]) async throws -> String? {
     let network = try await network(name)
     let stored = try await connection.storedDefinition(of: network)
-    // One that is not active by now has them when it starts.
+    // One that is not active now has them when it starts.
     guard try await network.isActive() else { return nil }
     for update in NetworkUpdate.all(
       from: try await connection.runningDefinition(of: network), to: stored, fields: Set(fields))

@@ -10,7 +10,7 @@ import XMLTree
 extension ApplyRun {
   /// Undefines a stopped domain that is still what the plan saw. One that is gone counts as done.
   ///
-  /// What it takes to define it again is kept first: see ``RemovedDomains``.
+  /// What is required to define it again is kept first: see ``RemovedDomains``.
   func undefineDomain(_ identity: DomainIdentity, _ undefinition: Undefinition) async throws {
     guard let domain = try await domainIfAny(named: identity.name), domain.uuid == identity.uuid else { return }
     guard try await !domain.isActive() else {
@@ -37,7 +37,7 @@ extension ApplyRun {
       try? await files.run { try archive.forget(kept) }
       guard error.code == .operationInvalid else { throw error }
       throw ActionFailure(
-        "domain \(domain.name) has something by now that the plan did not show: \(plainMessage(error))",
+        "domain \(domain.name) now has something that the plan did not show: \(plainMessage(error))",
         remedy: planAgain)
     }
     _ = try await files.run { try archive.settle(kept) }

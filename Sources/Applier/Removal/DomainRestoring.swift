@@ -19,7 +19,7 @@ public struct RestoreRefusal: Error, Sendable, Hashable {
 extension RemovedDomains {
   /// Defines a removed domain again, and forgets the removal once all of it was read back. It is not started.
   ///
-  /// One that an earlier run has defined already, just so, is finished.
+  /// One that an earlier run has defined already, in the same form, is finished.
   ///
   /// - Returns: what is not as it was, though the domain can do without: for the reader.
   /// - Parameter patience: how long to wait for the folder of a disk that another process has locked.
@@ -67,7 +67,8 @@ extension RemovedDomains {
           ? "there is a domain \(found.name) already"
           : "the domain \(found.name) has the UUID \(removal.uuid)"
       ],
-      remedy: "rename or remove that one first; it may be the same one, applied again, and then there is nothing to do")
+      remedy: "rename or remove the other domain first; if it is the same domain, applied again, there is nothing to do"
+    )
   }
 
   private func ifAny(_ find: () async throws -> LibvirtDomain) async throws -> LibvirtDomain? {
@@ -82,7 +83,7 @@ extension RemovedDomains {
 
   /// Throws unless every disk is there with all that it stands on.
   ///
-  /// - Returns: what is missing and can be missing: media, and UEFI variables, which begin anew.
+  /// - Returns: what is missing and can be missing: media, and UEFI variables, which begin again.
   private static func requireFiles(of removal: RemovedDomain) throws(RestoreRefusal) -> [String] {
     var (reasons, notes) = ([String](), [String]())
     let deleted = Set(removal.files.filter(\.isDeleted).map(\.path))

@@ -50,7 +50,7 @@ struct FileRemoval: Sendable {
       let name = census.names[deletion.path] ?? deletion.path
       do {
         if let obstacle = obstacles[deletion.path] { throw obstacle }
-        if stays.contains(name) { throw ActionFailure("a file that could not be deleted stands on it") }
+        if stays.contains(name) { throw ActionFailure("it is the backing file of a file that could not be deleted") }
         var deletion = deletion
         // What was proved to be needed by nobody is what goes.
         deletion.identity = deletion.identity ?? census.files[name]?.identity
@@ -75,7 +75,7 @@ struct FileRemoval: Sendable {
       $0.subject.hasPrefix("domain ") && $0.message != FileCensus.removedMeanwhile
     }) {
       throw ActionFailure(
-        "\(failure.subject) cannot be read, and it might need the files that are to go: \(failure.message)",
+        "\(failure.subject) cannot be read and could need the files that would be deleted: \(failure.message)",
         remedy: "nothing was deleted; \(planAgain)")
     }
     let going = Set(deletions.map { census.names[$0.path] ?? $0.path })

@@ -112,7 +112,7 @@ public struct GarbageCollector: Sendable {
   /// looked at again after it, while nobody can make or refer to files. A file goes only when nobody has it open. One that
   /// does not go keeps what it stands on.
   ///
-  /// - Throws: ``ActionFailure`` before anything is deleted: a stack that is being applied, something that cannot be read by
+  /// - Throws: ``ActionFailure`` before anything is deleted: a stack that is being applied, something that cannot be read
   ///   now. `LibvirtError`.
   public func remove(_ shown: GarbageCollection) async throws -> GarbageResult {
     let locks = try await StackLock.take(stacks(of: shown), on: connection, patience: stackPatience)
@@ -128,7 +128,7 @@ public struct GarbageCollector: Sendable {
         if try await files.run({ try FileChecksum.sha256(of: OpenImage(at: FilePlace(file.path, links: .own))) })
           != sha256
         {
-          refuted[file.path] = ActionFailure("the content has not the checksum of the name: it is no copy of Vireo's")
+          refuted[file.path] = ActionFailure("the content does not match the checksum in the name")
         }
       } catch {
         refuted[file.path] = ActionFailure(error)
@@ -158,7 +158,7 @@ public struct GarbageCollector: Sendable {
         let needs = collection.needs(census.names[path] ?? path)
         obstacles[path] =
           needs.isEmpty
-          ? ActionFailure("it is another file by now", remedy: "look again")
+          ? ActionFailure("it is now another file", remedy: "look again")
           : ActionFailure("it stays: \(needs[0]) needs it: \(needs.joined(separator: " → "))", remedy: "look again")
       }
       return obstacles

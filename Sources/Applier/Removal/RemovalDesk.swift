@@ -92,7 +92,7 @@ actor RemovalDesk {
     do {
       let domain = try await connection.domain(named: owner.identity.name)
       guard domain.uuid == owner.identity.uuid else {
-        throw ActionFailure("domain \(owner.identity.name) is another one by now", remedy: planAgain)
+        throw ActionFailure("domain \(owner.identity.name) has changed", remedy: planAgain)
       }
       guard try await !domain.isActive() else {
         throw ActionFailure("domain \(domain.name) runs, and it was planned to be stopped", remedy: planAgain)

@@ -42,7 +42,7 @@ public struct RemovedDomains: Sendable {
     let isSystem = isRoot && !uri.contains("/session")
     guard let base = StateFolder.path(isSystem: isSystem, environment: environment) else {
       throw ActionFailure(
-        "there is no place to keep what is undefined", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
+        "there is no folder to save removed domains in", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
     }
     (folder, formerFolders) = folders(in: base)
   }
@@ -60,7 +60,7 @@ public struct RemovedDomains: Sendable {
     public var removal: RemovedDomain
   }
 
-  /// The removals that there are, the latest first; and files that are none, with the reason.
+  /// The removals that there are, the latest first; and files that are not removals, with the reason.
   public func list() throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
     var (entries, failures) = ([Entry](), [Inventory.Failure]())
     for folder in [folder] + formerFolders {
@@ -117,7 +117,7 @@ public struct RemovedDomains: Sendable {
   }
 
   /// Keeps a removal that is about to happen: durable when this returns. It is listed already, for the domain may be gone
-  /// before anybody says so. One that a run left which was cut off is replaced.
+  /// before that is reported. One that a run left which was cut off is replaced.
   ///
   /// - Returns: the file, for ``settle(_:)`` or ``forget(_:)-(String)``.
   func begin(_ removal: RemovedDomain) throws -> String {
@@ -215,7 +215,7 @@ public struct RemovedDomains: Sendable {
     }
     var status = stat()
     guard lstat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid() else {
-      throw ActionFailure("\(folder) is no folder of this user's", remedy: "move it away")
+      throw ActionFailure("\(folder) is not a folder that this user owns", remedy: "move it away")
     }
     if status.st_mode & 0o077 != 0, chmod(folder, 0o700) != 0 { throw .file("set the mode of", folder, errno) }
   }
@@ -229,7 +229,7 @@ public struct RemovedDomains: Sendable {
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
-      throw ActionFailure("it is no file of this user's")
+      throw ActionFailure("this user does not own the file")
     }
     guard status.st_size <= mostBytes else { throw ActionFailure("it is larger than 64 MiB") }
     var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
@@ -247,7 +247,7 @@ public struct RemovedDomains: Sendable {
 }
 
 extension RemovedDomains {
-  /// A removal with what there is of its files.
+  /// A removal with those of its files that exist.
   public struct Found: Sendable {
     /// The file of the archive.
     public var path: String

@@ -24,7 +24,7 @@ struct ApplyRun: Sendable {
   let removals: RemovalDesk
   let patience: LockPatience
   let places: PoolFolders
-  /// What nothing that is told may show: libvirt's own sentences quote values.
+  /// What no message may show: libvirt's own sentences quote values.
   private let secrets: KnownSecrets
   private let host: HostIdentity
 

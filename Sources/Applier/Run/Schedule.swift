@@ -54,7 +54,7 @@ struct Schedule {
 
   /// Notes what came of an action.
   ///
-  /// - Returns: the actions that are blocked by now because of it, with the cause, in the plan's order.
+  /// - Returns: the actions that are blocked now because of it, with the cause, in the plan's order.
   mutating func settle(_ index: Int, _ outcome: ActionOutcome) -> [(index: Int, cause: Int)] {
     outcomes[index] = outcome
     if isDisruptive[index], !isDeletion[index] { disruptions -= 1 }

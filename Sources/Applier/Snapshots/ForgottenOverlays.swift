@@ -35,7 +35,7 @@ struct ForgottenOverlays {
         // It was opened, and nothing was written to it, or so it is checked by whoever removes it.
         continue
       }
-      // While QEMU has it open still: once it is closed, nothing else tells that all of it is below.
+      // While QEMU has it open still: once it is closed, nothing else shows that all of it is below.
       MergeMark.done.put(path: overlay)
       merged.insert(overlay)
     }

@@ -88,7 +88,7 @@ extension DomainSnapshots {
     let place = try FilePlace(path, links: .own)
     guard let status = try place.folder.status(place.name) else { return }
     let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    // An earlier run may have merged it: the mark says so as long as it is an overlay on this very image.
+    // An earlier run may have merged it: the mark shows that as long as it is an overlay on this very image.
     let wasMerged = MergeMark.read(path: path) == .done
     guard let source, isMerged || wasMerged && stands(place, on: source) || holdsNothing(place, asOverlayOf: source)
     else {

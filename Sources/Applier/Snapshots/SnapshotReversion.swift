@@ -1,7 +1,7 @@
 // Reverting to external snapshots: by libvirt, and by Vireo where libvirt has not done it.
 //
 // libvirt before 9.9 reverts to no external snapshot, some later versions not to those of a running guest's disks, and
-// each says so with another error code. So no code decides: what decides is what was asked for and what happened.
+// each reports that with another error code. So no code decides: what decides is what was asked for and what happened.
 
 import DiskImage
 import Failpoints
@@ -106,7 +106,7 @@ extension DomainSnapshots {
   ///
   /// Where libvirt does not revert to an external snapshot and leaves the domain as it is, Vireo reverts the disks of a
   /// stopped domain to the last snapshot that was taken: an empty overlay takes the place of the one that was written to
-  /// since. The definition stays as it is then.
+  /// since. The definition stays unchanged.
   public func revert(to name: String) async throws {
     try await revert(to: name) { try await domain.revert(toSnapshot: $0) }
   }
@@ -162,7 +162,7 @@ extension DomainSnapshots {
   private static func emptyCopy(of overlay: OpenImage, at place: FilePlace) throws -> String {
     let chain = try overlay.chain(format: .qcow2)
     guard chain.images.count > 1, let name = chain.top.backingFile?.string else {
-      throw ActionFailure("\(overlay.path) stands on no other image any more")
+      throw ActionFailure("\(overlay.path) no longer has a backing file")
     }
     let new = FilePlace(in: place.folder, place.name + ".new")
     // A leftover of a run that was cut off.

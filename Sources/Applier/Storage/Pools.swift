@@ -42,7 +42,7 @@ extension ApplyRun {
     if pool.isStarted, found?.isActive != true { try await start(handle) }
 
     guard let stored = try await poolRecord(name) else {
-      throw ActionFailure("pool \(name) was defined and is gone again", remedy: planAgain)
+      throw ActionFailure("pool \(name) was defined but no longer exists", remedy: planAgain)
     }
     try requireSame(stored, definition.xml)
     guard stored.isActive || !pool.isStarted else { throw ActionFailure("pool \(name) is not active after its start") }

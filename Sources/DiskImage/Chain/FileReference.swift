@@ -20,7 +20,7 @@ public struct FileReference: Sendable, Hashable {
   ///
   /// Opens this one file only. A raw file refers to nothing, whatever its guest wrote to its beginning.
   ///
-  /// - Throws: ``ImageError``, also where there may be references that cannot be told.
+  /// - Throws: ``ImageError``, also where there may be references that cannot be named.
   public func references() throws(ImageError) -> [FileReference] {
     guard mayRefer else { return [] }
     if let format, format != ImageFormat.qcow2.rawValue {

@@ -29,7 +29,7 @@ struct JSONBackingName: Equatable {
     }
     // QEMU takes a relative one from its current folder, not from the image's: it means no certain file.
     guard path.hasPrefix("/"), !path.utf8.contains(0) else {
-      throw Refusal(reason: "'json:' with a name that is no absolute path")
+      throw Refusal(reason: "'json:' with a name that is not an absolute path")
     }
     self.format = format
     self.path = path

@@ -81,7 +81,7 @@ enum BackingName {
   static func resolve(_ name: StoredName, referrer: String) throws(ImageError) -> String? {
     guard !name.bytes.isEmpty else { return nil }
     guard var text = name.string else {
-      throw .referenceUnsupported(path: referrer, reference: name, reason: "the stored bytes are no path")
+      throw .referenceUnsupported(path: referrer, reference: name, reason: "the stored bytes are not a path")
     }
     if let json = try json(name, referrer: referrer) { return json.path }
     if text.hasPrefix("file:") {

@@ -7,7 +7,7 @@ internal import Glibc
 /// Whatever is thrown, no existing file was replaced; in-place operations leave the image as it was before or, after a
 /// failed write, with leaked clusters at worst.
 public enum ImageError: Error, Sendable, Equatable {
-  /// There is no file (or no folder) of that name.
+  /// There is not a file (or no folder) of that name.
   case notFound(path: String)
   /// The process may not do `operation` on the file.
   case permissionDenied(path: String, operation: String)
@@ -44,7 +44,7 @@ public enum ImageError: Error, Sendable, Equatable {
   case backingFormatMissing(path: String, backing: StoredName)
   /// The backing or data file lies outside the folders that may be used.
   case referenceNotAllowed(path: String, reference: StoredName, resolved: String?, allowed: [String])
-  /// The backing or data file is named in a way that the engine does not follow (a protocol, `json:`, bytes that are no path).
+  /// The backing or data file is named in a way that the engine does not follow (a protocol, `json:`, bytes that are not path).
   case referenceUnsupported(path: String, reference: StoredName, reason: String)
   /// Following backing files leads back to `path`.
   case chainLoop(path: String)

@@ -15,15 +15,15 @@ public struct ImageInfo: Sendable, Equatable {
   public var virtualSize: UInt64
   /// The file's length in bytes (0 when the source does not know).
   public var fileLength: UInt64
-  /// Bytes that the file takes up on its file system, or nil for what is no local file.
+  /// Bytes that the file takes up on its file system, or nil for what is not a local file.
   public var bytesOnDisk: UInt64?
-  /// Device and inode, or nil for what is no local file.
+  /// Device and inode, or nil for what is not a local file.
   public var identity: FileIdentity?
-  /// Modification time in nanoseconds since 1970, or nil for what is no local file.
+  /// Modification time in nanoseconds since 1970, or nil for what is not a local file.
   public var modified: Int64?
-  /// Permission bits, or nil for what is no local file.
+  /// Permission bits, or nil for what is not a local file.
   public var mode: UInt32?
-  /// The number of the user who owns the file, or nil for what is no local file.
+  /// The number of the user who owns the file, or nil for what is not a local file.
   public var owner: UInt32?
   /// What only qcow2 images have.
   public var qcow2: Qcow2Info?

@@ -13,7 +13,7 @@ public struct StoredName: Sendable, Hashable, CustomStringConvertible {
   /// Wraps a text, as UTF-8.
   public init(_ string: String) { bytes = Array(string.utf8) }
 
-  /// The name as text, or nil when it is not UTF-8 or holds a NUL and so can be no path.
+  /// The name as text, or nil when it is not UTF-8 or holds a NUL and so can be not a path.
   public var string: String? {
     bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
   }

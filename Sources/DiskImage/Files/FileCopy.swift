@@ -108,7 +108,7 @@ public struct FileCopy: Sendable, Equatable {
     let path = file.folder.path(of: name)
     guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0)
     else {
-      throw .invalidRequest(path: path, what: "the copy's name", reason: "is no file name")
+      throw .invalidRequest(path: path, what: "the copy's name", reason: "is not a file name")
     }
     if let origin { OriginMark.put(origin, on: file.descriptor) }
     try file.setAccess(access)

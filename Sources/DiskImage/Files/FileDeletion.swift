@@ -22,7 +22,7 @@ public struct FileDeletion: Sendable, Equatable {
   ///
   /// - Returns: false when there is none (any more).
   /// - Throws: ``ImageError/locked(path:by:)`` when some process uses it, ``ImageError/refused(path:reason:)`` when it is
-  ///   another file by now, ``ImageError/notAnImageFile(path:kind:)`` for what is no regular file.
+  ///   another file now, ``ImageError/notAnImageFile(path:kind:)`` for what is not a regular file.
   @discardableResult
   public func delete() throws(ImageError) -> Bool {
     let place: FilePlace
@@ -32,11 +32,11 @@ public struct FileDeletion: Sendable, Equatable {
       return false
     }
     guard let status = try place.folder.status(place.name) else { return false }
-    // A device is no file to delete, and a link is not what it leads to.
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .refused(path: path, reason: "it is no regular file") }
+    // A device is not a file to delete, and a link is not what it leads to.
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .refused(path: path, reason: "it is not a regular file") }
     let found = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     guard identity == nil || identity == found else {
-      throw .refused(path: path, reason: "it is another file by now")
+      throw .refused(path: path, reason: "it is now another file")
     }
     let file: LocalFile
     do throws(ImageError) {
@@ -45,17 +45,17 @@ public struct FileDeletion: Sendable, Equatable {
       // Somebody else has deleted it since.
       return false
     }
-    guard file.status.identity == found else { throw .refused(path: path, reason: "it is another file by now") }
+    guard file.status.identity == found else { throw .refused(path: path, reason: "it is now another file") }
     try ImageLock.take(.delete, on: file)
     if requiresClosed, fcntl(file.descriptor, Linux.setLease, Int32(F_WRLCK)) != 0 {
       throw errno == EAGAIN
         ? .locked(path: path, by: []) : .refused(path: path, reason: "nobody can tell whether a process has it open")
     }
     try Failpoint.around("delete \(path)") { () throws(ImageError) in
-      // The name may be another file's by now.
+      // The name may be another file's now.
       guard let status = try place.folder.status(place.name), UInt64(status.st_ino) == found.inode,
         UInt64(status.st_dev) == found.device
-      else { throw ImageError.refused(path: path, reason: "it is another file by now") }
+      else { throw ImageError.refused(path: path, reason: "it is now another file") }
       try place.folder.remove(place.name)
     }
     withExtendedLifetime(file) {}

@@ -148,7 +148,7 @@ final class LocalFile: ImageStorage {
   func discard(_ range: Range<UInt64>) throws(ImageError) {
     guard let allocate = Linux.allocate, status.kind == .regularFile else { return }
     Failpoint.pass("discard a part of \(name)")
-    // Space that cannot be given back is no failure.
+    // Space that cannot be given back is not a failure.
     _ = allocate(
       descriptor, Linux.punchHole, off_t(range.lowerBound), off_t(range.upperBound - range.lowerBound))
   }

@@ -5,7 +5,7 @@ internal import Glibc
 /// The mark on a file that says who made it and what for.
 ///
 /// It is the extended attribute `user.vireo`: the file's inode number, a space, and a text. The number binds it to this one
-/// file: programs that copy attributes copy the mark, and a copy is nobody's but theirs. File systems without extended
+/// file: programs that copy attributes copy the mark, and a copy belongs to them. File systems without extended
 /// attributes have no marks.
 public enum OriginMark {
   static let attribute = "user.vireo"

@@ -1,4 +1,4 @@
-// Disks whose images are no local files: anything that can read a range, put together by whoever has the sources.
+// Disks whose images are not local files: anything that can read a range, put together by whoever has the sources.
 
 extension GuestDisk {
   /// One image of a chain, wherever its bytes come from.

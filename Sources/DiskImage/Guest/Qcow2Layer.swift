@@ -71,7 +71,7 @@ struct Qcow2Layer: ImageLayer {
     in slice: Qcow2TableReader.Slice, at place: UInt64, for offset: UInt64
   ) throws(ImageError) -> Qcow2ClusterEntry {
     let index = slice.index(of: place)
-    // The file may end inside a table: what lies behind its end is no table.
+    // The file may end inside a table: what lies behind its end is not a table.
     guard index + geometry.l2EntrySize / 8 <= slice.words.count else {
       throw malformed("L2 table", "lies beyond the end of the file", at: place)
     }

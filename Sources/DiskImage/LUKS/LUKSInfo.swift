@@ -46,7 +46,7 @@ public struct LUKSInfo: Sendable, Equatable {
   ///
   /// - Returns: nil when the image has no LUKS header.
   /// - Throws: ``ImageError/malformed(path:field:reason:offset:)`` when it has a damaged one. A guest can write one to a
-  ///   raw disk, so that is no reason to think less of a raw image.
+  ///   raw disk, so that is not a reason to think less of a raw image.
   public static func read(of info: ImageInfo) throws(ImageError) -> LUKSInfo? {
     switch info.format {
     case .raw:
@@ -90,7 +90,7 @@ public struct LUKSInfo: Sendable, Equatable {
     guard version == 1 else {
       let size = bytes.bigEndian64(at: 8)
       guard (16384...4 << 20).contains(size), size.nonzeroBitCount == 1 else {
-        throw malformed("its size, \(size), is no power of two from 16 KiB to 4 MiB", at: 8)
+        throw malformed("its size, \(size), is not a power of two from 16 KiB to 4 MiB", at: 8)
       }
       label = optional(at: 24, 48)
       subsystem = optional(at: 208, 48)

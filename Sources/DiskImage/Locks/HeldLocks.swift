@@ -16,7 +16,7 @@ package final class HeldLocks: Sendable {
 
   /// Lets go before the end of this value's life.
   ///
-  /// The locks are given back in so many words: a child that was forked and has not called exec yet shares the descriptors.
+  /// The locks are given back explicitly: a child that was forked and has not called exec yet shares the descriptors.
   package func release() {
     guard !isReleased.exchange(true, ordering: .sequentiallyConsistent) else { return }
     for descriptor in descriptors {

@@ -8,7 +8,7 @@ public enum ImageResize {
     case refused
     /// It is done when the image's map proves that nothing lies behind the new end: no data, in the image or below it.
     case unusedOnly
-    /// It is done whatever there is; what lies behind the new end is lost.
+    /// It is done whatever the disk holds; what lies behind the new end is lost.
     case discarding
   }
 

@@ -4,7 +4,7 @@ extension Qcow2Transaction {
   /// Takes a snapshot of the disk as it is.
   ///
   /// The disk and its snapshot share the L2 tables, as QEMU has it; tables that said of a cluster that it is not shared
-  /// are written anew without that.
+  /// are written again without that.
   func takeSnapshot(_ template: Qcow2Snapshot) throws(ImageError) -> Qcow2Snapshot {
     let needed = Int(geometry.l1Needed(for: header.size))
     var moved: [UInt64: UInt64] = [:]

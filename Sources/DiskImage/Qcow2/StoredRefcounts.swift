@@ -46,7 +46,7 @@ final class StoredRefcounts {
     let entry = table[index]
     guard entry != 0 else { return nil }
     if entry & 0x1FF != 0 { return "has reserved bits" }
-    if !geometry.isAligned(entry) { return "is no cluster's offset" }
+    if !geometry.isAligned(entry) { return "is not a cluster's offset" }
     return entry >> UInt64(geometry.clusterBits) >= fileClusters ? "lies beyond the end of the file" : nil
   }
 

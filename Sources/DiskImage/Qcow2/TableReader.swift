@@ -35,7 +35,7 @@ final class Qcow2TableReader: Sendable {
 
   /// The slice that holds the word at `offset`, a multiple of 8.
   ///
-  /// - Throws: ``ImageError/malformed(path:field:reason:offset:)`` when the file ends before it: what lies there is no
+  /// - Throws: ``ImageError/malformed(path:field:reason:offset:)`` when the file ends before it: what lies there is not a
   ///   table, and must not be taken for an empty one.
   func slice(at offset: UInt64, _ field: String) throws(ImageError) -> Slice {
     let start = offset & ~(Self.sliceLength - 1)

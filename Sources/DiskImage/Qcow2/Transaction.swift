@@ -36,7 +36,7 @@ final class Qcow2Transaction {
   private var searchStart: UInt64 = 1
   /// One past the last cluster that was taken.
   private var takenEnd: UInt64 = 0
-  /// Builds all refcounts anew and takes nothing from the present ones.
+  /// Builds all refcounts again and takes nothing from the present ones.
   private let isRebuilding: Bool
 
   private var shift: UInt64 { UInt64(geometry.clusterBits) }

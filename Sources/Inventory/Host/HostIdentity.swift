@@ -9,7 +9,7 @@ import XMLTree
 /// The libvirt driver behind a connection.
 ///
 /// `qemu:///system`, `qemu:///system?` and `qemu+unix:///system` are one driver; so are two paths to one embedded root. Two
-/// drivers on one machine are told apart by the folder that their definitions are in, also when their URIs are the same.
+/// drivers on one machine are distinguished by the folder that their definitions are in, also when their URIs are the same.
 public struct HostIdentity: Sendable, Hashable {
   /// The identity in twelve digits. It stays the same when the driver or the machine is started again.
   public let key: String
@@ -17,7 +17,7 @@ public struct HostIdentity: Sendable, Hashable {
   public let formerKeys: Set<String>
   /// The embedded driver's root without links in its path; nil for other drivers.
   public let embeddedRoot: String?
-  /// The driver's part of the lock's name, where it can be told without asking the driver.
+  /// The driver's part of the lock's name, where it is known without asking the driver.
   private let settledName: String?
   private let url: DriverURL
 

@@ -26,7 +26,7 @@ extension FileCensus {
       do {
         needs += try await Needs.read(domain, from: connection, pools)
       } catch let error as LibvirtError where error.isNotFound {
-        // Gone since it was listed. A domain that is being removed here and now is no proof of anything.
+        // Gone since it was listed. A domain that is being removed here and now is not proof of anything.
         census.failures.append(.init(subject: "domain \(domain.name)", message: Self.removedMeanwhile))
       } catch let error as LibvirtError where !error.isConnectionLost {
         census.failures.append(.init(subject: "domain \(domain.name)", message: "\(error)"))
@@ -144,7 +144,7 @@ private struct Explorer {
       var names: [String] = []
       while let entry = readdir(directory) {
         let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-        // A name that is no text cannot be told to anybody, and none of Vireo's is.
+        // A name that is not text cannot be shown, and Vireo never creates one.
         if let name = String(validating: bytes, as: UTF8.self) { names.append(name) }
       }
       for name in names.sorted() { addFile(folder == "/" ? "/" + name : "\(folder)/\(name)") }

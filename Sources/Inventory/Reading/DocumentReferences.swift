@@ -31,7 +31,7 @@ struct DocumentReferences {
   private mutating func addSource(of element: XMLElement) {
     guard ["disk", "mirror", "backingStore", "dataStore"].contains(element.name), let source = element.first("source")
     else { return }
-    // A device of the host that is no image refers to nothing.
+    // A device of the host that is not an image refers to nothing.
     if let type = element[attribute: "type"], ["vhostvdpa", "ctl"].contains(type) { return }
     let format = element.value(at: "driver/@type") ?? element.value(at: "format/@type")
     // A disk without a format is raw to libvirt.
@@ -46,10 +46,10 @@ struct DocumentReferences {
       if let folder = known {
         files.insert(FileReference("\(folder)/\(volume)", format: declared))
       } else if FileReference(volume, format: declared).mayRefer {
-        failures.append("volume \(volume) of pool \(pool) is no file, and what it stands on cannot be looked up")
+        failures.append("volume \(volume) of pool \(pool) is not a file, and its backing files cannot be determined")
       }
     } else if let name = source[attribute: "name"], FileReference(name, format: declared).mayRefer {
-      failures.append("\(name) is an image over the network, and what it stands on cannot be looked up")
+      failures.append("\(name) is an image over the network, and its backing files cannot be determined")
     }
   }
 

@@ -226,7 +226,7 @@ struct FileQuestion: Sendable {
     for (name, domain) in host.domains where request.domains.contains(name) {
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
         for disk in definition.first("devices")?.all("disk") ?? [] {
-          // Other sources in `/dev`, of vDPA for one, are no images.
+          // Other sources in `/dev`, of vDPA for one, are not images.
           let attribute = disk[attribute: "type"] == "block" ? "dev" : "file"
           guard let path = disk.first("source")?[attribute: attribute] else { continue }
           let format = disk.value(at: "driver/@type").flatMap(ImageFormat.init(rawValue:))

@@ -4,7 +4,7 @@
 import CLibvirt
 import Glibc
 
-/// A driver of libvirt's for something else than domains.
+/// A libvirt driver for something else than domains.
 public enum LibvirtDriver: String, Sendable, Hashable, CaseIterable {
   /// Virtual networks (`virNetwork`).
   case networks
@@ -30,7 +30,7 @@ extension LibvirtConnection {
   /// Asks whether the connection has a driver.
   ///
   /// A guest of an embedded root uses the daemon of its own that a driver may have on the host (measured with libvirt 9.0,
-  /// which looks for that socket and not for libvirtd's); this is no such connection, and its guests can nevertheless start.
+  /// which looks for that socket and not for libvirtd's); this is not a such connection, and its guests can nevertheless start.
   ///
   /// - Returns: nil where it has, or nobody knows; why it has not otherwise.
   /// - Throws: ``LibvirtError`` when the connection does not answer.

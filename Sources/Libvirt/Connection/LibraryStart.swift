@@ -48,7 +48,7 @@ enum Library {
     }
   }
 
-  /// libvirt logs to standard error unless told otherwise, and it can only be told through the environment
+  /// libvirt logs to standard error by default, and it can only be configured through the environment
   /// (https://libvirt.org/logging.html). Settings of the user's own are left alone; ours are gone again afterwards.
   private static func withLogSettings(logFile: String?, _ body: () throws(LibvirtError) -> Void) throws(LibvirtError) {
     let names = ["LIBVIRT_LOG_OUTPUTS", "LIBVIRT_LOG_FILTERS", "LIBVIRT_DEBUG"]

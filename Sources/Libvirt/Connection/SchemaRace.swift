@@ -2,7 +2,7 @@
 
 import CLibvirt
 
-/// Calls a function of libvirt's that checks XML against a schema, and calls it again where libvirt could not read the
+/// Calls a libvirt function that checks XML against a schema, and calls it again where libvirt could not read the
 /// schema itself.
 ///
 /// libxml2 fills a table of types when it reads the first schema of a process, without a lock. A daemon that is asked for
@@ -16,7 +16,7 @@ func readingSchema<Object>(_ call: () -> UnsafeMutablePointer<Object>?) -> Unsaf
   return call()
 }
 
-/// Whether a message of libvirt's is about a type that its schema library did not know yet.
+/// Whether a libvirt message is about a type that its schema library did not know yet.
 func isSchemaRace(_ message: String) -> Bool {
   message.contains("is not exported by type library")
 }

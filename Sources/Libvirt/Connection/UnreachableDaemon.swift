@@ -1,7 +1,7 @@
 // libvirt's daemons, and what to do about one that does not answer: a driver asks others for networks, logs and locks, and
 // reports no more than a socket.
 
-/// A daemon of libvirt's that could not be reached.
+/// A libvirt daemon that could not be reached.
 public struct UnreachableDaemon: Hashable, Sendable {
   /// The program: `virtlogd`, `libvirtd`.
   public var name: String
@@ -40,7 +40,7 @@ public struct UnreachableDaemon: Hashable, Sendable {
     case ("virtnetworkd", _?): return "give the interface `type: user`, or \(connect)"
     case ("virtnwfilterd", _?): return "take the filter out of the interface, or \(connect)"
     case ("virtstoraged", _?): return "name the file with `source` in place of the volume, or \(connect)"
-    case ("virtsecretd", _?): return "leave out what needs a secret of libvirt's, or \(connect)"
+    case ("virtsecretd", _?): return "leave out what needs a libvirt secret, or \(connect)"
     case ("libvirtd", _), ("virtqemud", _):
       return "\(start), or try --connect 'qemu:///embed?root=DIR', which needs no daemon"
     default: return start

@@ -48,7 +48,7 @@ extension EmbeddedRoot {
   static func configuration(asRoot: Bool, isChrooted: Bool) -> String {
     var text = """
       # Written because this root had no configuration. Change it as you like; it is not written again.
-      # There is no virtlogd here that could keep the output of guests.
+      # There is not a virtlogd here that could keep the output of guests.
       stdio_handler = "file"
       # Not every process may leave a core file, and libvirt 11 starts no guest where it cannot allow one.
       max_core = 0

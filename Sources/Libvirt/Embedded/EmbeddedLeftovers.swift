@@ -65,9 +65,9 @@ package struct EmbeddedLeftovers: Sendable {
 
   // MARK: QEMU that is asked what it can do
 
-  /// Ends the QEMU processes of this root that only tell what they can do, and removes their folders.
+  /// Ends the QEMU processes of this root that libvirt started only to probe them, and removes their folders.
   ///
-  /// They are told by the socket on their command line, which lies in the root's own folder.
+  /// They are reported by the socket on their command line, which lies in the root's own folder.
   package func endProbes() {
     let folders = probeFolders()
     guard !folders.isEmpty else { return }

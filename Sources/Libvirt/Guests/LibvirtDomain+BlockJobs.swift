@@ -37,6 +37,6 @@ extension LibvirtDomain {
 public struct DomainBlockJob: Hashable, Sendable {
   /// Whether it is one of ``LibvirtDomain/commitActiveImage(_:)``.
   public let mergesActiveImage: Bool
-  /// Whether nothing is left to be copied; libvirt shows an end that is not reached until QEMU says so.
+  /// Whether nothing is left to be copied; libvirt shows an end that is not reached until QEMU reports it.
   public let isReady: Bool
 }

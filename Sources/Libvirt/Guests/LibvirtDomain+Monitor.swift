@@ -13,7 +13,7 @@ extension LibvirtDomain {
   /// Asks QEMU.
   ///
   /// - Parameter command: in JSON (QEMU's QMP reference).
-  /// - Returns: the whole answer, which may be an error of QEMU's.
+  /// - Returns: the whole answer, which may be a QEMU error.
   /// - Throws: ``LibvirtError``, with code 3 where the library is not there.
   public func askQEMU(_ command: String) async throws -> String {
     guard let library = dlopen("libvirt-qemu.so.0", RTLD_NOW),

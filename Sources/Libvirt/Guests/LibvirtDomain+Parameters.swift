@@ -47,7 +47,7 @@ extension LibvirtDomain {
     }
   }
 
-  /// Changes the limits of a disk's speed: `total_bytes_sec` and so on; 0 is no limit
+  /// Changes the limits of a disk's speed: `total_bytes_sec` and so on; 0 means no limit
   /// (libvirt-domain.h, VIR_DOMAIN_BLOCK_IOTUNE_*). What is not named stays.
   public func setBlockIOTune(
     _ target: String, _ parameters: [String: DomainParameter], scope: DomainChangeScope = []
@@ -59,7 +59,7 @@ extension LibvirtDomain {
 }
 
 extension [String: DomainParameter] {
-  /// Calls a function of libvirt's with the parameters in its own form.
+  /// Calls a libvirt function with the parameters in its own form.
   func withParameters(_ body: (virTypedParameterPtr?, Int32) -> Int32) -> Int32 {
     var list: virTypedParameterPtr?
     var (count, capacity) = (Int32(0), Int32(0))

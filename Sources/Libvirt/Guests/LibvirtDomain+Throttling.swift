@@ -10,7 +10,7 @@ private typealias SettingCall =
 private typealias DeletingCall = @convention(c) (virDomainPtr?, UnsafePointer<CChar>?, UInt32) -> Int32
 
 extension LibvirtDomain {
-  /// Makes a throttle group, or changes its limits: `total_bytes_sec` and so on; 0 is no limit
+  /// Makes a throttle group, or changes its limits: `total_bytes_sec` and so on; 0 means no limit
   /// (libvirt-domain.h, VIR_DOMAIN_BLOCK_IOTUNE_*). What is not named stays.
   ///
   /// - Throws: ``LibvirtError``, which ``LibvirtError/isUnsupported`` where the library in this process is older than 11.2.
@@ -32,7 +32,7 @@ extension LibvirtDomain {
     try await change("delete throttle group \(name) of") { delete($0, name, scope.rawValue) }
   }
 
-  /// A function of libvirt's, by its name in the library that is loaded.
+  /// A libvirt function, by its name in the library that is loaded.
   private static func symbol<Call>(_ name: String, _ type: Call.Type) throws(LibvirtError) -> Call {
     guard let address = dlsym(nil, name) else {
       throw LibvirtError(

@@ -55,7 +55,7 @@ struct DeviceMatcher {
     }
   }
 
-  /// A device without a key of Vireo's that is what the entry describes.
+  /// A device without a Vireo key that is what the entry describes.
   ///
   /// - Parameters:
   ///   - file: the file that the entry's disk is to have.
@@ -127,7 +127,7 @@ struct DeviceMatcher {
     return result
   }
 
-  /// Whether an entry is exactly what one of the devices is that are nobody's.
+  /// Whether an entry is exactly what one of the devices without an owner is.
   func hasEqual(_ device: ObjectSpec) -> Bool {
     free.contains { devices.keys[$0] == nil && Self.isEqual(devices.elements[$0].element, to: device) }
   }

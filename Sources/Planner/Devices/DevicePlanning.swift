@@ -65,13 +65,13 @@ extension DomainPlanning {
     }
     let removed = removals(in: collection, rule, matcher)
     notePendingRemovals(in: collection, rule)
-    // Nearly always so, and building the list of all devices anew would be most of the work.
+    // Nearly always so, and building the list of all devices again would be most of the work.
     guard isChanged || !added.isEmpty || !removed.isEmpty else { return }
     let serials = xml.first("devices")?.all("serial")
     xml.update("devices") { element in
       element.children = planned.enumerated().filter { !removed.contains($0.offset) }.map(\.element)
       for device in added { element.insertBesideSiblings(device) }
-      // libvirt writes the first serial port down as a console too, and makes that element anew when it is missing.
+      // libvirt writes the first serial port down as a console too, and makes that element again when it is missing.
       if rule.element == "serial", element.all("serial").map(\.withoutAlias) != serials?.map(\.withoutAlias) {
         element.removeAll("console") { $0.first("target")?[attribute: "type"] ?? "serial" == "serial" }
       }
@@ -239,7 +239,7 @@ extension DomainPlanning {
     }
   }
 
-  /// Indices of devices that leave the domain because they left the spec; others that nobody declared are told.
+  /// Indices of devices that leave the domain because they left the spec; others that nobody declared are reported.
   private mutating func removals(
     in collection: ObjectType.Collection, _ rule: DeviceRule, _ matcher: DeviceMatcher
   ) -> Set<Int> {

@@ -32,7 +32,7 @@ enum DeviceSummary {
     let volume = device["volume.entry"].map { "volume \($0), " } ?? ""
     if let source = device["source"] { return volume + "\(device["format"]?.description ?? "") file \(source)\(size)" }
     if device["size"] == nil {
-      // Storage that is no file: its own fields say what it is.
+      // Storage that is not a file: its own fields say what it is.
       return device["device"]?.description ?? "disk"
     }
     return "blank \(device["format"]?.description ?? "disk")\(size)"

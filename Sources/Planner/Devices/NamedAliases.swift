@@ -6,7 +6,7 @@ import XMLTree
 
 /// What a definition's parts for QEMU name.
 struct NamedAliases {
-  /// Aliases in `qemu:override` that are nobody's own, and the arguments of `qemu:commandline`.
+  /// Aliases in `qemu:override` that no device owns, and the arguments of `qemu:commandline`.
   private let texts: [String]
 
   init(in definitions: [XMLElement]) {

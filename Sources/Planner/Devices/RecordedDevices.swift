@@ -73,8 +73,8 @@ public struct RecordedDevices {
     }
   }
 
-  /// Finds the devices that do not carry their keys: first those that are told for certain, then, among what is left, those
-  /// that sit elsewhere by now.
+  /// Finds the devices that do not carry their keys: first those that are certain, then, among what is left, those
+  /// that sit elsewhere now.
   private mutating func nameMarked(_ record: OwnershipRecord?, in collection: String) {
     guard let record, !record.marks.isEmpty else { return }
     let marks = elements.map { DeviceMarks(of: $0.element) }
@@ -119,7 +119,7 @@ extension OwnershipRecord {
 }
 
 extension XMLElement {
-  /// The device without its address and its alias, and without the number of a virtio console, which libvirt counts anew.
+  /// The device without its address and its alias, and without the number of a virtio console, which libvirt counts again.
   fileprivate var withoutPlace: XMLElement {
     var result = self
     if name == "console" { result.update("target", create: false) { $0[attribute: "port"] = nil } }

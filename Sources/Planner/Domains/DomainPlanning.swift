@@ -1,4 +1,4 @@
-// Planning one domain: found or new, whose it is, what differs, and the steps in their order.
+// Planning one domain: found or new, who owns it, what differs, and the steps in their order.
 
 import Diagnostics
 import Inventory
@@ -128,7 +128,7 @@ struct DomainPlanning {
         ObjectPlan(object, verb(definition), changes: changes, pending: pending, range: spec.range)))
   }
 
-  /// Tells of aliases that something of the definition names and no device has: libvirt stores them, and the guest does not start,
+  /// Reports aliases that something of the definition names and no device has: libvirt stores them, and the guest does not start,
   /// or what they are named for does nothing.
   private func noteMissingAliases() {
     for (field, alias) in NamedAliases.missing(in: xml) {

@@ -40,7 +40,7 @@ public struct DomainStatus: Sendable, Hashable {
   public var condition: Condition
   /// The fields that drifted, by their names in the spec.
   public var drifted: [String] = []
-  /// The fields that an apply would change because the spec says so.
+  /// The fields that an apply would change because the spec changed.
   public var toChange: [String] = []
   /// The fields that wait for a restart of the guest.
   public var waiting: [String] = []
@@ -133,7 +133,7 @@ extension HostStatus {
     for stack in RecordedStack.all(on: inventory) {
       let status = HostStatus(of: stack, on: inventory)
       domains += status.domains.map { domain in
-        // What the record cannot hold, such as a base image's file, is no news here.
+        // What the record cannot hold, such as a base image's file, is not news here.
         var domain = domain
         domain.toChange = []
         if domain.condition == .toChange { domain.condition = domain.waiting.isEmpty ? .inSync : .waiting }

@@ -43,13 +43,13 @@ public struct Shutdown: Sendable, Hashable {
 
 /// When a guest that was started is ready: everything that is asked for is so.
 public struct Readiness: Sendable, Hashable {
-  /// Whether it needs an address from a DHCP server of libvirt's.
+  /// Whether it needs an address from a libvirt DHCP server.
   public var lease: Bool
   /// Whether the agent in it must answer.
   public var agent: Bool
   /// The port that must take a TCP connection from the host; nil for none.
   public var port: Int?
-  /// Where the port is tried; nil for the addresses that leases and the agent tell of.
+  /// Where the port is tried; nil for the addresses that leases and the agent report.
   public var address: String?
   /// How long it may take, in seconds.
   public var timeout: Int

@@ -8,7 +8,7 @@ import XMLTree
 /// What of one object is concealed, and how its record has it.
 ///
 /// A record has a digest in a secret's place, with a salt that stays the record's own: so a plan tells a secret that changed
-/// from one that did not, and whoever reads the record has to guess at each of them anew.
+/// from one that did not, and whoever reads the record has to guess at each of them again.
 struct Concealment {
   /// What the spec marks as secret, and what the last apply had marked: what is no longer marked is shown when that is
   /// recorded, and not before.
@@ -84,7 +84,7 @@ struct Concealment {
       owned[owner, field] = text(value, of: owner, .salted(salt))
       return
     }
-    // The same value is no change, in whatever notation the record has it.
+    // The same value is not a change, in whatever notation the record has it.
     owned[owner, field] = old
     if case .unsalted = notation { owned.renew(owner, field, as: text(value, of: owner, .salted(salt))) }
   }

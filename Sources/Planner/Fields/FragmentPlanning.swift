@@ -20,7 +20,7 @@ struct FragmentPlan {
   ///     or a pool.
   ///   - isNew: whether the object is new; nothing is taken out of it then.
   ///   - running: the element that a running guest or network has; nil where nothing runs.
-  ///   - isShown: whether changes are told place by place. A new device is told as a whole.
+  ///   - isShown: whether changes are reported place by place. A new device is reported as a whole.
   init(
     of object: ObjectSpec, of owner: String = OwnershipRecord.itself, in element: inout XMLElement,
     record: OwnershipRecord?, concealment: Concealment, isNew: Bool, isShown: Bool = true, running: XMLElement?,

@@ -72,7 +72,7 @@ struct RecordDifference {
       }
       let value = setting?.value ?? new[name].map { Self.value($0, field) }
       if hasPlace, !isNew {
-        // An object that is adopted says so for all that it has.
+        // The plan of an adopted object shows that for all of its fields.
         guard before != nil else { return nil }
         return FieldChange(
           shownName, old: held ?? value, new: value, effect: .define, reason: .spec, detail: FieldChange.metAlready,

@@ -1,4 +1,4 @@
-// Definitions against libvirt's own schema, without a host: what it refuses, at the place of the spec that says so.
+// Definitions against libvirt's own schema, without a host: what it refuses, at its place in the spec.
 
 public import Diagnostics
 import Inventory

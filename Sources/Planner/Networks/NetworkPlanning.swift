@@ -1,4 +1,4 @@
-// Planning one network: found or new, whose it is, what differs, and the steps in their order.
+// Planning one network: found or new, who owns it, what differs, and the steps in their order.
 
 import Diagnostics
 import Inventory
@@ -177,7 +177,7 @@ private struct NetworkPlanning {
     change("state", old: .string(old), to: setting, effect, in: &fields)
   }
 
-  /// Something that is no part of the definition.
+  /// Something that is not part of the definition.
   private func change(
     _ name: String, old: Value?, to setting: Setting, _ effect: Effect, in fields: inout DefinitionFields
   ) {

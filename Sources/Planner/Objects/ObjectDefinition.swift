@@ -8,7 +8,7 @@ public struct ObjectDefinition: Sendable {
   public var name: String
   /// The definition as it is handed to libvirt.
   public var xml: XMLElement
-  /// The inactive definition that the plan saw; nil for a new object. When the host's is another one by now, the step
+  /// The inactive definition that the plan saw; nil for a new object. When the host has another one now, the step
   /// leaves it alone.
   public var replacing: XMLElement?
   /// What must be found when the definition is read back.

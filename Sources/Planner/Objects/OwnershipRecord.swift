@@ -88,10 +88,10 @@ public struct OwnershipRecord: Hashable {
   mutating func setMarks(_ key: String, _ value: DeviceMarks?) { marks[key] = value }
 
   /// What devices are found by that left the spec while the guest ran with them, by their whole names. The stored definition
-  /// has none of them, and the record is all that tells which devices of the guest they are.
+  /// does not have them, and only the record shows which devices of the guest they are.
   var leavers: [String: DeviceMarks] { marks.filter { objects[$0.key] == nil } }
 
-  /// Reads the record of a domain; nil for a domain that is no stack's.
+  /// Reads the record of a domain; nil for a domain that is not a stack's.
   public init?(in domain: XMLElement) {
     guard let element = domain.first("metadata")?.elements.first(where: Self.isRecord),
       let stack = element[attribute: "name"]

@@ -58,7 +58,7 @@ public struct RefusedValues: Sendable, Hashable {
   }
 
   private static func text(_ value: Value?) -> String {
-    // A password is told to nobody; libvirt takes any.
+    // A password is shown to nobody; libvirt takes any.
     if case .secret? = value { return "" }
     return value?.description ?? ""
   }

@@ -17,7 +17,7 @@ extension InventoryRequest {
     needsNetworks = spec.domains.contains { domain in
       domain.members("interfaces").contains { $0["type"] == .string("network") }
     }
-    // A network that left the spec is told, also where it was the last one.
+    // A network that left the spec is reported, also where it was the last one.
     needsNetworkDefinitions = true
     snapshots = .some(
       Set(

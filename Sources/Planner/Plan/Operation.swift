@@ -105,7 +105,7 @@ public struct PlannedImage: Sendable, Hashable {
 public struct FileOwner: Sendable, Hashable {
   /// The domain by name and UUID.
   public var identity: DomainIdentity
-  /// The definition that the plan saw. When the host's is another one by now, the file is left alone.
+  /// The definition that the plan saw. When the host has another one now, the file is left alone.
   public var seen: XMLElement
 
   /// An owner with the definition that named the file.
@@ -158,7 +158,7 @@ public struct DomainDefinition: Sendable {
   public var identity: DomainIdentity
   /// The definition as it is handed to libvirt, with the ownership record in its metadata and with passwords.
   public var xml: XMLElement
-  /// The inactive definition that the plan saw; nil for a new domain. When the host's is another one by now, the
+  /// The inactive definition that the plan saw; nil for a new domain. When the host has another one now, the
   /// step leaves it alone: libvirt has no compare-and-swap.
   public var replacing: XMLElement?
   /// Whether it was read off another host, whose libvirt held it: see `defaults: libvirt`.

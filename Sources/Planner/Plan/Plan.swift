@@ -17,7 +17,7 @@ public struct Plan: Sendable {
   public var objects: [ObjectPlan]
   /// What is to be done; an action's place in the array is its identity.
   public var actions: [Action]
-  /// What the reader should know and that is no change: choices made, devices nobody declared, restarts waited for.
+  /// What the reader should know and that is not a change: choices made, devices nobody declared, restarts waited for.
   public var notes: [Diagnostic]
   /// The folders of the pools by their paths: which folder each was when the host was looked at; nil for one that is not
   /// there yet. An apply works in these very folders.
@@ -134,7 +134,7 @@ public struct FieldChange: Sendable, Hashable {
     case drift
     /// The spec no longer names what an earlier apply set.
     case dropped
-    /// Not named by the spec: a default of Vireo's for something new.
+    /// Not named by the spec: a Vireo default for something new.
     case `default`
   }
 
@@ -150,7 +150,7 @@ public struct FieldChange: Sendable, Hashable {
   public var reason: Reason
   /// What the reader should know beside the values, such as `overlay on debian-12`.
   public var detail: String?
-  /// Where the spec says so.
+  /// The place in the spec.
   public var range: SourceRange?
 
   /// The detail of a change to a guest alone: the definition has the value.

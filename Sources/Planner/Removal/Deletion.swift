@@ -200,7 +200,7 @@ extension PlanBuilder {
         changes.append(
           FieldChange(
             "disks", old: .string(file.path), effect: other == nil ? .dataLoss : .define, reason: .spec,
-            detail: other.map { "stays: domain \($0) needs it" } ?? "deleted; the domain is gone already"))
+            detail: other.map { "stays: domain \($0) needs it" } ?? "deleted; the domain no longer exists"))
         if other == nil { add(.deleteFile(path: file.path), for: object, after: [], effect: .dataLoss) }
       }
       add(ObjectPlan(object, .delete, changes: changes))
@@ -278,7 +278,7 @@ extension PlanBuilder {
 
 /// What undefining a domain takes with it. Everything that is not said to go stays.
 public struct Undefinition: Sendable, Hashable {
-  /// The definition that the plan saw. When the host's is another one by now, the domain is left alone.
+  /// The definition that the plan saw. When the host has another one now, the domain is left alone.
   public var seen: XMLElement
   /// Whether the saved memory of the stopped guest is deleted. Otherwise libvirt refuses to undefine a domain that has
   /// some.

@@ -10,7 +10,7 @@ public struct CollectionOptions: Sendable {
   public var removals: [RemovedDomain] = []
   /// Files that are not what their names say.
   public var refuted: Set<String> = []
-  /// The only stack whose files may go, beside those that are no stack's; nil for every stack's.
+  /// The only stack whose files may go, beside those that are not stack's; nil for every stack's.
   public var stack: String?
 
   /// Options that name no files and give up no removals; every stack's files may go.

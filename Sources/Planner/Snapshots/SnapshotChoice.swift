@@ -72,7 +72,7 @@ public struct SnapshotChoice: Sendable, Hashable {
     let written = disks.filter(Self.isWritten)
     others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: "target/@dev") }
     guard !written.isEmpty else {
-      throw SnapshotRefusal(message: "the domain has no disk that it writes to", remedy: "there is nothing to keep")
+      throw SnapshotRefusal(message: "the domain has no disk that it writes to", remedy: "it needs no snapshot")
     }
     let existing = Set(snapshots.compactMap(\.kind))
     let obstacle = Self.obstacleInside(written, definition, version)
@@ -119,7 +119,7 @@ public struct SnapshotChoice: Sendable, Hashable {
       guard let target = disk.value(at: "target/@dev") else { continue }
       guard let path = DiskSource.path(of: disk), disk[attribute: "type"] == "file" || wish == .internal else {
         throw SnapshotRefusal(
-          message: "disk \(target) is no image file, and its overlay would have no place",
+          message: "disk \(target) is not an image file, and its overlay would have no place",
           remedy: "take the snapshot with the means of its storage")
       }
       overlays[target] = Self.overlay(of: path, named: creation.name)
@@ -184,7 +184,7 @@ public struct SnapshotChoice: Sendable, Hashable {
     // 10.9 takes them, and cannot go back to them nor delete them (libvirt's news of 10.10).
     guard let version, version >= LibvirtVersion(10, 10) else {
       return
-        "libvirt \(version?.shortDescription ?? "before 10.10") takes none of UEFI variables, 10.10 is the first that does"
+        "libvirt \(version?.shortDescription ?? "before 10.10") cannot take snapshots of UEFI variables; 10.10 is the first version that can"
     }
     return nil
   }

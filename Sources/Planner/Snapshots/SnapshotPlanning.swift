@@ -47,7 +47,7 @@ extension DomainPlanning {
     return taken
   }
 
-  /// A snapshot is what the guest was: it is not taken anew because the spec says another kind now.
+  /// A snapshot is what the guest was: it is not taken again because the spec says another kind now.
   private func noteDifference(_ present: ObservedSnapshot, _ declared: ObjectSpec, key: String) {
     guard let kind = declared.settings["kind"], let actual = present.kind, kind.value != .string(actual.rawValue) else {
       return

@@ -89,7 +89,7 @@ extension DomainPlanning {
     {
       // Writing the spec's file back would drop everything that the guest wrote since the snapshot.
       builder.note(
-        "snapshot", "\(key) stands on a snapshot, \(old), whose chain holds \(path)", at: disk.range, subject: object,
+        "snapshot", "\(key) is on a snapshot, \(old), whose chain contains \(path)", at: disk.range, subject: object,
         suggestion: "it is left as it is")
       planGrowth(of: disk, key: key, chain.top, current: current)
       return true
@@ -107,7 +107,7 @@ extension DomainPlanning {
     guard disk["device"] != .string("cdrom") || disk["source"] != nil else { return false }
     switch builder.inventory.files[path] ?? .missing {
     case .missing where isVolume(path):
-      // Another volume is asked for in so many words; another place of the same one would be an empty disk by accident.
+      // Another volume is asked for explicitly; another place of the same one would be an empty disk by accident.
       guard let name = disk["volume.entry"], record?[key, "volume.entry"] == name.description else { break }
       builder.refuse(
         "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
@@ -189,11 +189,11 @@ extension DomainPlanning {
       return
     }
     switch observedFile {
-    // A volume is made, or what is wrong with it is told, by its own steps.
+    // A volume is made, or what is wrong with it is reported, by its own steps.
     case .missing where isVolume(path), .folder where isVolume(path), .unusable where isVolume(path): break
     case .missing:
       builder.refuse(
-        "missing-file", "the file \(path) of \(key) is gone", at: range, subject: object,
+        "missing-file", "the file \(path) of \(key) is missing", at: range, subject: object,
         suggestion: "restore it; a new disk would be empty, so none is made in its place")
     case .folder:
       builder.refuse("not-an-image", "\(path) is a folder", at: range, subject: object)
@@ -206,7 +206,7 @@ extension DomainPlanning {
         builder.note(
           "looks-like", "the file of \(key) is taken as \(chain.top.format.rawValue) and looks like \(looksLike)",
           at: disk.settings["format"]?.range ?? range, subject: object,
-          suggestion: "correct `format` unless the guest is to see the image file itself", severity: .warning)
+          suggestion: "correct `format` unless the guest should see the image file itself", severity: .warning)
       }
       if current != nil, isMadeByVireo(disk) {
         builder.checkBase(of: file(of: disk, key: key), chain, isNew: false)

@@ -54,7 +54,7 @@ struct EvidenceSearch {
       return file.origin != nil || isResting(file.changed) ? .baseImage(sha256: sha256) : nil
     }
     if let origin = file.origin {
-      // A volume is nobody's by its nature: that no domain needs it says nothing.
+      // A volume has no owner by its nature: that no domain needs it says nothing.
       return origin.object.hasPrefix("\(ObjectReference.Kind.volume.rawValue) ") ? nil : .origin(origin)
     }
     return overlay(file.path, depth: 0).map { .overlay(on: $0) }

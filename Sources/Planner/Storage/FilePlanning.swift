@@ -57,7 +57,7 @@ extension PlanBuilder {
     if isNew {
       refuse(
         "other-base",
-        "\(chain.top.path) is there already, and stands on \(actual ?? "no base image") in place of \(expected ?? "none")",
+        "\(chain.top.path) already exists with the backing file \(actual ?? "none") instead of \(expected ?? "none")",
         at: file.spec.range, subject: file.object, suggestion: "move the file away, or name it with `source:`")
     } else {
       // A note names its object by itself.

@@ -10,7 +10,7 @@ package struct ImageUsers {
   /// For what a disk stands on, the domain and the disk's own file.
   private var overlays: [String: (domain: String, path: String)] = [:]
 
-  /// Nobody's images.
+  /// Images without an owner.
   init() {}
 
   /// Collects the images of every domain: of its stored definition, and of a guest that runs. What a disk stands on

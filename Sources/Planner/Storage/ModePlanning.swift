@@ -59,7 +59,7 @@ extension DomainPlanning {
         changes.append(
           FieldChange(
             field, old: overlay.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
-            detail: "nobody may read \(path) who may not read what it stands on", range: spec.range))
+            detail: "only users who may read its backing file may read \(path)", range: spec.range))
         builder.add(
           .narrowMode(
             path: path, to: mode, device: "snapshots.\(snapshot.name)",

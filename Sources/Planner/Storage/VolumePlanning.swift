@@ -112,7 +112,7 @@ struct VolumePlanning {
     }
     if let user = users.all(path).first {
       builder.refuse(
-        "missing-file", "the file \(path), a disk of the domain \(user), is gone", at: place, subject: object,
+        "missing-file", "the file \(path), a disk of the domain \(user), is missing", at: place, subject: object,
         suggestion: "restore it; a new image would be empty, so none is made in its place")
       return false
     }
@@ -172,7 +172,7 @@ struct VolumePlanning {
       builder.note(
         "looks-like", "\(path) is taken as \(image.format.rawValue) and looks like \(looksLike)",
         at: spec.settings["format"]?.range ?? place, subject: object,
-        suggestion: "correct `format` unless the file's content is to be just that", severity: .warning)
+        suggestion: "correct `format` unless the file should contain exactly that", severity: .warning)
     }
     // Without a word about it, whatever the file stands on is as good as any.
     if spec["image"] != nil { builder.checkBase(of: file, chain, isNew: false) }
@@ -245,7 +245,8 @@ struct VolumePlanning {
   private func mayBeChanged(_ verb: String, ownWay: String, at range: SourceRange) -> Bool {
     if let (user, overlay) = users.overlay(on: path) {
       builder.refuse(
-        "image-below", "\(path) cannot be \(verb): a disk of the domain \(user) stands on it, \(overlay)", at: range,
+        "image-below", "\(path) cannot be \(verb): it is the backing file of a disk of domain \(user), \(overlay)",
+        at: range,
         subject: object, suggestion: "delete the domain's snapshots first: `vireo snapshot list \(user)`")
       return false
     }

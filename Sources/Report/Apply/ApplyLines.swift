@@ -17,7 +17,7 @@ public struct ApplyLines: Sendable {
     self.style = style
   }
 
-  /// The line for an event, with its line break; nil for events that are no news here.
+  /// The line for an event, with its line break; nil for events that are not news here.
   public mutating func line(for event: ApplyEvent) -> String? {
     if case .waiting(let index, let reason) = event { return waiting(index, reason) }
     guard case .finished(let index, let outcome) = event, plan.actions.indices.contains(index) else { return nil }

@@ -25,7 +25,7 @@ public struct ApplyScreen: Sendable {
   /// The latest failures, for as long as the moving lines are up.
   private var recent: [String] = []
   private static let mostRecent = 3
-  /// Widths of the lines of the last frame: a narrower terminal has broken them by now.
+  /// Widths of the lines of the last frame: a narrower terminal has broken them now.
   private var drawn: [Int] = []
   private var isShown = false
   private var message: String?

@@ -81,7 +81,7 @@ extension SpecLanguage {
     return nil
   }
 
-  /// What is meant by a word that is no key, in each kind of object where people try it.
+  /// What is meant by a word that is not a key, in each kind of object where people try it.
   private static func meanings(of keys: [String]) -> [(place: Place, meaning: Meaning)] {
     guard let word = keys.last else { return [] }
     let owner = Array(keys.dropLast())
@@ -122,7 +122,7 @@ extension SpecLanguage {
       ?? closestMatch(to: path, among: names)
     return Diagnostic(
       "unknown-key", "the spec language has no key `\(path)`",
-      suggestion: match.map { "did you mean `\($0)`?" } ?? "`vireo explain` lists what there is")
+      suggestion: match.map { "did you mean `\($0)`?" } ?? "`vireo explain` lists all objects and fields")
   }
 }
 
@@ -141,7 +141,7 @@ private struct ExplanationText {
     return output + "\n" + paragraph("`vireo explain KEY` has more about a key: try memory, disks, disks.size.")
   }
 
-  /// What to write for a word that is no key.
+  /// What to write for a word that is not a key.
   func introduction(_ word: String, in type: ObjectType, _ meaning: Meaning) -> String {
     let owner = type === Vocabulary.stack ? "a spec" : type.name.withArticle
     return paragraph("`\(word)` is not a key of \(owner): \(meaning.advice).") + "\n"
@@ -166,7 +166,7 @@ private struct ExplanationText {
     var output = heading(place, field.name) + paragraph(field.summary, margin: "  ") + "\n"
     var rows = [("value", field.type.explanation + (field.isRequired ? "; required" : ""))]
     if let initial = field.initial { rows.append(("a new one gets", initial.description)) }
-    rows.append(("a change takes", field.effect.words()))
+    rows.append(("effect", field.effect.words()))
     if field.effect.running > .define {
       rows.append(("", "\(field.effect.running.rawValue): \(field.effect.running.explanation)"))
     }

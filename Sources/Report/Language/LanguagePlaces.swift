@@ -56,8 +56,8 @@ extension ValueType {
 
 extension EffectRule {
   /// `next-boot, define when stopped`.
-  func words(_ quote: (String) -> String = { $0 }) -> String {
+  func words() -> String {
     stopped == running
-      ? quote(running.rawValue) : "\(quote(running.rawValue)), \(quote(stopped.rawValue)) while the guest is stopped"
+      ? running.rawValue : "\(running.rawValue), \(stopped.rawValue) while the guest is stopped"
   }
 }

@@ -11,7 +11,7 @@ extension SpecLanguage {
       <!-- Written by `vireo schema --reference` from the tables in Sources/Vocabulary; change those. -->
 
       A spec is one YAML file or several, which are merged into one *stack*. Everything with a name is a mapping keyed by
-      it, so that order means nothing. Unknown keys are errors. `vireo explain KEY` prints what stands here about a key.
+      it, so order does not matter. An unknown key is an error. `vireo explain KEY` prints the same text about a key.
 
 
       """
@@ -21,15 +21,23 @@ extension SpecLanguage {
   }
 
   private static func effects() -> String {
-    var text = "## Effects\n\nWhat it takes to make a change; every plan says it before anything is done.\n\n"
+    var text = "## Effects\n\nEvery change has an effect. A plan shows it before anything is done.\n\n"
     text += "| effect | meaning |\n| --- | --- |\n"
     for effect in Effect.allCases { text += "| `\(effect.rawValue)` | \(effect.explanation) |\n" }
     return text
+      + wrapped(
+        """
+        The effect of most changes is `\(EffectRule.nextBoot.running.rawValue)` while the guest or network runs, and \
+        `\(EffectRule.nextBoot.stopped.rawValue)` while it is stopped. The meaning of a field with another effect \
+        begins with it: **live** changes while the guest or network runs, and is `define` while it is stopped; \
+        **define** and **replace** are the same in both cases.
+        """)
   }
 
   private static func section(_ place: Place) -> String {
     let level = place.path.count < 2 ? "##" : "###"
-    var text = "\n\(level) \(place.path.isEmpty ? "The stack" : "`\(place.spelled)`")\n\n\(place.type.fullSummary)\n"
+    let title = place.path.isEmpty ? "The stack" : "`\(place.spelled)`"
+    var text = "\n\(level) \(title)\n" + wrapped(place.type.fullSummary)
     if place.type === Vocabulary.profile {
       return text + "\nThe keys are those of [a domain](#domainsname) without `count`, `profiles` and `uuid`.\n"
     }
@@ -37,20 +45,20 @@ extension SpecLanguage {
       text += place.type.keyRule.pattern.map { "\nA name matches `\($0)`.\n" } ?? ""
     }
     if !place.type.fields.isEmpty {
-      text += "\n| key | value | a change takes | meaning |\n| --- | --- | --- | --- |\n"
+      text += "\n| key | value | meaning |\n| --- | --- | --- |\n"
       for field in place.type.fields { text += row(field) }
     }
     for field in place.type.fields { for record in field.type.records(at: field.name) { text += members(of: record) } }
     for group in place.type.groups {
-      text += "\n`\(group.name)`: \(group.summary)"
+      var summary = "`\(group.name)`: \(group.summary)"
       if let shorthand = group.shorthand {
-        text += " A plain value is its `\(shorthand)`: `\(group.name): \(example(group, shorthand, place.type))`."
+        summary += " A plain value sets its `\(shorthand)`: `\(group.name): \(example(group, shorthand, place.type))`."
       }
-      text += "\n"
+      text += wrapped(summary)
     }
     if !place.type.collections.isEmpty {
-      text += "\nMappings from names to objects: "
-      text += place.type.collections.map { "`\($0.key)`" }.joined(separator: ", ") + ".\n"
+      text += wrapped(
+        "Mappings from names to objects: \(place.type.collections.map { "`\($0.key)`" }.joined(separator: ", ")).")
     }
     return text
   }
@@ -59,7 +67,9 @@ extension SpecLanguage {
     var value = words(field.type)
     if field.isRequired { value += "; required" }
     if let initial = field.initial { value += "; a new one gets `\(initial)`" }
-    var meaning = field.fullSummary
+    // What most fields have is said once, above.
+    var meaning = field.effect.isUsual ? "" : "**\(field.effect.running.rawValue)**: "
+    meaning += field.fullSummary
     if let lens = field.lens {
       let places = lens.places.map { "`\($0)`" }.joined(separator: ", ")
       let link = field.reference.map { "[\(places)](\(libvirtPages)\($0))" } ?? places
@@ -67,7 +77,7 @@ extension SpecLanguage {
     } else if let reference = field.reference {
       meaning += " [libvirt's documentation](\(libvirtPages)\(reference))."
     }
-    let cells = ["`\(field.name)`", value, field.effect.words { "`\($0)`" }, meaning]
+    let cells = ["`\(field.name)`", value, meaning]
     return "| " + cells.map(cell).joined(separator: " | ") + " |\n"
   }
 
@@ -91,6 +101,19 @@ extension SpecLanguage {
     }
   }
 
+  /// A paragraph after an empty line, broken at 120 columns.
+  private static func wrapped(_ text: String) -> String {
+    var (lines, line) = ([String](), "")
+    for word in text.split(whereSeparator: \.isWhitespace) {
+      if !line.isEmpty, line.count + 1 + word.count > 120 {
+        lines.append(line)
+        line = ""
+      }
+      line += (line.isEmpty ? "" : " ") + word
+    }
+    return "\n" + (lines + [line]).joined(separator: "\n") + "\n"
+  }
+
   private static func cell(_ text: String) -> String {
     String(text.flatMap { $0 == "|" ? "\\|" : $0 == "\n" ? " " : String($0) })
   }
@@ -102,4 +125,9 @@ extension SpecLanguage {
     default: "…"
     }
   }
+}
+
+extension EffectRule {
+  /// Whether a change waits for the next start of what runs, as it does for most fields.
+  fileprivate var isUsual: Bool { running == EffectRule.nextBoot.running && stopped == EffectRule.nextBoot.stopped }
 }

@@ -54,10 +54,10 @@ extension Plan {
     if scope == .everything { return "the host has no domain and no network of the stack \(SafeText.clean(stack))." }
     guard !objects.isEmpty else { return "the spec of the stack \(SafeText.clean(stack)) declares nothing." }
     let waiting = objects.filter { !$0.pending.isEmpty }.map(\.object.description)
-    guard !waiting.isEmpty else { return "the host is as the spec says." }
+    guard !waiting.isEmpty else { return "the host matches the spec." }
     let names = NameList.ranges(waiting)
     let listed = names.count > 6 ? names.prefix(5).joined(separator: ", ") + " and more" : names.joined(separator: ", ")
-    return "all is stored as the spec says; waiting for a restart: \(listed)."
+    return "the stored definitions match the spec; waiting for a restart: \(listed)."
   }
 }
 

@@ -108,7 +108,7 @@ extension DomainStatus.Condition {
   var words: String {
     switch self {
     case .refused: "cannot be planned"
-    case .missing: "not there"
+    case .missing: "missing"
     case .drifted: "drifted"
     case .toChange: "to be changed"
     case .toAdopt: "to be adopted"

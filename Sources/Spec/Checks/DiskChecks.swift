@@ -13,7 +13,7 @@ enum DiskChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(disk.title) has both `image` and `source`", at: image.range,
-          suggestion: "`image` makes an overlay, `source` takes a file that exists"))
+          suggestion: "`image` creates an overlay, `source` uses an existing file"))
       return
     }
     guard checkSources(disk, into: &diagnostics) else { return }

@@ -1,4 +1,4 @@
-// What libvirt's own XML under `xml:` may not say: who an object is, whose it is, and what a field of the entry says.
+// What libvirt's own XML under `xml:` may not say: the identity and the owner of an object, and what a field of the entry says.
 //
 // Names and UUIDs decide which object of the host is defined, so a fragment with another one's would replace that one; the
 // record in the metadata says whose an object is; aliases say which device is which entry.
@@ -36,9 +36,9 @@ struct FragmentChecks {
           kind == "domain"
           ? "the entry's key is the name; to rename a domain, change the key and write `renamed-from:`"
           : "the entry's key is the name"
-        refuse("`xml` says what the \(kind) is called, which is not its to say", setting, remedy)
+        refuse("`xml` must not set the name of the \(kind)", setting, remedy)
       case "uuid":
-        refuse("`xml` says the UUID of the \(kind), which is not its to say", setting, "write `uuid:`")
+        refuse("`xml` must not set the UUID of the \(kind)", setting, "write `uuid:`")
       default: break
       }
     }
@@ -55,8 +55,8 @@ struct FragmentChecks {
   private mutating func checkOwnership(_ element: XMLElement, _ setting: Setting) {
     guard let namespace = element.namespaceOfVireo else { return }
     refuse(
-      "`xml` has an element of Vireo's own namespace, `\(namespace)`, which says whose an object is", setting,
-      "leave it out; `stack:` says whose the objects of a file are")
+      "`xml` must not contain elements of Vireo's namespace `\(namespace)`", setting,
+      "leave it out; `stack:` sets the owner of the objects in a file")
   }
 
   // MARK: Devices
@@ -68,7 +68,7 @@ struct FragmentChecks {
     let name = "\(collection).\(device.name)"
     if let alias = fragment.root.elements.first(where: { $0.name == "alias" && !$0.isForeign })?[attribute: "name"] {
       refuse(
-        "`xml` of \(name) says the alias `\(alias)`, by which the device is known", setting,
+        "`xml` of \(name) must not set the alias `\(alias)`", setting,
         rule.hasAlias ? "write `alias: \(alias)` in the entry instead" : "leave it out: such a device has no alias")
     }
     checkOwnership(fragment.root, setting)
@@ -77,7 +77,7 @@ struct FragmentChecks {
       let source = fragment.root.first("source"), places.contains(where: { source[attribute: $0] != nil })
     {
       refuse(
-        "`xml` of \(name) says where the disk is, and so does `\(field)`", setting,
+        "both `xml` of \(name) and `\(field)` set the source of the disk", setting,
         "say it once: with `source:`, or in `xml` alone")
     }
     checkFields(of: device, fragment, setting, start: rule.template)
@@ -124,7 +124,7 @@ extension XMLElement {
     return kinds.contains { DeviceIdentity.key(alias: alias, kind: $0) != nil } ? alias : nil
   }
 
-  /// A namespace of Vireo's that an element here is in, or that one is declared for.
+  /// A Vireo namespace that an element here is in, or that one is declared for.
   fileprivate var namespaceOfVireo: String? {
     let all = [namespaceURI].compactMap(\.self) + namespaceDeclarations.map(\.uri)
     return all.first { $0.hasPrefix("urn:vireo:") } ?? elements.lazy.compactMap(\.namespaceOfVireo).first

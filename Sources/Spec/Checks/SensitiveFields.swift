@@ -27,7 +27,7 @@ extension ObjectSpec {
 
   /// Adds the texts of its values that no output may show.
   ///
-  /// - Parameter others: what is secret besides what it says so itself.
+  /// - Parameter others: what is secret besides its own list.
   public func collect(into secrets: inout KnownSecrets, besides others: SensitivePlaces = SensitivePlaces()) {
     var places = sensitivePlaces
     places.formUnion(others)
@@ -90,7 +90,7 @@ enum SensitiveChecks {
       let parts = owner.split(separator: ".", maxSplits: 1).map(String.init)
       let known = object.members(parts[0]).map { "\(parts[0]).\($0.name)" }
       return ValueProblem(
-        "`\(name)` is to be secret, and there is no `\(owner)`",
+        "`\(name)` is listed as sensitive, but there is no `\(owner)`",
         suggestion: didYouMean(owner, among: known) ?? "declare it, or take the name out")
     }
     guard let path = places.paths(of: owner).first else { return nil }
@@ -99,13 +99,13 @@ enum SensitiveChecks {
       // What is wrong with it has been reported.
       guard !named.says(Field.xmlName) else { return nil }
       return ValueProblem(
-        "`\(name)` is to be secret, and \(owner.isEmpty ? "the \(object.type.name)" : "`\(owner)`") has no `xml`",
+        "`\(name)` is listed as sensitive, but \(owner.isEmpty ? "the \(object.type.name)" : "`\(owner)`") has no `xml`",
         suggestion: "write `xml:`, or take the name out")
     }
     guard !fragment.root.exists(at: path) else { return nil }
     let known = fragment.root.places.map { "\(prefix)\(Field.xmlName)/\($0)" }
     return ValueProblem(
-      "`\(name)` is to be secret, and the XML has no such place",
+      "`\(name)` is listed as sensitive, but the XML has no such place",
       suggestion: didYouMean(name, among: known)
         ?? "write the names of elements as the fragment nests them, such as `\(known.first ?? "xml/description")`")
   }
@@ -124,7 +124,7 @@ enum SensitiveChecks {
       if parts.count == 3, let collection = object.type.collection(parts[0]), collection.type.device != nil {
         let prefix = "\(parts[0]).\(parts[1])."
         return ValueProblem(
-          "`\(name)` is to be secret, and \(collection.type.name.withArticle) has no field `\(parts[2])`",
+          "`\(name)` is listed as sensitive, but \(collection.type.name.withArticle) has no field `\(parts[2])`",
           suggestion: didYouMean(name, among: names(of: collection.type).map { prefix + $0 }))
       }
       let entries = object.type.collections.filter { $0.type.device != nil }.flatMap { collection in
@@ -133,7 +133,7 @@ enum SensitiveChecks {
         }
       }
       return ValueProblem(
-        "`\(name)` is to be secret, and \(object.type.name.withArticle) has no such field",
+        "`\(name)` is listed as sensitive, but \(object.type.name.withArticle) has no such field",
         suggestion: didYouMean(name, among: names(of: object.type) + entries)
           ?? "write the name of a field, or a place in libvirt's XML such as `xml/description`")
     case .entry:

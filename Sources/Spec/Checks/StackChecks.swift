@@ -83,7 +83,7 @@ enum StackChecks {
     var seen: [Value: SourceRange] = [:]
     for object in objects {
       guard let setting = object.settings[field] else { continue }
-      // One setting of several, which `count` has made, is told by itself.
+      // One setting of several, which `count` has made, is reported by itself.
       if let other = seen.updateValue(setting.range, forKey: setting.value), other != setting.range {
         diagnostics.append(
           Diagnostic(

@@ -72,7 +72,7 @@ enum VolumeChecks {
     {
       diagnostics.append(
         Diagnostic(
-          "conflict", "preallocation would hide the image that the overlay stands on", at: setting.range,
+          "conflict", "preallocation would hide the backing image of the overlay", at: setting.range,
           suggestion: "leave it out, or write `extended-l2: true` with it"))
     }
   }
@@ -127,8 +127,8 @@ enum VolumeChecks {
     if let size = disk.settings["size"], !volume.says("size") {
       diagnostics.append(
         Diagnostic(
-          "missing-key", "\(disk.title) says a size, and \(volume.title) does not", at: size.range,
-          suggestion: "write it at the volume, and here only where it is to grow as the guest runs"))
+          "missing-key", "\(disk.title) sets a size, but \(volume.title) does not", at: size.range,
+          suggestion: "set it at the volume; set it here only to grow the disk of a running guest"))
     }
     if let size = disk.settings["size"], let other = volume.settings["size"], size.value != other.value {
       diagnostics.append(

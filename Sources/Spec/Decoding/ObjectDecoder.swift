@@ -269,7 +269,7 @@ struct ObjectDecoder {
     }
   }
 
-  /// libvirt's XML. What is wrong with it is told at its own line and column where the text is a block of lines.
+  /// libvirt's XML. What is wrong with it is reported at its own line and column where the text is a block of lines.
   private mutating func fragment(
     _ element: String, from node: YAMLNode, _ scalar: YAMLScalar, at name: String
   ) -> Value? {
@@ -298,7 +298,7 @@ struct ObjectDecoder {
     case (.boolean, .boolean), (.integer, .integer): return nil
     case (.boolean, _):
       let remedy = scalar.yaml11Boolean.map { "write \($0)" } ?? "write true or false"
-      return ValueProblem("`\(scalar.text)` is neither true nor false", suggestion: remedy)
+      return ValueProblem("`\(scalar.text)` is not a boolean", suggestion: remedy)
     case (.integer, .number): return ValueProblem("`\(scalar.text)` is not a whole number")
     case (.integer, _):
       let remedy = scalar.isFromTemplate ? nil : Int(scalar.text).map { "write \($0) without quotes" }

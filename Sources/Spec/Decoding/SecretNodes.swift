@@ -94,7 +94,7 @@ struct SecretNodes {
     }
   }
 
-  /// Fields that hold secrets without a mark, and keys that are none: one of them may be misspelt.
+  /// Fields that hold secrets without a mark, and unknown keys: one of them may be misspelt.
   private mutating func searchKnownPlaces(_ node: YAMLNode, _ type: ObjectType, group: String?, isMarked: Bool) {
     for entry in node.entries ?? [] {
       let name = group.map { "\($0).\(entry.name)" } ?? entry.name
@@ -172,7 +172,7 @@ struct SecretNodes {
   }
 }
 
-/// Files that are no YAML: nobody knows what in them is a value.
+/// Files that are not YAML: nobody knows what in them is a value.
 enum UnreadableSecrets {
   /// What a file has in it that may hold a secret, in lower case.
   private static let hints = [

@@ -39,7 +39,7 @@ enum StackMerger {
   /// Nodes of one place, the later over the earlier; all of them at once, so that many documents take no longer than one
   /// that says the same.
   private static func merged(_ nodes: [YAMLNode]) -> YAMLNode {
-    // What is no mapping wins over whatever stands before it.
+    // What is not a mapping wins over whatever stands before it.
     let start = nodes.lastIndex { $0.entries == nil } ?? 0
     let nodes = nodes[start...].count > 1 && nodes[start].entries == nil ? nodes[(start + 1)...] : nodes[start...]
     guard nodes.count > 1, var result = nodes.first else { return nodes[nodes.startIndex] }

@@ -32,7 +32,7 @@ enum SpecFiles {
 
   /// An absolute path without `.` and `..`, by the text alone.
   ///
-  /// - Parameter file: the file that says so: relative paths are relative to its folder.
+  /// - Parameter file: the file with the path: relative paths are relative to its folder.
   static func resolve(_ path: String, relativeTo file: SourceFile) -> String {
     var parts: [Substring] = []
     let isAbsolute = path.hasPrefix("/")
@@ -66,7 +66,7 @@ enum SpecFiles {
       throw ValueProblem("\(path) cannot be read: \(String(cString: strerror(errno)))")
     }
     guard let text = String(validating: buffer[..<count], as: UTF8.self), count < buffer.count else {
-      throw ValueProblem("\(path) is no file with a password: it is long, or not UTF-8")
+      throw ValueProblem("\(path) is not a file with a password: it is long, or not UTF-8")
     }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     guard let password = lines.first, !password.isEmpty else { throw ValueProblem("\(path) holds no password") }

@@ -84,7 +84,7 @@ enum Template {
     return nil
   }
 
-  /// A text that expands to what it was. Dollars that mean nothing stay single, so that they can be told in a path.
+  /// A text that expands to what it was. Dollars that mean nothing stay single, so that a path can contain them.
   static func escape(_ text: String) -> String {
     var result = ""
     var rest = text.utf8[...]

@@ -61,7 +61,7 @@ struct VariableValues {
       isWhole = false
       diagnostics.append(
         Diagnostic(
-          "bad-variable", "`\(fragment)` is no variable", at: range,
+          "bad-variable", "`\(fragment)` is not a variable", at: range,
           suggestion: "write `${name}` with letters, digits and `_`, or `$${` for the characters themselves"))
     }
     let expanded = Template.expand(text, keepingEscapes: true) { name in

@@ -83,6 +83,6 @@ extension Vocabulary {
   private static let characterReference = "formatdomain.html#consoles-serial-parallel-channel-devices"
   private static let targetGroup = FieldGroup("target", "How the guest sees the device.")
   private static let targetPort = Field(
-    "target.port", .integer(0...65535), "The number of the port in the guest; the next free one when not given.",
+    "target.port", .integer(0...65535), "The number of the port in the guest; the next free one if not set.",
     at: "target/@port", staysWhenDropped: true, reference: characterReference)
 }

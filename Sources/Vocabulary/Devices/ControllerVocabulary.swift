@@ -20,7 +20,7 @@ extension Vocabulary {
         at: "@model", staysWhenDropped: true, reference: controllerReference),
       Field(
         "hardware", .text(.word("the name of a device of QEMU's")),
-        "The device of QEMU's that implements a PCI controller; libvirt picks one when not given.",
+        "The QEMU device that implements a PCI controller; libvirt picks one if not set.",
         at: "model/@name", staysWhenDropped: true, reference: controllerReference),
       Field("ports", .integer(0...255), "The number of ports.", at: "@ports", reference: controllerReference),
       Field(
@@ -94,7 +94,7 @@ extension Vocabulary {
     device: DeviceRule("controller", identity: .alias, where: { $0[attribute: "model"] != "none" }), keyRule: .deviceKey
   )
 
-  /// `none` is no controller but the wish for none; libvirt keeps no alias by which it could be found again.
+  /// `none` is not a controller but the wish for none; libvirt keeps no alias by which it could be found again.
   private static let controllerModel = TextRule(
     "the name of a controller's model", pattern: #"^(?!none$)[A-Za-z0-9_.+-]+$"#,
     remedy: "for no controller at all write libvirt's element into the domain's `xml:`",

@@ -6,14 +6,14 @@ import XMLTree
 enum DeviceFields {
   static let address = Field(
     "address", .text(DeviceAddress.rule),
-    "Where the device sits in the guest, such as `pci 0000:00:03.0`; libvirt picks a free place when not given.",
+    "Where the device sits in the guest, such as `pci 0000:00:03.0`; libvirt picks a free place if not set.",
     lens: DeviceAddress.lens, staysWhenDropped: true, reference: "formatdomain.html#device-addresses")
 
   /// Every kind of device has it to which libvirt gives aliases; see ``DeviceRule/hasAlias``.
   static let alias = Field(
     "alias", .text(.userAlias),
     """
-    The name by which `qemu.override`, `qemu:commandline` and other programs know the device. When not given, a device that \
+    The name by which `qemu.override`, `qemu:commandline` and other programs know the device. If not set, a device that \
     exists keeps its alias or has none, and a new device is called `ua-KIND-KEY`, such as `ua-interface-lan`.
     """,
     at: "alias/@name", staysWhenDropped: true, reference: "formatdomain.html#devices")
@@ -34,7 +34,7 @@ enum DeviceFields {
 
   static let romGroup = FieldGroup("rom", "The boot ROM of a PCI device.")
 
-  /// What drivers of virtio devices can be told.
+  /// Options of the drivers of virtio devices.
   static let virtio: [Field] = [
     .onOff(
       "driver.iommu", "Whether the device works through an emulated IOMMU.", at: "driver/@iommu",

@@ -1,4 +1,4 @@
-// What a device is known by that does not carry a key of Vireo's: it was there before, with the alias that it has or none.
+// What a device is known by that does not carry a Vireo key: it was there before, with the alias that it has or none.
 //
 // Aliases are named by others, in `qemu:override`, in `qemu:commandline` and by tools, so an adoption gives none and takes
 // none. What a device is known by is kept in the record instead, and this is how it is found by that.
@@ -183,7 +183,7 @@ public struct DeviceMarks: Sendable, Hashable {
       ?? joined(disk, ["source/@pool", "source/@volume"]) ?? joined(disk, ["source/@protocol", "source/@name"])
   }
 
-  /// The device of the host, without what a running guest is told besides.
+  /// The device of the host, without what is added for a running guest.
   private static func source(ofHostDevice device: XMLElement) -> String? {
     guard let source = device.first("source") else { return nil }
     if let product = source.value(at: "product/@id") {

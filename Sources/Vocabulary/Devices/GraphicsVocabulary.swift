@@ -28,10 +28,10 @@ extension Vocabulary {
         "auto-port", .boolean, "Whether a free port is picked at each start.", lens: autoPortLens,
         isComparableWhenRunning: false, reference: graphicsReference),
       Field(
-        "listen", .text(.any), "The address to listen on; the host's setting, usually 127.0.0.1, when not given.",
+        "listen", .text(.any), "The address to listen on; the host's setting, usually 127.0.0.1, if not set.",
         lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference),
       Field(
-        "port", .integer(1...65535), "The TCP port; a free one is picked at each start when not given.",
+        "port", .integer(1...65535), "The TCP port; a free one is picked at each start if not set.",
         lens: portLens, isComparableWhenRunning: false, reference: graphicsReference),
       Field(
         "tls-port", .integer(1...65535), "The TCP port of encrypted SPICE connections.", at: "@tlsPort",

@@ -99,7 +99,8 @@ extension Vocabulary {
       DeviceFields.bootOrder, DeviceFields.acpiIndex,
       Field(
         "acpi-nodes", .text(.numberSet("a set of the guest's NUMA nodes such as 0-1")),
-        "The guest's NUMA nodes that the device is told to be near to.", at: "acpi/@nodeset", reference: hostReference
+        "The guest's NUMA nodes that are near the device.", at: "acpi/@nodeset",
+        reference: hostReference
       ).since(11, 8),
     ] + DeviceFields.rom + [DeviceFields.address],
     groups: [
@@ -203,7 +204,7 @@ extension Vocabulary {
     ],
     groups: [
       FieldGroup("idmap", "How virtiofs maps the guest's users and groups to the host's."),
-      DeviceFields.driverGroup, FieldGroup("source", "What is shared, where it is no folder."),
+      DeviceFields.driverGroup, FieldGroup("source", "What is shared, where it is not a folder."),
       FieldGroup("binary", "The program of virtiofs."),
     ],
     device: DeviceRule("filesystem", identity: .alias), keyRule: .deviceKey)

@@ -12,7 +12,7 @@ extension Vocabulary {
         "backend", .enumeration(["acpi-erst"]), "How the guest reaches it.", at: "@backend", staysWhenDropped: true,
         reference: reference),
       Field(
-        "path", .path, "The file on the host; libvirt names one of its own when not given.", at: "path",
+        "path", .path, "The file on the host; libvirt names one of its own if not set.", at: "path",
         staysWhenDropped: true, reference: reference),
       Field(
         "size", .size(granularity: 1024), "The size of the store.", lens: .size("size", unit: "size/@unit"),

@@ -51,7 +51,7 @@ extension Vocabulary {
         "rate.bytes", .integer(1...Int(Int32.max)), "How many bytes the guest gets in a period.", at: "rate/@bytes",
         reference: rngReference),
       Field(
-        "rate.period", .integer(1...Int(Int32.max)), "The period in milliseconds; 1000 when not given.",
+        "rate.period", .integer(1...Int(Int32.max)), "The period in milliseconds; the default is 1000.",
         at: "rate/@period", reference: rngReference),
     ] + CharacterSource.fields(base: "backend/") + DeviceFields.virtio + [
       DeviceFields.acpiIndex, DeviceFields.address,

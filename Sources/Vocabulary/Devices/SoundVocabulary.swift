@@ -12,7 +12,7 @@ extension Vocabulary {
         "The model.", at: "@model", staysWhenDropped: true, reference: "formatdomain.html#sound-devices"
       ).values("virtio", since: 10, 4),
       Field(
-        "streams", .integer(1...Int(UInt32.max)), "The number of streams of a `virtio` card; 2 when not given.",
+        "streams", .integer(1...Int(UInt32.max)), "The number of streams of a `virtio` card; the default is 2.",
         at: "@streams", reference: "formatdomain.html#sound-devices"
       ).since(10, 4),
       .yesNo(

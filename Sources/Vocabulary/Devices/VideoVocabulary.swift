@@ -27,7 +27,7 @@ extension Vocabulary {
         .since(11, 7),
       Field(
         "device", .enumeration(devices),
-        "The device of QEMU's that a `virtio` card is; libvirt picks one and writes it down.", at: "model/@device",
+        "The QEMU device that a `virtio` card is; libvirt picks one and writes it down.", at: "model/@device",
         staysWhenDropped: true, reference: videoReference
       ).since(12, 5),
       .yesNo(

@@ -8,10 +8,10 @@ extension Vocabulary {
     FieldGroup("network", "A disk on network storage."),
     FieldGroup("auth", "How to log in to network storage."), FieldGroup("nvme", "An NVMe namespace of the host."),
     FieldGroup("vhost-user", "A disk that another process provides."),
-    FieldGroup("encryption", "Encryption of the source, with a secret of libvirt's."),
+    FieldGroup("encryption", "Encryption of the source, with a libvirt secret."),
     DeviceFields.driverGroup, FieldGroup("block-io", "The sizes of blocks that the guest sees."),
     FieldGroup("geometry", "The geometry that the guest sees."),
-    FieldGroup("iotune", "Limits of the disk's speed; 0 is no limit."),
+    FieldGroup("iotune", "Limits of the disk's speed; 0 means no limit."),
   ]
 
   static let diskDriver: [Field] =
@@ -24,7 +24,7 @@ extension Vocabulary {
         at: "driver/@error_policy", reference: diskReference),
       Field(
         "read-error-policy", .enumeration(["stop", "report", "ignore"]),
-        "What happens when a read fails; like a write when not given.", at: "driver/@rerror_policy",
+        "What happens when a read fails; like a write if not set.", at: "driver/@rerror_policy",
         reference: diskReference),
       .onOff(
         "copy-on-read", "Whether what is read from a backing file is kept in the overlay.", at: "driver/@copy_on_read",
@@ -62,7 +62,7 @@ extension Vocabulary {
         list: "driver/statistics", "latency-histogram",
         .record([
           Part(
-            "type", .enumeration(["read", "write", "zone", "flush"]), "The kind of requests; all when not given.",
+            "type", .enumeration(["read", "write", "zone", "flush"]), "The kind of requests; all if not set.",
             at: "@type"),
           Part(
             "bins", "Where the bins begin, in nanoseconds.", list: "", "bin",

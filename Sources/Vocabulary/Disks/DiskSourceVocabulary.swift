@@ -1,4 +1,4 @@
-// The fields of what a disk is made of where that is no file and no block device, which are the field `source`: volumes, network storage.
+// The fields of what a disk is made of where that is not a file and no block device, which are the field `source`: volumes, network storage.
 
 import XMLTree
 
@@ -7,7 +7,7 @@ extension Vocabulary {
     deciding("dir", .path, "A folder of the host that the guest sees as a FAT disk.", type: "dir", at: "source/@dir"),
     Field(
       "volume.entry", .reference(collection: "volumes"),
-      "One of the stack's `volumes`, which makes the file, and says its format and its size."),
+      "One of the stack's `volumes`, which makes the file, and sets its format and size."),
     deciding("volume.pool", .text(.line), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
     source("volume.name", .text(.line), "The name of the volume.", type: "volume", at: "source/@volume"),
     source(
@@ -33,7 +33,7 @@ extension Vocabulary {
         Part("name", .text(.line), "The name or address of the server.", at: "@name"),
         Part("port", .integer(0...65535), "The port.", at: "@port"),
         Part(
-          "transport", .enumeration(["tcp", "rdma", "unix"]), "The transport; `tcp` when not given.", at: "@transport"),
+          "transport", .enumeration(["tcp", "rdma", "unix"]), "The transport; the default is `tcp`.", at: "@transport"),
         Part("socket", .path, "The path of a socket.", at: "@socket"),
       ]), reference: diskReference),
     source(

@@ -18,7 +18,7 @@ extension Vocabulary {
       Field(
         "size", .size(granularity: 512),
         """
-        The disk's virtual size; an overlay's is its image's when not given. A larger one grows the disk: at once where \
+        The disk's virtual size; an overlay's is its image's if not set. A larger one grows the disk: at once where \
         the guest runs. A smaller one is refused.
         """, effect: .live, isRecorded: false),
       Field(
@@ -36,7 +36,7 @@ extension Vocabulary {
         """, lens: .at("driver/@type", .enumeration(["qcow2", "raw"])), effect: .replace, staysWhenDropped: true,
         reference: "formatdomain.html#hard-drives-floppy-disks-cdroms"),
       Field(
-        "device", .enumeration(["disk", "cdrom", "floppy", "lun"]), "What the guest sees; `disk` when not given.",
+        "device", .enumeration(["disk", "cdrom", "floppy", "lun"]), "What the guest sees; the default is `disk`.",
         lens: .at("@device", .enumeration(["disk", "cdrom", "floppy", "lun"])), initial: .string("disk"),
         libvirtDefault: .string("disk"), staysWhenDropped: true, reference: diskReference),
       Field(

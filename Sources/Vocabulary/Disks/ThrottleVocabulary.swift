@@ -8,7 +8,7 @@ extension Vocabulary {
       "throttle-groups",
       """
       Limits of the speed of disks, by the name of a group. Disks that name the group under `throttle-groups` of their own \
-      share its limits; 0 is no limit.
+      share its limits; 0 means no limit.
       """, table: "throttlegroups", "throttlegroup", key: "group_name", .throttleGroup, .record(limits),
       effect: .live(.throttleGroups), reference: "formatdomain.html#disk-throttle-group-management"
     ).since(11, 2)

@@ -36,7 +36,7 @@ extension XMLElement {
     }
   }
 
-  /// Makes a firmware image the one that the domain has, in place of any choice of libvirt's.
+  /// Makes a firmware image the one that the domain has, in place of any choice by libvirt.
   mutating func endFirmwareChoice() {
     guard let firmware = value(at: "os/@firmware") else { return }
     let wasChosen = hasChosenFirmware

@@ -8,7 +8,7 @@ extension Vocabulary {
       "clock.offset", .enumeration(["utc", "localtime", "timezone", "variable", "absolute"]),
       """
       What the guest's clock shows when it starts: UTC, the host's local time, the time of a `timezone`, a `variable` \
-      offset that the guest's own changes are kept in, or an `absolute` time. `utc` when not given.
+      offset that the guest's own changes are kept in, or an `absolute` time. `utc` if not set.
       """, lens: clockOffsetLens, libvirtDefault: .string("utc"), isComparableWhenRunning: false, reference: reference),
     Field(
       "clock.adjustment", .text(.clockAdjustment),

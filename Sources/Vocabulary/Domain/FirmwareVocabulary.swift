@@ -5,7 +5,7 @@ import XMLTree
 extension Vocabulary {
   static let domainSystem: [Field] = [
     Field(
-      "arch", .text(.word("the name of an architecture")), "The processor architecture; the host's when not given.",
+      "arch", .text(.word("the name of an architecture")), "The processor architecture; the default is the host's.",
       lens: osTypeLens("arch"), effect: .replace, staysWhenDropped: true, reference: bootReference),
     Field(
       "machine", .text(.word("the name of a machine type")),
@@ -33,15 +33,15 @@ extension Vocabulary {
     Field(
       "firmware", .enumeration(["bios", "uefi", "any-uefi"]),
       """
-      The firmware. With `uefi` libvirt picks a firmware of the host's without Secure Boot, or with it where \
-      `secure-boot` says so; with `any-uefi` the first that fits, with or without. Either way it is one that keeps its \
+      The firmware. With `uefi` libvirt picks one of the host without Secure Boot, or with it if `secure-boot` \
+      is true; with `any-uefi` the first that fits, with or without. Either way it is one that keeps its \
       variables, unless `loader.stateless` says otherwise.
       """, lens: firmwareLens, initial: .string("bios"), staysWhenDropped: true, isComparableWhenRunning: false,
       reference: bootReference,
       // Whatever libvirt chose, and wrote down or not, is UEFI and stays as it is; `secure-boot` asks for more.
       equivalent: { desired, stored in desired != .string("bios") && stored != .string("bios") }),
     Field(
-      "secure-boot", .boolean, "Whether the UEFI firmware that libvirt picks has Secure Boot; not when not given.",
+      "secure-boot", .boolean, "Whether the UEFI firmware that libvirt picks has Secure Boot; by default not.",
       lens: firmwareFeatureLens("secure-boot"), staysWhenDropped: true, isComparableWhenRunning: false,
       reference: bootReference),
     Field(
@@ -51,16 +51,16 @@ extension Vocabulary {
       reference: bootReference),
     Field(
       "loader.path", .path,
-      "A firmware image of the host's, in place of one that libvirt picks. `loader.type` says how it is mapped.",
+      "One of the host's firmware images, in place of one that libvirt picks. `loader.type` sets how it is mapped.",
       lens: loaderPathLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
     loaderField("type", .enumeration(["rom", "pflash"]), "How it is mapped: as read-only memory, or as flash."),
     loaderField("readonly", .boolean, "Whether the image is read-only; images that guests share are."),
     loaderField("secure", .boolean, "Whether the firmware implements Secure Boot, which needs `features.smm`."),
     Field(
       "loader.stateless", .boolean,
-      "Whether the firmware keeps nothing, so that there is no `nvram`; a new UEFI domain has one that keeps its variables.",
+      "Whether the firmware stores nothing and uses no `nvram`; a new UEFI domain has one that stores its variables.",
       lens: statelessLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
-    loaderField("format", .enumeration(["raw", "qcow2"]), "The format of the image; `raw` when not given.")
+    loaderField("format", .enumeration(["raw", "qcow2"]), "The format of the image; the default is `raw`.")
       .since(9, 2),
     Field(
       "nvram.type", .enumeration(["file", "block", "network"]),
@@ -68,7 +68,7 @@ extension Vocabulary {
       staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
     Field(
       "nvram.path", .path,
-      "The file, or block device, with the firmware's variables; a file in libvirt's folder when not given.",
+      "The file, or block device, with the firmware's variables; a file in libvirt's folder if not set.",
       lens: nvramPathLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
     Field(
       "nvram.network", .record(networkParts.map(\.member)), "The network storage with the firmware's variables.",
@@ -77,14 +77,14 @@ extension Vocabulary {
       "nvram.template", .path, "The image that a new file of variables is copied from.", at: "os/nvram/@template",
       staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
     Field(
-      "nvram.template-format", .enumeration(["raw", "qcow2"]), "The format of that image; `raw` when not given.",
+      "nvram.template-format", .enumeration(["raw", "qcow2"]), "The format of that image; the default is `raw`.",
       lens: rawByDefault("os/nvram/@templateFormat"), staysWhenDropped: true, isComparableWhenRunning: false,
       reference: bootReference
     ).since(10, 10),
     Field(
       "nvram.format", .enumeration(["raw", "qcow2"]),
       """
-      The format of the variables' file; `raw` when not given. Internal snapshots of a UEFI guest need `qcow2`. libvirt makes \
+      The format of the variables' file; the default is `raw`. Internal snapshots of a UEFI guest need `qcow2`. libvirt makes \
       a file of that format from a template of the same format only.
       """, lens: rawByDefault("os/nvram/@format"), staysWhenDropped: true, isComparableWhenRunning: false,
       reference: bootReference

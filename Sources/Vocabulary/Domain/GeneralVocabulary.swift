@@ -15,10 +15,10 @@ extension Vocabulary {
       other hypervisors. A new domain gets `kvm` where the host can run it, and the plan says which.
       """, at: "@type", staysWhenDropped: true, reference: "formatdomain.html#element-and-attribute-overview"),
     Field(
-      "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the domain.",
+      "uuid", .text(.uuid), "The UUID. If not set it is derived from the names of the stack and the domain.",
       at: "uuid", effect: .replace, staysWhenDropped: true, reference: metadataReference),
     Field(
-      "hardware-uuid", .text(.uuid), "The UUID that the guest's hardware shows; the domain's own when not given.",
+      "hardware-uuid", .text(.uuid), "The UUID that the guest's hardware shows; the default is the domain's own.",
       at: "hwuuid", isComparableWhenRunning: false, reference: metadataReference
     ).since(11, 7),
     Field(
@@ -50,7 +50,7 @@ extension Vocabulary {
     ).values("preserve-running", since: 12, 6),
     Field(
       "on-lockfailure", .enumeration(["poweroff", "restart", "pause", "ignore"]),
-      "What follows when the lock manager loses the locks of the guest's disks; its own default when not given.",
+      "What follows when the lock manager loses the locks of the guest's disks; the default is its own default.",
       at: "on_lockfailure", reference: "formatdomain.html#events-configuration"),
     Field(
       "pm.suspend-to-mem", .boolean, "Whether the firmware offers the guest to sleep with its memory kept (S3).",
@@ -69,11 +69,11 @@ extension Vocabulary {
 
   static let domainResources: [Field] = [
     Field(
-      "emulator", .path, "The program that runs the guest; the host's own for its architecture when not given.",
+      "emulator", .path, "The program that runs the guest; the host's own for its architecture if not set.",
       at: "devices/emulator", staysWhenDropped: true, reference: "formatdomain.html#devices"),
     Field(
       "resource.partition", .text(.path(of: "the path of a resource partition such as /machine")),
-      "The control group that the guest is placed in; the driver's own when not given.", at: "resource/partition",
+      "The control group that the guest is placed in; the default is the driver's own.", at: "resource/partition",
       isComparableWhenRunning: false, reference: "formatdomain.html#resource-partitioning"),
     Field(
       "resource.fibrechannel-appid", .text(.line),
@@ -127,7 +127,7 @@ extension Vocabulary {
     _ name: String, _ element: String, _ actions: [String], _ usual: String, _ summary: String
   ) -> Field {
     Field(
-      name, .enumeration(actions), summary + " `\(usual)` when not given.", at: element,
+      name, .enumeration(actions), summary + " The default is `\(usual)`.", at: element,
       effect: .live(.lifecycle(element)),
       libvirtDefault: .string(usual),
       reference: "formatdomain.html#events-configuration")

@@ -5,12 +5,12 @@ extension Vocabulary {
     Field(
       "state", .enumeration(["running", "stopped", "paused", "absent", "any"]),
       """
-      What the guest should be doing. `any`, the default, leaves it as it is and does not start a new one. `absent` takes \
+      The desired state of the guest. `any`, the default, leaves it as it is and does not start a new one. `absent` takes \
       the domain away, and leaves its disks.
       """,
       effect: .live),
     Field(
-      "autostart", .boolean, "Whether libvirt starts the guest when the host starts. Left as it is when not given.",
+      "autostart", .boolean, "Whether libvirt starts the guest when the host starts. Unchanged if not set.",
       effect: .define, reference: "html/libvirt-libvirt-domain.html#virDomainSetAutostart"),
     Field(
       "count", .integer(1...10_000),
@@ -26,7 +26,7 @@ extension Vocabulary {
       """, effect: .define),
     Field(
       "profiles", .list(of: .reference(collection: "profiles")),
-      "Profiles whose values the domain takes where it has none of its own; a later one wins over an earlier one.",
+      "Profiles whose values the domain takes does not set itself; a later profile wins.",
       effect: .define),
     Field(
       "max-effect", .enumeration(Effect.allCases.map(\.rawValue)),
@@ -55,7 +55,7 @@ extension Vocabulary {
       """, effect: .define),
     Field(
       "shutdown.timeout", .duration,
-      "How long a guest that is asked to shut down may take; 2 min when not given.", effect: .define),
+      "How long a guest that is asked to shut down may take; the default is 2 min.", effect: .define),
     Field(
       "shutdown.force-off", .boolean,
       """
@@ -65,12 +65,12 @@ extension Vocabulary {
     Field(
       "shutdown.mode", .enumeration(["agent", "acpi"]),
       """
-      Who is asked: the agent in the guest, or the power button. When not given, the agent where one answers, and the \
+      Who is asked: the agent in the guest, or the power button. If not set, the agent where one answers, and the \
       button otherwise.
       """, effect: .define, reference: "html/libvirt-libvirt-domain.html#virDomainShutdownFlagValues"),
     Field(
       "ready.lease", .boolean,
-      "Whether the guest is ready only when it has an address from the DHCP server of a network of libvirt's.",
+      "Whether the guest is ready only when it has an address from the DHCP server of a libvirt network.",
       effect: .define),
     Field(
       "ready.agent", .boolean, "Whether the guest is ready only when the agent in it answers.", effect: .define,
@@ -81,12 +81,12 @@ extension Vocabulary {
     Field(
       "ready.address", .text(.ipAddress),
       """
-      The guest's address that the port is tried at. When not given, those that DHCP leases and the agent tell of.
+      The guest's address that the port is tried at. If not set, the addresses in DHCP leases and from the agent.
       """, effect: .define),
     Field(
       "ready.timeout", .duration,
       """
-      How long a started guest may take until it is ready; 5 min when not given. One that is not by then is told as a \
+      How long a started guest may take until it is ready; the default is 5 min. One that is not by then is reported as a \
       failure; where this apply had changed its definition, it gets the old one back.
       """, effect: .define),
     Field(
@@ -105,7 +105,7 @@ extension Vocabulary {
     Field(
       "snapshot-retention.count", .integer(1...1000),
       """
-      How many of the snapshots that `snapshot-before` takes are kept; 3 when not given. Older ones are deleted once the \
+      How many of the snapshots that `snapshot-before` takes are kept; the default is 3. Older ones are deleted once the \
       guest is where the apply wants it.
       """, effect: .define),
     Field(

@@ -12,7 +12,7 @@ extension Vocabulary {
       """, lens: memoryLens, isRequired: true, reference: memoryReference),
     Field(
       "memory-dump-core", .boolean,
-      "Whether a core dump of the emulator holds the guest's memory; the emulator's setting when not given.",
+      "Whether a core dump of the emulator holds the guest's memory; the emulator's setting if not set.",
       at: "memory/@dumpCore", .onOff, reference: memoryReference),
     Field(
       "max-memory.size", .size(granularity: 1024, least: 1 << 20),
@@ -23,11 +23,11 @@ extension Vocabulary {
       reference: memoryReference),
     Field(
       "current-memory", .size(granularity: 1024, least: 1 << 20),
-      "The memory that the balloon leaves the guest, at most `memory`; all of it when not given.",
+      "The memory that the balloon leaves the guest, at most `memory`; all of it if not set.",
       lens: .size("currentMemory", granularity: 1024), effect: .live(.memory), reference: memoryReference),
     Field(
       "memory-backing.hugepages.enabled", .boolean,
-      "Whether the guest's memory is made of the host's huge pages; of its default size, unless `pages` says more.",
+      "Whether the guest's memory is made of the host's huge pages; of its default size, unless `pages` sets another.",
       lens: .presence("memoryBacking/hugepages"), libvirtDefault: .boolean(false), reference: backingReference),
     Field(
       "memory-backing.hugepages.pages", "Sizes of huge pages, and the guest's NUMA nodes that get them.",
@@ -38,7 +38,7 @@ extension Vocabulary {
           lens: .size("@size", unit: "@unit"), isRequired: true),
         Part(
           "nodeset", .text(.numberSet("a set of the guest's NUMA nodes such as 0-1")),
-          "The guest's NUMA nodes; those that no other entry names when not given.", at: "@nodeset"),
+          "The guest's NUMA nodes; those that no other entry names if not set.", at: "@nodeset"),
       ]), reference: backingReference),
     backingPresence("nosharepages", "Whether the host may not merge the guest's pages with equal ones of others."),
     backingPresence(

@@ -31,7 +31,7 @@ extension Vocabulary {
     ),
     passthrough(
       "qemu.deprecation", .enumeration(["none", "omit", "reject", "crash"]),
-      "What QEMU does with deprecated commands of libvirt's, for tests.",
+      "What QEMU does with deprecated libvirt commands, for tests.",
       .at(
         "qemu:deprecation/@behavior",
         .enumeration(

@@ -1,4 +1,4 @@
-// What the guest is told about the machine it runs on: SMBIOS tables and firmware configuration.
+// What the guest sees of the machine it runs on: SMBIOS tables and firmware configuration.
 
 import XMLTree
 
@@ -6,7 +6,7 @@ extension Vocabulary {
   static let domainSystemInformation: [Field] = [
     Field(
       "smbios.mode", .enumeration(["emulate", "host", "sysinfo"]),
-      "Where the guest's SMBIOS tables come from: the hypervisor, the host, or what stands here with `sysinfo`.",
+      "Where the guest's SMBIOS tables come from: the hypervisor, the host, or these fields with `sysinfo`.",
       at: "os/smbios/@mode", reference: reference),
     table("bios", ["vendor", "version", "date", "release"], "The firmware, as the guest sees it."),
     table(

@@ -1,4 +1,4 @@
-// How elements of libvirt's XML find their counterparts among siblings of the same name: which of them are told apart by
+// How elements of libvirt's XML find their counterparts among siblings of the same name: which of them are distinguished by
 // what, whose order means something, and which values mean the same in another notation.
 
 public import XMLTree
@@ -77,7 +77,7 @@ extension XMLDifferenceOptions {
   /// Tells siblings apart as merging does, where one value does that.
   public static let siblings = XMLDifferenceOptions(identity: { element in
     if element.name == "throttlegroup" { return "group_name" }
-    // Without the parent's name only what is told apart alike everywhere can be.
+    // Without the parent's name only what is distinguished in the same way everywhere can be.
     return ["target/@dev", "@name", "@id"].first { element.exists(at: $0) }
   })
 }

@@ -68,7 +68,7 @@ extension Vocabulary {
     Field(
       "backend.type", .enumeration(["passt"]),
       """
-      What connects an interface of type `user`: `passt`, a process of its own; QEMU's own SLIRP when not given. Debian 12 has \
+      What connects an interface of type `user`: `passt`, a process of its own; QEMU's own SLIRP if not set. Debian 12 has \
       built its libvirt without passt.
       """, at: "backend/@type", reference: passtReference),
     Field("backend.log-file", .path, "The file that passt logs to.", at: "backend/@logFile", reference: passtReference),
@@ -86,14 +86,14 @@ extension Vocabulary {
       list: "portForward",
       .record([
         Part("protocol", .enumeration(["tcp", "udp"]), "The protocol.", at: "@proto", isRequired: true),
-        Part("address", .text(.ipAddress), "The host's address; all of them when not given.", at: "@address"),
-        Part("dev", .text(.networkDevice), "The host's interface; all of them when not given.", at: "@dev"),
+        Part("address", .text(.ipAddress), "The host's address; all of them if not set.", at: "@address"),
+        Part("dev", .text(.networkDevice), "The host's interface; all of them if not set.", at: "@dev"),
         Part(
           "ranges", "The ports.", list: "", "range",
           .record([
             Part("start", port, "The first port on the host, or the only one.", at: "@start", isRequired: true),
             Part("end", port, "The last port.", at: "@end"),
-            Part("to", port, "The guest's port for the first; the same when not given.", at: "@to"),
+            Part("to", port, "The guest's port for the first; the same if not set.", at: "@to"),
             Part("exclude", .boolean, "Whether these ports of an earlier range are left out.", at: "@exclude", .yesNo),
           ])),
       ]), reference: passtReference),

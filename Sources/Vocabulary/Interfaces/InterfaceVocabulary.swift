@@ -28,7 +28,7 @@ extension Vocabulary {
         lens: source("direct", "dev"), reference: interfaceReference),
       Field(
         "mode", .enumeration(["bridge", "vepa", "private", "passthrough"]),
-        "The macvtap mode of a `direct` interface; `bridge` when not given.", lens: source("direct", "mode"),
+        "The macvtap mode of a `direct` interface; the default is `bridge`.", lens: source("direct", "mode"),
         reference: interfaceReference),
       Field(
         "model", .text(.word("the name of a network card's model")), "The network card; a new one is `virtio`.",

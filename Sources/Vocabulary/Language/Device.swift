@@ -2,7 +2,7 @@
 
 public import XMLTree
 
-/// How devices of a kind are told apart in a domain's XML.
+/// How devices of a kind are distinguished in a domain's XML.
 public struct DeviceRule: Sendable {
   /// What an entry and its element have in common, by which one is found for the other.
   public enum Identity: Sendable, Hashable {

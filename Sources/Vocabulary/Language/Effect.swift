@@ -1,12 +1,12 @@
 // What a change costs: the words that plans use and that limits are given in.
 
-/// What it takes to make a change, from the least to the most disruptive.
+/// The effect of a change, from the least to the most disruptive.
 ///
 /// The order is the order of disruption, so that a limit is a comparison.
 public enum Effect: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
   /// Stored in the definition or on disk; no running guest is concerned.
   case define
-  /// Takes hold at once in the running guest, which goes on running.
+  /// Takes hold at once in the running guest, which keeps running.
   case live
   /// Stored now; the running guest gets it when it is next started.
   case nextBoot = "next-boot"

@@ -15,7 +15,7 @@ public final class Field: Sendable {
   public let summary: String
   /// Where it lives in libvirt's XML; nil for what Vireo itself acts on, such as a disk's `image`.
   public let lens: Lens?
-  /// What a change takes.
+  /// The effect of a change.
   public let effect: EffectRule
   /// Whether a spec must set it: a missing one is an error at the object's key.
   public let isRequired: Bool

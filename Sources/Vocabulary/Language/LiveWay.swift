@@ -1,8 +1,8 @@
 // How a field of a running guest is changed.
 
-/// The call of libvirt's that changes a field of a running guest.
+/// The libvirt call that changes a field of a running guest.
 public enum LiveWay: Sendable, Hashable {
-  /// The device is handed over anew, with the changed value (virDomainUpdateDeviceFlags).
+  /// The device is handed over again, with the changed value (virDomainUpdateDeviceFlags).
   case device
   /// The medium in a drive is changed (virDomainUpdateDeviceFlags).
   case medium
@@ -68,7 +68,7 @@ extension LiveWay {
 
   /// Whether a running guest has a value.
   ///
-  /// libvirt shows more of a running guest than it was told: a pin to all processors for a vcpu whose pin was taken
+  /// libvirt shows more of a running guest than was set: a pin to all processors for a vcpu whose pin was taken
   /// away, and a limit or a period of 0 or an event that is off where there is none.
   ///
   /// - Parameters:

@@ -17,7 +17,7 @@ public enum SecretNotation: Sendable, Hashable {
 /// What of a text is a secret.
 enum Secrecy: Sendable, Hashable {
   case whole
-  /// What follows `string=`, `data=` and the like in an argument of QEMU's.
+  /// What follows `string=`, `data=` and the like in a QEMU argument.
   case argument
   /// What follows the name of a systemd credential.
   case credential
@@ -155,13 +155,13 @@ public enum SecretMask {
       && (maskedArgument(text, notation) == mask || maskedCredential(text, notation) == mask)
   }
 
-  /// What comes before a secret in an argument of QEMU's: the content of an fw_cfg item, or of a secret, a password, and the
+  /// What comes before a secret in a QEMU argument: the content of an fw_cfg item, or of a secret, a password, and the
   /// same in QEMU's JSON notation.
   private static let argumentPlaces = [
     ",string=", ",data=", ",password=", "\"string\":", "\"data\":", "\"password\":",
   ]
 
-  /// An argument of QEMU's with whatever follows the first such place masked.
+  /// A QEMU argument with whatever follows the first such place masked.
   static func maskedArgument(_ text: String, _ notation: SecretNotation) -> String {
     var ends = argumentPlaces.compactMap { text.firstRange(of: $0)?.upperBound }
     for beginning in ["string=", "data=", "password="] where text.hasPrefix(beginning) {

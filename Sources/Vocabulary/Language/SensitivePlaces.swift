@@ -57,7 +57,7 @@ public struct SensitivePlaces: Sendable, Hashable {
   ///
   /// - Parameters:
   ///   - name: as the spec has it.
-  ///   - type: the kind of the object that says so.
+  ///   - type: the kind of the object with the list.
   ///   - owner: the object's own name in what it belongs to.
   /// - Throws: what the name is, where it is none.
   public mutating func insert(_ name: String, in type: ObjectType, owner: String = "") throws(Unknown) {

@@ -15,7 +15,7 @@ public struct Meaning: Sendable, Hashable {
 }
 
 extension ObjectType {
-  /// What is meant by a word that is no key of the object.
+  /// What is meant by a word that is not a key of the object.
   ///
   /// - Parameter group: the group that the word was tried in; nil for the object's top.
   public func meaning(of word: String, in group: String? = nil) -> Meaning? {
@@ -23,7 +23,7 @@ extension ObjectType {
     return Synonyms.keys[name == "profile" ? "domain" : name]?[prefix + Synonyms.simplified(word)]
   }
 
-  /// The value of a field that is meant by a word that is none.
+  /// The value of a field that is meant by a word that is not one.
   public func value(meantBy word: String, for field: String) -> String? {
     Synonyms.values[(name == "profile" ? "domain" : name) + "." + field]?[Synonyms.simplified(word)]
   }

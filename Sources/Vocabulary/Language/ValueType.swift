@@ -28,7 +28,7 @@ public indirect enum ValueType: Sendable {
   case duration
   /// One of a few words, which are compared as they are written.
   case enumeration([String])
-  /// A file or folder; relative paths are relative to the file that says so.
+  /// A file or folder; relative paths are relative to the file that has them.
   case path
   /// A file that holds a password, and nothing else but the end of its line.
   case secretFile
@@ -86,7 +86,7 @@ extension ValueType {
       switch text {
       case "true": return .boolean(true)
       case "false": return .boolean(false)
-      default: throw ValueProblem("`\(text)` is neither true nor false", suggestion: "write true or false")
+      default: throw ValueProblem("`\(text)` is not a boolean", suggestion: "write `true` or `false`, without quotes")
       }
     case .size(let granularity, let least):
       let bytes = try ByteCount.parse(text)
@@ -161,8 +161,8 @@ extension ValueType {
     ValueProblem("`\(text)` is not a mapping", suggestion: "write names and values, one a line")
   }
 
-  /// What is wrong with a table without entries: it could not be told from none at all.
-  public static let emptyTable = ValueProblem("a mapping without entries says nothing", suggestion: "leave it out")
+  /// What is wrong with a table without entries: it could not be distinguished from no table.
+  public static let emptyTable = ValueProblem("a mapping without entries has no effect", suggestion: "leave it out")
 
   /// The kind in words, with its article: `a size such as 2 GiB`.
   public var explanation: String {

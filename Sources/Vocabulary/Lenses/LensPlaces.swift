@@ -31,7 +31,7 @@ extension Lens {
   /// A size in one place, and its unit in another.
   ///
   /// - Parameters:
-  ///   - unit: where the unit is; the attribute `unit` of the element when not given.
+  ///   - unit: where the unit is; the attribute `unit` of the element if not set.
   ///   - written: the unit that libvirt writes; nil for the largest that gives a whole number.
   ///   - implied: the unit where the document names none.
   ///   - granularity: what libvirt rounds the size up to, in bytes.

@@ -88,7 +88,7 @@ struct Shape: Sendable {
     return element
   }
 
-  /// Makes an element hold a value. One that holds more than the shape knows is made anew, or it could not be read back.
+  /// Makes an element hold a value. One that holds more than the shape knows is re-created, or it could not be read back.
   func settle(_ value: Value, in element: inout XMLElement, blank: XMLElement) {
     guard let old = wholeValue(of: element, from: blank) else {
       element = made(value, from: blank)

@@ -40,10 +40,10 @@ extension Vocabulary {
       """, lens: IPLenses.hosts, effect: .live, reference: networkReference + "#addressing",
       equivalent: { ValueType.table(key: .ipAddress, of: IPLenses.host.type).covers(desired: $0, stored: $1) }),
     Field(
-      "dhcp.boot-file", .text(.line), "The file that guests are told to boot (BOOTP, PXE).",
+      "dhcp.boot-file", .text(.line), "The file that guests boot (BOOTP, PXE).",
       lens: IPLenses.bootp("file"), reference: networkReference + "#addressing"),
     Field(
-      "dhcp.boot-server", .text(.dnsName), "Where that file is; the host's TFTP server when not given.",
+      "dhcp.boot-server", .text(.dnsName), "Where that file is; the host's TFTP server if not set.",
       lens: IPLenses.bootp("server"), reference: networkReference + "#addressing"),
     Field(
       "tftp-root", .text(.line), "The folder of the host whose files guests may fetch by TFTP.",

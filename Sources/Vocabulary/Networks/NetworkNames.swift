@@ -25,7 +25,7 @@ extension Vocabulary {
       reference: networkReference + "#addressing"),
     Field(
       "dns.forwarders", .list(of: forwarder.type),
-      "Whom the name server asks, for all names or for those of a domain; the host's resolver when not given.",
+      "Whom the name server asks, for all names or for those of a domain; the host's resolver if not set.",
       lens: inNetwork(.list("dns", "forwarder", forwarder)), reference: networkReference + "#addressing"),
     Field(
       "dns.texts", .table(key: .dnsName, of: .text(.any)), "TXT records, by name. Changes reach a network that runs.",
@@ -42,16 +42,16 @@ extension Vocabulary {
   ]
 
   private static let forwarder = Shape.record([
-    Part("domain", .text(.dnsName), "The domain whose names are asked there; all names when not given.", at: "@domain"),
+    Part("domain", .text(.dnsName), "The domain whose names are asked there; all names if not set.", at: "@domain"),
     Part(
       "address", .text(.ipAddress), "The name server; with a domain and no address the host's resolver.", at: "@addr"),
-    Part("port", .integer(1...65535), "The name server's port; 53 when not given.", at: "@port").since(12, 0),
+    Part("port", .integer(1...65535), "The name server's port; the default is 53.", at: "@port").since(12, 0),
   ])
 
   private static let service = Shape.record([
     Part("service", .text(.line), "The service, such as `sip`.", at: "@service", isRequired: true),
     Part("protocol", .enumeration(["tcp", "udp"]), "The protocol.", at: "@protocol", isRequired: true),
-    Part("domain", .text(.dnsName), "The domain of the record; the network's when not given.", at: "@domain"),
+    Part("domain", .text(.dnsName), "The domain of the record; the default is the network's.", at: "@domain"),
     Part("target", .text(.line), "The host of the service.", at: "@target"),
     number("port", 0...65535, "The port."),
     number("priority", 0...65535, "The lower one is tried first."),

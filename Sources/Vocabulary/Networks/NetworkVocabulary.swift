@@ -39,17 +39,17 @@ extension Vocabulary {
     Field(
       "state", .enumeration(["active", "inactive", "any"]),
       """
-      What the network should be doing. `active`, the default, starts it; `inactive` stops it, and interfaces of guests \
+      The desired state of the network. `active`, the default, starts it; `inactive` stops it, and interfaces of guests \
       lead nowhere then; `any` leaves it as it is.
       """, effect: .live),
     Field(
-      "autostart", .boolean, "Whether libvirt starts the network when the host starts. Left as it is when not given.",
+      "autostart", .boolean, "Whether libvirt starts the network when the host starts. Unchanged if not set.",
       effect: .define, reference: "html/libvirt-libvirt-network.html#virNetworkSetAutostart"),
   ]
 
   private static let networkGeneral: [Field] = [
     Field(
-      "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the network.",
+      "uuid", .text(.uuid), "The UUID. If not set it is derived from the names of the stack and the network.",
       lens: placed("uuid", .text(.uuid)), effect: .replace, staysWhenDropped: true,
       reference: networkReference + "#general-metadata"),
     Field(
@@ -115,11 +115,11 @@ extension Vocabulary {
       reference: networkReference + "#connectivity"
     ).since(10, 0),
     Field(
-      "nat.addresses", .text(.ipv4Range), "The addresses that guests appear under outside; the host's when not given.",
+      "nat.addresses", .text(.ipv4Range), "The addresses that guests appear under outside; the default is the host's.",
       lens: inNetwork(.list("forward/nat", "address", addressSpan).single),
       reference: networkReference + "#connectivity"),
     Field(
-      "nat.ports", .text(.portRange), "The ports that guests' connections get outside; 1024-65535 when not given.",
+      "nat.ports", .text(.portRange), "The ports that guests' connections get outside; the default is 1024-65535.",
       lens: inNetwork(.list("forward/nat", "port", portSpan).single),
       reference: networkReference + "#connectivity"),
     Field(

@@ -5,19 +5,19 @@ import XMLTree
 extension Vocabulary {
   static let domainProcessors: [Field] = [
     Field(
-      "vcpus.count", .integer(1...4096), "How many virtual processors there are; 1 when not given.",
+      "vcpus.count", .integer(1...4096), "How many virtual processors there are; the default is 1.",
       lens: vcpuCountLens, initial: .integer(1), reference: vcpuReference),
     Field(
-      "vcpus.current", .integer(1...4096), "How many of them are plugged in when the guest starts; all when not given.",
+      "vcpus.current", .integer(1...4096), "How many of them are plugged in when the guest starts; all if not set.",
       lens: currentVCPUsLens, effect: .live(.vcpus), reference: vcpuReference),
     Field(
       "vcpus.placement", .enumeration(["static", "auto"]),
-      "Whether they run on the processors of `cpuset`, or on those that numad advises; `static` when not given.",
+      "Whether they run on the processors of `cpuset`, or on those that numad advises; the default is `static`.",
       at: "vcpu/@placement", libvirtDefault: .string("static"), isComparableWhenRunning: false,
       reference: vcpuReference),
     Field(
       "vcpus.cpuset", .text(.cpuset),
-      "The host's processors that they may run on; any when not given. `cputune.vcpupin` says it for one alone.",
+      "The host's processors that they may run on; any if not set. `cputune.vcpupin` sets it for one of them.",
       at: "vcpu/@cpuset", isComparableWhenRunning: false, reference: vcpuReference),
     Field(
       "vcpus.states", "Single vcpus by number: which are plugged in, and which can be unplugged.", table: "vcpus",
@@ -39,7 +39,7 @@ extension Vocabulary {
       "cpu.match", .enumeration(["minimum", "exact", "strict"]),
       """
       How the host's processor must compare with a `custom` one: `minimum` gives the guest what the host has besides, \
-      `exact` hides it, `strict` refuses such a host. `exact` when not given.
+      `exact` hides it, `strict` refuses such a host. `exact` if not set.
       """, at: "cpu/@match", libvirtDefault: .string("exact"), isComparableWhenRunning: false, reference: cpuReference),
     Field(
       "cpu.fallback", .enumeration(["allow", "forbid"]),
@@ -71,9 +71,9 @@ extension Vocabulary {
       at: "cpu/@deprecated_features", .onOff, isComparableWhenRunning: false, reference: cpuReference
     ).since(11, 0),
     topologyField("sockets", "Processor packages."),
-    topologyField("dies", "Dies of a package; 1 when not given.", libvirtDefault: .integer(1)),
+    topologyField("dies", "Dies of a package; the default is 1.", libvirtDefault: .integer(1)),
     topologyField(
-      "clusters", "Clusters of a die, which group cores on ARM; 1 when not given.", libvirtDefault: .integer(1)
+      "clusters", "Clusters of a die, which group cores on ARM; the default is 1.", libvirtDefault: .integer(1)
     ).since(10, 1),
     topologyField("cores", "Cores of a cluster, or of a die."),
     topologyField("threads", "Threads of a core."),
@@ -93,7 +93,7 @@ extension Vocabulary {
       reference: cpuReference),
     Field(
       "cpu.max-phys-addr.mode", .enumeration(["passthrough", "emulate"]),
-      "Whether physical addresses are as wide as the host's, or as wide as `bits` says.", at: "cpu/maxphysaddr/@mode",
+      "Whether physical addresses are as wide as the host's, or have the width in `bits`.", at: "cpu/maxphysaddr/@mode",
       reference: cpuReference),
     Field(
       "cpu.max-phys-addr.bits", .integer(1...64), "How many bits a physical address has; it goes with `emulate`.",

@@ -10,16 +10,16 @@ extension Vocabulary {
       "apic.enabled", "apic", "Whether x86 guests have an APIC; a new x86 domain has it.", stays: true),
     state(
       "apic.eoi", "apic/@eoi",
-      "Whether the end of an interrupt is signalled in a cheap way; QEMU decides when not given."),
+      "Whether the end of an interrupt is signalled in a cheap way; QEMU decides if not set."),
     presence("pae", "pae", "Whether 32-bit guests can reach more than 4 GiB."),
     state("hap", "hap/@state", "Whether hardware assists paging, for hypervisors that ask."),
     presence("privnet", "privnet", "Whether a container has a network namespace of its own in every case."),
     presence("viridian", "viridian", "Whether Xen offers Windows guests Hyper-V's interfaces."),
     state(
       "pvspinlock", "pvspinlock/@state", "Whether waiting for a lock yields the processor; the hypervisor decides."),
-    state("vmport", "vmport/@state", "Whether VMware's I/O port is emulated; QEMU decides when not given."),
+    state("vmport", "vmport/@state", "Whether VMware's I/O port is emulated; QEMU decides if not set."),
     state(
-      "pmu", "pmu/@state", "Whether the guest can count performance events; the hypervisor decides when not given."),
+      "pmu", "pmu/@state", "Whether the guest can count performance events; the hypervisor decides if not set."),
     state("smm.enabled", "smm/@state", "Whether the guest has a System Management Mode, which Secure Boot needs."),
     Field(
       "features.smm.tseg", .size(granularity: 1 << 20), "The memory that only System Management Mode can reach.",
@@ -52,7 +52,7 @@ extension Vocabulary {
     ).since(9, 6),
     state("ps2", "ps2/@state", "Whether there is a PS/2 controller for keyboard and mouse; the board decides.")
       .since(10, 7),
-    state("ras", "ras/@state", "Whether an ARM guest is told of errors of the host's memory.").since(10, 4),
+    state("ras", "ras/@state", "Whether an ARM guest gets notifications of errors in the host's memory.").since(10, 4),
     plain(
       "aia", "aia/@value", ["none", "aplic", "aplic-imsic"], "The advanced interrupt architecture of a RISC-V guest."
     ).since(11, 1),
@@ -60,7 +60,7 @@ extension Vocabulary {
     state("kvm.hidden", "kvm/hidden/@state", "Whether the guest is not told that it runs on KVM."),
     state(
       "kvm.hint-dedicated", "kvm/hint-dedicated/@state",
-      "Whether the guest is told that its vcpus have processors of the host to themselves."),
+      "Whether the guest sees that its vcpus have host processors of their own."),
     state("kvm.poll-control", "kvm/poll-control/@state", "Whether the guest says when to poll before halting."),
     state("kvm.pv-ipi", "kvm/pv-ipi/@state", "Whether interrupts between vcpus take a shorter way."),
     state("kvm.dirty-ring.enabled", "kvm/dirty-ring/@state", "Whether changed pages are tracked in a ring."),
@@ -83,7 +83,7 @@ extension Vocabulary {
       "hyperv.mode", "hyperv/@mode", ["custom", "passthrough", "host-model"],
       """
       Whether the guest gets the enlightenments named here, or all that the host has: `passthrough` leaves them to QEMU, \
-      with `host-model` libvirt finds them when the guest starts. `custom` when not given.
+      with `host-model` libvirt finds them when the guest starts. `custom` if not set.
       """, libvirtDefault: .string("custom")
     ).values("host-model", since: 11, 9),
     state("hyperv.relaxed", "hyperv/relaxed/@state", "Whether Windows relaxes its watch on timers."),

@@ -12,14 +12,14 @@ extension Vocabulary {
       """, table: "cpu/numa", "cell", key: "@id", .number("the number of a NUMA cell"), .record(cellParts),
       reference: topologyReference),
     Field(
-      "numa.latencies", "How long the guest is told that accesses between its NUMA nodes take (ACPI HMAT).",
+      "numa.latencies", "The latency between NUMA nodes that the guest sees (ACPI HMAT).",
       list: "cpu/numa/interconnects", "latency",
       .record(
         connectionParts(["access", "read", "write"]) + [
           Part("value", .integer(1...Int(UInt32.max)), "The time in nanoseconds.", at: "@value", isRequired: true)
         ]), reference: topologyReference),
     Field(
-      "numa.bandwidths", "How much data a second the guest is told to go between its NUMA nodes (ACPI HMAT).",
+      "numa.bandwidths", "The bandwidth between NUMA nodes, in data a second, that the guest sees (ACPI HMAT).",
       list: "cpu/numa/interconnects", "bandwidth",
       .record(
         connectionParts(["access", "read", "write"]) + [
@@ -31,7 +31,7 @@ extension Vocabulary {
       "numatune.mode", .enumeration(numaModes),
       """
       How memory is taken from the host's nodes: `strict` from no others, `preferred` from others when they are full, \
-      `interleave` from all in turn, `restrictive` as the control group says. `strict` when not given.
+      `interleave` from all in turn, `restrictive` as the control group says. `strict` if not set.
       """, at: "numatune/memory/@mode", isComparableWhenRunning: false, reference: tuningReference),
     Field(
       "numatune.placement", .enumeration(["static", "auto"]),

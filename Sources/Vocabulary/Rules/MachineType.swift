@@ -15,8 +15,8 @@ package enum MachineType {
 
   /// Whether a definition's machine is what the spec asks for.
   ///
-  /// libvirt expands an alias once, when a domain is first defined, and keeps the version from then on; that the
-  /// host's alias means a newer version today is no difference.
+  /// libvirt expands an alias once, when a domain is first defined, and keeps that version; that the
+  /// host's alias means a newer version today is not a difference.
   static func isEquivalent(desired: Value, stored: Value) -> Bool {
     guard let desired = desired.string, let stored = stored.string else { return false }
     return isOne(stored, of: desired)

@@ -62,10 +62,10 @@ public enum NumberSet {
   /// over and over is refused.
   static let maximumWork = 1 << 20
 
-  /// The set as libvirt writes it; nil for a text that is none.
+  /// The set as libvirt writes it; nil for a text that is not one.
   static func normalised(_ text: String) -> String? { members(of: text).map(ranges) }
 
-  /// The numbers of a set; nil for a text that is none, and for the empty one.
+  /// The numbers of a set; nil for a text that is not one, and for the empty one.
   public static func members(of text: String) -> Set<Int>? {
     var members: Set<Int> = []
     var work = 0

@@ -203,7 +203,7 @@ public struct TextRule: Sendable {
     "a libvirt URI such as qemu:///system", pattern: #"^[A-Za-z0-9+.-]+:.+$"#,
     normalise: { $0.contains(":") && !$0.hasPrefix(":") && !$0.hasSuffix(":") ? $0 : nil })
 
-  /// Machine types, CPU models and the like: a word of libvirt's or QEMU's.
+  /// Machine types, CPU models and the like: a word of libvirt or QEMU.
   ///
   /// - Parameter besides: what it may hold besides letters, digits, `_`, `.`, `+` and `-`.
   static func word(_ explanation: String, besides: String = "") -> TextRule {

@@ -46,26 +46,26 @@ extension Vocabulary {
       "type", .enumeration(poolTypes),
       """
       The kind of storage: `dir` a folder of the host, `fs` and `netfs` a file system that libvirt mounts, `logical` a \
-      volume group, and so on. `dir` when not given. Vireo makes disks in pools of files: `dir`, `fs` and `netfs`.
+      volume group, and so on. `dir` if not set. Vireo makes disks in pools of files: `dir`, `fs` and `netfs`.
       """, lens: .at("@type", .enumeration(poolTypes)), effect: .replace, libvirtDefault: .string("dir"),
       staysWhenDropped: true, reference: "storage.html"),
     Field(
       "path", .path,
       """
-      The folder; for storage that is no folder, where its devices appear on the host. A folder of type `dir` is made when \
+      The folder; for storage that is not a folder, where its devices appear on the host. A folder of type `dir` is made when \
       it is missing. Not for `rbd`, `sheepdog`, `gluster` and `iscsi-direct`.
       """, lens: inPool("target/path", .path), effect: .replace, staysWhenDropped: true,
       reference: "formatstorage.html#target-elements"),
     Field(
       "state", .enumeration(["active", "any"]),
-      "What the pool should be doing. `active`, the default, starts it; `any` leaves it as it is and does not start a new one.",
+      "The desired state of the pool. `active`, the default, starts it; `any` leaves it as it is and does not start a new one.",
       effect: .define),
     Field(
       "autostart", .boolean,
-      "Whether libvirt starts the pool when the host starts. One that Vireo has made does when not given.",
+      "Whether libvirt starts the pool when the host starts. A pool that Vireo created does by default.",
       effect: .define, reference: "html/libvirt-libvirt-storage.html#virStoragePoolSetAutostart"),
     Field(
-      "uuid", .text(.uuid), "The UUID. When not given it is derived from the names of the stack and the pool.",
+      "uuid", .text(.uuid), "The UUID. If not set it is derived from the names of the stack and the pool.",
       lens: inPool("uuid", .text(.uuid)), effect: .replace, staysWhenDropped: true,
       reference: "formatstorage.html#general-metadata"),
     Field(
@@ -197,11 +197,11 @@ extension Vocabulary {
       "permissions.mode", .text(.fileMode), "The permissions of the folder, in octal digits: `0711`.",
       lens: inPool("target/permissions/mode", .text(.fileMode)), reference: "formatstorage.html#target-elements"),
     Field(
-      "permissions.owner", .integer(0...Int(UInt32.max - 1)), "The number of the user whose it is.",
+      "permissions.owner", .integer(0...Int(UInt32.max - 1)), "The number of the user who owns it.",
       lens: inPool("target/permissions/owner", .integer(0...Int(UInt32.max - 1))),
       reference: "formatstorage.html#target-elements"),
     Field(
-      "permissions.group", .integer(0...Int(UInt32.max - 1)), "The number of the group whose it is.",
+      "permissions.group", .integer(0...Int(UInt32.max - 1)), "The number of the group that owns it.",
       lens: inPool("target/permissions/group", .integer(0...Int(UInt32.max - 1))),
       reference: "formatstorage.html#target-elements"),
     Field(

@@ -58,7 +58,7 @@ public enum Vocabulary {
 
   /// A set of values that domains share.
   public static let profile = ObjectType(
-    "profile", "Values that domains share: whatever a domain may say, except what makes it one of its own.",
+    "profile", "Values that domains share: all fields of a domain, except those that identify it.",
     fields: domain.fields.filter { !["count", "profiles", "uuid"].contains($0.name) }, groups: domain.groups,
     collections: domain.collections)
 }

@@ -14,7 +14,7 @@ extension Vocabulary {
       Field(
         "size", .size(granularity: 512),
         """
-        The virtual size; an overlay's is its image's when not given. A larger one grows the image, a smaller one is \
+        The virtual size; an overlay's is its image's if not set. A larger one grows the image, a smaller one is \
         refused. Without it the file must exist, or have an image.
         """, effect: .define),
       Field(
@@ -23,10 +23,10 @@ extension Vocabulary {
         effect: .replace),
       Field("path", .path, "The file, where it is in none of the stack's pools.", effect: .replace),
       Field(
-        "format", .enumeration(["qcow2", "raw"]), "The format of the file; `qcow2` when not given.", effect: .replace),
+        "format", .enumeration(["qcow2", "raw"]), "The format of the file; the default is `qcow2`.", effect: .replace),
       Field(
         "cluster-size", .size(granularity: 1, least: 512),
-        "The size of a new qcow2 file's clusters: a power of two from 512 B to 2 MiB, 64 KiB when not given.",
+        "The size of a new qcow2 file's clusters: a power of two from 512 B to 2 MiB, by default 64 KiB.",
         effect: .replace),
       Field(
         "extended-l2", .boolean, "Whether the clusters of a new qcow2 file are divided into 32 subclusters.",
@@ -43,7 +43,7 @@ extension Vocabulary {
         """, effect: .replace),
       Field(
         "permissions.mode", .text(.fileMode),
-        "The permissions of a new file, in octal digits; `0600` when not given.", effect: .replace),
+        "The permissions of a new file, in octal digits; the default is `0600`.", effect: .replace),
       Field(
         "permissions.owner", .integer(0...Int(UInt32.max - 1)), "The number of the user whose a new file is.",
         effect: .replace),
@@ -67,7 +67,7 @@ extension Vocabulary {
     """,
     fields: [
       Field(
-        "description", .text(.any), "What it is for. It stands in the spec alone: an image has no place for it.",
+        "description", .text(.any), "What it is for. It is only in the spec, because an image has no place for it.",
         effect: .define)
     ],
     keyRule: .snapshotTag)

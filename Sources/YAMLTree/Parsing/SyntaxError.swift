@@ -144,7 +144,7 @@ extension Composer {
       let next = SourcePosition(line: place.line, column: place.column + 1)
       let escape = "\\" + (character(at: next).map { String($0) } ?? "")
       return syntax(
-        "`\(escape)` is no escape that YAML knows", at: place,
+        "`\(escape)` is not an escape that YAML knows", at: place,
         to: SourcePosition(line: place.line, column: place.column + 2),
         fix: "write `\\\(escape)`, or use single quotes")
     case ("while parsing a quoted scalar", "did not find expected hexdecimal number"):
@@ -267,10 +267,10 @@ extension Composer {
     default:
       if problem.context == "while scanning a directive" || problem.context.hasSuffix("directive") {
         return syntax(
-          "the line begins with `%` but is no directive that YAML knows", at: context, fix: "put the text in quotes")
+          "the line begins with `%` but is not a directive that YAML knows", at: context, fix: "put the text in quotes")
       }
       if problem.context.contains("tag") {
-        return syntax("this is no valid tag", at: context, fix: "put the text in quotes if no tag is meant")
+        return syntax("this is not a valid tag", at: context, fix: "put the text in quotes if no tag is meant")
       }
       return nil
     }
@@ -289,7 +289,7 @@ extension Composer {
     file.line(place.line).unicodeScalars.dropFirst(place.column - 1).first
   }
 
-  /// The column of the last scalar that is no blank; 0 for a blank line.
+  /// The column of the last scalar that is not a blank; 0 for a blank line.
   private func lastColumn(of line: String) -> Int {
     var count = 0
     for (index, scalar) in line.unicodeScalars.enumerated() where scalar != " " && scalar != "\t" { count = index + 1 }

@@ -8,29 +8,30 @@ import Vocabulary
 struct DestroyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "destroy",
-    abstract: "Stops and undefines everything that a stack has on the host.",
+    abstract: "Stops and undefines all domains and networks of a stack.",
     usage: "vireo destroy [options] <file> ...",
     discussion: """
-      Every domain and network that an apply of the stack has made or adopted goes, whether the spec still has it or not. \
-      What goes and what stays is shown, and asked about, before anything is touched.
+      Deletes every domain and network that an apply of the stack created or adopted, whether it is still in the spec \
+      or not. Shows what is deleted and what stays, and asks before it changes anything.
 
-      Disks stay, with UEFI variables and the state of TPMs. With --delete-disks those go that Vireo has made; files of \
-      others, base images, and whatever another domain of the host stands on stay in any case. A domain with \
-      `protect: true` refuses the whole.
+      Disks, UEFI variables and the state of TPMs stay. --delete-disks deletes the disks that Vireo created. It never \
+      deletes other files, base images, or files that another domain of the host uses. If a domain has `protect: \
+      true`, nothing is deleted.
 
-      A guest that runs is asked to shut down, and has the time that its `shutdown.timeout` gives it (120 s). One that does \
-      not listen keeps running, and its domain stays, unless its spec has `shutdown.force-off: true` or --force is given.
+      A running guest is asked to shut down, and has the time in `shutdown.timeout` (by default 120 s). A guest that \
+      does not shut down keeps running and keeps its domain, unless its spec has `shutdown.force-off: true` or you \
+      give --force.
 
-      Exit codes: 0 when all of it is gone, 1 on any failure or interruption, 3 when something is refused.
+      Exit codes: 0 for success, 1 for any failure or interruption, 3 if an object is refused.
       """)
 
   @OptionGroup var spec: SpecOptions
   @OptionGroup var connection: ConnectionOptions
 
-  @Flag(name: [.customLong("yes"), .customShort("y")], help: "Goes on without asking.")
+  @Flag(name: [.customLong("yes"), .customShort("y")], help: "Does not ask.")
   var isConfirmed = false
 
-  @Flag(name: .customLong("delete-disks"), help: "Deletes the disks that Vireo has made, too.")
+  @Flag(name: .customLong("delete-disks"), help: "Also deletes the disks that Vireo created.")
   var deletesDisks = false
 
   @Flag(help: "Forces off guests that do not shut down in time.")
@@ -38,21 +39,21 @@ struct DestroyCommand: AsyncParsableCommand {
 
   @Option(
     name: .customLong("max-deletes"),
-    help: ArgumentHelp("The most objects that may be deleted.", valueName: "number"))
+    help: ArgumentHelp("The maximum number of objects to delete.", valueName: "number"))
   var maxDeletes: Int?
 
-  @Option(help: ArgumentHelp("How many steps may run side by side.", valueName: "number"))
+  @Option(help: ArgumentHelp("How many steps may run at the same time.", valueName: "number"))
   var jobs: Int = 4
 
   @OptionGroup var lock: LockOptions
 
-  @Option(help: "The form of the result.")
+  @Option(help: "The format of the result.")
   var format: ReportFormat = .text
 
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
-    guard (1...64).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+    guard (1...64).contains(jobs) else { throw ValidationError("--jobs requires a number from 1 to 64.") }
   }
 
   func run() async throws {

@@ -15,23 +15,24 @@ import Vocabulary
 struct GarbageCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "gc",
-    abstract: "Deletes files that nothing on the host refers to, and gives up removed domains.",
+    abstract: "Deletes unused files, and discards removed domains.",
     usage: "vireo gc [--plan] [options] [<file> ...]",
     discussion: """
-      What any domain of the connection refers to stays: stored, running or saved, in a snapshot or a checkpoint, with all \
-      that it stands on. What the given specs declare stays, and whatever a file of others stands on. Of the rest only that \
-      goes which Vireo has made, by proof, or which you name with --also. The whole list is shown first, and asked about.
+      Keeps every file that a domain of the connection refers to, stored, running or saved, in a snapshot or a \
+      checkpoint, and its backing files. Also keeps what the given specs declare, and the backing files of files that \
+      Vireo did not create. Of the other files, gc deletes only those that Vireo can prove it created, and those that \
+      you name with --also. It shows the whole list and asks first.
 
-      Searched are the folders of active storage pools, of the pools in the given specs, of removed domains, and those given \
-      with --folder; not the folders in them. Domains of other connections are not known: collect where all domains are \
-      yours to see.
+      Searches the folders of active storage pools, of the pools in the given specs, of removed domains, and those \
+      given with --folder, but not their subfolders. gc does not know the domains of other connections: use a \
+      connection that shows all domains.
 
-      With specs, only the files and the removed domains of their stack go; --all-stacks collects those of all stacks, as \
+      With specs, deletes only files and removed domains of their stack; --all-stacks collects those of all stacks, as \
       without a spec.
 
-      With --older-than, removed domains that are younger stay restorable; without, all are discarded.
+      With --older-than, newer removed domains can still be restored. Without it, all are discarded.
 
-      Exit codes: 0 when all of it is gone, or was shown; 1 when something could not be read or deleted.
+      Exit codes: 0 for success, 1 if something could not be read or deleted.
       """)
 
   @Argument(
@@ -40,41 +41,41 @@ struct GarbageCommand: AsyncParsableCommand {
     completion: .file(extensions: ["yaml", "yml"]))
   var files: [String] = []
 
-  @Flag(name: .customLong("all-stacks"), help: "Collects for all stacks, not only for that of the given specs.")
+  @Flag(name: .customLong("all-stacks"), help: "Collects for all stacks, not only for the stack of the given specs.")
   var isForAllStacks = false
 
-  @Flag(help: "Shows what would be deleted, and changes nothing.")
+  @Flag(help: "Shows what would be deleted. Changes nothing.")
   var plan = false
 
   @Option(
     parsing: .singleValue,
-    help: ArgumentHelp("Searches this folder, too; can be given several times.", valueName: "dir"),
+    help: ArgumentHelp("Also searches this folder. Can be given several times.", valueName: "dir"),
     completion: .directory, transform: Self.path)
   var folder: [String] = []
 
   @Option(
     name: .customLong("older-than"),
     help: ArgumentHelp(
-      "Gives up only removed domains that are at least this old, such as 7d, 12h or 30min.", valueName: "time"),
+      "Discards only removed domains that are at least this old, such as 7d, 12h or 30min.", valueName: "time"),
     transform: Self.age)
   var olderThan: Int?
 
   @Option(
     parsing: .singleValue,
     help: ArgumentHelp(
-      "Deletes this file, too, whoever has made it; refused where anything refers to it. Can be given several times.",
+      "Also deletes this file, even if Vireo did not create it. Refused if anything refers to it. Can be given several times.",
       valueName: "path"),
     completion: .file(), transform: Self.path)
   var also: [String] = []
 
-  @Flag(name: [.customLong("yes"), .customShort("y")], help: "Goes on without asking.")
+  @Flag(name: [.customLong("yes"), .customShort("y")], help: "Does not ask.")
   var isConfirmed = false
 
   @OptionGroup var variables: VariableOptions
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var lock: LockOptions
 
-  @Option(help: "The form of the list and the result.")
+  @Option(help: "The format of the list and the result.")
   var format: ReportFormat = .text
 
   @OptionGroup var color: ColorOptions
@@ -84,11 +85,11 @@ struct GarbageCommand: AsyncParsableCommand {
   func run() async throws {
     var messages: [Diagnostic] = []
     for path in folder where !Self.is(S_IFDIR, path) {
-      messages.append(Diagnostic("no-folder", "--folder \(path) is no folder"))
+      messages.append(Diagnostic("no-folder", "--folder \(path) is not a folder"))
     }
     for path in also where !Self.is(S_IFREG, path) {
       messages.append(
-        Diagnostic("no-file", "--also \(path) is no regular file", suggestion: "name each file that is to go"))
+        Diagnostic("no-file", "--also \(path) is not a regular file", suggestion: "name each file to delete"))
     }
     guard messages.isEmpty else { throw self.messages.fail(messages) }
     let stack = try spec()
@@ -158,7 +159,7 @@ struct GarbageCommand: AsyncParsableCommand {
     guard !isConfirmed else { return }
     if let obstacle = Consent.obstacle(needsOutput: format == .text) { throw messages.fail([obstacle]) }
     if format == .json { Output.write(shown.text(Output.error.style(color.color)), to: .error) }
-    guard Consent.ask("Delete all of this for good?") else { throw ExitCode(1) }
+    guard Consent.ask("Delete all of this permanently?") else { throw ExitCode(1) }
   }
 
   // MARK: Spec and connection
@@ -189,7 +190,7 @@ struct GarbageCommand: AsyncParsableCommand {
     }
   }
 
-  /// What a spec declares is needed, whether a domain has it by now or not.
+  /// What a spec declares is needed, whether a domain has it now or not.
   private func declare(
     _ stack: StackSpec, in census: inout CensusRequest, on connection: LibvirtConnection
   ) async throws {
@@ -208,7 +209,7 @@ struct GarbageCommand: AsyncParsableCommand {
       if let path = observed.copy {
         files.append(FileReference(path, format: nil))
       } else if observed.sha256 == nil {
-        // Which of the copies it is cannot be told without the source.
+        // Without the source it is not known which of the copies it is.
         census.declaredBeginnings[subject, default: []].append("\(copy.folder)/\(copy.name)-")
       }
     }

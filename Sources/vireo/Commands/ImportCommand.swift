@@ -12,18 +12,18 @@ import YAMLTree
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Writes a spec for what exists, and proves it.",
+    abstract: "Writes specs for existing objects, and proves them.",
     usage: "vireo import [options] [<domain> ...]",
     discussion: """
-      What is written is planned against the same host first, and must change nothing but who owns the domains. Fields say \
-      what they can; the rest is libvirt's own XML under `xml`. What libvirt fills in by itself is left out. Then take the \
-      domains over with
+      Import first plans the specs against the same host: they may change nothing but the owner of the objects. It \
+      writes fields where they exist, and libvirt's own XML under `xml` for the rest. It leaves out what libvirt adds \
+      by itself. Then adopt the domains with
 
         vireo apply DIR
 
-      which records whose they are and touches no running guest.
+      which records their owner and does not touch a running guest.
 
-      Exit codes: 0 when all that was asked for was written, 1 on any failure.
+      Exit codes: 0 if everything was written, 1 for any failure.
       """)
 
   @Argument(help: ArgumentHelp("The domains.", valueName: "domain"))
@@ -31,15 +31,15 @@ struct ImportCommand: AsyncParsableCommand {
 
   @Option(
     name: .customLong("network"), parsing: .singleValue,
-    help: ArgumentHelp("Takes a network too; can be given several times.", valueName: "name"))
+    help: ArgumentHelp("Also imports a network. Can be given several times.", valueName: "name"))
   var networks: [String] = []
 
   @Option(
     name: .customLong("pool"), parsing: .singleValue,
-    help: ArgumentHelp("Takes a storage pool too; can be given several times.", valueName: "name"))
+    help: ArgumentHelp("Also imports a storage pool. Can be given several times.", valueName: "name"))
   var pools: [String] = []
 
-  @Flag(help: "Takes every domain, network and storage pool of the host.")
+  @Flag(help: "Imports every domain, network and storage pool of the host.")
   var all = false
 
   @Option(
@@ -51,10 +51,10 @@ struct ImportCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The name of the stack.", valueName: "name"))
   var stack = "imported"
 
-  @Flag(help: "Replaces files that exist.")
+  @Flag(help: "Replaces existing files.")
   var force = false
 
-  @Flag(name: .customLong("include-passwords"), help: "Writes passwords of displays too, in plain text.")
+  @Flag(name: .customLong("include-passwords"), help: "Also writes passwords of displays, in plain text.")
   var includesPasswords = false
 
   @OptionGroup var connection: ConnectionOptions

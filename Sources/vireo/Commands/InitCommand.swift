@@ -16,18 +16,19 @@ struct InitCommand: AsyncParsableCommand {
     abstract: "Writes a first spec for this host.",
     usage: "vireo init [options]",
     discussion: """
-      Looks for the connection as other commands do, and at its storage pools, networks and images. The spec has one guest \
-      and comments on each part, and can be planned as it is. Nothing on the host is changed, but that the folder of \
-      an embedded driver is made when it is opened.
+      Uses the same connection as other commands, and looks at its storage pools, networks and images. The spec has \
+      one guest and comments on each part, and is ready for a plan. Changes nothing on the host, except that the \
+      folder of an embedded driver is created.
 
-      Where no --connect and no environment variable names a connection and no libvirt answers, the spec is for libvirt's \
-      embedded driver, which needs no daemon.
+      If you name no connection, with --connect or in the environment, and no libvirt daemon answers, the spec uses \
+      libvirt's embedded driver, which requires no daemon.
 
-      Exit codes: 0 when the spec was written, 1 on any failure, also when the file exists.
+      Exit codes: 0 for success, 1 for any failure, or if the file exists.
       """)
 
   @Option(
-    help: ArgumentHelp("The file to write, `-` for standard output. One that exists is left alone.", valueName: "file"),
+    help: ArgumentHelp(
+      "The file to write, `-` for standard output. An existing file is not replaced.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var output = "vireo.yaml"
 
@@ -111,7 +112,7 @@ private struct FirstHost {
     }
   }
 
-  /// Where this user's programs keep what is no configuration (XDG Base Directory Specification).
+  /// Where this user's programs keep what is not a configuration (XDG Base Directory Specification).
   private static var dataFolder: String {
     if geteuid() == 0 { return "/var/lib" }
     if let folder = getenv("XDG_DATA_HOME").map({ String(cString: $0) }), folder.hasPrefix("/") { return folder }
@@ -177,7 +178,7 @@ private struct FirstHost {
     }.prefix(Self.most).map(\.self)
   }
 
-  /// Less is no operating system's disk.
+  /// Less is not an operating system's disk.
   private static let smallest: UInt64 = 8 << 20
   private static let leastData: UInt64 = 1 << 20
   /// Each is tried by planning with it.

@@ -7,14 +7,15 @@ import Report
 struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Shows what an apply would change, and changes nothing.",
+    abstract: "Shows what an apply would change.",
     usage: "vireo plan [options] <file> ...",
     discussion: """
-      An object that a state of the host forbids to be as the spec says, such as a disk that would shrink, or with a change \
-      beyond --max-effect, is refused with what depends on it, and shown with the reason; the rest is planned.
+      Changes nothing. An object is refused if the host forbids a change, such as a disk that would shrink, or if a \
+      change goes beyond --max-effect. The plan shows the object and its dependents as refused, with the reason, and \
+      plans the rest.
 
-      Exit codes: 0 when the plan was made, 1 on any failure, 3 when it refuses objects. With --detailed-exitcode a plan \
-      that has something to do and refuses nothing ends with 2.
+      Exit codes: 0 for success, 1 for any failure, 3 if the plan refuses objects, and with --detailed-exitcode 2 if \
+      it has changes and refuses nothing.
       """)
 
   @OptionGroup var spec: SpecOptions
@@ -22,12 +23,12 @@ struct PlanCommand: AsyncParsableCommand {
 
   @OptionGroup var limits: LimitOptions
 
-  @Option(help: "The form of the plan.")
+  @Option(help: "The format of the plan.")
   var format: ReportFormat = .text
 
   @OptionGroup var color: ColorOptions
 
-  @Flag(name: .customLong("detailed-exitcode"), help: "Ends with 2 when changes are pending.")
+  @Flag(name: .customLong("detailed-exitcode"), help: "Exits with 2 if changes are pending.")
   var detailedExitCode = false
 
   func run() async throws {

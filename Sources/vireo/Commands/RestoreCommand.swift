@@ -11,35 +11,35 @@ import Report
 struct RestoreCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restore",
-    abstract: "Defines a domain again that Vireo has undefined.",
+    abstract: "Restores a domain that Vireo has undefined.",
     usage: "vireo restore [options] <name or UUID>\nvireo restore --list",
     discussion: """
-      Before Vireo undefines a domain it keeps the definition, with snapshots, checkpoints and autostart; disks stay anyway, \
-      unless --delete-disks was said. `restore` defines all of that again under the same UUID and starts nothing. What is \
-      kept can be restored until `vireo gc` gives it up.
+      Before Vireo undefines a domain, it saves the definition, with snapshots, checkpoints and autostart. Disks stay, \
+      unless you gave --delete-disks. `restore` defines all of it again under the same UUID. It does not start the \
+      guest. You can restore a domain until `vireo gc` discards it.
 
-      A disk that was deleted is gone: a domain with such a disk is refused, and so is one whose name or UUID another domain \
-      has. Of several removals of one name the latest is taken; --removed chooses another.
+      A domain is refused if one of its disks was deleted, or if another domain has its name or UUID. If a name was \
+      removed several times, restore uses the latest removal; --removed chooses another.
 
-      Exit codes: 0 when it is as it was, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("The domain's name or UUID.", valueName: "name or UUID"))
   var domain: String?
 
-  @Flag(help: "Lists what can be restored, the latest first, with the files that it needs.")
+  @Flag(help: "Lists what can be restored, the latest first, with the required files.")
   var list = false
 
   @Option(
     help: ArgumentHelp(
-      "Takes the removal of this time, or the latest of this day: as --list has it, or its beginning.",
+      "Uses the removal of this time, or the latest of this day: as --list shows it, or its beginning.",
       valueName: "time"))
   var removed: String?
 
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var lock: LockOptions
 
-  @Option(help: "The form of the list.")
+  @Option(help: "The format of the list.")
   var format: ReportFormat = .text
 
   @OptionGroup var color: ColorOptions
@@ -79,7 +79,7 @@ struct RestoreCommand: AsyncParsableCommand {
       throw Diagnostic(
         "unknown-removal",
         "no removal of \(domain ?? "") \(removed.map { "at \($0) " } ?? "")is kept for \(connection.uri)",
-        suggestion: "see what there is with `vireo restore --list`")
+        suggestion: "run `vireo restore --list` to see the removed domains")
     }
     let removal = entry.removal
     let held = try await StackLock.take(

@@ -14,28 +14,28 @@ struct ValidateCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "validate",
-    abstract: "Checks a spec without looking at any host.",
+    abstract: "Checks a spec without a host.",
     usage: "vireo validate [options] <file> ...",
     discussion: """
-      With --libvirt-schema the definitions that the spec makes are also checked against libvirt's own schemas, which \
-      come with libvirt's packages.
+      --libvirt-schema also checks the definitions of the spec against libvirt's own schemas, which are part of \
+      libvirt's packages.
 
-      Exit codes: 0 when the spec is valid, 1 when it is not or cannot be read.
+      Exit codes: 0 if the spec is valid, 1 if it is invalid or cannot be read.
       """)
 
   @OptionGroup var spec: SpecOptions
 
-  @Flag(name: .customLong("libvirt-schema"), help: "Checks against libvirt's Relax NG schemas as well.")
+  @Flag(name: .customLong("libvirt-schema"), help: "Also checks against libvirt's Relax NG schemas.")
   var checksSchemas = false
 
   @Option(
     name: .customLong("schema-folder"),
     help: ArgumentHelp(
-      "The folder of libvirt's schemas, where it is not \(SchemaCheck.installedFolder); implies --libvirt-schema.",
+      "The folder of libvirt's schemas, if it is not \(SchemaCheck.installedFolder); implies --libvirt-schema.",
       valueName: "dir"), completion: .directory)
   var schemaFolder: String?
 
-  @Option(help: "The form of the messages; github makes annotations of a pull request.")
+  @Option(help: "The format of the messages; github prints annotations for a pull request.")
   var format: Format = .text
 
   @OptionGroup var color: ColorOptions
@@ -87,8 +87,8 @@ struct ValidateCommand: ParsableCommand {
 struct ExplainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
-    abstract: "Says what a key of the spec language means.",
-    discussion: "Without a key it lists what there is.")
+    abstract: "Explains a key of the spec language.",
+    discussion: "Without a key, lists all objects and fields.")
 
   @Argument(help: ArgumentHelp("A key, such as memory, disks or disks.size.", valueName: "key"))
   var key: String?

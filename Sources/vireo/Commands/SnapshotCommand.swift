@@ -14,17 +14,17 @@ struct SnapshotCommand: AsyncParsableCommand {
     commandName: "snapshot",
     abstract: "Lists, takes, reverts to and deletes snapshots of a domain.",
     discussion: """
-      An internal snapshot is kept inside the domain's qcow2 images, with the memory of a guest that runs. An external one \
-      leaves the disks' files as they are and puts overlays on them. The two are not mixed: libvirt can neither revert nor \
-      merge such a chain.
+      An internal snapshot is stored inside the domain's qcow2 images, with the memory of a running guest. An external \
+      snapshot keeps the files of the disks and creates overlays on them. A domain cannot have both kinds, because \
+      libvirt can neither revert nor merge such a chain.
 
         vireo snapshot take web before-upgrade
         vireo snapshot revert web before-upgrade
 
-      Snapshots that a domain is to have in any case stand in its spec, under `snapshots`. Those of an image that no domain \
-      uses: vireo image snapshot.
+      To declare snapshots in a spec, use `snapshots` of a domain. For images that no domain uses, see vireo image \
+      snapshot.
 
-      Exit codes: 0 when it was done, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """,
     subcommands: [List.self, Take.self, Revert.self, Delete.self])
 
@@ -38,7 +38,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var color: ColorOptions
 
-    /// Does something with the domain's snapshots; what fails is told.
+    /// Does something with the domain's snapshots; a failure is reported.
     ///
     /// - Parameter lock: for what changes the domain: nobody applies its stack meanwhile.
     func perform<Result>(
@@ -78,7 +78,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The snapshot's name.", valueName: "snapshot"))
     var name: String
 
-    @Flag(name: [.customLong("yes"), .customShort("y")], help: "Goes on without asking.")
+    @Flag(name: [.customLong("yes"), .customShort("y")], help: "Does not ask.")
     var isConfirmed = false
 
     /// Asks, unless consent was given on the command line.
@@ -96,7 +96,7 @@ struct SnapshotCommand: AsyncParsableCommand {
 
     @OptionGroup var target: Target
 
-    @Option(help: "The form of the list.")
+    @Option(help: "The format of the list.")
     var format: ReportFormat = .text
 
     func run() async throws {
@@ -149,7 +149,7 @@ struct SnapshotCommand: AsyncParsableCommand {
 
   struct Revert: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Makes a domain what it was: disks, memory where that was taken, and its definition.",
+      abstract: "Restores the disks, the memory (if saved) and the definition of a domain.",
       usage: "vireo snapshot revert [options] <domain> <snapshot>",
       discussion: "What was written since is lost, unless another snapshot holds it.")
 
@@ -167,7 +167,7 @@ struct SnapshotCommand: AsyncParsableCommand {
 
   struct Delete: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Deletes a snapshot; the domain stays as it is.",
+      abstract: "Deletes a snapshot. The domain does not change.",
       usage: "vireo snapshot delete [options] <domain> <snapshot>")
 
     @OptionGroup var target: Target

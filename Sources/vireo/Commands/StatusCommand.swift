@@ -10,40 +10,40 @@ import Report
 struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Shows what each domain does, and whether it is as it should be.",
+    abstract: "Shows the state of each domain, and whether it matches the spec.",
     usage: "vireo status [options] [<file> ...]",
     discussion: """
-      With a spec it shows the domains of that stack: in sync, drifted (changed on the host since the last apply), to be \
-      changed (the spec says something new), to be adopted, waiting for a restart, not there, or undeclared (the stack has \
-      it and the spec does not). `vireo plan` shows the values.
+      With a spec, shows the domains of its stack: in sync, drifted (changed on the host since the last apply), to be \
+      changed (the spec changed), to be adopted, waiting for a restart, missing, or undeclared (in the stack but not \
+      in the spec). `vireo plan` shows the values.
 
-      Without a spec it shows the domains of all stacks on the host, compared with what the last apply of each has recorded.
+      Without a spec, shows the domains of all stacks on the host, compared with the record of the last apply.
 
-      Exit codes: 0 when the status was shown, 1 on any failure. With --detailed-exitcode a status that has something other \
-      than "in sync" and "undeclared" ends with 2.
+      Exit codes: 0 for success, 1 for any failure, and with --detailed-exitcode 2 if a domain is neither "in sync" \
+      nor "undeclared".
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "Spec files; a folder stands for the .yaml and .yml files in it, `-` for standard input.", valueName: "file"),
+      "Spec files. A folder means the .yaml and .yml files in it, `-` means standard input.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var files: [String] = []
 
   @OptionGroup var variables: VariableOptions
   @OptionGroup var connection: ConnectionOptions
 
-  @Option(help: "The form of the status.")
+  @Option(help: "The format of the status.")
   var format: ReportFormat = .text
 
   @OptionGroup var color: ColorOptions
 
-  @Flag(name: .customLong("detailed-exitcode"), help: "Ends with 2 when a domain is not in sync.")
+  @Flag(name: .customLong("detailed-exitcode"), help: "Exits with 2 if a domain is not in sync.")
   var detailedExitCode = false
 
   func validate() throws {
     try SpecOptions.validate(files)
     guard !files.isEmpty || variables.assignments.isEmpty && variables.files.isEmpty else {
-      throw ValidationError("Variables belong to a spec: name its file.")
+      throw ValidationError("Variables require a spec; name its file.")
     }
   }
 

@@ -7,12 +7,12 @@ import Report
 struct ImageCheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Looks for damage in a qcow2 image, and repairs it when asked.",
+    abstract: "Checks a qcow2 image for damage, and repairs it on request.",
     usage: "vireo image check [options] <image>",
     discussion: """
-      Exit codes are qemu-img's: 0 when the image is sound, 2 when it is damaged, 3 when clusters are leaked and nothing \
-      else, 1 when the check could not be done, 63 for raw images, which have nothing to check. After a repair they tell \
-      what is left.
+      Exit codes are qemu-img's: 0 for a sound image, 1 if the check failed, 2 for a damaged image, 3 if the only \
+      problem are leaked clusters, 63 for raw images, which cannot be checked. After a repair they describe the \
+      remaining problems.
       """)
 
   @Argument(help: ArgumentHelp("The image.", valueName: "image"), completion: .file())
@@ -20,24 +20,24 @@ struct ImageCheckCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("f"), .customLong("image-format")],
-    help: ArgumentHelp("The image's format, where its name does not end in it.", valueName: "format"))
+    help: ArgumentHelp("The format of the image, if its name does not end in it.", valueName: "format"))
   var imageFormat: ImageFormat?
 
   @Option(
     name: [.customShort("r"), .customLong("repair")],
-    help: ArgumentHelp("Repairs leaked clusters, or all damage that can be.", valueName: "leaks|all"),
+    help: ArgumentHelp("Repairs leaked clusters, or all damage that can be repaired.", valueName: "leaks|all"),
     transform: parseRepair)
   var repair: ImageCheck.Repair = .none
 
-  @Flag(help: "Decompresses every compressed cluster too.")
+  @Flag(help: "Also decompresses every compressed cluster.")
   var data = false
 
   @Flag(
     name: [.customShort("U"), .customLong("force-share")],
-    help: "Reads an image that is in use; what is found then may be false.")
+    help: "Reads an image that is in use. The findings may be wrong.")
   var isShared = false
 
-  @Option(help: "The form of the result.")
+  @Option(help: "The format of the result.")
   var format: ReportFormat = .text
 
   func validate() throws {

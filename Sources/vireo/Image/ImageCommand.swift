@@ -7,14 +7,14 @@ import DiskImage
 struct ImageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image",
-    abstract: "Looks at disk images and changes them: raw and qcow2.",
+    abstract: "Shows and changes raw and qcow2 disk images.",
     discussion: """
-      Images that a running guest uses are never changed: QEMU's own locks are honoured and held. A change is whole or \
-      has not happened, whenever it is cut off.
+      Vireo never changes an image that a running guest uses: it respects and takes QEMU's own locks. An interrupted \
+      change happens completely or not at all.
 
-      The format is what --image-format says, or what the name ends in (.qcow2, .raw); it is never guessed \
-      from content, which a guest could have written. Backing files are followed within the image's own folder; --allow \
-      names others.
+      --image-format or the end of the name (.qcow2, .raw) sets the format. Vireo does not guess it from the content, \
+      which a guest could have written. It follows backing files in the image's own folder and in folders that you \
+      name with --allow.
 
       Exit codes: 0 for success, 1 for any failure; check and compare have more.
       """,

@@ -7,19 +7,19 @@ import Report
 struct ImageCommitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "commit",
-    abstract: "Writes what an overlay holds into its backing file.",
+    abstract: "Writes the data of an overlay into its backing file.",
     usage: "vireo image commit [options] <image>",
     discussion: """
-      Other overlays on the same backing file would see it change under them: that is for who runs this to know. The \
-      overlay is emptied then, unless --keep-data says otherwise.
+      Do not use this while other overlays have the same backing file, because their content would change. The overlay \
+      is emptied afterwards, except with --keep-data.
 
-      Exit codes: 0 when the backing file holds all of it, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("The overlay.", valueName: "image"), completion: .file())
   var image: String
 
-  @Flag(name: .customLong("keep-data"), help: "Leaves the overlay as it is.")
+  @Flag(name: .customLong("keep-data"), help: "Keeps the data in the overlay.")
   var keepsData = false
 
   @OptionGroup var access: ImageAccessOptions

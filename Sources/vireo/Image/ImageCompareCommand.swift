@@ -7,12 +7,12 @@ import Report
 struct ImageCompareCommand: FailureCoding {
   static let configuration = CommandConfiguration(
     commandName: "compare",
-    abstract: "Compares what guests see of two images.",
+    abstract: "Compares the content of two disks.",
     usage: "vireo image compare [options] <image> <other>",
     discussion: """
-      A longer disk equals a shorter one when the rest of it is zeros, unless --strict.
+      A longer disk equals a shorter one if the rest of it is zeros, except with --strict.
 
-      Exit codes are qemu-img's: 0 when the disks are alike, 1 when they differ, 2 when they could not be compared.
+      Exit codes are qemu-img's: 0 if the disks are equal, 1 if they differ, 2 if they could not be compared.
       """)
 
   @Argument(help: ArgumentHelp("One image.", valueName: "image"), completion: .file())
@@ -25,16 +25,16 @@ struct ImageCompareCommand: FailureCoding {
 
   @Option(
     name: [.customShort("F"), .customLong("other-format")],
-    help: ArgumentHelp("The other image's format, where its name does not end in it.", valueName: "format"))
+    help: ArgumentHelp("The format of the other image, if its name does not end in it.", valueName: "format"))
   var otherFormat: ImageFormat?
 
   @Flag(
-    name: [.customShort("s"), .customLong("strict")], help: "Sizes, and which parts hold data, have to be alike too.")
+    name: [.customShort("s"), .customLong("strict")], help: "Also compares sizes, and which parts hold data.")
   var isStrict = false
 
   @OptionGroup var reading: ImageReadingOptions
 
-  @Option(help: "The form of the result.")
+  @Option(help: "The format of the result.")
   var format: ReportFormat = .text
 
   /// For a comparison that could not be made; 1 says that the disks differ.

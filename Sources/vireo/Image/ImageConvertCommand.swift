@@ -7,22 +7,22 @@ import Report
 struct ImageConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convert",
-    abstract: "Copies a disk into a new image: another format, compressed, flat.",
+    abstract: "Copies a disk to a new image, in another format, compressed or flattened.",
     usage: "vireo image convert [options] <source> <destination>",
     discussion: """
-      The new image holds all that a guest sees of the old one, over its whole backing chain, and stands on nothing. It \
-      appears whole or not at all; an existing file is never replaced. What is zero takes no room.
+      The new image contains everything that a guest sees of the old one, including its backing chain, and has no \
+      backing file. It appears complete or not at all, and never replaces an existing file. Zeros use no space.
 
         vireo image convert disk.raw disk.qcow2
         vireo image convert --compress --compression-type zstd disk.qcow2 small.qcow2
 
-      Exit codes: 0 when the image was made, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("The image to read.", valueName: "source"), completion: .file())
   var source: String
 
-  @Argument(help: ArgumentHelp("The image to make.", valueName: "destination"), completion: .file())
+  @Argument(help: ArgumentHelp("The image to create.", valueName: "destination"), completion: .file())
   var destination: String
 
   @OptionGroup var access: ImageAccessOptions
@@ -31,7 +31,7 @@ struct ImageConvertCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("O"), .customLong("output-format")],
-    help: ArgumentHelp("The new image's format, where its name does not end in it.", valueName: "format"))
+    help: ArgumentHelp("The format of the new image, if its name does not end in it.", valueName: "format"))
   var outputFormat: ImageFormat?
 
   @Option(help: ArgumentHelp("Reads an internal snapshot, by its name or id.", valueName: "snapshot"))
@@ -39,12 +39,12 @@ struct ImageConvertCommand: ParsableCommand {
 
   @Option(
     name: .customLong("snapshot-id"),
-    help: ArgumentHelp("Reads the internal snapshot with this id, whatever others are called.", valueName: "id"))
+    help: ArgumentHelp("Reads the internal snapshot with this id.", valueName: "id"))
   var snapshotID: String?
 
   @Option(
     name: .customLong("snapshot-name"),
-    help: ArgumentHelp("Reads the internal snapshot with this name, whatever ids there are.", valueName: "name"))
+    help: ArgumentHelp("Reads the internal snapshot with this name.", valueName: "name"))
   var snapshotName: String?
 
   @Flag(name: [.customShort("c"), .customLong("compress")], help: "Compresses the data; qcow2 only.")
@@ -60,7 +60,7 @@ struct ImageConvertCommand: ParsableCommand {
     guard [snapshot, snapshotID, snapshotName].compactMap({ $0 }).count <= 1 else {
       throw ValidationError("Give one of --snapshot, --snapshot-id and --snapshot-name.")
     }
-    guard (1...64).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 64.") }
+    guard (1...64).contains(jobs ?? 1) else { throw ValidationError("--jobs requires a number from 1 to 64.") }
   }
 
   private var selector: SnapshotSelector? {

@@ -10,13 +10,13 @@ struct ImageCreateCommand: ParsableCommand {
     abstract: "Makes an empty image, or an overlay on another one.",
     usage: "vireo image create [options] <image> [<size>]",
     discussion: """
-      The image appears whole or not at all; an existing file is never replaced.
+      The image appears complete or not at all, and never replaces an existing file.
 
         vireo image create disk.qcow2 20GiB
         vireo image create overlay.qcow2 --backing base.qcow2
         vireo image create disk.raw 10GiB --preallocation falloc
 
-      Exit codes: 0 when the image was made, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("The new image.", valueName: "image"), completion: .file())
@@ -24,29 +24,30 @@ struct ImageCreateCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "The size of the disk, such as 20GiB. An overlay has its backing file's when none is given.", valueName: "size"),
+      "The size of the disk, such as 20GiB. Without it, an overlay has the size of its backing file.", valueName: "size"
+    ),
     transform: SizeArgument.parse)
   var size: UInt64?
 
   @Option(
     name: [.customShort("f"), .customLong("image-format")],
-    help: ArgumentHelp("The image's format, where its name does not end in it.", valueName: "format"))
+    help: ArgumentHelp("The format of the image, if its name does not end in it.", valueName: "format"))
   var imageFormat: ImageFormat?
 
   @Option(
     name: [.customShort("b"), .customLong("backing")],
     help: ArgumentHelp(
-      "The image that an overlay stands on, as the overlay shall name it: a relative name is from the overlay's folder.",
+      "The backing file of an overlay. A relative name starts at the overlay's folder.",
       valueName: "image"),
     completion: .file())
   var backing: String?
 
   @Option(
     name: [.customShort("F"), .customLong("backing-format")],
-    help: ArgumentHelp("The backing file's format, where its name does not end in it.", valueName: "format"))
+    help: ArgumentHelp("The format of the backing file, if its name does not end in it.", valueName: "format"))
   var backingFormat: ImageFormat?
 
-  @Option(help: ArgumentHelp("What is set aside at once.", valueName: "mode"))
+  @Option(help: ArgumentHelp("How space is preallocated.", valueName: "mode"))
   var preallocation: Preallocation = .off
 
   @OptionGroup var layout: ImageLayoutOptions
@@ -54,7 +55,7 @@ struct ImageCreateCommand: ParsableCommand {
 
   func validate() throws {
     guard backing != nil || backingFormat == nil else {
-      throw ValidationError("--backing-format says something about --backing, which is missing.")
+      throw ValidationError("--backing-format requires --backing; write --backing FILE.")
     }
   }
 

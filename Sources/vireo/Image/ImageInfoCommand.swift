@@ -7,13 +7,13 @@ import Report
 struct ImageInfoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "info",
-    abstract: "Shows what images are: format, sizes, backing file, snapshots.",
+    abstract: "Shows facts about images: format, sizes, backing file, snapshots.",
     usage: "vireo image info [options] <image> ...",
     discussion: """
-      Takes no lock, so images that running guests use can be looked at, and opens no other file unless \
-      --backing-chain asks for it. Without a format the content decides, which here does no harm.
+      Takes no lock, so it works on images of running guests. Opens no other file without --backing-chain. Without \
+      --image-format the content decides the format, which does no harm here.
 
-      Exit codes: 0 when all images could be read, 1 otherwise.
+      Exit codes: 0 if all images could be read, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("Images.", valueName: "image"), completion: .file())
@@ -21,10 +21,10 @@ struct ImageInfoCommand: ParsableCommand {
 
   @OptionGroup var access: ImageAccessOptions
 
-  @Flag(name: .customLong("backing-chain"), help: "Shows the backing files too, down to the base.")
+  @Flag(name: .customLong("backing-chain"), help: "Also shows the backing files, down to the base.")
   var backingChain = false
 
-  @Option(help: "The form of the result.")
+  @Option(help: "The format of the result.")
   var format: ReportFormat = .text
 
   func run() throws {
@@ -68,7 +68,7 @@ struct ImageInfoCommand: ParsableCommand {
     } catch .malformed where info.format == .raw {
       // The beginnings of a header on a raw disk: a guest may write what it likes.
     }
-    // A file system without locks cannot say; that is no reason not to describe the image.
+    // A file system without locks cannot say; that is not a reason not to describe the image.
     description.isInUse = (try? ImageLock.isInUseByWriter(path: info.path)) ?? false
     return description
   }

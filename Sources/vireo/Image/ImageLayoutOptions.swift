@@ -32,7 +32,7 @@ struct ImageLayoutOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("lazy-refcounts"),
-    help: "Lets QEMU postpone refcounts, at the price of a repair after a crash.")
+    help: "Lets QEMU postpone refcount updates. Requires a repair after a crash.")
   var lazyRefcounts = false
 
   /// Enters what was asked for.

@@ -7,13 +7,13 @@ import Report
 struct ImageMapCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "map",
-    abstract: "Shows which parts of a disk hold data, and where.",
+    abstract: "Shows which parts of a disk contain data, and where it is.",
     usage: "vireo image map [options] <image>",
     discussion: """
-      In bytes: where a part of the disk begins, how long it is, whether it is data, zeros or nothing at all, and where \
-      in which file it lies.
+      Shows for each part, in bytes, where it begins, how long it is, whether it is data, zeros or empty, and its file \
+      and offset.
 
-      Exit codes: 0 when the whole disk could be mapped, 1 otherwise.
+      Exit codes: 0 if the whole disk could be mapped, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("The image.", valueName: "image"), completion: .file())
@@ -22,7 +22,7 @@ struct ImageMapCommand: ParsableCommand {
   @OptionGroup var access: ImageAccessOptions
   @OptionGroup var reading: ImageReadingOptions
 
-  @Option(help: "The form of the result.")
+  @Option(help: "The format of the result.")
   var format: ReportFormat = .text
 
   /// Bytes of the result that are written at a time.

@@ -10,13 +10,13 @@ import Vocabulary
 struct ImageAccessOptions: ParsableArguments {
   @Option(
     name: [.customShort("f"), .customLong("image-format")],
-    help: ArgumentHelp("The image's format, where its name does not end in it.", valueName: "format"))
+    help: ArgumentHelp("The format of the image, if its name does not end in it.", valueName: "format"))
   var imageFormat: ImageFormat?
 
   @Option(
     name: .customLong("allow"), parsing: .singleValue,
     help: ArgumentHelp(
-      "A folder besides the image's own that backing files may lie in; can be given several times.", valueName: "folder"
+      "Another folder that may contain backing files. Can be given several times.", valueName: "folder"
     ), completion: .directory)
   var allowed: [String] = []
 
@@ -44,12 +44,12 @@ struct ImageAccessOptions: ParsableArguments {
 struct ImageReadingOptions: ParsableArguments {
   @Flag(
     name: [.customShort("U"), .customLong("force-share")],
-    help: "Reads images that are in use; what is read then may be torn.")
+    help: "Reads images that are in use. The result may be inconsistent.")
   var isShared = false
 
   @Flag(
     name: .customLong("allow-data-file"),
-    help: "Reads an image's external data file too, if it lies where backing files may.")
+    help: "Also reads the external data file of an image, if it is in a folder that may contain backing files.")
   var allowsDataFile = false
 }
 
@@ -84,7 +84,7 @@ enum ImageNaming {
     if let seen = RecognisedFormat(path: path), seen != .qcow2 { throw .foreign(path: path, seen) }
     throw .invalidRequest(
       path: path, what: "the format",
-      reason: "is not in its name, and is never guessed; say \(option) raw or \(option) qcow2")
+      reason: "is not in its name, and Vireo does not guess it; write \(option) raw or \(option) qcow2")
   }
 
   /// The folder that a file is in.
@@ -99,7 +99,7 @@ enum ImageNaming {
   }
 }
 
-/// Runs a command's work; what fails is told in one sentence.
+/// Runs a command's work; a failure is reported in one sentence.
 func reportingImageErrors<Result>(
   code: Int32 = 1, _ work: () throws(ImageError) -> Result
 ) throws(ExitCode) -> Result {

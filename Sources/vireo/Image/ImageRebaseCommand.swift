@@ -7,16 +7,16 @@ import Report
 struct ImageRebaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rebase",
-    abstract: "Puts an overlay on another backing file; the guest sees the same disk.",
+    abstract: "Changes the backing file of an overlay. The guest sees the same disk.",
     usage: "vireo image rebase [options] <image> (--backing <image> | --no-backing)",
     discussion: """
-      Where old and new backing file differ, the overlay gets the old content. With --metadata-only nothing is compared \
-      and only the name is changed: for a backing file that was moved or renamed.
+      Where the old and the new backing file differ, the overlay gets the old content. --metadata-only compares \
+      nothing and changes only the name, for a backing file that was moved or renamed.
 
         vireo image rebase overlay.qcow2 --backing newer.qcow2
         vireo image rebase overlay.qcow2 --no-backing
 
-      Exit codes: 0 when the overlay stands on it, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("The overlay.", valueName: "image"), completion: .file())
@@ -25,17 +25,17 @@ struct ImageRebaseCommand: ParsableCommand {
   @Option(
     name: [.customShort("b"), .customLong("backing")],
     help: ArgumentHelp(
-      "The new backing file, as the overlay shall name it: a relative name is from the overlay's folder.",
+      "The new backing file. A relative name starts at the overlay's folder.",
       valueName: "image"),
     completion: .file())
   var backing: String?
 
   @Option(
     name: [.customShort("F"), .customLong("backing-format")],
-    help: ArgumentHelp("The backing file's format, where its name does not end in it.", valueName: "format"))
+    help: ArgumentHelp("The format of the backing file, if its name does not end in it.", valueName: "format"))
   var backingFormat: ImageFormat?
 
-  @Flag(name: .customLong("no-backing"), help: "Makes it an image of its own.")
+  @Flag(name: .customLong("no-backing"), help: "Removes the backing file.")
   var noBacking = false
 
   @Flag(
@@ -48,7 +48,7 @@ struct ImageRebaseCommand: ParsableCommand {
   func validate() throws {
     guard (backing != nil) != noBacking else { throw ValidationError("Say --backing IMAGE or --no-backing.") }
     guard backing != nil || backingFormat == nil else {
-      throw ValidationError("--backing-format says something about --backing, which is missing.")
+      throw ValidationError("--backing-format requires --backing; write --backing FILE.")
     }
   }
 
@@ -56,7 +56,7 @@ struct ImageRebaseCommand: ParsableCommand {
     let progress = ImageProgress("rebasing", image)
     try lock.changing(image, backing.map { ImageNaming.path(ofBacking: $0, of: image) }) { () throws(ImageError) in
       defer { progress.end() }
-      try access.requireQcow2(image, "stands on nothing; make a qcow2 overlay on it")
+      try access.requireQcow2(image, "has no backing file; create a qcow2 overlay on it")
       var target: ImageCreation.Backing?
       // Whoever names a backing file allows its folder.
       var references = access.references(of: image)

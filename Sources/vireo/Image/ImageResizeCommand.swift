@@ -7,15 +7,15 @@ import Report
 struct ImageResizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resize",
-    abstract: "Makes a disk larger, or smaller.",
+    abstract: "Grows or shrinks a disk.",
     usage: "vireo image resize [options] <image> <size>",
     discussion: """
-      A larger disk reads as zeros behind its old end. A smaller one has to be asked for with --shrink, which is refused \
-      while there is data in what would be cut off, or with --discard-data, which gives it up.
+      A grown disk reads as zeros behind its old end. To shrink a disk, use --shrink, which is refused if data would \
+      be lost, or --discard-data, which discards the data.
 
         vireo image resize disk.qcow2 20GiB
 
-      Exit codes: 0 when the disk has the size, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """)
 
   @Argument(help: ArgumentHelp("The image.", valueName: "image"), completion: .file())
@@ -27,10 +27,10 @@ struct ImageResizeCommand: ParsableCommand {
   @OptionGroup var access: ImageAccessOptions
   @OptionGroup var lock: LockOptions
 
-  @Flag(help: "Allows a size below the present one, when no data is lost.")
+  @Flag(help: "Allows a smaller size if no data is lost.")
   var shrink = false
 
-  @Flag(name: .customLong("discard-data"), help: "Allows it whatever there is: data behind the new end is lost.")
+  @Flag(name: .customLong("discard-data"), help: "Allows a smaller size. Data behind the new end is lost.")
   var discardData = false
 
   func run() throws {

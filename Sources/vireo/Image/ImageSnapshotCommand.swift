@@ -9,12 +9,12 @@ struct ImageSnapshotCommand: ParsableCommand {
     commandName: "snapshot",
     abstract: "Lists, takes, reverts to, renames and deletes internal snapshots.",
     discussion: """
-      A snapshot is meant by its name or its id; a word that fits two of them is refused, and --id or --name says which.
+      Name a snapshot by its name or its id. A word that matches two snapshots is refused; use --id or --name.
 
         vireo image snapshot take disk.qcow2 pristine
         vireo image snapshot revert disk.qcow2 pristine
 
-      Exit codes: 0 when it was done, 1 otherwise.
+      Exit codes: 0 for success, 1 otherwise.
       """,
     subcommands: [List.self, Take.self, Revert.self, Rename.self, Delete.self, FormerTake.self, FormerRevert.self])
 
@@ -27,10 +27,10 @@ struct ImageSnapshotCommand: ParsableCommand {
 
     @Option(
       name: [.customShort("f"), .customLong("image-format")],
-      help: ArgumentHelp("The image's format, where its name does not end in it.", valueName: "format"))
+      help: ArgumentHelp("The format of the image, if its name does not end in it.", valueName: "format"))
     var imageFormat: ImageFormat?
 
-    /// Does something to the snapshots of the image; what fails is told.
+    /// Does something to the snapshots of the image; a failure is reported.
     ///
     /// - Parameter lock: for what changes the image.
     func perform<Result>(
@@ -78,14 +78,14 @@ struct ImageSnapshotCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Lists the snapshots of an image.",
       usage: "vireo image snapshot list [options] <image>",
-      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+      discussion: "Exit codes: 0 for success, 1 otherwise.")
 
     @OptionGroup var target: Target
 
-    @Flag(name: [.customShort("U"), .customLong("force-share")], help: "Looks at an image that is in use.")
+    @Flag(name: [.customShort("U"), .customLong("force-share")], help: "Reads an image that is in use.")
     var isShared = false
 
-    @Option(help: "The form of the result.")
+    @Option(help: "The format of the result.")
     var format: ReportFormat = .text
 
     func run() throws {
@@ -103,9 +103,9 @@ struct ImageSnapshotCommand: ParsableCommand {
   struct Take: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "take",
-      abstract: "Takes a snapshot of the disk as it is.",
+      abstract: "Takes a snapshot of the disk.",
       usage: "vireo image snapshot take [options] <image> <name>",
-      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+      discussion: "Exit codes: 0 for success, 1 otherwise.")
 
     @OptionGroup var target: Target
     @OptionGroup var lock: LockOptions
@@ -122,12 +122,12 @@ struct ImageSnapshotCommand: ParsableCommand {
   struct Revert: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "revert",
-      abstract: "Makes the disk what it was when a snapshot was taken.",
+      abstract: "Restores the disk from a snapshot.",
       usage: "vireo image snapshot revert [options] <image> <snapshot>",
       discussion: """
-        What the disk holds now is lost, unless another snapshot has it.
+        The current content of the disk is lost, unless another snapshot has it.
 
-        Exit codes: 0 when it was done, 1 otherwise.
+        Exit codes: 0 for success, 1 otherwise.
         """)
 
     @OptionGroup var target: Target
@@ -143,9 +143,9 @@ struct ImageSnapshotCommand: ParsableCommand {
 
   struct Rename: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Gives a snapshot another name.",
+      abstract: "Renames a snapshot.",
       usage: "vireo image snapshot rename [options] <image> <snapshot> --to <name>",
-      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+      discussion: "Exit codes: 0 for success, 1 otherwise.")
 
     @OptionGroup var target: Target
     @OptionGroup var lock: LockOptions
@@ -164,9 +164,9 @@ struct ImageSnapshotCommand: ParsableCommand {
 
   struct Delete: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Deletes a snapshot; the disk stays as it is.",
+      abstract: "Deletes a snapshot. The disk does not change.",
       usage: "vireo image snapshot delete [options] <image> <snapshot>",
-      discussion: "Exit codes: 0 when it was done, 1 otherwise.")
+      discussion: "Exit codes: 0 for success, 1 otherwise.")
 
     @OptionGroup var target: Target
     @OptionGroup var lock: LockOptions

@@ -16,29 +16,30 @@ struct ImageVerifyCommand: AsyncParsableCommand {
     abstract: "Reads copies of base images again, and compares them with their names.",
     usage: "vireo image verify [options] [<file or folder> ...]",
     discussion: """
-      Vireo keeps a copy of a base image in a pool under a name that ends in its SHA-256. A copy is read in full when Vireo \
-      first meets it, and again when the file has changed since; `verify` reads all of them in any case. A copy also must be \
-      a regular file that refers to no other file.
+      Vireo stores a copy of a base image in a pool under a name that ends in its SHA-256. It reads a copy completely \
+      when it first finds it, and again when the file has changed. `verify` always reads all copies. A copy must be a \
+      regular file that refers to no other file.
 
-      Without arguments it looks in the folders of the active storage pools of the connection.
+      Without arguments, searches the folders of the active storage pools of the connection.
 
-      With --spec, copies of that spec's images also lose the right to be read by people who may not read their source.
+      With --spec, removes read permissions from copies of the spec's images for users who may not read the source.
 
         vireo image verify
         vireo image verify /srv/vms
         vireo image verify --spec lab.yaml
 
-      Exit codes: 0 when all copies are what their names say, 1 otherwise.
+      Exit codes: 0 if all copies match their names, 1 otherwise.
       """)
 
   @Argument(
-    help: ArgumentHelp("Copies, and folders with copies in them.", valueName: "file or folder"), completion: .file())
+    help: ArgumentHelp("Copies, or folders that contain copies.", valueName: "file or folder"), completion: .file())
   var paths: [String] = []
 
   @Option(
     name: .customLong("spec"), parsing: .singleValue,
     help: ArgumentHelp(
-      "Makes copies of this spec's images as private as their sources; can be given several times.", valueName: "file"),
+      "Gives copies of this spec's images the permissions of their sources. Can be given several times.",
+      valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var specs: [String] = []
 
@@ -98,7 +99,7 @@ struct ImageVerifyCommand: AsyncParsableCommand {
       guard let (sha256, format) = CopyName.parts(of: path) else { continue }
       do throws(ImageError) {
         try copies.require(path, sha256: sha256, format: format, isReadAgain: true)
-        Output.write("\(path): as its name says\n", to: .output)
+        Output.write("\(path): matches its name\n", to: .output)
         try Self.narrow(path, sources)
       } catch {
         problems.append(Diagnostic("false-copy", "\(error)"))

@@ -11,22 +11,22 @@ struct LimitOptions: ParsableArguments {
   @Option(
     name: .customLong("max-effect"),
     help: ArgumentHelp(
-      "The most disruptive effect that a change may have; an object with one that goes further is refused.",
+      "The most disruptive effect that a change may have. An object with a change beyond it is refused.",
       valueName: "effect"))
   var maxEffect: Effect?
 
-  @Flag(help: "Also deletes domains and networks of the stack that the spec no longer has. Disks stay.")
+  @Flag(help: "Also deletes domains and networks of the stack that are no longer in the spec. Disks stay.")
   var prune = false
 
   @Option(
     name: .customLong("max-deletes"),
-    help: ArgumentHelp("The most objects that --prune may delete in one run.", valueName: "number"))
+    help: ArgumentHelp("The maximum number of objects that --prune may delete in one run.", valueName: "number"))
   var maxDeletes = 10
 
   @Flag(
     name: .customLong("discard-saved-state"),
     help:
-      "Discards the saved memory of stopped guests, which their next start would resume with the definition of that time."
+      "Discards the saved memory of stopped guests, which their next start would resume."
   )
   var discardsSavedStates = false
 

@@ -12,8 +12,8 @@ struct LockOptions: ParsableArguments {
     name: .customLong("lock-timeout"),
     help: ArgumentHelp(
       """
-      How long to wait for another process that changes the same stack or folder, such as 30s or 5min. Without it a stack \
-      is not waited for, and a folder for a minute.
+      How long to wait for another process that changes the same stack or folder, such as 30s or 5min. The default is \
+      not to wait for a stack, and to wait a minute for a folder.
       """, valueName: "duration"),
     transform: Self.patience)
   var patience: LockPatience?

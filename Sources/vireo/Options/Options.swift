@@ -9,7 +9,7 @@ import Spec
 struct SpecOptions: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
-      "Spec files; a folder stands for the .yaml and .yml files in it, `-` for standard input.", valueName: "file"),
+      "Spec files. A folder means the .yaml and .yml files in it, `-` means standard input.", valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var files: [String]
 
@@ -19,7 +19,7 @@ struct SpecOptions: ParsableArguments {
 
   static func validate(_ files: [String]) throws {
     guard files.filter({ $0 == "-" }).count <= 1 else {
-      throw ValidationError("Standard input can be read only once: give `-` one time.")
+      throw ValidationError("Standard input can be read only once; give `-` once.")
     }
   }
 }
@@ -28,14 +28,14 @@ struct SpecOptions: ParsableArguments {
 struct VariableOptions: ParsableArguments {
   @Option(
     name: .customLong("var"), parsing: .singleValue,
-    help: ArgumentHelp("Sets a variable of the spec; can be given several times.", valueName: "name=value"),
+    help: ArgumentHelp("Sets a variable of the spec. Can be given several times.", valueName: "name=value"),
     transform: VariableAssignment.init)
   var assignments: [VariableAssignment] = []
 
   @Option(
     name: .customLong("var-file"), parsing: .singleValue,
     help: ArgumentHelp(
-      "Reads variables from a YAML file of names and values; can be given several times, and a later one wins.",
+      "Reads variables from a YAML file of names and values. Can be given several times; a later file wins.",
       valueName: "file"),
     completion: .file(extensions: ["yaml", "yml"]))
   var files: [String] = []
@@ -60,9 +60,9 @@ struct ConnectionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      The libvirt connection, such as qemu:///system or 'qemu:///embed?root=DIR'. Without it VIREO_CONNECT, \
-      LIBVIRT_DEFAULT_URI and the spec's `connect` decide, in this order; else root uses qemu:///system, anyone else \
-      qemu:///session.
+      The libvirt connection, such as qemu:///system or 'qemu:///embed?root=DIR'. The default is VIREO_CONNECT, \
+      LIBVIRT_DEFAULT_URI or the spec's `connect`, in this order, then qemu:///system for root and qemu:///session for \
+      other users.
       """, valueName: "uri"))
   var connect: String?
 }
@@ -73,7 +73,7 @@ struct ColorOptions: ParsableArguments {
     case auto, always, never
   }
 
-  @Option(help: "Colours: auto is for terminals, unless NO_COLOR is set or TERM is dumb.")
+  @Option(help: "Colours; auto uses them on a terminal, unless NO_COLOR is set or TERM is dumb.")
   var color: Choice = .auto
 }
 

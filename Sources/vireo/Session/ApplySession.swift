@@ -37,7 +37,7 @@ struct ApplySession {
     let style = Output.output.style(session.messages.color)
     if session.format == .text { try Output.result(plan.text(style)) }
     if !plan.refused.isEmpty, !(keepsGoing ?? false) {
-      let remedy = keepsGoing == nil ? nil : "mend what stands in the way, or apply the rest with `--keep-going`"
+      let remedy = keepsGoing == nil ? nil : "fix the refused objects, or apply the rest with `--keep-going`"
       throw session.messages.fail(plan.refusalMessages(remedy: remedy), code: .refused)
     }
     guard !plan.isEmpty else {

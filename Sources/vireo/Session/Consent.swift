@@ -10,7 +10,7 @@ enum Consent {
   static func obstacle(needsOutput: Bool) -> Diagnostic? {
     if isatty(0) == 1, Output.error.isTerminal, !needsOutput || Output.output.isTerminal { return nil }
     return Diagnostic(
-      "no-consent", "nothing was changed: there is no terminal to ask on",
+      "no-consent", "nothing was changed: there is no terminal to ask for consent",
       suggestion: "say --yes to go on without being asked")
   }
 

@@ -28,7 +28,7 @@ struct Session {
 
   /// Reads the spec.
   ///
-  /// - Returns: the stack, and messages that are no errors.
+  /// - Returns: the stack, and messages that are not errors.
   /// - Throws: an exit code, after the messages were written.
   private func loadSpec() throws(ExitCode) -> (stack: StackSpec, messages: [Diagnostic]) {
     let loaded = SpecInput.load(options.files, options.variables)
@@ -42,7 +42,7 @@ struct Session {
   /// Reads the spec, opens the connection that the options, the environment or the spec ask for, does something with the
   /// two, and closes the connection. Both are read at the same time where it does not take the spec to know which.
   ///
-  /// - Parameter work: gets the stack, messages of its spec that are no errors, and the connection.
+  /// - Parameter work: gets the stack, messages of its spec that are not errors, and the connection.
   func with<Result>(
     _ option: String?, _ work: (StackSpec, [Diagnostic], LibvirtConnection) async throws -> Result
   ) async throws(ExitCode) -> Result {

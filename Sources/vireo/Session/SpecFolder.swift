@@ -51,7 +51,7 @@ struct SpecFolder {
       return nil
     } catch .alreadyExists {
       guard Self.contents(path) != text else { return nil }
-      return Diagnostic("file-exists", "\(path) exists and says something else", suggestion: remedy)
+      return Diagnostic("file-exists", "\(path) exists with another content", suggestion: remedy)
     } catch {
       let reason =
         switch error {

@@ -16,7 +16,7 @@ enum SpecInput {
         problems.append(error)
       }
     }
-    // With a file of variables missing, the spec would be full of errors that are none.
+    // With a file of variables missing, the spec would be full of false errors.
     guard problems.isEmpty else { return SpecLoader().load([], diagnostics: problems) }
     return SpecLoader(variables: sources).load(files)
   }

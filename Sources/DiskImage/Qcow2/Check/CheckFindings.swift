@@ -27,7 +27,7 @@ struct CheckFindings: Sendable, Equatable {
     case stays
     /// It can be mended.
     case mendable
-    /// It can be mended, by building all refcounts anew.
+    /// It can be mended, by building all refcounts again.
     case breaksRefcounts
     /// It stays, and some references were not seen.
     case hidesReferences

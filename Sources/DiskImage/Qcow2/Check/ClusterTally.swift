@@ -17,7 +17,7 @@ struct ClusterKind: OptionSet, Sendable, Equatable {
   var isContradiction: Bool { rawValue.nonzeroBitCount > 1 && !isSubset(of: [.data, .compressed]) }
 
   /// Of the kinds of a contradiction the one that stays where it is when a repair gives the others a place of their own;
-  /// refcounts are made anew anyway.
+  /// refcounts are re-created anyway.
   var keeper: Self {
     let order: [Self] = [.header, .other, .l1Table, .snapshotTable, .l2Table]
     return order.first { contains($0) } ?? [.data, .compressed]

@@ -1,6 +1,6 @@
 // The next state of a damaged image, made from what refers to what: every use of a cluster gets a place of its own, every count follows the references, and what the guest reads stays (QEMU's qcow2 specification, "Host cluster management").
 
-/// Builds the refcounts of an image anew, and with them whatever tables must change for that.
+/// Builds the refcounts of an image again, and with them whatever tables must change for that.
 ///
 /// Nothing of the present state is written to: a table that changes, and whatever shares a cluster with something of another
 /// kind, is copied to clusters that nothing refers to.

@@ -17,9 +17,9 @@ final class Qcow2References {
   private(set) var beyond = ClusterTally()
   /// One past the highest of those clusters that a repair lets the file reach; 0 when there are none.
   private(set) var reachableEnd: UInt64 = 0
-  /// The snapshots; after a repair, where ``snapshotFaults`` says so.
+  /// The snapshots; after a repair, where ``snapshotFaults`` lists faults.
   private(set) var snapshots = Qcow2SnapshotTable()
-  /// Whether the snapshot table must be written anew.
+  /// Whether the snapshot table must be written again.
   private(set) var snapshotsNeedWriting = false
   /// Where L1 tables are that the file ends before or inside of. What of them is missing maps nothing in a repaired image.
   private(set) var cutL1Tables: Set<UInt64> = []

@@ -3,7 +3,7 @@
 enum Qcow2Repair {
   /// Mends an image.
   ///
-  /// Leaks: counts go down to what refers to their clusters. All: refcounts are built anew from the references, what shares
+  /// Leaks: counts go down to what refers to their clusters. All: refcounts are rebuilt from the references, what shares
   /// a cluster with something of another kind gets a copy of its own, the flags of the active tables follow, and the dirty
   /// mark goes; the corrupt mark goes when nothing is left to complain of.
   ///
@@ -21,7 +21,7 @@ enum Qcow2Repair {
     switch repair {
     case .none: return false
     case .leaks:
-      // What a snapshot that cannot be read leads to is no leak.
+      // What a snapshot that cannot be read leads to is not a leak.
       guard findings.leaks > 0, !findings.refcountsAreBroken, !findings.hidesReferences, !found.snapshotsNeedWriting,
         found.cutL1Tables.isEmpty
       else { return false }

@@ -64,7 +64,7 @@ final class ClusterDecompressor: Sendable {
     return succeeded
   }
 
-  /// libdeflate, twice as fast as zlib. It wants the stream's end, which QEMU's streams need not have: its no is no verdict.
+  /// libdeflate, twice as fast as zlib. It wants the stream's end, which QEMU's streams need not have: its no is not a verdict.
   private static func inflateQuickly(
     _ input: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, _ context: OpaquePointer?
   ) -> Bool {

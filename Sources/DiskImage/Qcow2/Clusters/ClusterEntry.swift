@@ -20,7 +20,7 @@ struct Qcow2ClusterEntry: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     /// The backing file shows through (in an extended entry: where the bitmap says neither).
     case unallocated
-    /// The guest's bytes lie at ``hostOffset`` (in an extended entry: where the bitmap says so).
+    /// The guest's bytes lie at ``hostOffset`` (in an extended entry: where the bitmap has them).
     case data
     /// Reads as zeros; ``hostOffset`` is 0 or a cluster that is kept for later writes.
     case zero
@@ -44,7 +44,7 @@ struct Qcow2ClusterEntry: Sendable, Equatable {
   var hostOffset: UInt64 { word & Qcow2Limit.hostOffsetMask }
 
   /// Whether there is a host cluster, with data or kept for later. In a data file the first cluster is at offset 0, and
-  /// only the flag says so.
+  /// only the flag shows it.
   var hasHostCluster: Bool {
     if hostOffset != 0 { return true }
     let isZero = !geometry.extendedL2 && word & Qcow2Entry.zero != 0

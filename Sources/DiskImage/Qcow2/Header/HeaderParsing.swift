@@ -117,7 +117,7 @@ private struct HeaderParser {
       throw malformed(
         "header_length", "\(header.headerLength) is not a multiple of 8 from 104 to the cluster size", at: 100)
     }
-    // A header longer than the first read is no header that any program writes.
+    // A header longer than the first read is not a header that any program writes.
     guard Int(header.headerLength) <= bytes.count else {
       throw malformed("header_length", "\(header.headerLength) is longer than any known header", at: 100)
     }
