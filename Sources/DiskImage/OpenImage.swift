@@ -86,6 +86,11 @@ package struct OpenImage: Sendable {
     _ = try ImageSnapshots.create(named: name, file: file)
   }
 
+  /// Deletes the internal snapshots of a name that hold the disk as it is.
+  package func deleteRepeatedSnapshots(named name: String) throws(ImageError) {
+    _ = try ImageSnapshots.deleteRepeated(named: name, file: file)
+  }
+
   /// Locks it for the life of its descriptor, as QEMU does.
   package func lock(_ use: ImageLock.Use) throws(ImageError) { try ImageLock.take(use, on: file) }
 

@@ -22,11 +22,14 @@ extension DomainSnapshots {
     try await BlockingPool(name: "leftovers", threads: 1).run {
       for path in paths {
         // An image that cannot be looked at is libvirt's to judge.
-        let found = (try? ImageSnapshots.list(path: path)) ?? []
-        guard found.contains(where: { $0.name.string == name }) else { continue }
+        guard let seen = try? OpenImage(stated: path), let found = try? seen.snapshots(),
+          found.contains(where: { $0.name.string == name })
+        else { continue }
         do throws(ImageError) {
+          let image = try OpenImage(stated: path, writing: true)
+          try image.require(seen.identity)
           try Failpoint.around("delete leftover \(name) in \(path)") { () throws(ImageError) in
-            _ = try ImageSnapshots.deleteRepeated(named: name, path: path)
+            try image.deleteRepeatedSnapshots(named: name)
           }
         } catch {
           throw ActionFailure(error)

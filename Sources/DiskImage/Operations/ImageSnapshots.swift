@@ -119,15 +119,16 @@ public enum ImageSnapshots {
   ///
   /// - Returns: how many there were.
   @discardableResult
-  public static func deleteRepeated(named name: String, path: String) throws(ImageError) -> Int {
+  static func deleteRepeated(named name: String, file: LocalFile) throws(ImageError) -> Int {
+    try ImageLock.take(.write, on: file)
     var count = 0
     // One a transaction, so that each begins with the counts of what is there.
-    while try deleteOneRepeated(StoredName(name), path) { count += 1 }
+    while try deleteOneRepeated(StoredName(name), file) { count += 1 }
     return count
   }
 
-  private static func deleteOneRepeated(_ name: StoredName, _ path: String) throws(ImageError) -> Bool {
-    try Qcow2Change.run(path: path) { (change) throws(ImageError) in
+  private static func deleteOneRepeated(_ name: StoredName, _ file: LocalFile) throws(ImageError) -> Bool {
+    try Qcow2Change.run(file) { (change) throws(ImageError) in
       for (index, snapshot) in change.references.snapshots.snapshots.enumerated() {
         guard snapshot.name == name, snapshot.vmStateSize == 0, try change.isPresent(snapshot) else { continue }
         try change.deleteSnapshot(at: index)
