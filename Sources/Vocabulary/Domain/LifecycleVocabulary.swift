@@ -122,12 +122,24 @@ extension Vocabulary {
 
 /// What a guest should be doing.
 public enum WantedState: String, FieldWord {
-  case running, stopped, paused, absent, any
+  /// A guest whose processors run.
+  case running
+  /// No guest; the definition stays.
+  case stopped
+  /// A guest whose processors are held.
+  case paused
+  /// No domain at all.
+  case absent
+  /// Whatever it does now.
+  case any
 }
 
 /// Who completes a new domain.
 public enum Completion: String, FieldWord {
-  case vireo, libvirt
+  /// Vireo gives what guests usually need, such as a CPU model and a clock.
+  case vireo
+  /// libvirt alone; the definition has what the spec says.
+  case libvirt
 }
 
 extension FieldKey<WantedState> {

@@ -20,8 +20,10 @@ public protocol FieldContent: Sendable, Equatable {
 }
 
 extension String: FieldContent {
+  /// The text of a value, also of a concealed one.
   public static func content(of value: Value) -> String? { value.string }
 
+  /// Whether the values are texts, words, paths or names of other objects.
   public static func holds(_ type: ValueType) -> Bool {
     switch type {
     case .text, .enumeration, .path, .reference: true
@@ -31,8 +33,10 @@ extension String: FieldContent {
 }
 
 extension UInt64: FieldContent {
+  /// A size in bytes.
   public static func content(of value: Value) -> UInt64? { value.bytes }
 
+  /// Whether the values are sizes.
   public static func holds(_ type: ValueType) -> Bool { if case .size = type { true } else { false } }
 }
 
@@ -40,8 +44,10 @@ extension UInt64: FieldContent {
 public protocol FieldWord: FieldContent, RawRepresentable<String>, CaseIterable {}
 
 extension FieldWord {
+  /// The case that a value writes; nil for any other word.
   public static func content(of value: Value) -> Self? { value.string.flatMap(Self.init) }
 
+  /// Whether the words of an enumeration are the cases, all of them.
   public static func holds(_ type: ValueType) -> Bool {
     guard case .enumeration(let words) = type else { return false }
     return Set(words) == Set(allCases.map(\.rawValue))
