@@ -23,7 +23,7 @@ package struct OpenImage: Sendable {
     file = try LocalFile(path: path, access: writing ? .readWrite : .read, links: links)
   }
 
-  /// The path that it was opened by, for messages; the name may lead elsewhere by now.
+  /// The path that it was opened by, for messages; the name may lead elsewhere now.
   package var path: String { file.name }
   /// Device and inode of the file that is held open.
   package var identity: FileIdentity { file.status.identity }

@@ -25,7 +25,7 @@ extension ObservedDomain {
     var file = stat()
     guard let variables, lstat(variables, &file) == 0, file.st_nlink > 1 else { return [] }
     let ending = "_VARS.fd"
-    let folder = variables.prefix(upTo: variables.lastIndex(of: "/") ?? variables.startIndex)
+    let folder = variables[..<(variables.lastIndex(of: "/") ?? variables.startIndex)]
     guard variables == "\(folder)/\(name)\(ending)", let directory = opendir(String(folder)) else { return [] }
     defer { closedir(directory) }
     var names: Set<String> = []

@@ -4,7 +4,7 @@
 public struct LibvirtVersion: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// The first number: 11 in 11.2.0.
   public let major: Int
-  /// The second number: 2 in 11.2.0. It starts anew when the first one rises.
+  /// The second number: 2 in 11.2.0. It starts again when the first one rises.
   public let minor: Int
   /// The third number: 0 in 11.2.0. Maintenance releases have higher ones.
   public let release: Int

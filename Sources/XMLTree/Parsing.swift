@@ -15,7 +15,7 @@ public struct XMLLimits: Sendable, Hashable {
   /// The most attributes and namespace declarations of one element, and the most declarations in force at any place.
   public var attributes: Int
 
-  /// Limits; the defaults are far beyond any document of libvirt's: 16 MiB, 256 levels, 500,000 nodes, 1024 attributes.
+  /// Limits; the defaults are far beyond any libvirt document: 16 MiB, 256 levels, 500,000 nodes, 1024 attributes.
   public init(bytes: Int = 16 << 20, depth: Int = 256, nodes: Int = 500_000, attributes: Int = 1024) {
     self.bytes = bytes
     self.depth = depth

@@ -18,7 +18,7 @@ public struct YAMLScalar: Sendable, Hashable {
 
   /// The type that a tag forces on a scalar.
   public enum TypeTag: String, Sendable, Hashable, CaseIterable {
-    /// Nothing: `~`, `null` or an empty text. A text that is none of these stays a text, as with the tags below.
+    /// Nothing: `~`, `null` or an empty text. Any other text stays a text, as with the tags below.
     case null = "!!null"
     /// `true` or `false`, in the spellings of the core schema.
     case boolean = "!!bool"

@@ -1,7 +1,7 @@
 // Overlays that a running guest has left, while libvirt believes that it is on them: a driver in a killed process had QEMU
 // move the guest to the image below, and did not write down that this was done (libvirt 9.0). What QEMU has open decides.
 //
-// libvirt cannot be told. So what it believes is made true: an empty overlay takes the place of the one that was left, and
+// there is no call that corrects libvirt. So what it believes is made true: an empty overlay takes the place of the one that was left, and
 // QEMU puts the guest on it. All that the left one held is in the image below, so nothing is lost, and whoever starts the
 // guest on an empty overlay meanwhile starts it on the right disk.
 

@@ -121,7 +121,7 @@ public final class HostObject<Kind: HostObjectKind>: Sendable {
     return try takeXML(inactive: inactive ? Kind.calls.inactive : nil, operation) { Kind.calls.xml(object, $0) }
   }
 
-  /// Calls a function of libvirt's that changes the object.
+  /// Calls a libvirt function that changes the object.
   ///
   /// - Parameter verb: what is done, for messages: `start`.
   func change(

@@ -161,7 +161,7 @@ extension DomainPlanning {
     return element
   }
 
-  /// What it takes to change a field of a device that exists.
+  /// The effect of changing a field of a device that exists.
   private func effect(
     of field: Field, of device: ObjectSpec, _ identity: DeviceIdentity, _ setting: Setting?, to value: Value?
   ) -> Effect {

@@ -293,7 +293,7 @@ struct DomainPlanning {
   ///   - owner: whose field it is, as the record has it.
   ///   - observed: the domain or device as the host has it stored; nil for a new one.
   ///   - element: the same on its way to what it shall be.
-  ///   - cost: what it takes to give the domain or device that exists a value.
+  ///   - cost: the effect of giving an existing domain or device a value.
   func plan(
     _ field: Field, named name: String, of owner: String, _ setting: Setting?, observed: XMLElement?,
     running: XMLElement?, in element: XMLElement, cost: (Value?) -> Effect
@@ -310,7 +310,7 @@ struct DomainPlanning {
       })
   }
 
-  /// Whether a value that is no part of the definition drifted, or is the spec's wish.
+  /// Whether a value outside the definition drifted, or is the spec's wish.
   func reason(_ field: String, _ setting: Setting) -> FieldChange.Reason {
     FieldChange.Reason(
       setting.value, concealment.recorded(setting, of: OwnershipRecord.itself, field), isNew: observed == nil)

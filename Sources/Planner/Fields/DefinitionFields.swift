@@ -93,7 +93,7 @@ struct DefinitionFields {
     return spec.type.fields(Set(spec.settings.keys).union(recorded.keys))
   }
 
-  /// What it takes to give an object that exists a value.
+  /// The effect of giving an existing object a value.
   private func effect(of field: Field, to value: Value?, canUpdate: Bool) -> Effect {
     guard running != nil else { return field.effect.stopped }
     // What is not given to the running object now waits for its next start.

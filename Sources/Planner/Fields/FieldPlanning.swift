@@ -36,7 +36,7 @@ struct FieldPlanning {
   ///
   /// - Parameters:
   ///   - element: the element on its way from what is to what shall be. Another field may have changed it.
-  ///   - effect: what it takes to give the object that exists a value; nil for libvirt's default.
+  ///   - effect: the effect of giving an existing object a value; nil for libvirt's default.
   ///   - mayAsk: whether what runs may be asked now for a value that is stored and that it does not have; the second
   ///     value is what it shows.
   func plan(
@@ -95,7 +95,7 @@ struct FieldPlanning {
       || field.lens?.get(element) == nil && field.value(leftOutOf: element) == value
   }
 
-  /// A value that is stored and that what runs does not have: it gets it now, where it can be told to, or at its next start.
+  /// A value that is stored and that what runs does not have: it gets it now, where libvirt can change it, or at its next start.
   private func compareRunning(
     _ lens: Lens, stored: Value?, _ setting: Setting, _ effect: (Value?) -> Effect,
     _ mayAsk: (_ stored: Value, _ shown: Value?) -> Bool, in plan: inout FieldPlan

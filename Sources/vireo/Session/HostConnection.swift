@@ -37,7 +37,7 @@ enum HostConnection {
   /// Opens the connection that the option or the environment asks for, or the user's own, does something with it, and
   /// closes it.
   ///
-  /// - Parameter messages: where a failure is told.
+  /// - Parameter messages: where a failure is reported.
   static func with<Result>(
     _ options: ConnectionOptions, _ messages: Messages, _ work: (LibvirtConnection) async throws -> Result
   ) async throws(ExitCode) -> Result {
