@@ -41,7 +41,7 @@ struct RemovedDomainTests {
   @Test(
     "what is none is refused with the reason",
     arguments: [
-      ("<domain/>", "no document"), ("<v:removed xmlns:v='urn:vireo:removed:1'/>", "no uri"),
+      ("<domain/>", "not a document"), ("<v:removed xmlns:v='urn:vireo:removed:1'/>", "no uri"),
       (
         "<v:removed xmlns:v='urn:vireo:removed:1' uri='x' name='n' uuid='u' time='yesterday'/>", "time"
       ),
