@@ -29,7 +29,9 @@ extension ApplyRun {
     do {
       try definition.check(try await connection.storedDefinition(of: network), of: Vocabulary.network)
     } catch {
-      throw await undo(definition, on: network, because: ActionFailure(error))
+      throw await undo(definition, on: network, called: ("network", "net"), because: ActionFailure(error)) { old in
+        try await connection.defineNetwork(old, named: network.name, checksSchema: false)
+      }
     }
   }
 
@@ -105,26 +107,5 @@ extension ApplyRun {
 
   func networkIfAny(named name: String) async throws -> LibvirtNetwork? {
     try await ifAny { try await connection.network(named: name) }
-  }
-
-  /// Takes back a definition that did not become what it should: the old one again, or none.
-  private func undo(
-    _ definition: ObjectDefinition, on network: LibvirtNetwork, because failure: ActionFailure
-  ) async -> ActionFailure {
-    if failure.isConnectionLost { return failure }
-    var failure = failure
-    do {
-      if let old = definition.replacing {
-        try await connection.defineNetwork(old.serialised(), named: network.name, checksSchema: false)
-        failure.message += "; the old definition was put back"
-      } else {
-        try await network.undefine()
-        failure.message += "; the new network was undefined again"
-      }
-    } catch {
-      failure.message += "; the stored definition could not be taken back: \(ActionFailure(error).message)"
-      failure.remedy = "look at it with `virsh net-dumpxml --inactive \(network.name)`, then plan again"
-    }
-    return failure
   }
 }

@@ -32,7 +32,9 @@ extension ApplyRun {
       do {
         try definition.check(try stored.definition, of: Vocabulary.pool)
       } catch {
-        throw await undo(definition, on: handle, because: ActionFailure(error))
+        throw await undo(definition, on: handle, called: ("pool", "pool"), because: ActionFailure(error)) { old in
+          try await connection.defineStoragePool(old, named: handle.name)
+        }
       }
     }
     if pool.isBuilt { try await handle.build() }
@@ -121,27 +123,6 @@ extension ApplyRun {
     throw ActionFailure(
       "pool \(record.name) exists and has the folder \(poolFolder(stored) ?? "none"), not \(path)",
       remedy: "choose another name for the pool, or give it that path", field: "path")
-  }
-
-  /// Takes back a definition that did not become what it should: the old one again, or none.
-  private func undo(
-    _ definition: ObjectDefinition, on pool: LibvirtStoragePool, because failure: ActionFailure
-  ) async -> ActionFailure {
-    if failure.isConnectionLost { return failure }
-    var failure = failure
-    do {
-      if let old = definition.replacing {
-        try await connection.defineStoragePool(old.serialised(), named: pool.name)
-        failure.message += "; the old definition was put back"
-      } else {
-        try await pool.undefine()
-        failure.message += "; the new pool was undefined again"
-      }
-    } catch {
-      failure.message += "; the stored definition could not be taken back: \(ActionFailure(error).message)"
-      failure.remedy = "look at it with `virsh pool-dumpxml --inactive \(pool.name)`, then plan again"
-    }
-    return failure
   }
 }
 

@@ -127,7 +127,7 @@ struct GarbageCommand: AsyncParsableCommand {
             suggestion: "name the specs, or folders with --folder")
         ])
       }
-      if !obstacles.isEmpty { throw messages.failAfterResult(obstacles) }
+      if !obstacles.isEmpty { throw messages.failOnStandardError(obstacles) }
       return
     }
     try confirm(shown)
@@ -135,7 +135,7 @@ struct GarbageCommand: AsyncParsableCommand {
     // What was done is done, whether or not anybody still reads about it.
     Output.write(format == .json ? shown.json(result) : "\n" + result.text(style), to: .output)
     guard result.failures.isEmpty else {
-      throw messages.failAfterResult(
+      throw messages.failOnStandardError(
         result.failures.map { Diagnostic("gc", $0.failure.message, subject: $0.subject, suggestion: $0.failure.remedy) }
       )
     }

@@ -55,7 +55,7 @@ struct RestoreCommand: AsyncParsableCommand {
         try await perform(on: connection)
       } catch {
         if let code = error as? ExitCode { throw code }
-        throw messages.failAfterResult(self.messages(for: error, connection.uri))
+        throw messages.failOnStandardError(self.messages(for: error, connection.uri))
       }
     }
   }

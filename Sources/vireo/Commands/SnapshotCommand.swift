@@ -56,7 +56,7 @@ struct SnapshotCommand: AsyncParsableCommand {
           defer { withExtendedLifetime(held) {} }
           return try await work(DomainSnapshots(of: handle, on: connection, patience: lock?.ofFolders ?? .ofFolders))
         } catch {
-          throw messages.failAfterResult([diagnostic(for: error, connection.uri)])
+          throw messages.failOnStandardError([diagnostic(for: error, connection.uri)])
         }
       }
     }

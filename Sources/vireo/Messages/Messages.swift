@@ -37,10 +37,11 @@ struct Messages {
     return code
   }
 
-  /// Writes messages about a result that was written already, for people also where the result is for programs.
+  /// Writes messages that end the run to standard error, whatever the format: a result is on standard output already, or
+  /// the command has no JSON form for its failures.
   ///
   /// - Returns: the exit code.
-  func failAfterResult(_ messages: [Diagnostic]) -> ExitCode {
+  func failOnStandardError(_ messages: [Diagnostic]) -> ExitCode {
     tell(messages)
     return ExitCode(1)
   }
