@@ -101,7 +101,8 @@ private struct DefinitionAreas {
       usual: replaced.map { _ in Self.usualDevices.intersection(devices.replaced.map(\.name)).union(["controller"]) }
         ?? Self.usualDevices)
     changes += attributes()
-    let touchesSerials = devices.asked.filter(Vocabulary.serial.holds) != devices.replaced.filter(Vocabulary.serial.holds)
+    let touchesSerials =
+      devices.asked.filter(Vocabulary.serial.holds) != devices.replaced.filter(Vocabulary.serial.holds)
     return changes.filter { change in
       // The first console mirrors the first serial port.
       !(touchesSerials && change.place.hasPrefix("/domain/devices/console"))

@@ -68,7 +68,8 @@ struct DeviceMatcher {
       case .file:
         if let file, let index = claimForeign({ DiskSource.path(of: $0) == file }) { return index }
       case .field(let name, let exception):
-        guard let field = device.type.field(name), let value = device[name], value.string != exception || exception == nil
+        guard let field = device.type.field(name), let value = device[name],
+          value.string != exception || exception == nil
         else { continue }
         return claimForeign { field.isMet(value, in: $0) }
       case .firstApply: if ownedByVireo { return nil }

@@ -12,7 +12,8 @@ extension SpecLanguage {
       depends on holds; otherwise the change waits for the next start.
       """)
     text += "\n| keys | libvirt | depends on |\n| --- | --- | --- |\n"
-    for place in places {
+    // Profiles have what domains have.
+    for place in places where place.type !== Vocabulary.profile {
       for (names, effect) in liveFields(of: place.type) {
         let keys = names.map { "`\($0)`" }.joined(separator: ", ")
         let calls = (effect.call ?? "").split(separator: ", ").map { "`\($0)`" }.joined(separator: ", ")
@@ -59,6 +60,7 @@ extension SpecLanguage {
     }
     let waiting = kinds.filter { !$0.1.contains(where: \.canPlug) }.map { "`\($0.0)`" }
     return text
-      + wrapped("All other devices wait for the next start: \(waiting.joined(separator: ", ")), and others of the kinds above.")
+      + wrapped(
+        "All other devices wait for the next start: \(waiting.joined(separator: ", ")), and others of the kinds above.")
   }
 }

@@ -20,7 +20,7 @@ extension Vocabulary {
         at: "target/model/@name", staysWhenDropped: true, reference: characterReference),
       targetPort, DeviceFields.address,
     ],
-    groups: [CharacterSource.group, targetGroup], 
+    groups: [CharacterSource.group, targetGroup],
     device: DeviceRule(
       "serial", identity: .alias, aliases: ["serial"], marks: [.all(.port, "target/@type", "target/@port")],
       adoption: .order, summary: .type, key: .kind,
@@ -41,7 +41,7 @@ extension Vocabulary {
   public static let parallel = ObjectType(
     "parallel", "A parallel port.",
     fields: CharacterSource.fields() + [targetPort, DeviceFields.address],
-    groups: [CharacterSource.group, targetGroup], 
+    groups: [CharacterSource.group, targetGroup],
     device: DeviceRule(
       "parallel", identity: .alias, aliases: ["parallel"], marks: [.all(.port, "target/@type", "target/@port")],
       adoption: .equal, summary: .type, key: .kind, hotplug: [.restart()], addition: .never),
@@ -83,7 +83,7 @@ extension Vocabulary {
         reference: characterReference),
       DeviceFields.address,
     ],
-    groups: [CharacterSource.group, targetGroup], 
+    groups: [CharacterSource.group, targetGroup],
     device: DeviceRule(
       "channel", identity: .alias, aliases: ["channel"],
       marks: [.all(.name, "target/@name"), .all(.port, "target/@address", "target/@port")], adoption: .equal,
@@ -109,7 +109,7 @@ extension Vocabulary {
         "database", .path, "The folder of the host's certificates.", at: "database",
         reference: "formatdomain.html#smartcard-devices"),
     ] + CharacterSource.fields() + [DeviceFields.address],
-    groups: [CharacterSource.group], 
+    groups: [CharacterSource.group],
     device: DeviceRule(
       "smartcard", identity: .attribute("mode"), aliases: ["smartcard"], marks: [], adoption: .equal, summary: .type,
       key: .kind, hotplug: [.restart()], addition: .never),

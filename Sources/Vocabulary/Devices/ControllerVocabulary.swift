@@ -96,6 +96,8 @@ extension Vocabulary {
       aliases: LibvirtAliases { controller in
         switch controller[attribute: "type"] {
         case "pci": ["pci.", "pcie."]
+        // QEMU's q35 boards come with one, which it calls so.
+        case "sata": ["sata", "ide"]
         case let type?: [type]
         case nil: []
         }

@@ -52,7 +52,7 @@ extension Vocabulary {
         "host-nodes", .text(.nodeset), "The host's NUMA nodes that the memory comes from.", at: "source/nodemask",
         reference: memoryDeviceReference),
     ] + DeviceFields.virtio.map { $0.since(11, 9) } + [DeviceFields.acpiIndex, DeviceFields.address],
-    groups: [DeviceFields.driverGroup], 
+    groups: [DeviceFields.driverGroup],
     device: DeviceRule(
       "memory", identity: .alias, aliases: ["dimm", "nvdimm", "virtiopmem", "virtiomem", "epc"], marks: [],
       adoption: .equal, summary: .kind, key: .kind,

@@ -131,7 +131,7 @@ extension Vocabulary {
         reference: "formatdomain.html#redirected-devices")
     ]
       + CharacterSource.fields() + [DeviceFields.bootOrder, DeviceFields.address],
-    groups: [CharacterSource.group], 
+    groups: [CharacterSource.group],
     device: DeviceRule(
       "redirdev", identity: .alias, aliases: ["redir"], marks: [], adoption: .equal, summary: .type, key: .kind,
       hotplug: [.live(needs: [.bus("usb"), .viewer])], addition: .never),

@@ -31,7 +31,7 @@ extension Vocabulary {
         .enumeration(["ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"]),
         "The keys that switch between host and guest.", at: "source/@grabToggle", reference: inputReference),
     ] + DeviceFields.virtio + [DeviceFields.address],
-    groups: [DeviceFields.driverGroup], 
+    groups: [DeviceFields.driverGroup],
     device: DeviceRule(
       "input", identity: .alias, aliases: ["input"], marks: [.first(.source, "source/@dev", "source/@evdev")],
       adoption: .equal, summary: .type, key: .first("@type", "@model"),
@@ -96,7 +96,7 @@ extension Vocabulary {
         "What happens to a guest that hangs.", at: "@action", libvirtDefault: .string("reset"),
         reference: "formatdomain.html#watchdog-devices"),
       DeviceFields.acpiIndex, DeviceFields.address,
-    ], 
+    ],
     // The board has one of the other models, whatever it does; libvirt from 9.1 on writes it down by itself.
     device: DeviceRule(
       "watchdog", identity: .alias, aliases: ["watchdog"], marks: [],
@@ -143,7 +143,7 @@ extension Vocabulary {
         staysWhenDropped: true, reference: "formatdomain.html#panic-device"
       ).values("pvpanic", since: 9, 1),
       DeviceFields.address,
-    ], 
+    ],
     device: DeviceRule(
       "panic", identity: .alias, aliases: ["panic"], marks: [], adoption: .equal, summary: .kind, key: .kind,
       hotplug: [.restart()], addition: .possible),
@@ -197,7 +197,8 @@ extension Vocabulary {
     ],
     groups: [FieldGroup("msi", "Interrupts between the sharers.")],
     device: DeviceRule(
-      "shmem", identity: .alias, aliases: ["shmem"], marks: [.all(.name, "@name")], adoption: .equal, summary: .kind, key: .kind,
+      "shmem", identity: .alias, aliases: ["shmem"], marks: [.all(.name, "@name")], adoption: .equal, summary: .kind,
+      key: .kind,
       hotplug: [.live(needs: [.conventionalPCI])], addition: .never),
     keyRule: .deviceKey)
 
@@ -344,7 +345,7 @@ extension Vocabulary {
         "type", .enumeration(["usb"]), "The bus.", at: "@type", staysWhenDropped: true,
         reference: "formatdomain.html#hub-devices"),
       DeviceFields.address,
-    ], 
+    ],
     device: DeviceRule(
       "hub", identity: .alias, aliases: ["hub"], marks: [], adoption: .equal, summary: .type, key: .kind,
       hotplug: [.restart()], addition: .possible),

@@ -26,7 +26,7 @@ extension Vocabulary {
         "audio", .integer(1...Int(Int32.max)), "The number of the audio backend that it plays on.", at: "audio/@id",
         reference: "formatdomain.html#sound-devices"),
     ] + DeviceFields.virtio.map { $0.since(10, 4) } + [DeviceFields.acpiIndex, DeviceFields.address],
-    groups: [DeviceFields.driverGroup], 
+    groups: [DeviceFields.driverGroup],
     device: DeviceRule(
       "sound", identity: .alias, aliases: ["sound"], marks: [], adoption: .equal, summary: .kind,
       key: .first("@type", "@model"), hotplug: [.restart()], addition: .never),

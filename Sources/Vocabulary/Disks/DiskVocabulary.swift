@@ -102,7 +102,7 @@ extension Vocabulary {
     addition: .never,
     template: XMLElement("disk", ["type": "file"], children: [XMLElement("driver", ["name": "qemu"])]))
 
-  /// The file, its pool and its format are told by the first words and by a plan's steps.
+  /// The first words and the steps of a plan have the file, its pool and its format.
   private static let diskSummary = DeviceSummary(
     telling: [
       "image", "size", "source", "pool", "format", "device", "type", "network", "bridge", "direct", "volume.entry",

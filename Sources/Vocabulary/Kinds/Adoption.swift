@@ -13,7 +13,7 @@ public enum Adoption: Sendable, Hashable {
   case equal
   /// By these fields together, in an entry that sets the first of them: those that it leaves out the device must not have.
   case alike([String])
-  /// By its place among the devices of the kind, which have nothing else to be told by.
+  /// By its place among the devices of the kind, which nothing else distinguishes.
   case order
 }
 

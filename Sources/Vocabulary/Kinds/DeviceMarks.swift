@@ -207,7 +207,7 @@ extension DeviceMarks {
       Rule(mark) { device in paths.lazy.compactMap { device.value(at: $0) }.first }
     }
 
-    /// No such mark, because the value does not tell what sort of device it is.
+    /// No such mark, because devices of one sort have different values.
     static func none(_ mark: Mark) -> Rule { Rule(mark) { _ in nil } }
   }
 }

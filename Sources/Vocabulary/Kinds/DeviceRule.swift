@@ -1,5 +1,5 @@
-// What there is to know about devices of a kind, in one place: how one is found, adopted, shown and called, what a running
-// guest takes and lets go of. A kind without one of these answers does not compile.
+// All that distinguishes devices of a kind from others, in one place: how one is found, adopted, shown and called, what a
+// running guest takes and releases. A kind without one of these answers does not compile.
 
 public import XMLTree
 
@@ -59,7 +59,7 @@ public struct DeviceRule: Sendable {
   init(
     _ element: String, identity: Identity, role: Role = .other, aliases: LibvirtAliases, marks: [DeviceMarks.Rule],
     adoption: [Adoption], summary: DeviceSummary, key: DeviceText, hotplug: [Hotplug], addition: DeviceAddition,
-    template: XMLElement? = nil, renumbered: XMLPath? = nil, 
+    template: XMLElement? = nil, renumbered: XMLPath? = nil,
     where belongs: @escaping @Sendable (XMLElement) -> Bool = { _ in true },
     mirrors: @escaping @Sendable (XMLElement) -> Bool = { _ in false }
   ) {
@@ -119,7 +119,7 @@ extension XMLElement {
 }
 
 extension ObjectType.Collection {
-  /// The domain's collection that has a device; nil for an element that is no device of any kind.
+  /// The domain's collection that has a device; nil for an element of another name.
   public static func holding(_ device: XMLElement) -> ObjectType.Collection? {
     Vocabulary.domain.collections.first { $0.type.holds(device) }
   }

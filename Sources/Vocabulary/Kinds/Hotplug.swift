@@ -15,7 +15,8 @@ public struct Hotplug: Sendable {
   let holds: @Sendable (XMLElement) -> Bool
 
   private init(
-    _ devices: String, _ needs: [Need], canPlug: Bool, canUnplug: Bool, _ holds: @escaping @Sendable (XMLElement) -> Bool
+    _ devices: String, _ needs: [Need], canPlug: Bool, canUnplug: Bool,
+    _ holds: @escaping @Sendable (XMLElement) -> Bool
   ) {
     self.devices = devices
     self.needs = needs

@@ -57,7 +57,9 @@ extension Hotplug.Need {
     case .conventionalPCI:
       return Self.controllers(of: running).contains { Self.bridges.contains($0[attribute: "model"] ?? "") }
     case .bus(let type):
-      return Self.controllers(of: running).contains { $0[attribute: "type"] == type && $0[attribute: "model"] != "none" }
+      return Self.controllers(of: running).contains {
+        $0[attribute: "type"] == type && $0[attribute: "model"] != "none"
+      }
     case .serialPort: return plannedCount() < Self.freeSerialPorts(of: running)
     case .memorySlot: return Self.hasRoom(for: device, beside: planned.filter { Hotplug.takes(self, $0) }, in: running)
     case .sharedMemory:

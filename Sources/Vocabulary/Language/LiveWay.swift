@@ -82,7 +82,8 @@ extension LiveWay {
     case .device: return Row(call: "virDomainUpdateDeviceFlags", group: "value")
     case .medium:
       return Row(
-        call: "virDomainUpdateDeviceFlags", group: "medium", condition: "the disk is a CD-ROM or floppy drive",
+        call: "virDomainUpdateDeviceFlags", group: "medium",
+        condition: "the disk is a CD-ROM or floppy drive, which the guest can lock",
         isPossible: { ["cdrom", "floppy"].contains($0.device?[attribute: "device"]) })
     case .connection:
       // From bridge to bridge. What a network leads to is seen when it is tried.

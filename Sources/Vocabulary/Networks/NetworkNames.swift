@@ -29,7 +29,8 @@ extension Vocabulary {
       lens: inNetwork(.list("dns", "forwarder", forwarder)), reference: networkReference + "#addressing"),
     Field(
       "dns.texts", .table(key: .dnsName, of: .text(.any)), "TXT records, by name. Changes reach a network that runs.",
-      lens: inNetwork(.table("dns", "txt", key: "@name", .dnsName, .at("@value", .text(.any)))), effect: .live(by: "virNetworkUpdate"),
+      lens: inNetwork(.table("dns", "txt", key: "@name", .dnsName, .at("@value", .text(.any)))),
+      effect: .live(by: "virNetworkUpdate"),
       reference: networkReference + "#addressing"),
     Field(
       "dns.services", .list(of: service.type), "SRV records (RFC 2782).", lens: inNetwork(.list("dns", "srv", service)),

@@ -92,7 +92,8 @@ extension Vocabulary {
       """, lens: devicesLens,
       effect: .live(
         by: "virNetworkUpdate",
-        where: "the mode is one of macvtap's, and no guest is connected to a device that leaves"), reference: networkReference + "#connectivity"),
+        where: "the mode is one of macvtap's, and no guest is connected to a device that leaves"),
+      reference: networkReference + "#connectivity"),
     Field(
       "physical-function", .text(.networkDevice),
       "The network card whose virtual functions guests are given (SR-IOV).",
