@@ -6,7 +6,7 @@ extension XMLElement: Codable {
     case name, attributes, children, namespace, declarations
   }
 
-  /// Writes the element with everything in it; what it has none of is left out.
+  /// Writes the element with everything in it; empty parts are left out.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(qualifiedName, forKey: .name)
