@@ -3,7 +3,7 @@
 public import XMLTree
 
 /// Which device of a domain is meant.
-public struct DeviceIdentity: Sendable, Hashable {
+public struct DeviceIdentity: Sendable, Hashable, Codable {
   /// The element's name under `devices`.
   public var element: String
   /// How the device is found: what ``value`` is the value of.

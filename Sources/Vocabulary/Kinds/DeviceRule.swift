@@ -8,7 +8,7 @@ public import XMLTree
 /// What can be changed on a device of a running guest stands with its fields, as their ``EffectRule/way``.
 public struct DeviceRule: Sendable {
   /// What an entry and its element have in common, by which one is found for the other.
-  public enum Identity: Sendable, Hashable {
+  public enum Identity: Sendable, Hashable, Codable {
     /// By the user alias that Vireo gives the device; libvirt keeps aliases that begin with `ua-`.
     case alias
     /// By an attribute, for elements to which libvirt gives no alias: a display by its `type`. It is what the entry's

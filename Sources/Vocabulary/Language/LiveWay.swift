@@ -3,7 +3,7 @@
 public import XMLTree
 
 /// The libvirt call that changes a field of a running guest.
-public enum LiveWay: Sendable, Hashable {
+public enum LiveWay: Sendable, Hashable, Codable {
   /// The device is handed over again, with the changed value.
   case device
   /// The medium in a drive is changed.
