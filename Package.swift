@@ -150,7 +150,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests", dependencies: ["TestSupport", "vireo"], exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["Libvirt", "TestSupport", "Versions", "document-check", "vireo"],
+      name: "EndToEndTests",
+      dependencies: ["Libvirt", "TestSupport", "Versions", "Vocabulary", "XMLTree", "document-check", "vireo"],
       swiftSettings: settings),
   ]
 )

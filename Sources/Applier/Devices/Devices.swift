@@ -126,7 +126,7 @@ extension DeviceIdentity {
 }
 
 private func requireImage(_ path: String, of target: String, in running: XMLElement, _ disk: String) throws {
-  let disks = running.first("devices")?.all("disk") ?? []
+  let disks = running.devices(Vocabulary.disk)
   guard let found = disks.first(where: { $0.value(at: "target/@dev") == target }) else {
     throw ActionFailure("\(disk) is not there any more", remedy: planAgain)
   }

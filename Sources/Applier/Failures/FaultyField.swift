@@ -61,7 +61,7 @@ private struct NamedDevice {
 
   /// The field of the device that has a value.
   func field(with value: String) -> String? {
-    if type.name == "disk", DiskSource.path(of: element) == value { return "\(name).source" }
+    if type.device?.role == .storage, DiskSource.path(of: element) == value { return "\(name).source" }
     return type.fields.first { $0.names(value, in: element) }.map { "\(name).\(type.displayName(of: $0))" }
   }
 }
@@ -138,7 +138,7 @@ private let subjects = [
 ]
 
 private func display(_ type: String, among devices: [NamedDevice]) -> String? {
-  devices.first { $0.element.name == "graphics" && $0.element[attribute: "type"] == type }?.name
+  devices.first { Vocabulary.graphics.holds($0.element) && $0.element[attribute: "type"] == type }?.name
 }
 
 private func port(of type: String, among devices: [NamedDevice]) -> String? {
@@ -150,7 +150,7 @@ private let reservation = "Failed to reserve port "
 /// The field of a display that has the port, whose number stands at the beginning of a text.
 private func port(at end: String, among devices: [NamedDevice]) -> String? {
   let number = end.prefix { $0.isNumber }
-  for device in devices where device.element.name == "graphics" {
+  for device in devices where Vocabulary.graphics.holds(device.element) {
     for field in device.type.fields where field.name.hasSuffix("port") {
       guard field.lens?.get(device.element)?.integer.map(String.init) == String(number) else { continue }
       return "\(device.name).\(field.name)"

@@ -3,6 +3,7 @@
 import DiskImage
 import Glibc
 import Libvirt
+import Vocabulary
 import XMLTree
 
 extension ApplyRun {
@@ -26,7 +27,7 @@ extension ApplyRun {
     guard FailureCause(startMessage(error).text) == .portTaken,
       let definition = try? await connection.storedDefinition(of: domain)
     else { return false }
-    return definition.first("devices")?.all("graphics").contains { $0[attribute: "autoport"] == "yes" } ?? false
+    return definition.devices(Vocabulary.graphics).contains { $0[attribute: "autoport"] == "yes" }
   }
 
   /// What kept a domain from starting.
@@ -54,7 +55,7 @@ extension ApplyRun {
 
   /// The first of a domain's disks that another process has open for writing.
   private func lockedDisk(of domain: LibvirtDomain) async throws -> ActionFailure? {
-    let disks = try await connection.storedDefinition(of: domain).first("devices")?.all("disk") ?? []
+    let disks = try await connection.storedDefinition(of: domain).devices(Vocabulary.disk)
     let paths = disks.filter { !$0.exists(at: "readonly") }.compactMap { $0.value(at: "source/@file") }
     return try await files.run {
       for path in paths {

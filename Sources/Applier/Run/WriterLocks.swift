@@ -4,6 +4,7 @@ import BlockingWork
 import DiskImage
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 extension ApplyRun {
@@ -36,7 +37,7 @@ extension ApplyRun {
 extension XMLElement {
   /// The folders of a domain's disks and UEFI variables that are files.
   var diskFolders: Set<String> {
-    let disks = (first("devices")?.all("disk") ?? []).filter { ($0[attribute: "type"] ?? "file") == "file" }
+    let disks = devices(Vocabulary.disk).filter { ($0[attribute: "type"] ?? "file") == "file" }
     return Set(
       (disks.compactMap(DiskSource.path) + [value(at: "os/nvram")].compactMap(\.self)).filter { $0.hasPrefix("/") }
         .map { folder(of: $0) })

@@ -11,6 +11,7 @@ import Failpoints
 import Inventory
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// Finds and mends them, for one running guest.
@@ -37,7 +38,7 @@ struct LeftOverlays {
   func mend() async throws {
     guard !connection.isRemote, try await domain.isActive() else { return }
     let running = try await connection.runningDefinition(of: domain)
-    let believed = (running.first("devices")?.all("disk") ?? []).filter { disk in
+    let believed = running.devices(Vocabulary.disk).filter { disk in
       DiskSource.path(of: disk).map { MergeMark.read(path: $0) != nil } ?? false
     }
     guard !believed.isEmpty else { return }

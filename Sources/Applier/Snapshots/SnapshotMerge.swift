@@ -11,6 +11,7 @@ import Glibc
 import Inventory
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// The last external snapshot of a domain that was taken, on its way out.
@@ -237,6 +238,6 @@ struct SnapshotMerge: Sendable {
 extension XMLElement {
   /// The disk of a definition that has a target.
   fileprivate func disk(_ target: String) -> XMLElement? {
-    first("devices")?.all("disk").first { $0.value(at: "target/@dev") == target }
+    devices(Vocabulary.disk).first { $0.value(at: "target/@dev") == target }
   }
 }

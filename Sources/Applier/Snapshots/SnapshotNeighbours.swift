@@ -3,6 +3,7 @@
 import DiskImage
 import Inventory
 import Planner
+import Vocabulary
 import XMLTree
 
 extension DomainSnapshots {
@@ -32,7 +33,7 @@ extension DomainSnapshots {
     of domain: ObservedDomain, _ snapshot: ObservedSnapshot, _ change: Change, _ inventory: Inventory
   ) -> Set<String> {
     var files: Set<String> = []
-    for disk in (domain.running ?? domain.inactive).first("devices")?.all("disk") ?? [] {
+    for disk in (domain.running ?? domain.inactive).devices(Vocabulary.disk) {
       guard let target = disk.value(at: "target/@dev"), let entry = snapshot.disks[target],
         let top = DiskSource.path(of: disk)
       else { continue }

@@ -9,6 +9,7 @@ import Glibc
 import Inventory
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// libvirt has refused to revert a domain to a snapshot.
@@ -83,7 +84,7 @@ struct RefusedReversion {
           "\(refusal), and Vireo does it for the last one that was taken only", remedy: "delete the later ones first"))
     }
     var overlays: [String] = []
-    let sources = (after.definition.first("devices")?.all("disk") ?? []).reduce(into: [String: String]()) {
+    let sources = after.definition.devices(Vocabulary.disk).reduce(into: [String: String]()) {
       if let target = $1.value(at: "target/@dev") { $0[target] = DiskSource.path(of: $1) }
     }
     for (target, overlay) in snapshot.disks.sorted(by: { $0.key < $1.key }) {

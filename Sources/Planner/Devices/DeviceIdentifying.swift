@@ -34,7 +34,7 @@ extension DomainPlanning {
   ) -> [FieldChange] {
     let isKnown = record?.hasDevice(key) ?? true
     func change(_ detail: String) -> [FieldChange] {
-      let summary = Value.string(DeviceSummary.text(device, current))
+      let summary = Value.string(device.summary(as: current))
       return [
         FieldChange(
           key, old: summary, new: summary, effect: .define, reason: .spec, detail: detail, range: device.range)
@@ -70,7 +70,7 @@ extension DomainPlanning {
   /// Refuses to guess which of several devices an entry is.
   mutating func refuse(_ device: ObjectSpec, in collection: ObjectType.Collection, among found: [XMLElement]) {
     let key = "\(collection.key).\(device.name)"
-    let devices = found.map { "\(DeviceSummary.text($0)) (\(DeviceMarks(of: $0)))" }.joined(separator: ", ")
+    let devices = found.map { "\($0.deviceSummary) (\(DeviceMarks(of: $0)))" }.joined(separator: ", ")
     let fields = ["target", "mac", "address"].filter { device.type.field($0) != nil }
     let words = fields.isEmpty ? "xml" : fields[0]
     builder.refuse(
@@ -125,7 +125,7 @@ extension DeviceMatcher {
   mutating func settle(_ doubt: [XMLElement], by device: ObjectSpec) -> Int? {
     for name in ["target", "mac", "address", "target.name", "index", "source"] {
       guard let setting = device.settings[name], let field = device.type.field(name) else { continue }
-      let isPath = device.type.name == "disk" && name == "source"
+      let isPath = device.type.device?.role == .storage && name == "source"
       let fitting = doubt.filter { element in
         isPath
           ? DiskSource.path(of: element) == setting.value.string

@@ -43,7 +43,7 @@ extension DomainPlanning {
         }
         continue
       }
-      let file = device.type.name == "disk" ? desiredPath(of: device) : nil
+      let file = rule.role == .storage ? desiredPath(of: device) : nil
       places[index] = matcher.adopt(device, file: file, ownedByVireo: record != nil)
     }
     // The guest may have others that have left its definition.
@@ -67,13 +67,13 @@ extension DomainPlanning {
     notePendingRemovals(in: collection, rule)
     // Nearly always so, and building the list of all devices again would be most of the work.
     guard isChanged || !added.isEmpty || !removed.isEmpty else { return }
-    let serials = xml.first("devices")?.all("serial")
+    let before = xml.first("devices")?.all(rule.element).map(\.withoutAlias)
     xml.update("devices") { element in
       element.children = planned.enumerated().filter { !removed.contains($0.offset) }.map(\.element)
       for device in added { element.insertBesideSiblings(device) }
-      // libvirt writes the first serial port down as a console too, and makes that element again when it is missing.
-      if rule.element == "serial", element.all("serial").map(\.withoutAlias) != serials?.map(\.withoutAlias) {
-        element.removeAll("console") { $0.first("target")?[attribute: "type"] ?? "serial" == "serial" }
+      // What libvirt makes of these devices, it makes again when it is missing.
+      if element.all(rule.element).map(\.withoutAlias) != before {
+        element.children.removeAll { $0.element.map(rule.isMirrored) ?? false }
       }
     }
   }
@@ -105,7 +105,7 @@ extension DomainPlanning {
     let running = observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:))
     var fieldChanges: [FieldChange] = []
     if isNew { builder.checkVersion(of: device, named: key, for: object) }
-    let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
+    let isSnapshot = rule.role == .storage && planFile(of: device, key: key, current: current, into: &element)
     if isSnapshot { snapshotDisks.insert(device.name) }
     let recorded = record?.fields(of: key) ?? [:]
     let fields = isNew ? device.type.fields : device.type.fields(Set(device.settings.keys).union(recorded.keys))
@@ -137,7 +137,7 @@ extension DomainPlanning {
       if isCompletedByVireo { complete(device, &element) }
       if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
     }
-    if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }
+    if !isNew, rule.role == .storage { retarget(device, &element, from: current) }
     guard let current else {
       let identity = identify(new: &element, key: key, identity, device)
       planAddition(of: device, key: key, element, identity)
@@ -173,14 +173,10 @@ extension DomainPlanning {
 
   /// Values of a new device that the spec leaves out.
   private func complete(_ device: ObjectSpec, _ element: inout XMLElement) {
-    switch device.type.name {
-    case "disk": completeDisk(device, &element)
-    case "interface":
-      if device.setting(.mac) == nil {
-        let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
-        element.set(mac, at: "mac/@address")
-      }
-    default: break
+    if device.type.device?.role == .storage { completeDisk(device, &element) }
+    if device.type.field(FieldKey.mac.name) != nil, device.setting(.mac) == nil {
+      let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
+      element.set(mac, at: "mac/@address")
     }
   }
 
@@ -199,7 +195,7 @@ extension DomainPlanning {
     }
     changes.append(
       FieldChange(
-        key, new: .string(DeviceSummary.text(device, element)), effect: effect, reason: reason(forNew: key),
+        key, new: .string(device.summary(as: element)), effect: effect, reason: reason(forNew: key),
         detail: device["source"] == nil ? DiskSource.path(of: element) : nil, range: device.range))
   }
 
@@ -257,12 +253,12 @@ extension DomainPlanning {
         let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
         changes.append(
           FieldChange(
-            name, old: .string(DeviceSummary.text(element)), effect: effect, reason: .dropped,
-            detail: rule.element == "disk" ? "the file stays" : nil, range: spec.range))
-      } else if ["disk", "interface"].contains(rule.element) {
+            name, old: .string(element.deviceSummary), effect: effect, reason: .dropped,
+            detail: rule.role == .storage ? "the file stays" : nil, range: spec.range))
+      } else if rule.role != .other {
         builder.note(
           "undeclared-device",
-          "\(rule.element) that the spec does not declare: \(DeviceSummary.text(element))",
+          "\(rule.element) that the spec does not declare: \(element.deviceSummary)",
           subject: object, suggestion: "it is left alone")
       }
     }

@@ -48,7 +48,7 @@ struct NamedAliases {
   /// Whether a device may be meant by the alias that libvirt would give it.
   func mayName(_ device: XMLElement) -> Bool {
     guard !texts.isEmpty else { return false }
-    let prefixes = Self.prefixes(of: device)
+    let prefixes = DeviceRule.rule(of: device)?.aliasPrefixes(of: device) ?? [device.name]
     return texts.contains { text in prefixes.contains { Self.text(text, names: $0) } }
   }
 
@@ -63,35 +63,6 @@ struct NamedAliases {
       // The first USB controller is plainly `usb`.
       let isNumbered = end < text.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[end])
       return isNumbered || (prefix == Array("usb".utf8) && (end == text.count || !text[end].isLetter))
-    }
-  }
-
-  /// What libvirt's aliases for a device begin with (qemu_alias.c of libvirt 9.0 to 11).
-  private static func prefixes(of device: XMLElement) -> [String] {
-    switch device.name {
-    case "disk":
-      switch device.value(at: "target/@bus") {
-      case "virtio": ["virtio-disk"]
-      case "usb": ["usb-disk"]
-      case "sd": ["sd-disk"]
-      case "fdc": ["fdc"]
-      case "nvme": ["nvme"]
-      case let bus?: [bus]
-      case nil: ["disk", "ide", "scsi", "sata"]
-      }
-    case "interface": ["net"]
-    case "controller":
-      switch device[attribute: "type"] {
-      case "pci": ["pci.", "pcie."]
-      case let type?: [type]
-      case nil: []
-      }
-    case "filesystem": ["fs"]
-    case "memory": ["dimm", "nvdimm", "virtiopmem", "virtiomem", "epc"]
-    case "redirdev": ["redir"]
-    case "memballoon": ["balloon"]
-    case "tpm": ["tpm"]
-    default: [device.name]
     }
   }
 }

@@ -35,13 +35,14 @@ struct DriverNeed: Hashable {
     func need(_ driver: LibvirtDriver, _ name: String?) {
       if let name { needs.insert(DriverNeed(driver: driver, name: name)) }
     }
+    // An interface, the listener of a display; a disk, its backing store, a folder.
+    switch element[attribute: "type"] {
+    case "network": need(.networks, element.value(at: "source/@network") ?? element[attribute: "network"])
+    case "volume": need(.storagePools, element.value(at: "source/@pool"))
+    default: break
+    }
     switch element.name {
-    case "interface" where element[attribute: "type"] == "network":
-      need(.networks, element.value(at: "source/@network"))
-    case "listen" where element[attribute: "type"] == "network": need(.networks, element[attribute: "network"])
     case "filterref": need(.networkFilters, element[attribute: "filter"])
-    case "disk", "filesystem", "hostdev":
-      if element[attribute: "type"] == "volume" { need(.storagePools, element.value(at: "source/@pool")) }
     case "secret": need(.secrets, element[attribute: "uuid"] ?? element[attribute: "usage"])
     case "encryption": need(.secrets, element[attribute: "secret"])
     default: break

@@ -68,7 +68,7 @@ extension DomainPlanning {
 
   /// Two disks cannot have one target; a disk that was there before has one even where the spec says none.
   private mutating func checkTargets() {
-    let targets = (xml.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: "target/@dev") }
+    let targets = xml.devices(Vocabulary.disk).compactMap { $0.value(at: "target/@dev") }
     for disk in spec.members("disks") {
       guard let setting = disk.settings["target"], let target = setting.value.string,
         targets.count(where: { $0 == target }) > 1

@@ -28,7 +28,7 @@ extension PlanBuilder {
   func refuseStopping(_ network: ObjectReference, at range: SourceRange?, except stopped: Set<String> = []) {
     let users = inventory.domains.values.filter { domain in
       !stopped.contains(domain.name)
-        && (domain.running?.first("devices")?.all("interface") ?? []).contains {
+        && (domain.running?.devices(Vocabulary.interface) ?? []).contains {
           $0.value(at: "source/@network") == network.name
         }
     }.map(\.name).sorted()

@@ -68,7 +68,7 @@ public struct SnapshotChoice: Sendable, Hashable {
     _ creation: SnapshotCreation, of definition: XMLElement, isActive: Bool, with snapshots: [ObservedSnapshot],
     on version: LibvirtVersion?
   ) throws(SnapshotRefusal) {
-    let disks = definition.first("devices")?.all("disk") ?? []
+    let disks = definition.devices(Vocabulary.disk)
     let written = disks.filter(Self.isWritten)
     others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: "target/@dev") }
     guard !written.isEmpty else {
@@ -154,7 +154,7 @@ public struct SnapshotChoice: Sendable, Hashable {
 
   /// Whether a domain has a disk that a snapshot could keep.
   static func hasWrittenDisk(_ definition: XMLElement) -> Bool {
-    (definition.first("devices")?.all("disk") ?? []).contains(where: isWritten)
+    definition.devices(Vocabulary.disk).contains(where: isWritten)
   }
 
   // MARK: Rules

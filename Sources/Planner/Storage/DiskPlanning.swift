@@ -133,10 +133,11 @@ extension DomainPlanning {
     guard let running = observed.running.flatMap(drive.find) else { return .nextBoot }
     // What the guest has already costs nothing.
     if DiskSource.path(of: running) == path { return .define }
-    guard ["cdrom", "floppy"].contains(disk["device"]?.string), !isToBeStopped else { return .nextBoot }
-    liveChanges.append(
-      LiveChange(field: name, device: drive, entry: "source", value: path.map(Value.string), way: .medium))
-    return .live
+    guard let field = disk.type.field("source") else { return .nextBoot }
+    let medium = path.map(Value.string)
+    let effect = effect(of: field, to: medium, on: drive)
+    if effect == .live { addLive(field, name: name, to: medium, on: drive) }
+    return effect
   }
 
   private mutating func changeSource(of disk: ObjectSpec, key: String, from old: String?, to new: String?) {
@@ -233,7 +234,7 @@ extension DomainPlanning {
     guard !(observed?.hasManagedSave ?? false) else {
       return builder.refuseGrowth(underSavedState: image, at: setting, object)
     }
-    let running = observed?.running?.first("devices")?.all("disk")
+    let running = observed?.running?.devices(Vocabulary.disk)
       .first { DiskSource.path(of: $0) == image.path }
     let isLive = observed?.isActive ?? false && running != nil
     // A volume is grown by its own steps.

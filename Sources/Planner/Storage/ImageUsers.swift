@@ -1,6 +1,7 @@
 // Which domains have an image: as a disk of their definition, or open in a running QEMU, which holds its lock.
 
 package import Inventory
+import Vocabulary
 import XMLTree
 
 /// The domains of the host by the images that they use, media and what their disks stand on included.
@@ -37,7 +38,7 @@ package struct ImageUsers {
   private mutating func add(
     _ definition: XMLElement, of domain: ObservedDomain, in inventory: Inventory, isOpen: Bool = false
   ) {
-    for disk in definition.first("devices")?.all("disk") ?? [] {
+    for disk in definition.devices(Vocabulary.disk) {
       var paths: [String] = []
       // libvirt writes what a running disk stands on into its definition, layer in layer.
       var layer: XMLElement? = disk

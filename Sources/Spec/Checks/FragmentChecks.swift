@@ -73,7 +73,7 @@ struct FragmentChecks {
     }
     checkOwnership(fragment.root, setting)
     let places = ["file", "dev", "dir", "name", "volume", "pool"]
-    if device.type.name == "disk", let field = ["source", "image", "size", "volume.entry"].first(where: device.says),
+    if rule.role == .storage, let field = ["source", "image", "size", "volume.entry"].first(where: device.says),
       let source = fragment.root.first("source"), places.contains(where: { source[attribute: $0] != nil })
     {
       refuse(
