@@ -75,7 +75,7 @@ struct DomainPlanning {
     xml = found?.inactive ?? XMLElement("domain")
     concealment = Concealment(
       of: spec, record: record, salt: builder.inventory.salt,
-      definitions: [found?.inactive, found?.running].compactMap(\.self))
+      definitions: [found?.inactive, found?.running, found?.saved].compactMap(\.self))
     builder.conceal(concealment.secrets)
   }
 
@@ -110,6 +110,7 @@ struct DomainPlanning {
     Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec["current-memory"])
     planFragment()
     noteMissingAliases()
+    let declaredDevices = xml.first("devices").map { Array($0.elements) } ?? []
     settleDefinition()
     checkHostLimits()
     checkNetworks()
@@ -119,6 +120,7 @@ struct DomainPlanning {
     } else if isCompletedByVireo {
       NewDomain.completeControllers(&xml)
     }
+    noteGiven(besides: declaredDevices)
     let definition = planDefinition()
     planLifecycle(after: definition)
     noteRecord(isStored: definition != nil)

@@ -130,7 +130,7 @@ struct Concealment {
     plan.pending = plan.pending.map { value in
       PendingValue(
         value.field, running: concealed(value.running, of: value.field),
-        stored: concealed(value.stored, of: value.field))
+        stored: concealed(value.stored, of: value.field), isSaved: value.isSaved)
     }
     return plan
   }

@@ -62,6 +62,12 @@ struct AlikeObjects {
     }
     var parts = [Part(plan.object.kind.rawValue), Part(plan.verb.rawValue)]
     for change in plan.changes {
+      // Most of what something new is given is the same for all.
+      if change.reason == .default, change.old == nil, change.detail == nil, change.effect == .define {
+        parts.append(Part(change.field))
+        if !change.isDerived { parts.append(neutral(change.new)) }
+        continue
+      }
       parts += [Part(change.field), Part(change.effect.rawValue), Part(change.reason.rawValue)]
       parts.append(neutral(change.detail ?? "\u{0}"))
       parts += change.isDerived ? [] : [neutral(change.old), neutral(change.new)]

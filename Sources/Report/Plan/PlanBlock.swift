@@ -24,7 +24,11 @@ struct PlanBlock {
   var text: String {
     var output = heading()
     if plan.verb == .refused { return output + reasons() + others() }
-    if [.update, .delete].contains(plan.verb) { output += changedFields() } else { output += newFields() }
+    if [.update, .delete].contains(plan.verb) {
+      output += changedFields() + givenValues()
+    } else {
+      output += newFields()
+    }
     output += pending()
     output += doing()
     return output + others()
@@ -97,10 +101,11 @@ struct PlanBlock {
   // MARK: Fields of an object that exists
 
   private func changedFields() -> String {
-    let names = plan.changes.map { SafeText.clean($0.field) }
+    let changes = plan.changes.filter { !$0.isGiven }
+    let names = changes.map { SafeText.clean($0.field) }
     let column = min(names.map(SafeText.width).max() ?? 0, 28, style.width / 3)
     var output = ""
-    for (change, name) in zip(plan.changes, names) {
+    for (change, name) in zip(changes, names) {
       // Of what goes, that there is nothing instead need not be said each time.
       var words = plan.verb == .delete ? change.oldWords : change.valueWords(both: true)
       if let detail = shownDetail(change) { words += ("(" + detail + ")").split(separator: " ").map(String.init) }
@@ -166,18 +171,11 @@ struct PlanBlock {
           "recorded:", recorded.map { [$0.field] + $0.valueWords(both: $0.old != nil) }, separator: ",")
     }
     let said = plan.changes.filter { $0.reason != .default }
-    let defaults = plan.changes.filter { $0.reason == .default }
     var output = ""
     for (owner, changes) in owners(said) {
       output += paragraph(owner.isEmpty ? "" : owner + ":", changes.map { pair($0, owner: owner) }, separator: ",")
     }
-    var rest: [[String]] = []
-    for (owner, changes) in owners(defaults) {
-      let pairs = changes.map { pair($0, owner: owner) }
-      let joined = Self.joined(pairs, separator: ",")
-      rest.append((owner.isEmpty ? [] : [owner + ":"]) + joined)
-    }
-    return output + paragraph("by default:", rest, separator: ";", ink: .dim)
+    return output + givenValues()
   }
 
   /// The changes by the device that they are about, in the order in which they come.
@@ -203,13 +201,47 @@ struct PlanBlock {
     return SafeText.width(joined) <= min(48, style.width - 8) ? [joined] : words.map(SafeText.clean)
   }
 
+  // MARK: What the spec leaves out
+
+  /// What something new is given where the spec is silent, by the device that it is given to.
+  private func givenValues() -> String {
+    var given: [(label: String, last: String?, pairs: [[String]])] = []
+    for (owner, changes) in owners(plan.changes.filter(\.isGiven)) {
+      let member = owner.split(separator: ".", maxSplits: 1).last.map(String.init)
+      if let device = changes.first?.givenDevice {
+        let pairs = device.filter { $0.key != "index" }.map { [$0.key] + FieldChange.words($0.value) }
+        // Numbered devices that are alike are told once.
+        if let last = given.last, last.pairs == pairs, !pairs.isEmpty,
+          last.label.prefix(while: { $0 != "." }) == owner.prefix(while: { $0 != "." })
+        {
+          given[given.count - 1].last = member
+        } else {
+          given.append((owner, nil, pairs))
+        }
+      } else {
+        // That a device is known by its key goes without saying.
+        let pairs = changes.filter { owner.isEmpty || $0.field != owner + ".alias" }.map { change in
+          let isLater = plan.verb == .update && change.effect != effect && change.effect > .define
+          return pair(change, owner: owner) + (isLater ? ["(\(change.effect.rawValue))"] : [])
+        }
+        if !pairs.isEmpty { given.append((owner, nil, pairs)) }
+      }
+    }
+    let items = given.map { label, last, pairs in
+      let name = label + (last.map { " … \($0)" } ?? "")
+      return (name.isEmpty ? [] : [name + (pairs.isEmpty ? "" : ":")]) + Self.joined(pairs, separator: ",")
+    }
+    return paragraph("by default:", items, separator: ";", ink: .dim)
+  }
+
   // MARK: What else there is to say
 
   private func pending() -> String {
     guard !plan.pending.isEmpty else { return "" }
     let values = plan.pending.map { value in
       [
-        value.field + " " + (value.running?.shown ?? "nothing") + " running,",
+        value.field + " " + (value.running?.shown ?? "nothing")
+          + (value.isSaved ? " in the saved state," : " running,"),
         (value.stored?.shown ?? "nothing") + " stored",
       ]
     }
@@ -249,6 +281,17 @@ struct PlanBlock {
 }
 
 extension FieldChange {
+  /// Whether Vireo has chosen the value for something new.
+  fileprivate var isGiven: Bool { reason == .default && old == nil }
+
+  /// The fields of a device that has no entry in the spec; nil for other changes.
+  fileprivate var givenDevice: [(key: String, value: Value)]? {
+    guard isGiven, field.split(separator: ".").count == 2, owner(in: .domain) == field, new?.table != nil else {
+      return nil
+    }
+    return new?.sortedEntries
+  }
+
   /// What happened behind Vireo's back.
   fileprivate var driftText: String {
     guard let new else { return "changed on the host" }
@@ -281,7 +324,7 @@ extension FieldChange {
   /// The old value, as words.
   var oldWords: [String] { old.map(FieldChange.words) ?? [] }
 
-  private static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
+  fileprivate static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
 }
 
 extension Value {
