@@ -141,7 +141,8 @@ extension DomainPlanning {
     guard let current else {
       let identity = identify(new: &element, key: key, identity, device)
       planAddition(of: device, key: key, element, identity)
-      changes += device.given(in: element, of: key + ".", effect: changes.last?.effect ?? .define)
+      changes += builder.given.changes(
+        of: device, in: element, owner: key + ".", effect: changes.last?.effect ?? .define)
       if running != nil { compareKept(device, key: key, identity, element, running) }
       return element
     }

@@ -5,62 +5,57 @@ import Spec
 import Vocabulary
 import XMLTree
 
-extension ObjectSpec {
+/// Reads what is given. Most of it is the same for all objects of a stack, and read once.
+struct GivenValues {
+  /// A device that no entry of the spec stands for.
+  private struct Device {
+    /// What its name begins with: `controllers.usb-0`.
+    let name: String
+    let values: Value
+  }
+
+  private var read = ReadValues()
+  private var devices: [XMLElement: Device?] = [:]
+
   /// The values of a new definition that the spec does not name, as changes.
   ///
   /// - Parameters:
   ///   - element: the definition, or a device of it.
   ///   - owner: what the names of a device's fields begin with: `disks.root.`.
-  ///   - shown: the names of fields that are shown already.
-  func given(
-    in element: XMLElement, of owner: String = "", effect: Effect = .define, besides shown: Set<String> = []
+  ///   - shown: the changes that are shown already.
+  mutating func changes(
+    of object: ObjectSpec, in element: XMLElement, owner: String = "", effect: Effect = .define,
+    besides shown: [FieldChange] = []
   ) -> [FieldChange] {
     var fragment: XMLElement?
-    if case .xml(let wanted)? = self[Field.xmlName] { fragment = wanted.root }
-    return type.values(in: element).compactMap { field, value in
-      let name = owner + type.displayName(of: field)
+    if case .xml(let wanted)? = object[Field.xmlName] { fragment = wanted.root }
+    return read.values(of: object.type, in: element).compactMap { entry in
+      let (field, value) = (entry.field, entry.value)
+      guard object.settings[field.name] == nil else { return nil }
+      let name = owner + entry.name
       // What stands in the spec's own XML is shown as such.
-      guard settings[field.name] == nil, !shown.contains(name),
-        fragment == nil || fragment.flatMap({ field.lens?.get($0) }) != value
-      else { return nil }
-      return FieldChange(name, new: value, effect: effect, reason: .default, range: range)
+      guard !shown.contains(where: { $0.field == name }), fragment.flatMap({ field.lens?.get($0) }) != value else {
+        return nil
+      }
+      return FieldChange(name, new: value, effect: effect, reason: .default, range: object.range)
     }
   }
-}
 
-extension DomainPlanning {
-  /// Shows what a new domain is given, and the devices that no entry of the spec stands for.
-  ///
-  /// - Parameter declared: the devices of the definition before Vireo has added any of its own.
-  mutating func noteGiven(besides declared: [XMLElement]) {
-    if observed == nil {
-      changes += spec.given(in: xml, besides: Set(changes.map(\.field)))
+  /// The name and the values of a device that has no entry; nil for what no field is about.
+  mutating func device(_ element: XMLElement) -> (name: String, values: Value)? {
+    if let known = devices[element] { return known.map { ($0.name, $0.values) } }
+    let kind = Vocabulary.domain.collections.first { $0.type.device?.matches(element) ?? false }
+    let device = kind.map { kind in
+      let values = read.values(of: kind.type, in: element).map { ($0.name, $0.value) }
+      return Device(
+        name: "\(kind.key).\(Self.name(of: element))", values: .table(Dictionary(values) { first, _ in first }))
     }
-    var names = Set(
-      Vocabulary.domain.collections.flatMap { kind in spec.members(kind.key).map { "\(kind.key).\($0.name)" } })
-    var others = declared
-    // A controller takes hold when the device does that it is for.
-    let effect = observed == nil ? .define : min(changes.map(\.effect).max() ?? .define, .nextBoot)
-    for device in xml.first("devices").map({ Array($0.elements) }) ?? [] {
-      if let place = others.firstIndex(of: device) {
-        others.remove(at: place)
-        continue
-      }
-      guard let kind = Vocabulary.domain.collections.first(where: { $0.type.device?.matches(device) ?? false }) else {
-        continue
-      }
-      var name = "\(kind.key).\(Self.name(ofGiven: device))"
-      while !names.insert(name).inserted { name += "-1" }
-      let values = kind.type.values(in: device).map { (kind.type.displayName(of: $0.field), $0.value) }
-      changes.append(
-        FieldChange(
-          name, new: .table(Dictionary(values) { first, _ in first }), effect: effect, reason: .default,
-          range: spec.range))
-    }
+    devices[element] = .some(device)
+    return device.map { ($0.name, $0.values) }
   }
 
   /// What people would call a device that has no entry.
-  private static func name(ofGiven device: XMLElement) -> String {
+  private static func name(of device: XMLElement) -> String {
     switch device.name {
     case "controller":
       [device[attribute: "type"], device[attribute: "index"]].compactMap(\.self).joined(separator: "-")
@@ -71,10 +66,37 @@ extension DomainPlanning {
   }
 }
 
+extension DomainPlanning {
+  /// Shows what a new domain is given, and the devices that no entry of the spec stands for.
+  ///
+  /// - Parameter declared: the devices of the definition before Vireo has added any of its own.
+  mutating func noteGiven(besides declared: [XMLElement]) {
+    if observed == nil { changes += builder.given.changes(of: spec, in: xml, besides: changes) }
+    var others = declared
+    var names: Set<String>?
+    // A controller takes hold when the device does that it is for.
+    let effect = observed == nil ? .define : min(changes.map(\.effect).max() ?? .define, .nextBoot)
+    for device in xml.first("devices").map({ Array($0.elements) }) ?? [] {
+      if let place = others.firstIndex(of: device) {
+        others.remove(at: place)
+        continue
+      }
+      guard let (given, values) = builder.given.device(device) else { continue }
+      var name = given
+      var taken =
+        names
+        ?? Set(Vocabulary.domain.collections.flatMap { kind in spec.members(kind.key).map { "\(kind.key).\($0.name)" } })
+      while !taken.insert(name).inserted { name += "-1" }
+      names = taken
+      changes.append(FieldChange(name, new: values, effect: effect, reason: .default, range: spec.range))
+    }
+  }
+}
+
 extension DefinitionFields {
   /// Shows what a new object is given, once its definition is complete.
   mutating func noteGiven() {
     guard isNew else { return }
-    changes += spec.given(in: xml, besides: Set(changes.map(\.field)))
+    changes += builder.given.changes(of: spec, in: xml, besides: changes)
   }
 }

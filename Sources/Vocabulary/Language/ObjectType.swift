@@ -1,7 +1,6 @@
 // A kind of object of the spec language: its fields, its groups of fields, and the objects that it holds.
 
 public import Versions
-public import XMLTree
 
 /// A kind of object: a stack, a pool, a domain, a disk.
 public final class ObjectType: Sendable {
@@ -23,8 +22,6 @@ public final class ObjectType: Sendable {
   /// The version of libvirt that brought such objects; nil for what every version has that Vireo works with.
   public let since: LibvirtVersion?
   private let fieldIndex: [String: Int]
-  /// The fields that read below a child element or from an attribute, by its name; those that say no place under "".
-  private let fieldsByRoot: [String: [Int]]
   /// The names of groups, by the field that a plain value in place of the group means.
   private let shorthands: [String: String]
 
@@ -46,14 +43,6 @@ public final class ObjectType: Sendable {
     self.keyRule = keyRule
     self.since = since
     fieldIndex = Dictionary(uniqueKeysWithValues: self.fields.enumerated().map { ($1.name, $0) })
-    var roots: [String: [Int]] = [:]
-    for (index, field) in self.fields.enumerated() {
-      guard let lens = field.lens else { continue }
-      for root in lens.places.isEmpty ? [""] : Set(lens.places.map(Self.root)) {
-        roots[root, default: []].append(index)
-      }
-    }
-    fieldsByRoot = roots
     shorthands = Dictionary(
       uniqueKeysWithValues: groups.compactMap { group in
         group.shorthand.map { ("\(group.name).\($0)", group.name) }
@@ -66,25 +55,6 @@ public final class ObjectType: Sendable {
   /// The fields with these names, in the table's order. An object has few of the many that there are.
   public func fields(_ names: some Sequence<String>) -> [Field] {
     names.compactMap { fieldIndex[$0] }.sorted().map { fields[$0] }
-  }
-
-  /// The values that the fields read from an element, in the table's order, without those that an element with nothing in it
-  /// would have as well.
-  public func values(in element: XMLElement) -> [(field: Field, value: Value)] {
-    // Of the many fields that there are, few can have anything to read in an element.
-    let roots = Set(element.elements.map(\.name) + element.attributes.map { "@" + $0.name } + [""])
-    let silent = XMLElement(element.name)
-    let places = Set(roots.flatMap { fieldsByRoot[$0] ?? [] }).sorted()
-    return places.compactMap { place in
-      guard let lens = fields[place].lens, let value = lens.get(element), lens.get(silent) != value else { return nil }
-      return (fields[place], value)
-    }
-  }
-
-  /// The first step of a lens' place: the child element, or the attribute with its `@`.
-  private static func root(of place: String) -> String {
-    let step = place.prefix { $0 != "/" && $0 != "[" }
-    return step == "." || step == "*" ? "" : String(step)
   }
 
   /// The group with this name; nil where there is none.
