@@ -93,7 +93,8 @@ extension DomainPlanning {
       var name = given
       var taken =
         names
-        ?? Set(Vocabulary.domain.collections.flatMap { kind in spec.members(kind.key).map { "\(kind.key).\($0.name)" } })
+        ?? Set(
+          Vocabulary.domain.collections.flatMap { kind in spec.members(kind.key).map { "\(kind.key).\($0.name)" } })
       while !taken.insert(name).inserted { name += "-1" }
       names = taken
       changes.append(FieldChange(name, new: values, effect: effect, reason: .default, range: spec.range))

@@ -37,7 +37,8 @@ extension PlanBlock {
 
   /// What a later block need not repeat, and the object that this one says it of.
   var said: [String: String] {
-    Dictionary(givenItems().filter { !$0.label.isEmpty }.map { ($0.text, plan.object.description) }) { first, _ in first }
+    Dictionary(givenItems().filter { !$0.label.isEmpty }.map { ($0.text, plan.object.description) }) { first, _ in first
+    }
   }
 
   private func givenItems() -> [GivenItem] {
@@ -84,7 +85,8 @@ extension PlanBlock {
       let parts = change.field.split(separator: ".", maxSplits: 1).map(String.init)
       let values = (change.givenDevice ?? []).filter { key, value in
         // The name says as much.
-        key != "index" && !(key == "type" && value.string.map { ($0 == parts[1]) || parts[1].hasPrefix($0 + "-") } ?? false)
+        key != "index"
+          && !(key == "type" && value.string.map { ($0 == parts[1]) || parts[1].hasPrefix($0 + "-") } ?? false)
       }.map { ([$0.key] + FieldChange.words($0.value)).joined(separator: " ") }
       // Numbered devices that are alike are told once.
       if let last = devices.last, last.values == values, last.kind == parts[0] {
