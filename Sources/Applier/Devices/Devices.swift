@@ -101,17 +101,11 @@ extension ApplyRun {
 /// Whether libvirt or QEMU will not do something to a running guest and might when it starts: there is no free place, no
 /// such bus, or no way while it runs. What the host itself lacks keeps the guest from starting, too.
 func isRefusal(_ error: LibvirtError) -> Bool {
-  func says(_ words: [String]) -> Bool { words.contains { error.message.firstIndex(ofText: $0) != nil } }
   switch error.code {
   case .configurationUnsupported, .operationUnsupported, .argumentUnsupported, .noSupport:
-    return !says(["host doesn't support", "requires VFIO", "unable to open", "No such file"])
+    return !Phrase.hostCannot.occurs(in: error.message)
   case .internalError, .operationFailed, .operationInvalid:
-    return says([
-      "No more available PCI slots", "a PCI slot is needed", "No free USB ports", "Unable to find a free",
-      "There is no more free", "no free memory device slot", "empty memory slot", "memory device count",
-      "memory device total size", "maxMemory", "hotplug", "hot plug", "Hot-plug", "hot-plug", "Bus '",
-      "Device alias was not set for virtio-serial controller",
-    ])
+    return Phrase.noFreePlace.occurs(in: error.message)
   default: return false
   }
 }

@@ -130,7 +130,7 @@ struct Concealment {
     plan.pending = plan.pending.map { value in
       PendingValue(
         value.field, running: concealed(value.running, of: value.field),
-        stored: concealed(value.stored, of: value.field))
+        stored: concealed(value.stored, of: value.field), isSaved: value.isSaved)
     }
     return plan
   }
@@ -149,7 +149,8 @@ struct Concealment {
 extension FieldChange {
   /// Whether there is a digest in a text that is to be shown.
   fileprivate var hasMask: Bool {
-    [old?.string, new?.string, detail, field].contains { text in text.map { SecretMask.shown($0) != $0 } ?? false }
+    func has(_ text: String?) -> Bool { text.map { SecretMask.shown($0) != $0 } ?? false }
+    return has(field) || has(detail) || has(new?.string) || has(old?.string)
   }
 }
 

@@ -169,6 +169,7 @@ extension DomainPlanning {
         "missing-file", "there is no file \(path)", at: range, subject: object,
         suggestion: "put it there, or write `size:` in place of `source:` for a new disk")
     case .image(let chain) where isMadeByVireo(disk):
+      guard builder.checkNames(of: file(of: disk, key: key), chain.top) else { return }
       builder.note(
         "found-file", "\(key) takes the file that is there: \(path)", at: disk.range, subject: object)
       planFoundFile(of: disk, key: key, at: path, current: nil)
@@ -295,9 +296,22 @@ extension DomainPlanning {
   /// on the bus from it.
   mutating func retarget(_ disk: ObjectSpec, _ element: inout XMLElement, from current: XMLElement?) {
     guard disk["target"] == nil, current?.value(at: "target/@bus") != element.value(at: "target/@bus") else { return }
-    let target = freeTarget(for: element)
+    let inGuest = observed?.running.flatMap { identities["disks.\(disk.name)"]?.find(in: $0) }
+    // A guest that has the disk on this bus keeps what it knows it by.
+    let isRight = inGuest?.value(at: "target/@bus") == element.value(at: "target/@bus")
+    var others = xml.first("devices")?.all("disk").compactMap { $0.value(at: "target/@dev") } ?? []
+    if let own = current?.value(at: "target/@dev").flatMap({ others.firstIndex(of: $0) }) { others.remove(at: own) }
+    let kept = inGuest?.value(at: "target/@dev").flatMap { isRight && !others.contains($0) ? $0 : nil }
+    let target = kept ?? freeTarget(for: element)
     newTargets.insert(target)
+    let old = element.value(at: "target/@dev")
     element.set(target, at: "target/@dev")
+    guard old != target else { return }
+    changes.append(
+      FieldChange(
+        "disks.\(disk.name).target", old: old.map(Value.string), new: .string(target),
+        effect: inGuest.map { $0.value(at: "target/@dev") != target } ?? false ? .nextBoot : .define, reason: .default,
+        range: disk.range))
   }
 
   /// The first target of the bus that no disk has, here or in the spec.
