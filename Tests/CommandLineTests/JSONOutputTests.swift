@@ -33,10 +33,13 @@ struct JSONOutputTests {
   /// The commands that have the option with JSON, by the words that name them.
   private static func commands() throws -> [String] {
     func walk(_ command: CommandHelp.Command, _ path: [String]) -> [String] {
-      let own = command.ownOptions.contains("format") && command.ownCommands.isEmpty ? [path.joined(separator: " ")] : []
+      let own =
+        command.ownOptions.contains("format") && command.ownCommands.isEmpty ? [path.joined(separator: " ")] : []
       return own + command.ownCommands.flatMap { walk($0, path + [$0.commandName]) }
     }
-    return walk(try CommandHelp.read().command, []).filter { !$0.hasSuffix("create") && !$0.hasSuffix("apply") || $0 == "apply" }
+    return walk(try CommandHelp.read().command, []).filter {
+      !$0.hasSuffix("create") && !$0.hasSuffix("apply") || $0 == "apply"
+    }
   }
 
   private static func files<R>(_ body: (TemporaryFolder, ([String]) -> [String]) throws -> R) throws -> R {
@@ -47,7 +50,8 @@ struct JSONOutputTests {
       try output(of: "qemu-img", "create", "-q", "-f", "raw", folder.path("a.raw"), "1M")
       try output(of: "qemu-img", "create", "-q", "-f", "qcow2", folder.path("a.qcow2"), "1M")
       let names = [
-        "SPEC": "spec.yaml", "BAD": "bad.yaml", "TEXT": "text", "RAW": "a.raw", "IMAGE": "a.qcow2", "NONE": "none.qcow2",
+        "SPEC": "spec.yaml", "BAD": "bad.yaml", "TEXT": "text", "RAW": "a.raw", "IMAGE": "a.qcow2",
+        "NONE": "none.qcow2",
         "IMAGE.unknown": "a.unknown",
       ]
       return try body(folder) { arguments in arguments.map { word in names[word].map(folder.path) ?? word } }
@@ -96,7 +100,8 @@ struct JSONOutputTests {
       #expect(valid.status == 0 && valid.errors == "")
       members.expect([try jsonDocument(valid.output)])
       // Of two with one name the other's place is a note.
-      try folder.write("stack: lab\ndomains: { web-1: { memory: 1 GiB }, web: { count: 1, memory: 1 GiB } }\n", to: "twice.yaml")
+      try folder.write(
+        "stack: lab\ndomains: { web-1: { memory: 1 GiB }, web: { count: 1, memory: 1 GiB } }\n", to: "twice.yaml")
       let twice = try vireo(["validate", "--format", "json", folder.path("twice.yaml")])
       #expect(twice.status == 1)
       members.expect([try jsonDocument(twice.output)], isWhole: true)

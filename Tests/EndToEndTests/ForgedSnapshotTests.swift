@@ -97,11 +97,14 @@ struct ForgedSnapshotTests {
       for (name, path) in victims.sorted(by: { $0.key < $1.key }) {
         // Once as the domain is, and once on another image, as a snapshot of it would say.
         let below = name == "disk" ? victims["copy"] : name == "sibling" || name == "copy" ? nil : victims["other"]
-        for text in [definition] + [below].compactMap({ $0 }).map({ definition.replacing("\(host.pool)/web.root.qcow2", with: $0) })
+        for text in [definition]
+          + [below].compactMap({ $0 }).map({ definition.replacing("\(host.pool)/web.root.qcow2", with: $0) })
         {
           try Self.forge("x-\(name)", overlay: path, definition: text, host)
-          for command in [["take", "web", "x-\(name)"], ["revert", "web", "x-\(name)", "--yes"], ["delete", "web", "x-\(name)", "--yes"]]
-          {
+          for command in [
+            ["take", "web", "x-\(name)"], ["revert", "web", "x-\(name)", "--yes"],
+            ["delete", "web", "x-\(name)", "--yes"],
+          ] {
             let run = try host.snapshot(command[0], Array(command.dropFirst()))
             #expect(run.status == 1, "\(command): \(run.output)\(run.errors)")
             #expect(try Self.look(victims.values) == before, "\(command): \(run.output)\(run.errors)")

@@ -60,7 +60,8 @@ public struct DocumentedMembers {
     let absent = meanings.filter { path, meaning in
       !found.contains(path) && !meaning.contains("left out") && !meaning.contains("only ")
     }
-    #expect(absent.keys.sorted() == [], "docs/json.md lists them, and no document has them", sourceLocation: sourceLocation)
+    #expect(
+      absent.keys.sorted() == [], "docs/json.md lists them, and no document has them", sourceLocation: sourceLocation)
   }
 
   private func collect(_ value: Any, at path: String, into found: inout Set<String>) {

@@ -31,8 +31,6 @@ struct SnapshotProof {
 
   /// Throws where a snapshot names a file that is not the domain's to change: an overlay that stands on none of the domain's
   /// images, or a disk of its definition that would come back and is not.
-  ///
-  /// - Parameter neighbours: the files of other domains and of base images are refused where a revert would bring them in.
   func require(_ snapshot: ObservedSnapshot, for change: DomainSnapshots.Change) throws(ActionFailure) {
     for (target, overlay) in snapshot.disks.sorted(by: { $0.key < $1.key }) {
       guard snapshot.kind == .external, let overlay, let reason = obstacle(overlay, ofDisk: target) else { continue }
@@ -113,7 +111,8 @@ struct SnapshotProof {
   /// with the definition of the guest that was saved.
   func isMemory(_ path: String) -> Bool {
     guard fileStatus(path)?.isRegular == true, let place = try? FilePlace(path, links: .own),
-      let file = try? OpenImage(at: place), let head = try? file.start(Self.headLength), head.count > Self.headLength - 1
+      let file = try? OpenImage(at: place), let head = try? file.start(Self.headLength),
+      head.count > Self.headLength - 1
     else { return false }
     let magic = String(decoding: head[..<16], as: UTF8.self)
     guard magic == "LibvirtQemudSave" || magic == "LibvirtQemudPart" else { return false }

@@ -204,7 +204,9 @@ public struct SnapshotChoice: Sendable, Hashable {
   }
 
   /// Where the memory of a snapshot goes that is taken while a domain's first disk has this image.
-  package static func memoryFile(beside image: String, named name: String) -> String { stem(of: image) + ".\(name).memory" }
+  package static func memoryFile(beside image: String, named name: String) -> String {
+    stem(of: image) + ".\(name).memory"
+  }
 
   private static func overlay(of path: String, named name: String) -> String { stem(of: path) + ".\(name).qcow2" }
 

@@ -14,7 +14,8 @@ struct Messages {
   /// Those of a command line that cannot be read: as JSON where it asks for that.
   static func asked(by arguments: [String]) -> Messages {
     let isJSON =
-      arguments.contains("--format=json") || zip(arguments, arguments.dropFirst()).contains { $0 == ("--format", "json") }
+      arguments.contains("--format=json")
+      || zip(arguments, arguments.dropFirst()).contains { $0 == ("--format", "json") }
     return Messages(color: .auto, format: isJSON ? .json : .text)
   }
 
