@@ -60,10 +60,11 @@ extension DomainPlanning {
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
     }
-    if isWritable, let other = uses.other(than: nameOnHost, using: path) {
+    let isShared = disk["shareable"] == .boolean(true)
+    if isWritable, let other = uses.other(than: nameOnHost, using: path, isShared: isShared) {
       builder.refuse(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.settings["source"]?.range ?? disk.range,
-        subject: object, suggestion: "two guests that write to one disk destroy it: give each its own")
+        subject: object, suggestion: Self.sharingRemedy)
       return false
     }
     guard let current, let old = DiskSource.path(of: current) else {
@@ -78,6 +79,11 @@ extension DomainPlanning {
     }
     return planOtherFile(of: disk, key: key, current: current, from: old, to: path, into: &element)
   }
+
+  /// What to do about a file that another domain writes to.
+  static let sharingRemedy =
+    "two guests that write to one disk destroy it: give each its own; where their file system is made for it, both "
+    + "disks need `shareable: true`"
 
   /// The disk has another file than the spec would give it.
   private mutating func planOtherFile(
