@@ -52,6 +52,7 @@ public struct DomainSnapshots: Sendable {
       creation, of: definition, isActive: isActive, with: existing, on: connection.libvirtVersion)
     let lock = try await lockFolders(of: definition, .shared)
     defer { withExtendedLifetime(lock) {} }
+    if !isActive { try await UnfinishedMerges(domain: domain, connection: connection).finish() }
     var options: SnapshotOptions = []
     if choice.kind == .external {
       options.insert(.atomic)

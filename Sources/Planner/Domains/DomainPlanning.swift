@@ -312,7 +312,7 @@ struct DomainPlanning {
       mayAsk: { stored, shown in
         // A guest that lets go of nothing would be asked again and again, and so would libvirt, which may also leave out
         // what is as usual.
-        !(field.effect.way?.needsGuest ?? true) && shown != nil && !(refused?.contains(name, stored) ?? false)
+        field.effect.way != nil && shown != nil && !(refused?.contains(name, stored) ?? false)
       })
   }
 
