@@ -88,7 +88,7 @@ extension DomainPlanning {
       let (message, remedy) = reason.explanation(of: need.driver, on: builder.inventory.host.uri)
       let instead: String? =
         switch need.driver {
-        case .networks where place.collection == "interfaces": "give the interface `type: user`"
+        case .networks where place.kind?.device?.role == .network: "give the interface `type: user`"
         case .networks: nil
         case .storagePools: "name the file with `source`"
         case .networkFilters: "take the filter out"
@@ -109,7 +109,7 @@ extension DomainPlanning {
   }
 
   /// Where the spec asks for something: the device, and the value that names it.
-  private func place(of need: DriverNeed) -> (name: String?, collection: String?, range: SourceRange) {
+  private func place(of need: DriverNeed) -> (name: String?, kind: ObjectType?, range: SourceRange) {
     let elements = (xml.first("devices")?.elements.map { $0 } ?? []).filter { DriverNeed.all(in: $0).contains(need) }
     for collection in Vocabulary.domain.collections {
       guard let rule = collection.type.device else { continue }
@@ -119,7 +119,7 @@ extension DomainPlanning {
         let setting =
           device.type.fields.lazy.compactMap { device.settings[$0.name] }.first { $0.value.string == need.name }
           ?? device.settings[Field.xmlName]
-        return ("\(collection.key).\(device.name)", collection.key, setting?.range ?? device.range)
+        return ("\(collection.key).\(device.name)", collection.type, setting?.range ?? device.range)
       }
     }
     return (nil, nil, spec.settings[Field.xmlName]?.range ?? spec.range)
