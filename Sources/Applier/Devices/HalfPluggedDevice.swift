@@ -3,6 +3,7 @@
 
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// A device that is to be plugged in and that libvirt does not know the guest to have.
@@ -11,11 +12,7 @@ struct HalfPluggedDevice {
   let device: XMLElement
 
   /// Whether libvirt's error is that QEMU has something of the name already.
-  static func isSuspected(_ error: LibvirtError) -> Bool {
-    ["Duplicate ID", "duplicate property", "Duplicate nodes", "already exists"].contains {
-      error.message.firstIndex(ofText: $0) != nil
-    }
-  }
+  static func isSuspected(_ error: LibvirtError) -> Bool { Phrase.nameTaken.occurs(in: error.message) }
 
   /// Takes out of QEMU what it has of the device.
   ///

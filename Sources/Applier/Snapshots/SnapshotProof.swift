@@ -7,6 +7,7 @@ import Glibc
 import Inventory
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// Proves of files that a snapshot names that they are the domain's own.

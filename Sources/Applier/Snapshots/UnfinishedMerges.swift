@@ -11,6 +11,7 @@ import Glibc
 import Inventory
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// An overlay that is to be merged into the image below it, and that the domain is not on.

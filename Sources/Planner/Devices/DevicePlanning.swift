@@ -219,7 +219,7 @@ extension DomainPlanning {
     attachments.append((key, identity, element))
     changes.append(
       FieldChange(
-        key, new: .string(DeviceSummary.text(device, element)), effect: .live, reason: .drift,
+        key, new: .string(device.summary(as: element)), effect: .live, reason: .drift,
         detail: FieldChange.storedAlready, range: device.range))
   }
 
@@ -267,7 +267,7 @@ extension DomainPlanning {
         detachments.append((name, identity))
         changes.append(
           FieldChange(
-            name, old: .string(DeviceSummary.text(element)), effect: .live, reason: .dropped,
+            name, old: .string(element.deviceSummary), effect: .live, reason: .dropped,
             detail: FieldChange.storedAlready, range: spec.range))
         continue
       }
