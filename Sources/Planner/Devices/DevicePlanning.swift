@@ -129,6 +129,11 @@ extension DomainPlanning {
         fieldChanges.append(change)
       }
     }
+    if let current {
+      fieldChanges += followingChanges(
+        of: device, owner: key + ".", from: current, to: element, running: running, besides: changes + fieldChanges,
+        isInUse: running != nil || observed?.hasManagedSave ?? false)
+    }
     fieldChanges += plan(
       fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew, running: running)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.

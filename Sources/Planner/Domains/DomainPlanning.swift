@@ -108,8 +108,11 @@ struct DomainPlanning {
     planDevices()
     keepLeavers()
     Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec["current-memory"])
+    noteFollowing(from: observed?.inactive)
     planFragment()
     noteMissingAliases()
+    settleWatchdogs()
+    let unsettled = xml
     let declaredDevices = xml.first("devices").map { Array($0.elements) } ?? []
     settleDefinition()
     checkHostLimits()
@@ -120,6 +123,7 @@ struct DomainPlanning {
     } else if isCompletedByVireo {
       NewDomain.completeControllers(&xml)
     }
+    noteFollowing(from: unsettled)
     noteGiven(besides: declaredDevices)
     let definition = planDefinition()
     planLifecycle(after: definition)

@@ -50,8 +50,16 @@ struct GivenValues {
       return Device(
         name: "\(kind.key).\(Self.name(of: element))", values: .table(Dictionary(values) { first, _ in first }))
     }
-    devices[element] = .some(device)
-    return device.map { ($0.name, $0.values) }
+    let found = device ?? Self.mirror(element)
+    devices[element] = .some(found)
+    return found.map { ($0.name, $0.values) }
+  }
+
+  /// The first serial port as a console, which is a device of its own in libvirt's XML and for nobody else.
+  private static func mirror(_ element: XMLElement) -> Device? {
+    guard element.name == "console", let type = element[attribute: "type"] else { return nil }
+    return Device(
+      name: "consoles.serial", values: .table(["type": .string(type), "target.type": .string("serial")]))
   }
 
   /// What people would call a device that has no entry.
@@ -85,7 +93,8 @@ extension DomainPlanning {
       var name = given
       var taken =
         names
-        ?? Set(Vocabulary.domain.collections.flatMap { kind in spec.members(kind.key).map { "\(kind.key).\($0.name)" } })
+        ?? Set(
+          Vocabulary.domain.collections.flatMap { kind in spec.members(kind.key).map { "\(kind.key).\($0.name)" } })
       while !taken.insert(name).inserted { name += "-1" }
       names = taken
       changes.append(FieldChange(name, new: values, effect: effect, reason: .default, range: spec.range))

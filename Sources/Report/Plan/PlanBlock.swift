@@ -7,18 +7,21 @@ import Vocabulary
 /// The block of one group of objects.
 struct PlanBlock {
   private let group: AlikeObjects
-  private let plan: ObjectPlan
+  let plan: ObjectPlan
   private let steps: [Action]
-  private let effect: Effect?
-  private let style: TextStyle
-  private static let margin = "    "
+  let effect: Effect?
+  let style: TextStyle
+  /// What an earlier block says of the same kind of things, and the object that it says it of.
+  let earlier: [String: String]
+  static let margin = "    "
 
-  init(_ group: AlikeObjects, steps: [Action], style: TextStyle) {
+  init(_ group: AlikeObjects, steps: [Action], style: TextStyle, earlier: [String: String] = [:]) {
     self.group = group
     plan = group.first
     self.steps = steps
     effect = (plan.changes.map(\.effect) + steps.map(\.effect)).max()
     self.style = style
+    self.earlier = earlier
   }
 
   var text: String {
@@ -101,7 +104,7 @@ struct PlanBlock {
   // MARK: Fields of an object that exists
 
   private func changedFields() -> String {
-    let changes = plan.changes.filter { !$0.isGiven }
+    let changes = plan.changes.filter { !$0.isGiven && !repeatsAnother($0) }
     let names = changes.map { SafeText.clean($0.field) }
     let column = min(names.map(SafeText.width).max() ?? 0, 28, style.width / 3)
     var output = ""
@@ -179,7 +182,7 @@ struct PlanBlock {
   }
 
   /// The changes by the device that they are about, in the order in which they come.
-  private func owners(_ changes: [FieldChange]) -> [(String, [FieldChange])] {
+  func owners(_ changes: [FieldChange]) -> [(String, [FieldChange])] {
     var result: [(String, [FieldChange])] = []
     for change in changes {
       let owner = change.owner(in: plan.object.kind)
@@ -192,46 +195,13 @@ struct PlanBlock {
     return result
   }
 
-  private func pair(_ change: FieldChange, owner: String) -> [String] {
+  func pair(_ change: FieldChange, owner: String) -> [String] {
     let member = owner.isEmpty ? change.field : String(change.field.dropFirst(owner.count + 1))
     var words = [member].filter { !$0.isEmpty } + change.valueWords(both: change.old != nil)
     if let detail = shownDetail(change) { words += ("(" + detail + ")").split(separator: " ").map(String.init) }
     // Short pairs stay on one line.
     let joined = SafeText.clean(words.joined(separator: " "))
     return SafeText.width(joined) <= min(48, style.width - 8) ? [joined] : words.map(SafeText.clean)
-  }
-
-  // MARK: What the spec leaves out
-
-  /// What something new is given where the spec is silent, by the device that it is given to.
-  private func givenValues() -> String {
-    var given: [(label: String, last: String?, pairs: [[String]])] = []
-    for (owner, changes) in owners(plan.changes.filter(\.isGiven)) {
-      let member = owner.split(separator: ".", maxSplits: 1).last.map(String.init)
-      if let device = changes.first?.givenDevice {
-        let pairs = device.filter { $0.key != "index" }.map { [$0.key] + FieldChange.words($0.value) }
-        // Numbered devices that are alike are told once.
-        if let last = given.last, last.pairs == pairs, !pairs.isEmpty,
-          last.label.prefix(while: { $0 != "." }) == owner.prefix(while: { $0 != "." })
-        {
-          given[given.count - 1].last = member
-        } else {
-          given.append((owner, nil, pairs))
-        }
-      } else {
-        // That a device is known by its key goes without saying.
-        let pairs = changes.filter { owner.isEmpty || $0.field != owner + ".alias" }.map { change in
-          let isLater = plan.verb == .update && change.effect != effect && change.effect > .define
-          return pair(change, owner: owner) + (isLater ? ["(\(change.effect.rawValue))"] : [])
-        }
-        if !pairs.isEmpty { given.append((owner, nil, pairs)) }
-      }
-    }
-    let items = given.map { label, last, pairs in
-      let name = label + (last.map { " … \($0)" } ?? "")
-      return (name.isEmpty ? [] : [name + (pairs.isEmpty ? "" : ":")]) + Self.joined(pairs, separator: ",")
-    }
-    return paragraph("by default:", items, separator: ";", ink: .dim)
   }
 
   // MARK: What else there is to say
@@ -259,18 +229,20 @@ struct PlanBlock {
   }
 
   /// Items after a label, broken into lines; later lines are indented further.
-  private func paragraph(_ label: String, _ items: [[String]], separator: String, ink: TextStyle.Ink? = nil) -> String {
+  func paragraph(
+    _ label: String, _ items: [[String]], separator: String, ink: TextStyle.Ink? = nil, margin: String = margin
+  ) -> String {
     guard !items.isEmpty else { return "" }
     let words = label.split(separator: " ").map(String.init) + Self.joined(items, separator: separator)
-    let lines = SafeText.wrap(words: words.map(SafeText.clean), to: style.width - Self.margin.count - 2)
+    let lines = SafeText.wrap(words: words.map(SafeText.clean), to: style.width - margin.count - 2)
     var output = ""
     for (index, line) in lines.enumerated() {
-      output += Self.margin + (index == 0 ? "" : "  ") + style.paint(line, ink) + "\n"
+      output += margin + (index == 0 ? "" : "  ") + style.paint(line, ink) + "\n"
     }
     return output
   }
 
-  private static func joined(_ items: [[String]], separator: String) -> [String] {
+  static func joined(_ items: [[String]], separator: String) -> [String] {
     var words: [String] = []
     for (index, item) in items.enumerated() {
       words += item
@@ -281,17 +253,6 @@ struct PlanBlock {
 }
 
 extension FieldChange {
-  /// Whether Vireo has chosen the value for something new.
-  fileprivate var isGiven: Bool { reason == .default && old == nil }
-
-  /// The fields of a device that has no entry in the spec; nil for other changes.
-  fileprivate var givenDevice: [(key: String, value: Value)]? {
-    guard isGiven, field.split(separator: ".").count == 2, owner(in: .domain) == field, new?.table != nil else {
-      return nil
-    }
-    return new?.sortedEntries
-  }
-
   /// What happened behind Vireo's back.
   fileprivate var driftText: String {
     guard let new else { return "changed on the host" }
@@ -324,7 +285,7 @@ extension FieldChange {
   /// The old value, as words.
   var oldWords: [String] { old.map(FieldChange.words) ?? [] }
 
-  fileprivate static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
+  static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
 }
 
 extension Value {

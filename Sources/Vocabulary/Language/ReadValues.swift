@@ -26,7 +26,8 @@ public struct ReadValues {
   }
 
   private static let kinds = Dictionary(
-    uniqueKeysWithValues: ([Vocabulary.domain, Vocabulary.network, Vocabulary.pool] + Vocabulary.domain.collections.map(\.type))
+    uniqueKeysWithValues: ([Vocabulary.domain, Vocabulary.network, Vocabulary.pool]
+      + Vocabulary.domain.collections.map(\.type))
       .map { (ObjectIdentifier($0), Kind($0)) })
 
   private var known: [Key: [Entry]] = [:]
