@@ -12,9 +12,8 @@ struct HalfPluggedDevice {
 
   /// Whether libvirt's error is that QEMU has something of the name already.
   static func isSuspected(_ error: LibvirtError) -> Bool {
-    ["Duplicate ID", "duplicate property", "Duplicate nodes", "already exists"].contains {
-      error.message.firstIndex(ofText: $0) != nil
-    }
+    func says(_ words: String) -> Bool { error.message.firstIndex(ofText: words) != nil }
+    return says("unable to execute QEMU command") && (says("uplicate ") || says("already exists"))
   }
 
   /// Takes out of QEMU what it has of the device.
