@@ -8,7 +8,8 @@ import Testing
   "listing snapshots beside a daemon",
   .enabled(if: SystemDaemon.obstacle == nil, "needs root, namespaces, libvirtd and dnsmasq"))
 struct SnapshotListingTests {
-  @Test("at any moment all that are there are listed, and the new one when it is done", arguments: ["internal", "external"])
+  @Test(
+    "at any moment all that are there are listed, and the new one when it is done", arguments: ["internal", "external"])
   func whileTaken(kind: String) throws {
     try ScratchHost.withDaemon { host in
       let daemon = try #require(host.daemon)
