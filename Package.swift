@@ -131,7 +131,8 @@ let package = Package(
     .testTarget(
       name: "ImporterTests",
       dependencies: [
-        "Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
+        "Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Report", "Spec", "TestSupport", "Vocabulary",
+        "XMLTree",
         "YAMLTree",
       ],
       swiftSettings: settings),

@@ -14,20 +14,13 @@ extension ApplyRun {
     let domain = try await domain(identity)
     guard try await domain.isActive() else { return nil }
     var reasons: [String] = []
-    let before = RefusedValues(in: try await connection.runningDefinition(of: domain))
-    var refused = before
+    var answers: [(change: LiveChange, isRefused: Bool)] = []
     for group in Self.groups(changes) {
       let reason = try await change(group, of: domain)
       if let reason { reasons.append(reason) }
-      for change in group where !change.way.needsGuest {
-        refused.note(change, isRefused: reason != nil, salt: Inventory.drawSalt())
-      }
+      for change in group { answers.append((change, reason != nil)) }
     }
-    if refused != before {
-      try await domain.setMetadata(
-        .element(namespace: RefusedValues.namespace), refused.isEmpty ? nil : refused.element.serialised(),
-        prefix: RefusedValues.prefix, scope: .live)
-    }
+    try await refusals.note(answers, on: domain)
     return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
   }
 

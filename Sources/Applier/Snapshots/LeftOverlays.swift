@@ -50,6 +50,9 @@ struct LeftOverlays {
       // Without the library nobody knows better than libvirt.
       return
     }
+    let others = believed.compactMap(DiskSource.path).filter { path in !disks.contains { $0.overlay == path } }
+    // QEMU has not left them.
+    for path in others where MergeMark.read(path: path) == .leaving { MergeMark.begun.put(path: path) }
     guard !disks.isEmpty else { return }
     try await monitor.dismissJobs()
     for disk in disks { try await mend(disk, monitor) }

@@ -46,6 +46,12 @@ extension DomainSnapshots {
       let end = change == .delete ? min(place + 1, chain.images.count - 1) : place
       files.formUnion(chain.images[...end].map(\.path))
     }
+    // The definition of the time comes back, with the disks that it names.
+    if change == .revert {
+      for disk in snapshot.definition?.first("devices")?.all("disk") ?? [] where !disk.exists(at: "readonly") {
+        if let path = DiskSource.path(of: disk) { files.insert(path) }
+      }
+    }
     return files
   }
 }

@@ -117,6 +117,9 @@ extension DomainSnapshots {
     guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
     let lock = try await lockFolders(of: try await connection.storedDefinition(of: domain), .exclusive)
     defer { withExtendedLifetime(lock) {} }
+    if !connection.isRemote {
+      try await SnapshotProof(of: domain, on: connection).require(snapshot, for: .revert)
+    }
     try await requireNobodyElse(onWhatChanges: snapshot, .revert)
     lock?.share()
     try await LeftOverlays(domain: domain, connection: connection).mend()

@@ -129,6 +129,11 @@ extension DomainPlanning {
         fieldChanges.append(change)
       }
     }
+    if let current {
+      fieldChanges += followingChanges(
+        of: device, owner: key + ".", from: current, to: element, running: running, besides: changes + fieldChanges,
+        isInUse: running != nil || observed?.hasManagedSave ?? false)
+    }
     fieldChanges += plan(
       fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew, running: running)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
@@ -141,6 +146,8 @@ extension DomainPlanning {
     guard let current else {
       let identity = identify(new: &element, key: key, identity, device)
       planAddition(of: device, key: key, element, identity)
+      changes += builder.given.changes(
+        of: device, in: element, owner: key + ".", effect: changes.last?.effect ?? .define)
       if running != nil { compareKept(device, key: key, identity, element, running) }
       return element
     }
@@ -155,8 +162,7 @@ extension DomainPlanning {
     if let running = observed?.running, identity.find(in: running) == nil,
       record?.hasDevice(key) ?? false, identity.marks == nil || record?.marks[key] != nil
     {
-      pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
-      needsRestart = true
+      planLateAddition(of: device, key: key, element, identity, running)
     }
     return element
   }
@@ -199,6 +205,24 @@ extension DomainPlanning {
         detail: device["source"] == nil ? DiskSource.path(of: element) : nil, range: device.range))
   }
 
+  /// A device that is stored already and that the running guest does not have. It gets it now, unless it was asked to take it
+  /// and has not: a run that was cut off had not asked yet, or somebody has unplugged the device.
+  private mutating func planLateAddition(
+    of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity, _ running: XMLElement
+  ) {
+    let mayAsk = identity.marks?.isOwn ?? true && !(refused?.contains(.attach, of: key) ?? false)
+    guard mayAsk, canPlugIn(element, into: running) else {
+      pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
+      needsRestart = true
+      return
+    }
+    attachments.append((key, identity, element))
+    changes.append(
+      FieldChange(
+        key, new: .string(device.summary(as: element)), effect: .live, reason: .drift,
+        detail: FieldChange.storedAlready, range: device.range))
+  }
+
   /// A device that comes back to the definition and that the running guest never lost may have other values there.
   private mutating func compareKept(
     _ device: ObjectSpec, key: String, _ identity: DeviceIdentity, _ element: XMLElement, _ running: XMLElement?
@@ -229,8 +253,25 @@ extension DomainPlanning {
     let left = leftovers(of: collection, in: running)
     // Somebody else's alias may begin as Vireo's do.
     let others = Set(left.values.compactMap { $0[.alias] }.compactMap { DeviceIdentity.key(alias: $0, kind: kind) })
+    let then = OwnershipRecord(in: running)
     for key in Set(keys(running)).subtracting(others).union(left.keys).sorted() where !known.contains(key) {
-      pending.append(PendingValue("\(collection.key).\(key)", running: .string(kind), stored: nil))
+      let name = "\(collection.key).\(key)"
+      var identity = DeviceIdentity(
+        element: rule.element, identity: rule.identity, value: DeviceIdentity.alias(kind: kind, key: key))
+      identity.marks = left[key]
+      // It goes now, unless the guest was asked to let go of it and has not: a run that was cut off had not asked yet.
+      let isVireos = record != nil && (left[key] != nil || then?.hasDevice(name) ?? false)
+      if isVireos, rule.identity == .alias, !(refused?.contains(.detach, of: name) ?? false), canUnplug(identity),
+        let element = identity.find(in: running)
+      {
+        detachments.append((name, identity))
+        changes.append(
+          FieldChange(
+            name, old: .string(element.deviceSummary), effect: .live, reason: .dropped,
+            detail: FieldChange.storedAlready, range: spec.range))
+        continue
+      }
+      pending.append(PendingValue(name, running: .string(kind), stored: nil))
       needsRestart = true
     }
   }
@@ -249,7 +290,8 @@ extension DomainPlanning {
         let isLive = rule.identity == .alias && canUnplug(identity)
         if isLive { detachments.append((name, identity)) }
         let isInGuest = observed?.running.map { identity.find(in: $0) != nil || rule.identity != .alias } ?? false
-        if isInGuest, identity.marks != nil { owned.setMarks(name, concealment.recorded(DeviceMarks(of: element))) }
+        // What shows later that it is the guest's no more, where a run is cut off before it has left.
+        if isInGuest, identity.marks != nil || isLive { owned.setMarks(name, concealment.recorded(DeviceMarks(of: element))) }
         let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
         changes.append(
           FieldChange(

@@ -24,21 +24,31 @@ struct NamedAliases {
   /// Tells where a definition names user aliases that none of its devices has: in every field that names a device.
   static func missing(in domain: XMLElement) -> [(field: String, alias: String)] {
     let devices = domain.first("devices")?.elements.map { $0 } ?? []
-    let present = Set(devices.compactMap { $0.value(at: "alias/@name") })
-    var named = aliases(in: domain, Vocabulary.domain.fields, of: nil)
-    for kind in Vocabulary.domain.collections {
-      guard let rule = kind.type.device else { continue }
-      let fields = kind.type.fields.filter(\.type.namesDevices)
-      guard !fields.isEmpty else { continue }
-      for device in devices where rule.matches(device) { named += aliases(in: device, fields, of: kind.key) }
+    var named = aliases(in: domain, namingFields, of: nil)
+    for kind in namingKinds {
+      for device in devices where kind.rule.matches(device) { named += aliases(in: device, kind.fields, of: kind.key) }
     }
-    return named.filter { $0.alias.hasPrefix("ua-") && !present.contains($0.alias) }
+    named.removeAll { !$0.alias.hasPrefix("ua-") }
+    guard !named.isEmpty else { return [] }
+    let present = Set(devices.compactMap { $0.value(at: "alias/@name") })
+    return named.filter { !present.contains($0.alias) }
+  }
+
+  /// The fields of a domain that name devices.
+  private static let namingFields = Vocabulary.domain.fields.filter { $0.type.namesDevices }
+
+  /// The kinds of devices with fields that name devices.
+  private static let namingKinds = Vocabulary.domain.collections.compactMap { kind in
+    kind.type.device.flatMap { rule in
+      let fields = kind.type.fields.filter { $0.type.namesDevices }
+      return fields.isEmpty ? nil : (key: kind.key, rule: rule, fields: fields)
+    }
   }
 
   private static func aliases(
     in element: XMLElement, _ fields: [Field], of collection: String?
   ) -> [(field: String, alias: String)] {
-    fields.filter(\.type.namesDevices).flatMap { field in
+    fields.flatMap { field in
       let value = field.lens.flatMap { $0.get(element) }
       let name = collection.map { "\($0).\(field.name)" } ?? field.name
       return (value.map(field.type.namedDevices) ?? []).map { (name, $0) }

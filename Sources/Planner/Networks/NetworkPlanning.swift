@@ -70,6 +70,7 @@ private struct NetworkPlanning {
     if ["nat", "route", "open", "isolated"].contains(spec["mode"]?.string ?? "isolated") {
       fields.setDefault("mac", .string(Identity.macAddress(stack: builder.spec.name, network: spec.name)))
     }
+    fields.noteGiven()
     let definition = addDefinition(&fields)
     addLifecycle(&fields, after: definition)
     if definition != nil { noteRecord(&fields) }

@@ -193,7 +193,7 @@ public struct SnapshotChoice: Sendable, Hashable {
   ///
   /// libvirt from 9.9 on goes back to an external snapshot by putting a new overlay on the image that it kept. It names the
   /// overlay itself, by the second at which it does: `web.root.1796016516` on `web.root.qcow2`.
-  static func isOverlay(_ path: String, on image: String) -> Bool {
+  package static func isOverlay(_ path: String, on image: String) -> Bool {
     let beginning = stem(of: image) + "."
     guard path.hasPrefix(beginning), path != image else { return false }
     let rest = path.dropFirst(beginning.count)
@@ -204,7 +204,9 @@ public struct SnapshotChoice: Sendable, Hashable {
   }
 
   /// Where the memory of a snapshot goes that is taken while a domain's first disk has this image.
-  static func memoryFile(beside image: String, named name: String) -> String { stem(of: image) + ".\(name).memory" }
+  package static func memoryFile(beside image: String, named name: String) -> String {
+    stem(of: image) + ".\(name).memory"
+  }
 
   private static func overlay(of path: String, named name: String) -> String { stem(of: path) + ".\(name).qcow2" }
 

@@ -114,6 +114,7 @@ struct PoolPlanning {
     fields.setDefault("uuid", .string(uuid))
     // The path is looked after above; a pool that is found has it.
     fields.plan(except: observed == nil ? [] : ["path", "type"])
+    fields.noteGiven()
     if observed == nil {
       changes.append(
         FieldChange(
