@@ -38,7 +38,7 @@ struct OperationTextTests {
   static let samples: [Sample] = [
     Sample(.pool, .createDirectory(path: "/srv/vms")),
     Sample(.network, .defineNetwork(definition)),
-    Sample(.network, .updateNetwork(name: "thing", fields: ["dhcp.hosts"]), key: "dhcp.hosts"),
+    Sample(.network, .updateNetwork(name: "thing", fields: [Vocabulary.network[.dhcpHosts]]), key: "dhcp.hosts"),
     Sample(.network, .setNetworkAutostart(name: "thing", true)), Sample(.network, .startNetwork(name: "thing")),
     Sample(.network, .stopNetwork(name: "thing")), Sample(.network, .undefineNetwork(name: "thing")),
     Sample(.pool, .definePool(PoolDefinition(definition, isBuilt: false, isStarted: true, autostart: true))),
@@ -69,7 +69,11 @@ struct OperationTextTests {
     Sample(
       .domain,
       .changeRunning(
-        domain: guest, [LiveChange(field: "interfaces.lan.link", entry: "link", value: .string("up"), way: .device)]),
+        domain: guest,
+        [
+          LiveChange(
+            field: "interfaces.lan.link", entry: Vocabulary.interface[.link], value: .string("up"), way: .device)
+        ]),
       key: "interfaces.lan.link"),
     Sample(
       .domain,

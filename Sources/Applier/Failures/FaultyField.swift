@@ -28,7 +28,7 @@ func faultyField(_ message: String, in domain: XMLElement) -> String? {
   {
     return field
   }
-  if FailureCause(message)?.concernsKVM ?? false { return "type" }
+  if FailureCause(message)?.concernsKVM ?? false { return FieldKey.type.name }
   for subject in subjects where subject.words.contains(where: { message.firstIndex(ofText: $0) != nil }) {
     if let field = subject.field(domain, devices) { return field }
   }
@@ -61,7 +61,7 @@ private struct NamedDevice {
 
   /// The field of the device that has a value.
   func field(with value: String) -> String? {
-    if type.name == "disk", DiskSource.path(of: element) == value { return "\(name).source" }
+    if type.name == "disk", DiskSource.path(of: element) == value { return "\(name).\(FieldKey.source.name)" }
     return type.fields.first { $0.names(value, in: element) }.map { "\(name).\(type.displayName(of: $0))" }
   }
 }
@@ -74,7 +74,8 @@ extension Field {
     return lens?.get(element)?.string == value
   }
 
-  private static let namesOfHost: Set = ["network", "bridge", "direct", "machine", "cpu.model", "model", "filter"]
+  private static let namesOfHost = Set(
+    [FieldKey.network, .bridge, .direct, .machine, .cpuModel, .model, .filter].map(\.name))
 }
 
 /// What stands in quotes or brackets, behind `: ` up to the next, or is an address of a PCI device: what messages name.
@@ -122,18 +123,18 @@ private let subjects = [
   },
   Subject("vhost-vsock") { _, devices in only("vsocks", among: devices) },
   Subject("CPU mode 'host-passthrough'", "CPU mode 'host-model'", "CPU mode 'maximum'", is: "cpu"),
-  Subject("unknown CPU feature", "requested feature", is: "cpu.features"),
+  Subject("unknown CPU feature", "requested feature", is: FieldKey.cpuFeatures.name),
   Subject("CPU model", "guest CPU", "CPU definition", "incompatible with host CPU") { domain, _ in
-    domain.exists(at: "cpu/model") ? "cpu.model" : "cpu"
+    Vocabulary.domain[.cpuModel].isThere(in: domain) ? FieldKey.cpuModel.name : "cpu"
   },
   Subject(
     "machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", "more than 255 vCPUs",
     is: "vcpus"),
-  Subject("machine type", "Machine type '", is: "machine"),
+  Subject("machine type", "Machine type '", is: FieldKey.machine.name),
   Subject("hugetlbfs", "hugepage", "huge page", is: "memory-backing.hugepages"),
   Subject("NUMA node", is: "numatune"),
   Subject("/cpuset.cpus", field: { domain, _ in pin(in: domain) }),
-  Subject("cannot set up guest memory", "Cannot allocate memory", "guest memory", "ram size", is: "memory"),
+  Subject("cannot set up guest memory", "Cannot allocate memory", "guest memory", "ram size", is: FieldKey.memory.name),
   Subject("invalid option", is: "qemu.args"),
 ]
 
@@ -167,9 +168,7 @@ private func only(_ collection: String, among devices: [NamedDevice]) -> String?
 
 /// The pin of a definition that has one kind of pin only.
 private func pin(in domain: XMLElement) -> String? {
-  let pins = [
-    ("vcpu/@cpuset", "vcpus.cpuset"), ("cputune/vcpupin", "cputune.vcpupin"),
-    ("cputune/emulatorpin", "cputune.emulatorpin"), ("cputune/iothreadpin", "cputune.iothreadpin"),
-  ].filter { domain.exists(at: XMLPath(stringLiteral: $0.0)) }
-  return pins.count == 1 ? pins.first?.1 : nil
+  let type = Vocabulary.domain
+  let pins = [type[.cpuSet], type[.vcpuPins], type[.emulatorPin], type[.ioThreadPins]].filter { $0.isThere(in: domain) }
+  return pins.count == 1 ? pins.first?.name : nil
 }

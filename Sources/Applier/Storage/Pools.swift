@@ -30,7 +30,7 @@ extension ApplyRun {
 
     if let stored = try await poolRecord(name), definition.replacing != nil || found == nil {
       do {
-        try definition.check(try stored.definition, of: Vocabulary.pool)
+        try definition.check(try stored.definition)
       } catch {
         throw await undo(definition, on: handle, called: ("pool", "pool"), because: ActionFailure(error)) { old in
           try await connection.defineStoragePool(old, named: handle.name)

@@ -20,7 +20,7 @@ struct DeviceMatcher {
   ) {
     self.rule = rule
     kind = collection.type.name
-    addresses = Set(declared.compactMap { $0["mac"]?.string })
+    addresses = Set(declared.compactMap { $0[ifKnown: .mac] })
     devices = RecordedDevices(
       of: collection, in: domain, record,
       declared: Dictionary(uniqueKeysWithValues: declared.map { ($0.name, DeviceIdentity(of: $0, rule).value) }))
@@ -64,17 +64,17 @@ struct DeviceMatcher {
     switch kind {
     case "disk":
       if let file, let index = claimForeign({ DiskSource.path(of: $0) == file }) { return index }
-      guard let target = device["target"]?.string else { return claimEqual(to: device) }
+      guard let target = device[.target] else { return claimEqual(to: device) }
       return claimForeign { $0.value(at: "target/@dev") == target }
     case "interface":
-      if let mac = device["mac"]?.string { return claimForeign { $0.value(at: "mac/@address")?.lowercased() == mac } }
+      if let mac = device[.mac] { return claimForeign { $0.value(at: "mac/@address")?.lowercased() == mac } }
       guard !ownedByVireo else { return nil }
       guard Self.source(of: device) != nil else { return claimEqual(to: device) }
       return candidates(for: device).first.flatMap { take($0) }
     case "watchdog":
       if let index = claimEqual(to: device) { return index }
       // The board has one of these, whatever it does; libvirt from 9.1 on writes it down by itself.
-      guard let model = device["model"]?.string, model != "i6300esb" else { return nil }
+      guard let model = device[.model], model != "i6300esb" else { return nil }
       return claimForeign { $0[attribute: "model"] == model }
     default:
       if let index = claimEqual(to: device) { return index }
@@ -95,7 +95,7 @@ struct DeviceMatcher {
     var found: [Int]
     switch kind {
     case "interface":
-      guard device["mac"] == nil, let source = Self.source(of: device) else { return [] }
+      guard device[.mac] == nil, let source = Self.source(of: device) else { return [] }
       found = foreign.filter { place in
         let element = devices.elements[place].element
         return element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
@@ -140,7 +140,7 @@ struct DeviceMatcher {
   /// Whether a device is all that an entry says.
   static func isEqual(_ element: XMLElement, to device: ObjectSpec) -> Bool {
     device.type.fields.allSatisfy { field in
-      guard let setting = device.settings[field.name] else { return true }
+      guard let setting = device.settings[field] else { return true }
       if case .xml(let fragment) = setting.value { return fragment.isMet(by: element) }
       return field.lens == nil || field.isMet(setting.value, in: element)
     }
@@ -165,11 +165,11 @@ struct DeviceMatcher {
   }
 
   private static func source(of device: ObjectSpec) -> (type: String, path: XMLPath, value: String?)? {
-    guard let type = device["type"]?.string else { return nil }
+    guard let type = device[.type] else { return nil }
     switch type {
-    case "network": return (type, "source/@network", device["network"]?.string)
-    case "bridge": return (type, "source/@bridge", device["bridge"]?.string)
-    case "direct": return (type, "source/@dev", device["direct"]?.string)
+    case "network": return (type, "source/@network", device[.network])
+    case "bridge": return (type, "source/@bridge", device[.bridge])
+    case "direct": return (type, "source/@dev", device[.direct])
     default: return (type, "source/@none", nil)
     }
   }
@@ -180,8 +180,9 @@ extension DeviceIdentity {
   init(of device: ObjectSpec, _ rule: DeviceRule) {
     let value =
       switch rule.identity {
-      case .alias: device["alias"]?.string ?? DeviceIdentity.alias(kind: device.type.name, key: device.name)
-      case .attribute(let name): device[name]?.description ?? device.name
+      case .alias: device[ifKnown: .alias] ?? DeviceIdentity.alias(kind: device.type.name, key: device.name)
+      case .attribute(let name):
+        device.type.field(name).flatMap { device.settings[$0]?.value.description } ?? device.name
       case .only: device.name
       }
     self.init(element: rule.element, identity: rule.identity, value: value)

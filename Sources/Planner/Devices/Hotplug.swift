@@ -193,7 +193,7 @@ enum Hotplug {
   static func hasRoom(for device: XMLElement, beside planned: [XMLElement], in running: XMLElement) -> Bool {
     guard running.exists(at: "cpu/numa/cell"), let whole = Vocabulary.wholeMemory(of: running),
       let slots = running.value(at: "maxMemory/@slots").flatMap({ Int($0) }),
-      let most = Vocabulary.domain.field("max-memory.size")?.lens?.get(running)?.bytes
+      let most = Vocabulary.domain[.maxMemorySize].lens?.get(running)?.bytes
     else { return false }
     let added = planned.filter { $0.name == "memory" }
     let taken = (running.first("devices")?.all("memory").count ?? 0) + added.count

@@ -21,8 +21,17 @@ struct NamedAliases {
     }
   }
 
+  /// A user alias that a definition names and that none of its devices has.
+  struct Missing {
+    /// The field that names it.
+    let field: Field
+    /// The collection of the device that has the field; nil for the domain's own.
+    let collection: String?
+    let alias: String
+  }
+
   /// Tells where a definition names user aliases that none of its devices has: in every field that names a device.
-  static func missing(in domain: XMLElement) -> [(field: String, alias: String)] {
+  static func missing(in domain: XMLElement) -> [Missing] {
     let devices = domain.first("devices")?.elements.map { $0 } ?? []
     let present = Set(devices.compactMap { $0.value(at: "alias/@name") })
     var named = aliases(in: domain, Vocabulary.domain.fields, of: nil)
@@ -37,11 +46,12 @@ struct NamedAliases {
 
   private static func aliases(
     in element: XMLElement, _ fields: [Field], of collection: String?
-  ) -> [(field: String, alias: String)] {
+  ) -> [Missing] {
     fields.filter(\.type.namesDevices).flatMap { field in
       let value = field.lens.flatMap { $0.get(element) }
-      let name = collection.map { "\($0).\(field.name)" } ?? field.name
-      return (value.map(field.type.namedDevices) ?? []).map { (name, $0) }
+      return (value.map(field.type.namedDevices) ?? []).map {
+        Missing(field: field, collection: collection, alias: $0)
+      }
     }
   }
 

@@ -19,10 +19,10 @@ extension DomainPlanning {
     guard xml.value(at: "os/@firmware") == "efi", !xml.exists(at: "os/loader/@stateless"),
       // What `defaults: libvirt` leaves to libvirt is a choice at the guest's start where libvirt writes nothing down.
       isCompletedByVireo || builder.inventory.host.writesFirmwareDown,
-      !xml.exists(at: "launchSecurity"), spec.settings["loader.stateless"] == nil,
-      let field = Vocabulary.domain.field("loader.stateless"), let lens = field.lens
+      !xml.exists(at: "launchSecurity"), spec[.loaderStateless] == nil,
+      case let field = Vocabulary.domain[.loaderStateless], let lens = field.lens
     else { return }
-    let isAskedFor = spec.settings["firmware"] != nil
+    let isAskedFor = spec[.firmware] != nil
     let detail: String
     if let observed, observed.inactive.first("os") == xml.first("os") {
       if xml.isFirmwareOpen {
@@ -44,7 +44,7 @@ extension DomainPlanning {
     changes.append(
       FieldChange(
         field.name, new: .boolean(false), effect: effect, reason: .default, detail: detail,
-        range: spec.settings["firmware"]?.range ?? spec.range))
+        range: spec.place(of: .firmware)))
     if effect == .nextBoot { needsRestart = true }
   }
 
@@ -58,8 +58,8 @@ extension DomainPlanning {
   /// Variables in qcow2 come from a template in qcow2: libvirt converts none, and firmware that it chooses by itself has the
   /// format of its loader (measured with 11.3 and 12.8).
   func checkVariablesFormat() {
-    guard let format = spec.settings["nvram.format"], format.value == .string("qcow2"),
-      !(observed.flatMap { Vocabulary.domain.field("nvram.format")?.isMet(format.value, in: $0.inactive) } ?? false)
+    guard let format = spec.setting(.nvramFormat), spec[.nvramFormat] == .qcow2,
+      !(observed.flatMap { Vocabulary.domain[.nvramFormat].isMet(format.value, in: $0.inactive) } ?? false)
     else { return }
     func refuse(_ message: String, _ suggestion: String) {
       builder.refuse(
@@ -74,7 +74,7 @@ extension DomainPlanning {
         "libvirt \(version) makes them from raw templates only, and takes no snapshot of them",
         "leave out `nvram.format`, or use libvirt 10.10 or newer")
     }
-    if xml.exists(at: "os/@firmware"), !xml.hasChosenFirmware || spec.settings["loader.path"] == nil {
+    if xml.exists(at: "os/@firmware"), !xml.hasChosenFirmware || spec[.loaderPath] == nil {
       guard xml.value(at: "os/loader/@format") != "qcow2" else { return }
       return refuse(
         "libvirt chooses the firmware, and takes one in raw with variables in raw",

@@ -15,8 +15,8 @@ public enum NewDomain {
 
   /// The definition that the spec's fields are put into.
   static func skeleton(for spec: ObjectSpec, _ identity: DomainIdentity, on host: Inventory.Host) -> XMLElement {
-    let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
-    let type = spec["type"]?.string ?? defaultType(arch: arch, on: host)
+    let arch = spec[.arch] ?? host.capabilities?.arch ?? "x86_64"
+    let type = spec[.type] ?? defaultType(arch: arch, on: host)
     if spec[.defaults] == .libvirt { return bare(type: type, identity) }
     var domain = XMLElement("domain", ["type": type])
     domain.append(XMLElement("name", text: identity.name))
@@ -45,7 +45,7 @@ public enum NewDomain {
 
   /// Why a new domain has its type, for the reader of a plan.
   static func explainType(for spec: ObjectSpec, on host: Inventory.Host) -> String {
-    let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
+    let arch = spec[.arch] ?? host.capabilities?.arch ?? "x86_64"
     return defaultType(arch: arch, on: host) == "kvm" ? "this host has KVM" : "this host has no KVM for \(arch)"
   }
 
@@ -92,8 +92,8 @@ public enum NewDomain {
   /// Adds what a new domain is to have besides: boot order, console, agent channel, random numbers, controllers.
   static func complete(_ domain: inout XMLElement, for spec: ObjectSpec) {
     let devices = spec.members("disks") + spec.members("interfaces")
-    if spec["boot"] == nil, !devices.contains(where: { $0["boot-order"] != nil }) {
-      let hasMedium = spec.members("disks").contains { $0["device"] == .string("cdrom") }
+    if spec[.boot] == nil, !devices.contains(where: { $0[ifKnown: .bootOrder] != nil }) {
+      let hasMedium = spec.members("disks").contains { $0[.device] == .cdrom }
       domain.update("os") { os in
         for device in hasMedium ? ["hd", "cdrom"] : ["hd"] { os.append(XMLElement("boot", ["dev": device])) }
       }

@@ -22,7 +22,7 @@ extension DomainPlanning {
   /// A boot order of devices and `os/boot`, where libvirt writes `hd` for definitions with neither, exclude each other.
   private mutating func settleBootOrder() {
     let devices = spec.members("disks") + spec.members("interfaces")
-    guard devices.contains(where: { $0["boot-order"] != nil }) else { return }
+    guard devices.contains(where: { $0[ifKnown: .bootOrder] != nil }) else { return }
     xml.update("os") { $0.removeAll("boot") }
   }
 
@@ -53,7 +53,7 @@ extension DomainPlanning {
 
   /// Another board has other buses, so that no address that the devices have would mean anything.
   private mutating func checkBoard() {
-    guard let observed, let machine = spec.settings["machine"],
+    guard let observed, let machine = spec.setting(.machine),
       let old = observed.inactive.value(at: "os/type/@machine"), let new = xml.value(at: "os/type/@machine"),
       let board = board(old), let other = self.board(new), board != other
     else { return }
@@ -70,7 +70,7 @@ extension DomainPlanning {
   private mutating func checkTargets() {
     let targets = (xml.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: "target/@dev") }
     for disk in spec.members("disks") {
-      guard let setting = disk.settings["target"], let target = setting.value.string,
+      guard let setting = disk.setting(.target), let target = disk[.target],
         targets.count(where: { $0 == target }) > 1
       else { continue }
       builder.refuse(

@@ -42,7 +42,7 @@ public struct DeletionOptions: Sendable, Hashable {
 extension PlanBuilder {
   /// Plans what leaves because the spec no longer has it, or because the whole stack goes.
   func planDeletions(_ options: DeletionOptions) {
-    let names = spec.domains.flatMap { [$0.name] + [$0["renamed-from"]?.string].compactMap(\.self) }
+    let names = spec.domains.flatMap { [$0.name] + [$0[.renamedFrom]].compactMap(\.self) }
     let wanted = options.scope == .everything ? [] : Set(names)
     let leftovers = inventory.domains.values.filter { domain in
       !wanted.contains(domain.name) && OwnershipRecord(in: domain.inactive)?.stack == spec.name
@@ -98,9 +98,9 @@ extension PlanBuilder {
     let object = ObjectReference(.domain, domain.name)
     let record = OwnershipRecord(in: domain.inactive)
     let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
-    guard declared?["protect"] != .boolean(true), record?[OwnershipRecord.itself, "protect"] != "true" else {
+    guard declared?[.protect] != true, record?.content(of: .protect) != true else {
       return refuse(
-        "protected", "the domain is protected, and would be deleted", at: declared?.settings["protect"]?.range,
+        "protected", "the domain is protected, and would be deleted", at: declared?.setting(.protect)?.range,
         subject: object, suggestion: "apply it with `protect: false` first")
     }
     var changes: [FieldChange] = []
@@ -247,7 +247,7 @@ extension PlanBuilder {
       guard let path = DiskSource.path(of: disk) else { continue }
       let key = known?.key(of: disk) ?? DeviceIdentity.key(of: disk, kind: "disk")
       let field = "disks.\(key ?? disk.value(at: "target/@dev") ?? "?")"
-      let own = key.flatMap { record?["disks.\($0)", "file"] }
+      let own = key.flatMap { record?[fileOf: "disks.\($0)"] }
       let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }
       if let own, let end = chain.firstIndex(where: { $0.path == own }) {
         made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }

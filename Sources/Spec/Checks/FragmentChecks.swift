@@ -27,7 +27,7 @@ struct FragmentChecks {
   // MARK: Objects
 
   private mutating func checkObject(_ object: ObjectSpec) {
-    guard let setting = object.settings[Field.xmlName], case .xml(let fragment) = setting.value else { return }
+    guard let setting = object.setting(.xml), case .xml(let fragment) = setting.value else { return }
     let kind = object.type.name
     for child in fragment.root.elements where !child.isForeign {
       switch child.name {
@@ -62,7 +62,7 @@ struct FragmentChecks {
   // MARK: Devices
 
   private mutating func checkDevice(_ device: ObjectSpec, in collection: String) {
-    guard let setting = device.settings[Field.xmlName], case .xml(let fragment) = setting.value,
+    guard let setting = device.setting(.xml), case .xml(let fragment) = setting.value,
       let rule = device.type.device
     else { return }
     let name = "\(collection).\(device.name)"
@@ -73,11 +73,15 @@ struct FragmentChecks {
     }
     checkOwnership(fragment.root, setting)
     let places = ["file", "dev", "dir", "name", "volume", "pool"]
-    if device.type.name == "disk", let field = ["source", "image", "size", "volume.entry"].first(where: device.says),
+    if device.type.name == "disk",
+      let field = [
+        Vocabulary.disk[.source], Vocabulary.disk[.image], Vocabulary.disk[.size], Vocabulary.disk[.volumeEntry],
+      ]
+      .first(where: { device.says($0) }),
       let source = fragment.root.first("source"), places.contains(where: { source[attribute: $0] != nil })
     {
       refuse(
-        "both `xml` of \(name) and `\(field)` set the source of the disk", setting,
+        "both `xml` of \(name) and `\(field.name)` set the source of the disk", setting,
         "say it once: with `source:`, or in `xml` alone")
     }
     checkFields(of: device, fragment, setting, start: rule.template)
@@ -91,12 +95,12 @@ struct FragmentChecks {
   ) {
     var element = start
     for field in object.type.fields {
-      if let value = object.settings[field.name]?.value { field.lens?.put(value, into: &element) }
+      if let value = object.settings[field]?.value { field.lens?.put(value, into: &element) }
     }
     var merged = element
     fragment.merge(into: &merged)
     for field in object.type.fields {
-      guard let said = object.settings[field.name], let lens = field.lens, field.isMet(said.value, in: element),
+      guard let said = object.settings[field], let lens = field.lens, field.isMet(said.value, in: element),
         !field.isMet(said.value, in: merged)
       else { continue }
       let name = object.type.displayName(of: field)

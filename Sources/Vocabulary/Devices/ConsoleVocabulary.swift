@@ -86,3 +86,8 @@ extension Vocabulary {
     "target.port", .integer(0...65535), "The number of the port in the guest; the next free one if not set.",
     at: "target/@port", staysWhenDropped: true, reference: characterReference)
 }
+
+extension FieldKey<String> {
+  /// The name by which the guest finds a channel.
+  public static var targetName: Self { Self("target.name") }
+}

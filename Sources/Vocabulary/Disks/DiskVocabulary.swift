@@ -85,3 +85,69 @@ extension Vocabulary {
   /// `target/@bus`. A disk that changes its bus cannot keep its address on the old one.
   private static let busLens = Lens.at("target/@bus", .enumeration(buses)).replacing("address")
 }
+
+/// What a guest sees of a disk.
+public enum DiskDevice: String, FieldWord {
+  /// A hard disk.
+  case disk
+  /// A drive with an optical medium, or without one.
+  case cdrom
+  /// A drive with a floppy disk, or without one.
+  case floppy
+  /// A SCSI device of the host.
+  case lun
+}
+
+/// The format of an image file.
+public enum FileFormat: String, FieldWord {
+  /// QEMU's own format, with snapshots and backing files.
+  case qcow2
+  /// The disk's content and nothing else.
+  case raw
+}
+
+extension FieldKey<DiskDevice> {
+  /// What the guest sees of a disk.
+  public static var device: Self { Self("device") }
+}
+
+extension FieldKey<FileFormat> {
+  /// The format of the file of a disk, a volume or a base image.
+  public static var format: Self { Self("format") }
+}
+
+extension FieldKey<UInt64> {
+  /// The size of a disk, of a volume or of a memory device, in bytes.
+  public static var size: Self { Self("size") }
+}
+
+extension FieldKey<String> {
+  /// The base image of a disk or a volume.
+  public static var image: Self { Self("image") }
+
+  /// The file that a disk is, or that a base image is.
+  public static var source: Self { Self("source") }
+
+  /// The pool that the file of a disk, a volume or a base image is in.
+  public static var pool: Self { Self("pool") }
+
+  /// How a disk is attached.
+  public static var bus: Self { Self("bus") }
+
+  /// The name that orders the disks of a bus.
+  public static var target: Self { Self("target") }
+
+  /// The serial number of a disk.
+  public static var serial: Self { Self("serial") }
+
+  /// How the host caches what is written to a disk.
+  public static var cache: Self { Self("cache") }
+
+  /// Whether blocks that the guest discards are given back to the host.
+  public static var discard: Self { Self("discard") }
+}
+
+extension FieldKey<Bool> {
+  /// Whether the guest may only read a disk.
+  public static var readOnly: Self { Self("read-only") }
+}

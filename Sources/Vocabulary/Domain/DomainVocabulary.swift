@@ -27,12 +27,3 @@ extension Vocabulary {
       .init("snapshots", snapshot),
     ], keyRule: .domainName)
 }
-
-extension Vocabulary {
-  /// Every key, with the tables that have its field.
-  static let keys: [KeyPlace] = [
-    KeyPlace(FieldKey.state, domain), KeyPlace(FieldKey.defaults, domain), KeyPlace(FieldKey.renamedFrom, domain),
-    KeyPlace(FieldKey.uuid, domain, network, pool), KeyPlace(FieldKey.alias, disk, interface, watchdog),
-    KeyPlace(FieldKey.mac, interface, network),
-  ]
-}

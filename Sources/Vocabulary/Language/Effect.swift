@@ -68,3 +68,5 @@ public struct EffectRule: Sendable, Hashable {
   /// Cannot be changed on an object that exists.
   public static let replace = EffectRule(stopped: .replace, running: .replace)
 }
+
+extension Effect: FieldWord {}
