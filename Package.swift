@@ -109,7 +109,7 @@ let package = Package(
     .testTarget(
       name: "YAMLTreeTests", dependencies: ["Diagnostics", "TestSupport", "YAMLTree"], exclude: ["Golden"],
       swiftSettings: settings),
-    .testTarget(name: "XMLTreeTests", dependencies: ["XMLTree"], swiftSettings: settings),
+    .testTarget(name: "XMLTreeTests", dependencies: ["TestSupport", "XMLTree"], swiftSettings: settings),
     .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: settings),
     .testTarget(name: "BlockingWorkTests", dependencies: ["BlockingWork"], swiftSettings: settings),
     .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"], swiftSettings: settings),

@@ -25,11 +25,11 @@ enum ImageOperations {
 
   private static let operations: [String: @Sendable (String) throws(ImageError) -> Void] = [
     "create": { (path) throws(ImageError) in
-      try ImageCreation(format: .qcow2, virtualSize: 20 << 30).create(at: path)
+      try NewImage(ImageCreation(format: .qcow2, virtualSize: 20 << 30)).create(at: path)
     },
     // base.qcow2 and other.qcow2 are expected in the same folder.
     "overlay": { (path) throws(ImageError) in
-      try ImageCreation(format: .qcow2, backing: .init(name: "base.qcow2", format: .qcow2)).create(at: path)
+      try NewImage(ImageCreation(format: .qcow2, backing: .init(name: "base.qcow2", format: .qcow2))).create(at: path)
     },
     "info": { (path) throws(ImageError) in _ = try ImageInfo.read(path: path, format: .qcow2) },
     "resize": { (path) throws(ImageError) in try ImageResize.resize(path: path, format: .qcow2, to: 21 << 30) },

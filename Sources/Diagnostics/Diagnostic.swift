@@ -13,9 +13,9 @@ public enum Severity: String, Sendable, Codable, CaseIterable {
 /// One message, with the place it is about and the remedy.
 ///
 /// Text is made at the rim, by ``DiagnosticFormat``; this is the value that modules pass along.
-public struct Diagnostic: Error, Sendable, Hashable {
+public struct Diagnostic: Error, Sendable, Hashable, Codable {
   /// A further place that explains the message, such as the first of two equal keys.
-  public struct Note: Sendable, Hashable {
+  public struct Note: Sendable, Hashable, Codable {
     /// What is to be seen there: lower case, no full stop.
     public var message: String
     /// The further place; nil for a note about no place.

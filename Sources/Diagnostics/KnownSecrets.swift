@@ -1,7 +1,7 @@
 // Texts that no message may show, wherever they come from: libvirt's own sentences quote values too.
 
 /// Secrets that are known, and messages without them.
-public struct KnownSecrets: Sendable, Hashable {
+public struct KnownSecrets: Sendable, Hashable, Codable {
   /// What stands in a secret's place.
   public static let mask = "(secret)"
   /// Shorter texts are concealed where they are the whole of a value, and not where they occur in a sentence: there they
@@ -52,6 +52,24 @@ public struct KnownSecrets: Sendable, Hashable {
   public mutating func formUnion(_ other: KnownSecrets) {
     insert(other.texts)
     insertSuspects(other.suspects)
+  }
+
+  private enum CodingKeys: CodingKey {
+    case texts, suspects
+  }
+
+  /// Writes the secrets themselves, in the order of their letters.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(texts.sorted(), forKey: .texts)
+    try container.encode(suspects.sorted(), forKey: .suspects)
+  }
+
+  /// Reads the secrets.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    insert(try container.decode([String].self, forKey: .texts))
+    insertSuspects(try container.decode([String].self, forKey: .suspects))
   }
 
   /// A value without secrets: the mask alone for one that is a secret.

@@ -10,14 +10,20 @@ public final class SourceFile: Sendable {
   public let text: String
   /// Start of each line as an offset into `text.utf8`.
   private let lineStarts: [Int]
+  /// How many lines of the file stand before `text`.
+  private let linesBefore: Int
   /// What no excerpt shows, as offsets into `text.utf8`.
   private let concealed = Mutex<[Range<Int>]>([])
 
   /// - Parameters:
   ///   - path: the name to show.
   ///   - text: the whole text. Lines end with LF, CR LF or a lone CR; a byte order mark may stay at the front.
-  public init(path: String, text: String) {
+  public convenience init(path: String, text: String) { self.init(path: path, text: text, firstLine: 1) }
+
+  /// A part of a file that is not at hand as a whole: its text begins with a line other than the first.
+  init(path: String, text: String, firstLine: Int) {
     self.path = path
+    linesBefore = max(firstLine, 1) - 1
     var text = text
     var starts = [0]
     text.withUTF8 { bytes in
@@ -34,26 +40,31 @@ public final class SourceFile: Sendable {
     lineStarts = starts
   }
 
-  /// How many lines there are; a line break at the end of the text opens one more, empty line.
+  /// How many lines the text has; a line break at the end of the text opens one more, empty line.
   public var lineCount: Int { lineStarts.count }
 
   /// The text of a line without its line break; empty when there is no such line.
   ///
   /// - Parameter number: counted from 1.
   public func line(_ number: Int) -> String {
-    guard number >= 1, number <= lineStarts.count else { return "" }
+    guard let offset = start(ofLine: number) else { return "" }
     let utf8 = text.utf8
-    let start = utf8.index(utf8.startIndex, offsetBy: lineStarts[number - 1])
+    let start = utf8.index(utf8.startIndex, offsetBy: offset)
     let end = utf8[start...].firstIndex { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
     return String(text[start..<(end ?? utf8.endIndex)])
+  }
+
+  /// Where a line begins in `text.utf8`; nil for one that is not there.
+  private func start(ofLine number: Int) -> Int? {
+    let index = number - 1 - linesBefore
+    return lineStarts.indices.contains(index) ? lineStarts[index] : nil
   }
 
   /// The text of a line as messages show it: with an asterisk for each character that is concealed.
   func shownLine(_ number: Int) -> String {
     let line = line(number)
     let ranges = concealed.withLock { $0 }
-    guard !ranges.isEmpty, number >= 1, number <= lineStarts.count else { return line }
-    let start = lineStarts[number - 1]
+    guard !ranges.isEmpty, let start = start(ofLine: number) else { return line }
     guard ranges.contains(where: { $0.overlaps(start..<start + line.utf8.count) }) else { return line }
     var shown = String.UnicodeScalarView()
     var offset = start
@@ -133,10 +144,10 @@ public final class SourceFile: Sendable {
 
   /// Where a position stands in `text.utf8`; a column beyond its line's end gives the end of the line.
   public func utf8Offset(of position: SourcePosition) -> Int {
-    guard position.line >= 1 else { return 0 }
-    guard position.line <= lineStarts.count else { return text.utf8.count }
+    guard position.line > linesBefore else { return 0 }
+    guard let start = start(ofLine: position.line) else { return text.utf8.count }
     let utf8 = text.utf8
-    var index = utf8.index(utf8.startIndex, offsetBy: lineStarts[position.line - 1])
+    var index = utf8.index(utf8.startIndex, offsetBy: start)
     var remaining = position.column - 1
     while index < utf8.endIndex {
       let byte = utf8[index]
@@ -162,7 +173,7 @@ public final class SourceFile: Sendable {
     let start = utf8.index(utf8.startIndex, offsetBy: lineStarts[low])
     let end = utf8.index(utf8.startIndex, offsetBy: offset)
     let scalars = utf8[start..<end].reduce(0) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
-    return SourcePosition(line: low + 1, column: scalars + 1)
+    return SourcePosition(line: linesBefore + low + 1, column: scalars + 1)
   }
 }
 
@@ -215,15 +226,14 @@ public struct SourceRange: Sendable {
 }
 
 extension SourceRange: Hashable {
-  /// Whether two ranges are the same place of the same file. Files are compared as objects, not by their names or
-  /// texts.
+  /// Whether two ranges are the same place of the same file. Files are compared by their paths: a run reads each once.
   public static func == (left: SourceRange, right: SourceRange) -> Bool {
-    left.file === right.file && left.start == right.start && left.end == right.end
+    left.file.path == right.file.path && left.start == right.start && left.end == right.end
   }
 
-  /// Hashes what `==` compares: the file as an object, and both positions.
+  /// Hashes what `==` compares: the path and both positions.
   public func hash(into hasher: inout Hasher) {
-    hasher.combine(ObjectIdentifier(file))
+    hasher.combine(file.path)
     hasher.combine(start)
     hasher.combine(end)
   }

@@ -7,7 +7,7 @@ public import XMLTree
 /// A domain that Vireo has undefined.
 public struct RemovedDomain: Sendable, Hashable {
   /// A file that belonged to the domain alone.
-  public struct File: Sendable, Hashable {
+  public struct File: Sendable, Hashable, Codable {
     /// What the file was for.
     public enum Role: String, Sendable, Hashable, Codable {
       /// The image of a disk, or an overlay that a snapshot put on it.

@@ -21,11 +21,11 @@ struct FileRemovalTests {
   private func overlay(on path: String, as new: String) throws {
     var creation = ImageCreation(format: .qcow2, virtualSize: 1 << 20)
     creation.backing = .init(name: path, format: .qcow2)
-    try creation.create(at: new)
+    try NewImage(creation).create(at: new)
   }
 
   private func disk(_ path: String) throws {
-    try ImageCreation(format: .qcow2, virtualSize: 1 << 20).create(at: path)
+    try NewImage(ImageCreation(format: .qcow2, virtualSize: 1 << 20)).create(at: path)
   }
 
   private func come(_ newcomer: Newcomer, _ path: String, _ folder: Folder) async throws {

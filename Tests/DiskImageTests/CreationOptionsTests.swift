@@ -55,7 +55,7 @@ struct CreationOptionsTests {
     let folder = try Folder()
     var creation = ImageCreation(format: .qcow2, virtualSize: Self.size)
     wish.change(&creation)
-    try creation.create(at: folder("ours"))
+    try NewImage(creation).create(at: folder("ours"))
     try run("qemu-img", "create", "-q", "-f", "qcow2", "-o", "\(wish)", folder("theirs"), "\(Self.size)")
     try expectClean(folder("ours"))
     #expect(try info(folder("ours")) == info(folder("theirs")))
@@ -114,7 +114,7 @@ struct CreationOptionsTests {
     let folder = try Folder()
     var creation = ImageCreation(format: .raw, virtualSize: Self.size)
     creation.preallocation = preallocation
-    try creation.create(at: folder("a"))
+    try NewImage(creation).create(at: folder("a"))
     try run(
       "qemu-img", "create", "-q", "-f", "raw", "-o", "preallocation=\(preallocation.rawValue)", folder("b"),
       "\(Self.size)")
@@ -135,7 +135,7 @@ struct CreationOptionsTests {
     var creation = ImageCreation(format: .qcow2, backing: .init(name: "base", format: .raw))
     creation.extendedL2 = true
     creation.preallocation = preallocation
-    try creation.create(at: folder("a"))
+    try NewImage(creation).create(at: folder("a"))
     try expectClean(folder("a"))
     try qemuIO(folder("a"), "write -P 6 1M 2k")
     try expectPattern(
@@ -148,7 +148,7 @@ struct CreationOptionsTests {
     let folder = try Folder()
     var creation = ImageCreation(format: .qcow2, virtualSize: 64 << 30)
     creation.preallocation = .metadata
-    try creation.create(at: folder("a"))
+    try NewImage(creation).create(at: folder("a"))
     let told = try run("qemu-img", "check", "--output=json", folder("a")).output
     let check = try #require(try JSONSerialization.jsonObject(with: Data(told.utf8)) as? [String: Any])
     #expect(check["allocated-clusters"] as? Int == 64 << 30 / 65536)
@@ -220,7 +220,7 @@ struct CreationOptionsTests {
     try write([UInt8](repeating: 0, count: 512), to: folder("base"))
     var creation = ImageCreation(format: .qcow2, virtualSize: 1 << 20)
     Self.refusals[index].change(&creation)
-    let error = #expect(throws: ImageError.self) { try creation.create(at: folder("a")) }
+    let error = #expect(throws: ImageError.self) { try NewImage(creation).create(at: folder("a")) }
     guard case .invalidRequest? = error else { throw ToolFailure(text: String(describing: error)) }
     #expect(error?.description.contains(Self.refusals[index].word) == true, "\(error?.description ?? "")")
     #expect(folder.names == ["base"])

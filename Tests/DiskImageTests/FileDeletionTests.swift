@@ -23,7 +23,7 @@ struct FileDeletionTests {
       let path = folder + "/a.qcow2"
       var creation = ImageCreation(format: .qcow2, virtualSize: 1 << 20)
       creation.access = FileAccess(mode: 0o444)
-      try creation.create(at: path)
+      try NewImage(creation).create(at: path)
       #expect(try FileDeletion(path: path, identity: identity(path)).delete())
       #expect(try !FileDeletion(path: path).delete())
     }
@@ -33,10 +33,10 @@ struct FileDeletionTests {
   func another() throws {
     try inFolder { folder in
       let path = folder + "/a.raw"
-      try ImageCreation(format: .raw, virtualSize: 512).create(at: path)
+      try NewImage(ImageCreation(format: .raw, virtualSize: 512)).create(at: path)
       let old = try identity(path)
       try FileManager.default.moveItem(atPath: path, toPath: folder + "/moved")
-      try ImageCreation(format: .raw, virtualSize: 512).create(at: path)
+      try NewImage(ImageCreation(format: .raw, virtualSize: 512)).create(at: path)
       #expect(throws: ImageError.self) { try FileDeletion(path: path, identity: old).delete() }
       try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: path)
       #expect(throws: ImageError.self) { try FileDeletion(path: folder + "/link").delete() }
@@ -49,7 +49,7 @@ struct FileDeletionTests {
   func locked(use: ImageLock.Use) throws {
     try inFolder { folder in
       let path = folder + "/a.raw"
-      try ImageCreation(format: .raw, virtualSize: 512).create(at: path)
+      try NewImage(ImageCreation(format: .raw, virtualSize: 512)).create(at: path)
       let lock = try ImageLock(path: path, for: use)
       #expect(throws: ImageError.self) { try FileDeletion(path: path).delete() }
       withExtendedLifetime(lock) {}
@@ -77,7 +77,7 @@ struct FileDeletionTests {
       var creation = ImageCreation(format: .qcow2, virtualSize: 1 << 20)
       creation.origin = "key lab/domain web"
       creation.access = FileAccess(mode: 0o444)
-      try creation.create(at: path)
+      try NewImage(creation).create(at: path)
       // A file system without extended attributes has no marks.
       guard let mark = OriginMark.read(path: path) else { return }
       #expect(mark == "key lab/domain web")
@@ -94,9 +94,9 @@ struct FileDeletionTests {
   @Test("an image refers to its backing file and its data file; a raw one to nothing, whatever it holds")
   func references() throws {
     try inFolder { folder in
-      try ImageCreation(format: .raw, virtualSize: 1 << 20).create(at: folder + "/base.raw")
+      try NewImage(ImageCreation(format: .raw, virtualSize: 1 << 20)).create(at: folder + "/base.raw")
       let overlay = folder + "/a.qcow2"
-      try ImageCreation(format: .qcow2, backing: .init(name: "base.raw", format: .raw)).create(at: overlay)
+      try NewImage(ImageCreation(format: .qcow2, backing: .init(name: "base.raw", format: .raw))).create(at: overlay)
       let below = [FileReference(folder + "/base.raw", format: "raw")]
       #expect(try FileReference(overlay, format: "qcow2").references() == below)
       #expect(try FileReference(overlay, format: nil).references() == below)

@@ -18,10 +18,10 @@ struct ImageCreationTests {
       let path = folder("\(size).qcow2")
       let largest = (clusterSize * clusterSize / 8) << 22  // a full L1 table
       if size > largest {
-        #expect(throws: ImageError.self) { try creation.create(at: path) }
+        #expect(throws: ImageError.self) { try NewImage(creation).create(at: path) }
         continue
       }
-      try creation.create(at: path)
+      try NewImage(creation).create(at: path)
       let told = try qemuInfo(path)
       #expect(told["virtual-size"] as? UInt64 == size)
       #expect(told["cluster-size"] as? UInt64 == clusterSize)
@@ -37,7 +37,7 @@ struct ImageCreationTests {
     let folder = try Folder()
     var creation = ImageCreation(format: .qcow2, virtualSize: 100 << 20)
     creation.clusterSize = clusterSize
-    try creation.create(at: folder("a.qcow2"))
+    try NewImage(creation).create(at: folder("a.qcow2"))
     try qemuIO(folder("a.qcow2"), "write -P 17 0 1M", "write -P 34 99M 1M")
     try expectClean(folder("a.qcow2"))
     try expectPattern(folder("a.qcow2"), [(17, 0, 1 << 20), (0, 1 << 20, 98 << 20), (34, 99 << 20, 1 << 20)])
@@ -51,7 +51,7 @@ struct ImageCreationTests {
       creation.clusterSize = clusterSize
       creation.refcountBits = bits
       let path = folder("\(clusterSize)")
-      try creation.create(at: path)
+      try NewImage(creation).create(at: path)
       try qemuIO(path, "write -P 9 1M 64k")
       try expectClean(path)
       let details = try #require(try qemuInfo(path)["format-specific"] as? [String: Any])["data"] as? [String: Any]
@@ -66,7 +66,7 @@ struct ImageCreationTests {
     var creation = ImageCreation(format: .qcow2, virtualSize: 1 << 30)
     creation.lazyRefcounts = true
     creation.extendedL2 = true
-    try creation.create(at: folder("a"))
+    try NewImage(creation).create(at: folder("a"))
     try qemuIO(folder("a"), "write -P 9 2k 2k")
     try expectClean(folder("a"))
     let info = try ImageInfo.read(path: folder("a"))
@@ -84,7 +84,7 @@ struct ImageCreationTests {
       folder("theirs"))
     var creation = ImageCreation(format: .qcow2, backing: .init(name: "base", format: .raw))
     creation.clusterSize = clusterSize
-    #expect(try creation.create(at: folder("ours")) == 1 << 20)
+    #expect(try NewImage(creation).create(at: folder("ours")) == 1 << 20)
     let ours = try Array(bytes(of: folder("ours")).prefix(Int(clusterSize)))
     let theirs = try Array(bytes(of: folder("theirs")).prefix(Int(clusterSize)))
     #expect(ours == theirs)
@@ -96,7 +96,7 @@ struct ImageCreationTests {
     try run("qemu-img", "create", "-q", "-f", format.rawValue, folder("base"), "10M")
     try qemuIO(folder("base"), format: format.rawValue, "write -P 5 0 10M")
     let creation = ImageCreation(format: .qcow2, backing: .init(name: "base", format: format))
-    try creation.create(at: folder("top"))
+    try NewImage(creation).create(at: folder("top"))
     let told = try qemuInfo(folder("top"))
     #expect(told["backing-filename"] as? String == "base")
     #expect(told["backing-filename-format"] as? String == format.rawValue)
@@ -104,7 +104,7 @@ struct ImageCreationTests {
     try expectPattern(folder("top"), [(5, 0, 10 << 20)])
     var larger = creation
     larger.virtualSize = 20 << 20
-    try larger.create(at: folder("larger"))
+    try NewImage(larger).create(at: folder("larger"))
     try expectPattern(folder("larger"), [(5, 0, 10 << 20), (0, 10 << 20, 10 << 20)])
     try expectClean(folder("larger"))
   }
@@ -114,7 +114,8 @@ struct ImageCreationTests {
     let folder = try Folder()
     try run("qemu-img", "create", "-q", "-f", "raw", folder("base"), "10M")
     #expect(throws: ImageError.notA(.qcow2, path: folder.path + "/base", looksLike: nil)) {
-      try ImageCreation(format: .qcow2, backing: .init(name: "base", format: .qcow2)).create(at: folder("top"))
+      try NewImage(ImageCreation(format: .qcow2, backing: .init(name: "base", format: .qcow2))).create(
+        at: folder("top"))
     }
     #expect(folder.names == ["base"])
   }
@@ -124,7 +125,7 @@ struct ImageCreationTests {
     let folder = try Folder()
     try write([1, 2, 3], to: folder("a"))
     #expect(throws: ImageError.alreadyExists(path: folder("a"))) {
-      try ImageCreation(format: format, virtualSize: 1 << 20).create(at: folder("a"))
+      try NewImage(ImageCreation(format: format, virtualSize: 1 << 20)).create(at: folder("a"))
     }
     #expect(try bytes(of: folder("a")) == [1, 2, 3])
     #expect(folder.names == ["a"])
@@ -135,7 +136,7 @@ struct ImageCreationTests {
     let folder = try Folder()
     var creation = ImageCreation(format: .raw, virtualSize: 5 << 30)
     creation.access = FileAccess(mode: 0o640)
-    try creation.create(at: folder("a"))
+    try NewImage(creation).create(at: folder("a"))
     let info = try ImageInfo.read(path: folder("a"), format: .raw)
     #expect(info.virtualSize == 5 << 30 && info.fileLength == 5 << 30 && info.bytesOnDisk == 0)
     #expect(try FileManager.default.attributesOfItem(atPath: folder("a"))[.posixPermissions] as? Int == 0o640)
@@ -154,7 +155,7 @@ struct ImageCreationTests {
     for (index, wish) in wishes.enumerated() {
       var creation = ImageCreation(format: .qcow2, virtualSize: 1 << 20)
       wish(&creation)
-      let error = #expect(throws: ImageError.self) { try creation.create(at: folder("a")) }
+      let error = #expect(throws: ImageError.self) { try NewImage(creation).create(at: folder("a")) }
       guard case .invalidRequest? = error else {
         Issue.record("case \(index): \(String(describing: error))")
         continue
@@ -162,7 +163,7 @@ struct ImageCreationTests {
     }
     let missing = ImageError.notFound(path: folder("none"))
     #expect(throws: missing) {
-      try ImageCreation(format: .raw, virtualSize: 512).create(at: folder("none") + "/a")
+      try NewImage(ImageCreation(format: .raw, virtualSize: 512)).create(at: folder("none") + "/a")
     }
     #expect(folder.names == [])
   }
@@ -195,7 +196,8 @@ struct ImageCreationTests {
     let wins = await withTaskGroup(of: Bool.self) { group in
       for _ in 0..<8 {
         group.addTask {
-          (try? ImageCreation(format: .qcow2, virtualSize: 1 << 30).create(at: path, syncDirectory: false)) != nil
+          (try? NewImage(ImageCreation(format: .qcow2, virtualSize: 1 << 30)).create(at: path, syncDirectory: false))
+            != nil
         }
       }
       return await group.reduce(0) { $0 + ($1 ? 1 : 0) }

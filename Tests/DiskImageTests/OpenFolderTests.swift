@@ -79,7 +79,7 @@ struct OpenFolderTests {
       _ = try OpenImage(at: FilePlace(in: pool, "planted"))
       var creation = ImageCreation(format: .raw, virtualSize: 512)
       creation.origin = "lab/domain web"
-      try creation.create(at: FilePlace(in: pool, "own"))
+      try NewImage(creation).create(at: FilePlace(in: pool, "own"))
       guard OriginMark.read(path: folder("pool/own")) != nil else { return }
       // As a run leaves it that was killed between two names.
       link(folder("pool/own"), folder("pool/.own.partial"))
@@ -91,8 +91,8 @@ struct OpenFolderTests {
   func hammered() throws {
     try inFolder { folder in
       for name in ["pool", "outside"] {
-        try ImageCreation(format: .raw, virtualSize: 1 << 20).create(at: folder("\(name)/disk"))
-        try ImageCreation(format: .qcow2, virtualSize: 1 << 20).create(at: folder("\(name)/image"))
+        try NewImage(ImageCreation(format: .raw, virtualSize: 1 << 20)).create(at: folder("\(name)/disk"))
+        try NewImage(ImageCreation(format: .qcow2, virtualSize: 1 << 20)).create(at: folder("\(name)/image"))
       }
       let away = folder("away")
       let outside = folder("outside")
@@ -126,14 +126,15 @@ struct OpenFolderTests {
       for round in 0..<200 {
         let size = UInt64(2 + round) << 20
         // Held open before: it works in any case. By its path: it works, or is refused.
-        try ImageCreation(format: .raw, virtualSize: 512).create(at: FilePlace(in: place, "new"), syncDirectory: false)
+        try NewImage(ImageCreation(format: .raw, virtualSize: 512)).create(
+          at: FilePlace(in: place, "new"), syncDirectory: false)
         try OpenImage(at: FilePlace(in: place, "disk"), writing: true).resize(.raw, to: size)
         try OpenImage(at: FilePlace(in: place, "image"), writing: true).takeSnapshot(named: "s\(round % 4)-\(round)")
         try place.rename("new", to: "newer", replacing: true)
         if try place.status("a") != nil { try OpenImage(at: FilePlace(in: place, "a")).setMode(0o600) }
         #expect(try place.remove("newer"))
         guard Self.isRoot else { continue }
-        _ = try? ImageCreation(format: .raw, virtualSize: 512).create(
+        _ = try? NewImage(ImageCreation(format: .raw, virtualSize: 512)).create(
           at: FilePlace(pool + "/by-path-\(round)", links: .own), syncDirectory: false)
         _ = try? OpenImage(at: FilePlace(pool + "/disk", links: .own), writing: true).setMode(0o640)
         _ = try? FileDeletion(path: pool + "/by-path-\(round)").delete()

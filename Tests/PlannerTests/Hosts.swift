@@ -5,6 +5,7 @@ import Diagnostics
 import Inventory
 import Planner
 import Spec
+import TestSupport
 import Testing
 import XMLTree
 
@@ -42,8 +43,11 @@ struct ImaginedHost {
   static let copied = InventoryRequest.BaseImage(
     source: base, format: nil, sha256: nil, copy: .init(folder: "/vms", name: "base"))
 
+  /// The plan for a spec. Whatever it is, it survives being saved.
   func plan(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Plan {
-    try Plan(for: stack(text, sourceLocation: sourceLocation), on: inventory)
+    let plan = try Plan(for: stack(text, sourceLocation: sourceLocation), on: inventory)
+    try expectRoundTrip(plan, sourceLocation: sourceLocation)
+    return plan
   }
 
   /// What an apply would leave behind: definitions as they are, files made and grown.

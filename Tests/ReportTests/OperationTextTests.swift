@@ -4,6 +4,7 @@ import DiskImage
 import Foundation
 import Inventory
 import Planner
+import TestSupport
 import Testing
 import Vocabulary
 import XMLTree
@@ -109,6 +110,22 @@ struct OperationTextTests {
       if let key = sample.key { #expect(words(text).contains(key), "\(text)") }
       // What libvirt or QEMU call it is not what the reader knows.
       for name in ["vda", "ua-disk-root", Self.guest.uuid] { #expect(!words(text).contains(name), "\(text)") }
+    }
+  }
+
+  @Test("a plan with a step survives being saved", arguments: samples)
+  func coding(sample: Sample) throws {
+    let action = Action(sample.object, sample.operation, after: [], effect: .define)
+    try expectRoundTrip(Plan(stack: "lab", uri: "qemu:///system", objects: [], actions: [action]))
+  }
+
+  @Test("plans with all else that they can have survive being saved, and are shown alike")
+  func plans() throws {
+    for plan in [SamplePlans.creation(count: 3), SamplePlans.change, SamplePlans.volumes, SamplePlans.empty] {
+      try expectRoundTrip(plan)
+      let saved = try JSONDecoder().decode(Plan.self, from: JSONEncoder().encode(plan))
+      #expect(saved.text() == plan.text())
+      #expect(saved.json() == plan.json())
     }
   }
 

@@ -1,5 +1,6 @@
 // What is parsed and written again is the same document.
 
+import TestSupport
 import Testing
 import XMLTree
 
@@ -12,6 +13,21 @@ struct RoundTripTests {
     #expect(try XMLElement.parse(tree.serialised(indent: nil)) == tree)
     #expect(try XMLElement.parse(tree.serialised(indent: 4, declaration: true)) == tree)
     #expect(try XMLElement.parse(bytes: Array(text.utf8)) == tree)
+  }
+
+  @Test("a document survives being saved as a tree", arguments: Documents.own)
+  func coding(text: String) throws { try expectRoundTrip(XMLElement.parse(text)) }
+
+  @Test("a tree that no text can tell from others survives being saved")
+  func codingInCode() throws {
+    var element = XMLElement("qemu:arg", ["value": ""], text: "a")
+    element.children += [
+      .text(""), .text("b"), .comment("c"), .processingInstruction(target: "t", data: ""), .element(XMLElement("e")),
+    ]
+    try expectRoundTrip(element)
+    element.namespaceURI = ""
+    element.namespaceDeclarations = [XMLNamespace(prefix: nil, uri: ""), XMLNamespace(prefix: "p", uri: "u")]
+    try expectRoundTrip(element)
   }
 
   @Test("libvirt's own form comes back byte for byte")

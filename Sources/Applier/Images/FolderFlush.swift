@@ -38,7 +38,7 @@ actor FolderFlush {
   private func lead(_ folder: String, for others: [Waiter]) async -> Result<Void, any Error> {
     let result: Result<Void, any Error>
     do {
-      try await files.run { try ImageCreation.syncDirectory(folder) }
+      try await files.run { try flushFolder(folder) }
       result = .success(())
     } catch {
       result = .failure(error)

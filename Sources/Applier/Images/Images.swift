@@ -24,7 +24,7 @@ extension ApplyRun {
       }
       if try place.folder.status(place.name) != nil { return try requireFresh(place, marked) }
       do throws(ImageError) {
-        try marked.create(at: place, syncDirectory: false) { (_) throws(ImageError) in
+        try NewImage(marked).create(at: place, syncDirectory: false) { (_) throws(ImageError) in
           if stop.isMade { throw .cancelled(path: path) }
         }
       } catch {

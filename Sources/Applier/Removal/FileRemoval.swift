@@ -63,7 +63,7 @@ struct FileRemoval: Sendable {
       }
     }
     for folder in folders.sorted() where access(folder, F_OK) == 0 {
-      try await files.run { try ImageCreation.syncDirectory(folder) }
+      try await files.run { try flushFolder(folder) }
     }
     return outcome
   }

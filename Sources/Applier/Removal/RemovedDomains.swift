@@ -158,7 +158,7 @@ public struct RemovedDomains: Sendable {
         throw ActionFailure.file("rename", path, errno)
       }
       do throws(ImageError) {
-        try ImageCreation.syncDirectory(folder)
+        try flushFolder(folder)
       } catch {
         throw ActionFailure(error)
       }
@@ -187,7 +187,7 @@ public struct RemovedDomains: Sendable {
     Failpoint.pass("delete \(path)")
     guard unlink(path) == 0 || errno == ENOENT else { throw .file("delete", path, errno) }
     do throws(ImageError) {
-      try ImageCreation.syncDirectory(DiskImage.folder(of: path))
+      try flushFolder(DiskImage.folder(of: path))
     } catch {
       throw ActionFailure(error)
     }
@@ -205,7 +205,7 @@ public struct RemovedDomains: Sendable {
       // The archive itself is for its owner alone.
       if mkdir(present, index == parts.count - 1 ? 0o700 : 0o755) == 0 {
         do throws(ImageError) {
-          try ImageCreation.syncDirectory(parent)
+          try flushFolder(parent)
         } catch {
           throw ActionFailure(error)
         }

@@ -172,7 +172,7 @@ extension DomainSnapshots {
       backing: .init(name: name, format: chain.images[1].format, path: chain.images[1].path))
     creation.clusterSize = chain.top.qcow2?.clusterSize ?? creation.clusterSize
     creation.access = FileAccess(mode: overlay.mode & 0o777, owner: geteuid() == 0 ? try overlay.owner() : nil)
-    try creation.create(at: new)
+    try NewImage(creation).create(at: new)
     return new.name
   }
 }

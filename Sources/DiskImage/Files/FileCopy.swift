@@ -17,7 +17,7 @@ public struct FileCopy: Sendable, Equatable {
   /// Refuses a source that another process writes to, by QEMU's locks. False is for sources on file systems without
   /// byte-range locks.
   public var locksSource = true
-  /// Makes the copy's name durable right away; see ``ImageCreation/syncDirectory(_:)``.
+  /// Makes the copy's name durable right away; see ``flushFolder(_:)``.
   public var syncDirectory = true
   /// What ``OriginMark`` says of the copy; nil for no mark.
   public var origin: String?

@@ -5,7 +5,7 @@ internal import Glibc
 internal import Synchronization
 
 /// Identity of a file on this host.
-public struct FileIdentity: Sendable, Hashable {
+public struct FileIdentity: Sendable, Hashable, Codable {
   /// The device that holds the file (`st_dev`).
   public let device: UInt64
   /// The inode number on that device.

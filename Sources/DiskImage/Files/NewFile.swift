@@ -114,9 +114,9 @@ struct NewFile: ~Copyable {
 }
 
 /// Who may use a new file.
-public struct FileAccess: Sendable, Equatable {
+public struct FileAccess: Sendable, Equatable, Codable {
   /// A user and group by number.
-  public struct Owner: Sendable, Equatable {
+  public struct Owner: Sendable, Equatable, Codable {
     /// The user's number.
     public let user: UInt32
     /// The group's number.

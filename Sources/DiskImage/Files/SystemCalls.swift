@@ -73,7 +73,7 @@ func systemCall<Result: FixedWidthInteger & SignedInteger>(
 /// Makes the names in a folder durable.
 ///
 /// - Throws: ``ImageError`` when the folder cannot be opened or flushed.
-func flushDirectory(_ path: String) throws(ImageError) {
+public func flushFolder(_ path: String) throws(ImageError) {
   try OpenFolder(path).flush()
 }
 

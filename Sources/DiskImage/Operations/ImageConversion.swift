@@ -43,7 +43,7 @@ public struct ImageConversion: Sendable, Equatable {
   /// Threads that read, compress and write; fewer are used where memory would grow too much. The default keeps all cores
   /// busy while some threads wait for files.
   public var jobs: Int
-  /// Makes the new name durable right away; see ``ImageCreation/syncDirectory(_:)``.
+  /// Makes the new name durable right away; see ``flushFolder(_:)``.
   public var syncDirectory = true
 
   /// A conversion of `source` to what `target` says.

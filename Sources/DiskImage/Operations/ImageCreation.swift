@@ -1,9 +1,9 @@
-// Making new images: raw, qcow2, and qcow2 overlays on a backing file.
+// What a new image is to be: raw, qcow2, or a qcow2 overlay on a backing file. Plain data, which plans carry; NewImage makes it.
 
-/// A new image to be made. Nothing appears under its name until it is complete and durable, and an existing file is never replaced.
-public struct ImageCreation: Sendable, Equatable {
+/// A new image to be made, by ``NewImage``.
+public struct ImageCreation: Sendable, Equatable, Codable {
   /// The image that an overlay stands on.
-  public struct Backing: Sendable, Equatable {
+  public struct Backing: Sendable, Equatable, Codable {
     /// The name to store: absolute, or relative to the overlay's own folder.
     public var name: String
     /// The backing file's format; always stored with the name.
@@ -49,76 +49,5 @@ public struct ImageCreation: Sendable, Equatable {
     self.format = format
     self.virtualSize = virtualSize
     self.backing = backing
-  }
-
-  /// Makes the image.
-  ///
-  /// - Parameters:
-  ///   - path: the file to appear; its folder must exist.
-  ///   - syncDirectory: make the name durable too. Whoever makes many images in one folder passes false and calls
-  ///     ``syncDirectory(_:)`` once at the end.
-  ///   - progress: told how many bytes of its space are written, where that is asked for; throws to stop.
-  /// - Returns: the virtual size in bytes.
-  /// - Throws: ``ImageError/alreadyExists(path:)``, ``ImageError/invalidRequest(path:what:reason:)``, and what reading
-  ///   the backing file's header and writing files throw. Nothing is left behind on failure.
-  @discardableResult
-  public func create(
-    at path: String, syncDirectory: Bool = true,
-    progress: (UInt64) throws(ImageError) -> Void = { (_) throws(ImageError) in }
-  ) throws(ImageError) -> UInt64 {
-    try create(at: FilePlace(path), syncDirectory: syncDirectory, progress: progress)
-  }
-
-  /// As ``create(at:syncDirectory:progress:)``, in a folder that is held open.
-  @discardableResult
-  package func create(
-    at place: FilePlace, syncDirectory: Bool = true,
-    progress: (UInt64) throws(ImageError) -> Void = { (_) throws(ImageError) in }
-  ) throws(ImageError) -> UInt64 {
-    let path = place.path
-    let backingInfo = try readBacking(for: path)
-    guard let size = virtualSize ?? backingInfo?.virtualSize else {
-      throw .invalidRequest(path: path, what: "a new image without a backing file", reason: "needs a size")
-    }
-    guard size % 512 == 0, size <= UInt64(Int64.max) - 511 else {
-      throw .invalidRequest(path: path, what: "the size \(size)", reason: "is not a multiple of 512 bytes below 2^63")
-    }
-    let header = format == .raw ? nil : try qcow2Header(size: size, path: path)
-    try checkPreallocation(path: path)
-    let image = try header.flatMap { (header) throws(ImageError) in
-      preallocation == .off ? try NewQcow2Image(header, path: path) : nil
-    }
-    do throws(ImageError) {
-      let file = try NewFile(in: place.folder)
-      // Before the mode, which may forbid it.
-      if let origin { OriginMark.put(origin, on: file.descriptor) }
-      if let image {
-        for part in image.parts { try file.write(part.bytes, at: part.offset) }
-        try file.setLength(image.length)
-      } else {
-        try preallocate(TargetFile(file, path: path), header: header, size: size, progress: progress)
-      }
-      try file.setAccess(access)
-      try file.publish(as: place.name, flushingDirectory: syncDirectory)
-    } catch .noSpace(_, let operation) {
-      throw .noSpace(path: path, operation: operation)
-    }
-    return size
-  }
-
-  /// Makes the names in a folder durable, after images were made there without.
-  public static func syncDirectory(_ path: String) throws(ImageError) {
-    try flushDirectory(path)
-  }
-
-  private func readBacking(for path: String) throws(ImageError) -> ImageInfo? {
-    guard let backing else { return nil }
-    guard format == .qcow2 else {
-      throw .invalidRequest(path: path, what: "a raw image", reason: "cannot have a backing file; use qcow2")
-    }
-    guard let named = try BackingName.resolve(StoredName(backing.name), referrer: path) else {
-      throw .invalidRequest(path: path, what: "the backing file's name", reason: "is empty")
-    }
-    return try ImageInfo.read(path: backing.path ?? named, format: backing.format)
   }
 }

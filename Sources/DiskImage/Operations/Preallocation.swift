@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-extension ImageCreation {
+extension NewImage {
   /// Bytes of zeros written at a time.
   private static let zeroPiece = 1 << 20
 
@@ -17,7 +17,7 @@ extension ImageCreation {
   ) throws(ImageError) {
     guard let header else {
       try file.setLength(size)
-      switch preallocation {
+      switch creation.preallocation {
       case .off, .metadata: break
       case .falloc: try reserve(file, length: size)
       case .full: try writeZeros(file, 0..<size, progress)
@@ -34,13 +34,13 @@ extension ImageCreation {
       if offset == run.upperBound, offset - run.lowerBound < 1 << 30 {
         run = run.lowerBound..<offset + clusterSize
       } else {
-        if preallocation == .full { try writeZeros(file, run, progress) }
+        if creation.preallocation == .full { try writeZeros(file, run, progress) }
         run = offset..<offset + clusterSize
       }
     }
-    if preallocation == .full { try writeZeros(file, run, progress) }
+    if creation.preallocation == .full { try writeZeros(file, run, progress) }
     let length = try image.finish()
-    if preallocation == .falloc { try reserve(file, length: length) }
+    if creation.preallocation == .falloc { try reserve(file, length: length) }
   }
 
   private func reserve(_ file: TargetFile, length: UInt64) throws(ImageError) {

@@ -5,9 +5,9 @@ import Vocabulary
 package import XMLTree
 
 /// How a guest is stopped.
-public struct Shutdown: Sendable, Hashable {
+public struct Shutdown: Sendable, Hashable, Codable {
   /// Who is asked to shut the guest down.
-  public enum Mode: String, Sendable, Hashable {
+  public enum Mode: String, Sendable, Hashable, Codable {
     /// The agent in the guest.
     case agent
     /// The power button.
@@ -41,7 +41,7 @@ public struct Shutdown: Sendable, Hashable {
 }
 
 /// When a guest that was started is ready: everything that is asked for is so.
-public struct Readiness: Sendable, Hashable {
+public struct Readiness: Sendable, Hashable, Codable {
   /// Whether it needs an address from a libvirt DHCP server.
   public var lease: Bool
   /// Whether the agent in it must answer.

@@ -6,7 +6,7 @@ public import Vocabulary
 import XMLTree
 
 /// A value that a running guest is to get, which the stored definition has by then.
-public struct LiveChange: Sendable, Hashable {
+public struct LiveChange: Sendable, Hashable, Codable {
   /// The field as the spec writes it: `interfaces.lan.link`.
   public var field: String
   /// The device that it belongs to; nil for the domain itself.

@@ -3,7 +3,7 @@
 public import XMLTree
 
 /// The definition of a network or a pool that is to be stored, and what must hold before and after.
-public struct ObjectDefinition: Sendable {
+public struct ObjectDefinition: Sendable, Equatable, Codable {
   /// The network's or pool's name, which its XML has too.
   public var name: String
   /// The definition as it is handed to libvirt.
@@ -24,7 +24,7 @@ public struct ObjectDefinition: Sendable {
 }
 
 /// The definition of a storage pool, and what is done with it.
-public struct PoolDefinition: Sendable {
+public struct PoolDefinition: Sendable, Equatable, Codable {
   /// What is stored, and what must hold before and after.
   public var definition: ObjectDefinition
   /// Whether libvirt makes the storage before the pool is started: the folder that a file system is mounted on, or the

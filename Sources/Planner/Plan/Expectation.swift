@@ -4,7 +4,7 @@ import Spec
 public import Vocabulary
 
 /// A field that a stored definition must have with a value; libvirt drops silently what it does not know.
-public struct Expectation: Sendable, Hashable {
+public struct Expectation: Sendable, Hashable, Codable {
   /// The field as the spec writes it: `disks.root.bus`.
   public var field: String
   /// The value that must be found, whichever notation libvirt gives it; nil where any value will do.

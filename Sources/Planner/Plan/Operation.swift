@@ -8,7 +8,7 @@ public import XMLTree
 ///
 /// `device` is what the step is about as the spec writes it, `disks.root`, where that is a part of the object; nil where
 /// it is the object itself, such as a volume.
-public enum Operation: Sendable {
+public enum Operation: Sendable, Equatable, Codable {
   /// Make a folder, with the folders above it.
   case createDirectory(path: String)
   /// Define a network: a new one, or a changed definition of one that exists.
@@ -87,7 +87,7 @@ public enum Operation: Sendable {
 }
 
 /// Which file a step may change.
-public struct PlannedImage: Sendable, Hashable {
+public struct PlannedImage: Sendable, Hashable, Codable {
   /// Whether the path is one that the user has written: it may contain symbolic links.
   public var isStated: Bool
   /// The file that the plan has seen; nil for one that was not there.
@@ -102,7 +102,7 @@ public struct PlannedImage: Sendable, Hashable {
 }
 
 /// The domain that a file belongs to.
-public struct FileOwner: Sendable, Hashable {
+public struct FileOwner: Sendable, Hashable, Codable {
   /// The domain by name and UUID.
   public var identity: DomainIdentity
   /// The definition that the plan saw. When the host has another one now, the file is left alone.
@@ -116,7 +116,7 @@ public struct FileOwner: Sendable, Hashable {
 }
 
 /// A domain by name and UUID: both must still agree when a step is carried out.
-public struct DomainIdentity: Sendable, Hashable {
+public struct DomainIdentity: Sendable, Hashable, Codable {
   /// The name, as the plan found or chose it.
   public var name: String
   /// In libvirt's notation: lower case with hyphens.
@@ -130,7 +130,7 @@ public struct DomainIdentity: Sendable, Hashable {
 }
 
 /// A base image on its way into a pool.
-public struct ImageImport: Sendable, Hashable {
+public struct ImageImport: Sendable, Hashable, Codable {
   /// The absolute path of the file that is copied.
   public var source: String
   /// The absolute path of the copy, a name in the pool's folder that carries the checksum.
@@ -153,7 +153,7 @@ public struct ImageImport: Sendable, Hashable {
 }
 
 /// A definition to be stored, and what must hold before and after.
-public struct DomainDefinition: Sendable {
+public struct DomainDefinition: Sendable, Equatable, Codable {
   /// The domain by name and UUID, which its XML has too.
   public var identity: DomainIdentity
   /// The definition as it is handed to libvirt, with the ownership record in its metadata and with passwords.

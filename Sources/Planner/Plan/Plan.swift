@@ -6,8 +6,10 @@ public import Vocabulary
 
 /// What has to happen for the host to look like the spec says.
 ///
-/// A plan is a value: it can be printed, compared, saved and tested without a host.
-public struct Plan: Sendable {
+/// A plan is a value: it can be printed, compared, saved and tested without a host. Its coding has everything that an apply
+/// needs, passwords in definitions too: whoever saves one keeps it private. An encoder that sorts keys writes equal plans
+/// alike.
+public struct Plan: Sendable, Equatable, Codable {
   /// The stack's name.
   public var stack: String
   /// The connection that it was planned against.
@@ -46,7 +48,7 @@ public struct Plan: Sendable {
 }
 
 /// Which object a change or an action is about.
-public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
+public struct ObjectReference: Sendable, Hashable, Codable, CustomStringConvertible {
   /// A kind of object that a stack has at its top.
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
     /// A virtual network.
@@ -77,7 +79,7 @@ public struct ObjectReference: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// What becomes of one object.
-public struct ObjectPlan: Sendable {
+public struct ObjectPlan: Sendable, Equatable, Codable {
   /// What is done with an object as a whole.
   public enum Verb: String, Sendable, Hashable, Codable {
     /// It does not exist, and is made.
@@ -125,7 +127,7 @@ public struct ObjectPlan: Sendable {
 }
 
 /// One difference between the spec and the host.
-public struct FieldChange: Sendable, Hashable {
+public struct FieldChange: Sendable, Hashable, Codable {
   /// Why a field changes.
   public enum Reason: String, Sendable, Hashable, Codable {
     /// The spec says something new.
@@ -172,7 +174,7 @@ public struct FieldChange: Sendable, Hashable {
 }
 
 /// A value that the stored definition has and the running guest does not.
-public struct PendingValue: Sendable, Hashable {
+public struct PendingValue: Sendable, Hashable, Codable {
   /// The field as the spec writes it: `memory`, `disks.root.bus`.
   public var field: String
   /// The value that the running guest has; nil for none.
@@ -189,7 +191,7 @@ public struct PendingValue: Sendable, Hashable {
 }
 
 /// One step of an apply.
-public struct Action: Sendable {
+public struct Action: Sendable, Equatable, Codable {
   /// The object whose plan the step belongs to; messages name it.
   public var object: ObjectReference
   /// What is done, with all that it takes beside the host itself.

@@ -9,7 +9,7 @@ public import XMLTree
 /// What may leave the host, and how much.
 public struct DeletionOptions: Sendable, Hashable {
   /// Which objects are to leave.
-  public enum Scope: String, Sendable, Hashable {
+  public enum Scope: String, Sendable, Hashable, Codable {
     /// Only what the spec says to be absent.
     case declared
     /// Also domains and networks of the stack that the spec no longer has.
@@ -277,7 +277,7 @@ extension PlanBuilder {
 }
 
 /// What undefining a domain takes with it. Everything that is not said to go stays.
-public struct Undefinition: Sendable, Hashable {
+public struct Undefinition: Sendable, Hashable, Codable {
   /// The definition that the plan saw. When the host has another one now, the domain is left alone.
   public var seen: XMLElement
   /// Whether the saved memory of the stopped guest is deleted. Otherwise libvirt refuses to undefine a domain that has

@@ -6,7 +6,7 @@ import Vocabulary
 public import XMLTree
 
 /// A snapshot to be taken.
-public struct SnapshotCreation: Sendable, Hashable {
+public struct SnapshotCreation: Sendable, Hashable, Codable {
   /// The name, unique among the domain's snapshots.
   public var name: String
   /// What people write about it; nil for nothing.

@@ -6,9 +6,9 @@
 public import XMLTree
 
 /// What tells a device from others of its kind.
-public struct DeviceMarks: Sendable, Hashable {
+public struct DeviceMarks: Sendable, Hashable, Codable {
   /// A mark, by the name that the record has for it.
-  public enum Mark: String, Sendable, CaseIterable {
+  public enum Mark: String, Sendable, CaseIterable, Codable, CodingKeyRepresentable {
     /// The user alias that it had already.
     case alias
     /// What no other of its kind has: a disk's target or the folder in the guest, the MAC address, a controller's type and

@@ -6,7 +6,7 @@ public import XMLTree
 ///
 /// It is merged into the object's element by the rules of ``XMLSiblings``: attributes and texts are set, children find
 /// their counterparts by what identifies them, and whatever the fragment does not name stays as it is.
-public struct XMLFragment: Sendable, Hashable {
+public struct XMLFragment: Sendable, Hashable, Codable {
   /// The object's own element with what the fragment says of it, comments left out.
   public let root: XMLElement
 

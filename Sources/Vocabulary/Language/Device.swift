@@ -5,7 +5,7 @@ public import XMLTree
 /// How devices of a kind are distinguished in a domain's XML.
 public struct DeviceRule: Sendable {
   /// What an entry and its element have in common, by which one is found for the other.
-  public enum Identity: Sendable, Hashable {
+  public enum Identity: Sendable, Hashable, Codable {
     /// By the user alias that Vireo gives the device; libvirt keeps aliases that begin with `ua-`.
     case alias
     /// By an attribute, for elements to which libvirt gives no alias: a display by its `type`. It is what the entry's
@@ -43,7 +43,7 @@ public struct DeviceRule: Sendable {
 }
 
 /// Which device of a domain is meant.
-public struct DeviceIdentity: Sendable, Hashable {
+public struct DeviceIdentity: Sendable, Hashable, Codable {
   /// The element's name under `devices`.
   public var element: String
   /// How the device is found: what ``value`` is the value of.

@@ -1,7 +1,7 @@
 // How a field of a running guest is changed.
 
 /// The libvirt call that changes a field of a running guest.
-public enum LiveWay: Sendable, Hashable {
+public enum LiveWay: Sendable, Hashable, Codable {
   /// The device is handed over again, with the changed value (virDomainUpdateDeviceFlags).
   case device
   /// The medium in a drive is changed (virDomainUpdateDeviceFlags).

@@ -15,7 +15,7 @@ public enum SecretNotation: Sendable, Hashable {
 }
 
 /// What of a text is a secret.
-enum Secrecy: Sendable, Hashable {
+enum Secrecy: String, Sendable, Hashable, Codable {
   case whole
   /// What follows `string=`, `data=` and the like in a QEMU argument.
   case argument
@@ -35,7 +35,7 @@ enum Secrecy: Sendable, Hashable {
 /// A text that is a secret, or has one in it.
 ///
 /// A record has its mask alone. So a text equals its own mask, and what was recorded can be compared with what is there.
-public struct ConcealedText: Sendable, Hashable {
+public struct ConcealedText: Sendable, Hashable, Codable {
   /// The text itself: for libvirt, and for nothing that is shown.
   public let text: String
   /// The text with masks in place of its secrets.
@@ -46,6 +46,24 @@ public struct ConcealedText: Sendable, Hashable {
     self.text = text
     self.secrecy = secrecy
     shown = secrecy.masked(text, .shown)
+  }
+
+  private enum CodingKeys: CodingKey {
+    case text, secrecy
+  }
+
+  /// Writes the text itself, and what of it is a secret.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(text, forKey: .text)
+    try container.encode(secrecy, forKey: .secrecy)
+  }
+
+  /// Reads the text; what is shown of it follows.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      try container.decode(String.self, forKey: .text), try container.decode(Secrecy.self, forKey: .secrecy))
   }
 
   /// The text with masks of a notation in place of its secrets.

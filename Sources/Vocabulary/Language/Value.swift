@@ -1,7 +1,7 @@
 // The values that fields hold, in the one form in which they are compared.
 
 /// A value of the spec language, normalised: two values that mean the same are equal.
-public enum Value: Sendable, Hashable {
+public enum Value: Sendable, Hashable, Codable {
   /// A text, a word of an enumeration, a path or the name of another object, in its normalised form.
   case string(String)
   /// A whole number without a unit.

@@ -74,7 +74,7 @@ struct ImageCreateCommand: ParsableCommand {
       try layout.set(&creation, path: image)
       creation.preallocation = preallocation
       let total = size ?? 0
-      return try creation.create(at: image) { (done) throws(ImageError) in
+      return try NewImage(creation).create(at: image) { (done) throws(ImageError) in
         try progress.update(done: min(done, total), total: total)
       }
     }

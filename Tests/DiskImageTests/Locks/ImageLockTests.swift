@@ -176,7 +176,7 @@ struct ImageLockTests {
   func guest() throws {
     let folder = try Folder()
     try run("qemu-img", "create", "-q", "-f", "qcow2", folder("base"), "1M")
-    try ImageCreation(format: .qcow2, backing: .init(name: "base", format: .qcow2)).create(at: folder("top"))
+    try NewImage(ImageCreation(format: .qcow2, backing: .init(name: "base", format: .qcow2))).create(at: folder("top"))
     let guest = try Guest("file=\(folder("top")),format=qcow2,if=virtio")
     defer { guest.end() }
     #expect(guest.words.contains("return"))
@@ -190,6 +190,7 @@ struct ImageLockTests {
     _ = try ImageLock(path: folder("base"), for: .read)
     #expect(throws: ImageError.self) { try ImageLock(path: folder("base"), for: .write) }
     // A new overlay on a base in use is the daily case.
-    try ImageCreation(format: .qcow2, backing: .init(name: "base", format: .qcow2)).create(at: folder("second"))
+    try NewImage(ImageCreation(format: .qcow2, backing: .init(name: "base", format: .qcow2))).create(
+      at: folder("second"))
   }
 }

@@ -1,9 +1,9 @@
-// Commands that look at no host: validate, explain, schema.
+// vireo validate: checks a spec without a host.
 
 import ArgumentParser
 import Diagnostics
-import Report
 import Planner
+import Report
 import Spec
 import XMLTree
 
@@ -81,43 +81,5 @@ struct ValidateCommand: ParsableCommand {
     ]
     if !stack.volumes.isEmpty { parts.insert(count(stack.volumes.count, "volume"), at: 2) }
     return "stack \(stack.name) is valid: \(parts.joined(separator: ", "))\n"
-  }
-}
-
-struct ExplainCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "explain",
-    abstract: "Explains a key of the spec language.",
-    discussion: "Without a key, lists all objects and fields.")
-
-  @Argument(help: ArgumentHelp("A key, such as memory, disks or disks.size.", valueName: "key"))
-  var key: String?
-
-  @OptionGroup var color: ColorOptions
-
-  func run() throws {
-    do {
-      try Output.result(SpecLanguage.explanation(of: key, Output.output.style(color.color)))
-    } catch let error as Diagnostic {
-      throw color.messages().fail([error])
-    }
-  }
-}
-
-struct SchemaCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "schema",
-    abstract: "Prints the JSON Schema of the spec language.",
-    discussion: """
-      An editor with a YAML language server completes and checks a spec that begins with
-
-        # yaml-language-server: $schema=vireo.schema.json
-      """)
-
-  @Flag(help: "Prints the reference page in Markdown instead.")
-  var reference = false
-
-  func run() throws {
-    try Output.result(reference ? SpecLanguage.reference() : SpecLanguage.schema())
   }
 }
