@@ -84,7 +84,7 @@ struct FirmwareTests {
       #expect(plan.change("web", "loader.stateless")?.reason == .default)
       #expect(
         definition.expectations.contains {
-          $0.entry == Vocabulary.domain[.loaderStateless] && $0.value == .boolean(false)
+          $0.entry.field == Vocabulary.domain[.loaderStateless] && $0.value == .boolean(false)
         })
       host.apply(plan)
       #expect(try host.plan(lab("firmware: uefi")).isEmpty)

@@ -70,8 +70,8 @@ extension ApplyRun {
       guard let found = change.device.map({ $0.find(in: running) }) ?? running else { return true }
       let element = Vocabulary.storedForm(ofRunning: found)
       if change.way == .medium { return DiskSource.path(of: element) != change.value?.string }
-      guard let lens = change.entry.lens else { return true }
-      return !change.way.isMet(change.value, by: lens.get(element), of: change.entry)
+      guard let lens = change.entry.field.lens else { return true }
+      return !change.way.isMet(change.value, by: lens.get(element), of: change.entry.field)
     }
   }
 
@@ -92,7 +92,7 @@ extension ApplyRun {
     case .device:
       let running = try await connection.runningDefinition(of: domain)
       guard var element = first.device?.find(in: running) else { return }
-      for change in changes { change.entry.lens?.put(change.value, into: &element) }
+      for change in changes { change.entry.field.lens?.put(change.value, into: &element) }
       try await domain.updateDevice(element.serialised(), scope: .live)
     case .medium:
       let running = try await connection.runningDefinition(of: domain)

@@ -158,8 +158,8 @@ extension Expectation {
     if case .xml(let fragment)? = value {
       return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
     }
-    guard let value, let lens = entry.lens else { return nil }
-    if entry.isMet(value, in: element) { return nil }
+    guard let value, let lens = entry.field.lens else { return nil }
+    if entry.field.isMet(value, in: element) { return nil }
     guard let stored = lens.get(element) else {
       return "libvirt dropped `\(field)`: \(value) was asked for, nothing is stored"
     }

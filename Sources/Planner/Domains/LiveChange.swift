@@ -12,7 +12,7 @@ public struct LiveChange: Sendable, Hashable, Codable {
   /// The device that it belongs to; nil for the domain itself.
   public var device: DeviceIdentity?
   /// The entry of the vocabulary: an interface's `link`.
-  public var entry: Field
+  public var entry: FieldReference
   /// The value; nil for libvirt's default.
   public var value: Value?
   /// The call of libvirt's that changes it.
@@ -24,7 +24,7 @@ public struct LiveChange: Sendable, Hashable, Codable {
   public init(field: String, device: DeviceIdentity? = nil, entry: Field, value: Value?, way: LiveWay) {
     self.field = field
     self.device = device
-    self.entry = entry
+    self.entry = FieldReference(entry)
     self.value = value
     self.way = way
   }

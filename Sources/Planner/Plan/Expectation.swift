@@ -12,14 +12,14 @@ public struct Expectation: Sendable, Hashable, Codable {
   /// Finds the device that the field belongs to; nil for the domain itself.
   public var device: DeviceIdentity?
   /// The entry of the vocabulary: a disk's `bus`.
-  public var entry: Field
+  public var entry: FieldReference
 
   /// An expectation of a field; a device of nil means the definition's own.
   public init(field: String, value: Value?, device: DeviceIdentity?, entry: Field) {
     self.field = field
     self.value = value
     self.device = device
-    self.entry = entry
+    self.entry = FieldReference(entry)
   }
 }
 
