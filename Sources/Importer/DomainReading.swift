@@ -120,9 +120,9 @@ enum ImpliedDevices {
   /// The first serial port is written down as a console too.
   static func isMirror(_ console: XMLElement, of serial: XMLElement) -> Bool {
     // Those on PCI and USB are not.
-    guard !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: "target/@type")),
-      console.value(at: "target/@type") == "serial",
-      console.value(at: "target/@port") == serial.value(at: "target/@port")
+    guard !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: .characterTarget)),
+      console.value(at: .characterTarget) == "serial",
+      console.value(at: .characterPort) == serial.value(at: .characterPort)
     else { return false }
     func rest(_ element: XMLElement) -> XMLElement {
       var result = element

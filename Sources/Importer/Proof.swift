@@ -96,8 +96,8 @@ extension XMLElement {
     result.removeEmptyMetadata()
     result.removeVirtioConsolePorts()
     // Firmware that was chosen and keeps its variables does so whether it was asked to or not.
-    if result.hasChosenFirmware, result.keepsVariables, result.value(at: "os/loader/@stateless") == "no" {
-      result.remove(at: "os/loader/@stateless")
+    if result.hasChosenFirmware, result.keepsVariables, result.value(at: .loaderStateless) == "no" {
+      result.remove(at: .loaderStateless)
     }
     result.update("devices", create: false) { devices in
       devices.children = devices.children.map { node in
@@ -123,7 +123,7 @@ extension XMLElement {
   mutating func removeVirtioConsolePorts() {
     update("devices", create: false) { devices in
       devices.updateAll("console") { console in
-        guard console.value(at: "target/@type") == "virtio" else { return }
+        guard console.value(at: .characterTarget) == "virtio" else { return }
         console.update("target", create: false) { $0[attribute: "port"] = nil }
       }
     }

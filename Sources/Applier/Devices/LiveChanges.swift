@@ -87,7 +87,7 @@ extension ApplyRun {
     case .blockWeight: try await domain.setBlockParameters(changes.parameters, scope: .live)
     case .blockIO:
       let running = try await connection.runningDefinition(of: domain)
-      guard let target = first.device?.find(in: running)?.value(at: "target/@dev") else { return }
+      guard let target = first.device?.find(in: running)?.value(at: .diskTarget) else { return }
       try await domain.setBlockIOTune(target, changes.parameters, scope: .live)
     case .device:
       let running = try await connection.runningDefinition(of: domain)

@@ -45,7 +45,7 @@ extension ApplyRun {
   /// the domain may have.
   func pin(_ changes: [LiveChange], of domain: LibvirtDomain) async throws {
     let running = try await connection.runningDefinition(of: domain)
-    let usual = running.value(at: "vcpu/@cpuset").flatMap(NumberSet.members)
+    let usual = running.value(at: .vcpuSet).flatMap(NumberSet.members)
     let online = try await connection.onlineProcessors()
     let all = usual ?? online
     var refusals = Refusals()
@@ -178,7 +178,7 @@ struct IOThreads {
       }
     }
     // libvirt lists them all, and no guest has thousands.
-    let count = min(domain.value(at: "iothreads").flatMap { Int($0) } ?? 0, Self.limit)
+    let count = min(Vocabulary.domain[.ioThreadCount, in: domain] ?? 0, Self.limit)
     var next: UInt32 = 1
     while numbers.count < count {
       numbers.insert(next)

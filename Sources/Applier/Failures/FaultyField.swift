@@ -43,7 +43,7 @@ private struct NamedDevice {
   let element: XMLElement
 
   var alias: String? {
-    element.first("alias")?[attribute: "name"].flatMap { $0.hasPrefix("ua-") ? $0 : nil }
+    element.value(at: .alias).flatMap { $0.hasPrefix("ua-") ? $0 : nil }
   }
 
   static func all(in domain: XMLElement) -> [NamedDevice] {

@@ -6,6 +6,7 @@ import Glibc
 public import Inventory
 public import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// The archive of a connection.

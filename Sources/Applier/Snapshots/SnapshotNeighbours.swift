@@ -3,6 +3,7 @@
 import DiskImage
 import Inventory
 import Planner
+import Vocabulary
 import XMLTree
 
 extension DomainSnapshots {
@@ -33,7 +34,7 @@ extension DomainSnapshots {
   ) -> Set<String> {
     var files: Set<String> = []
     for disk in (domain.running ?? domain.inactive).first("devices")?.all("disk") ?? [] {
-      guard let target = disk.value(at: "target/@dev"), let entry = snapshot.disks[target],
+      guard let target = disk.value(at: .diskTarget), let entry = snapshot.disks[target],
         let top = DiskSource.path(of: disk)
       else { continue }
       guard snapshot.kind == .external, let overlay = entry, case .image(let chain)? = inventory.files[top],

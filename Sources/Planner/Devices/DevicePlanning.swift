@@ -73,7 +73,7 @@ extension DomainPlanning {
       for device in added { element.insertBesideSiblings(device) }
       // libvirt writes the first serial port down as a console too, and makes that element again when it is missing.
       if rule.element == "serial", element.all("serial").map(\.withoutAlias) != serials?.map(\.withoutAlias) {
-        element.removeAll("console") { $0.first("target")?[attribute: "type"] ?? "serial" == "serial" }
+        element.removeAll("console") { $0.value(at: .characterTarget) ?? "serial" == "serial" }
       }
     }
   }
@@ -96,7 +96,7 @@ extension DomainPlanning {
     if let current, rule.identity == .alias, let alias = device[ifKnown: .alias] {
       identity.marks = identity.marks ?? DeviceMarks(of: current)
       let bearers = observed?.running?.first("devices")?.all(rule.element) ?? []
-      if bearers.contains(where: { $0.value(at: "alias/@name") == alias }) { identity.marks?[.alias] = alias }
+      if bearers.contains(where: { $0.value(at: .alias) == alias }) { identity.marks?[.alias] = alias }
     }
     if let current, identity.marks != nil, let all = xml.first("devices")?.all(rule.element) {
       (identity.place, identity.count) = (all.firstIndex(of: current), all.count)
@@ -135,7 +135,7 @@ extension DomainPlanning {
     owned.addDevice(key, [:])
     if isNew {
       if isCompletedByVireo { complete(device, &element) }
-      if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
+      if let target = element.value(at: .diskTarget) { newTargets.insert(target) }
     }
     if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }
     guard let current else {
@@ -179,7 +179,7 @@ extension DomainPlanning {
     case "interface":
       if device.setting(.mac) == nil {
         let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
-        element.set(mac, at: "mac/@address")
+        element.set(mac, at: .interfaceMAC)
       }
     default: break
     }

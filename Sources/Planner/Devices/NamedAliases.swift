@@ -33,21 +33,31 @@ struct NamedAliases {
   /// Tells where a definition names user aliases that none of its devices has: in every field that names a device.
   static func missing(in domain: XMLElement) -> [Missing] {
     let devices = domain.first("devices")?.elements.map { $0 } ?? []
-    let present = Set(devices.compactMap { $0.value(at: "alias/@name") })
-    var named = aliases(in: domain, Vocabulary.domain.fields, of: nil)
-    for kind in Vocabulary.domain.collections {
-      guard let rule = kind.type.device else { continue }
-      let fields = kind.type.fields.filter(\.type.namesDevices)
-      guard !fields.isEmpty else { continue }
-      for device in devices where rule.matches(device) { named += aliases(in: device, fields, of: kind.key) }
+    let present = Set(devices.compactMap { $0.value(at: .alias) })
+    var named = aliases(in: domain, namingFields, of: nil)
+    for kind in namingKinds {
+      for device in devices where kind.rule.matches(device) {
+        named += aliases(in: device, kind.fields, of: kind.collection)
+      }
     }
     return named.filter { $0.alias.hasPrefix("ua-") && !present.contains($0.alias) }
+  }
+
+  /// The domain's own fields that name devices.
+  private static let namingFields = Vocabulary.domain.fields.filter(\.type.namesDevices)
+
+  /// The kinds of devices that have fields that name others.
+  private static let namingKinds = Vocabulary.domain.collections.compactMap { kind in
+    kind.type.device.flatMap { rule in
+      let fields = kind.type.fields.filter(\.type.namesDevices)
+      return fields.isEmpty ? nil : (collection: kind.key, rule: rule, fields: fields)
+    }
   }
 
   private static func aliases(
     in element: XMLElement, _ fields: [Field], of collection: String?
   ) -> [Missing] {
-    fields.filter(\.type.namesDevices).flatMap { field in
+    fields.flatMap { field in
       let value = field.lens.flatMap { $0.get(element) }
       return (value.map(field.type.namedDevices) ?? []).map {
         Missing(field: field, collection: collection, alias: $0)
@@ -80,7 +90,7 @@ struct NamedAliases {
   private static func prefixes(of device: XMLElement) -> [String] {
     switch device.name {
     case "disk":
-      switch device.value(at: "target/@bus") {
+      switch device.value(at: .diskBus) {
       case "virtio": ["virtio-disk"]
       case "usb": ["usb-disk"]
       case "sd": ["sd-disk"]

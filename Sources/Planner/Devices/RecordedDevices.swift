@@ -54,7 +54,7 @@ public struct RecordedDevices {
   ) {
     let bearers = Dictionary(declared.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     for (place, device) in elements.enumerated() {
-      if let alias = device.element.value(at: "alias/@name"), let key = bearers[alias] { keys[place] = key }
+      if let alias = device.element.value(at: .alias), let key = bearers[alias] { keys[place] = key }
     }
     let taken = Set(keys.values)
     for (place, device) in elements.enumerated() where keys[place] == nil {

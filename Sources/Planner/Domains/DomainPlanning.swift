@@ -373,8 +373,8 @@ struct DomainPlanning {
 
   /// Firmware that keeps its variables is expected wherever it was asked for on the spec's behalf.
   private func firmwareExpectations() -> [Expectation] {
-    guard spec[.loaderStateless] == nil, xml.value(at: "os/@firmware") == "efi",
-      xml.value(at: "os/loader/@stateless") == "no"
+    guard spec[.loaderStateless] == nil, xml.value(at: .firmware) == "efi",
+      xml.value(at: .loaderStateless) == "no"
     else { return [] }
     let entry = spec.type[.loaderStateless]
     return [Expectation(field: entry.name, value: .boolean(false), device: nil, entry: entry)]

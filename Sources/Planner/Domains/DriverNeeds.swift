@@ -37,11 +37,11 @@ struct DriverNeed: Hashable {
     }
     switch element.name {
     case "interface" where element[attribute: "type"] == "network":
-      need(.networks, element.value(at: "source/@network"))
+      need(.networks, element.value(at: .interfaceNetwork))
     case "listen" where element[attribute: "type"] == "network": need(.networks, element[attribute: "network"])
     case "filterref": need(.networkFilters, element[attribute: "filter"])
     case "disk", "filesystem", "hostdev":
-      if element[attribute: "type"] == "volume" { need(.storagePools, element.value(at: "source/@pool")) }
+      if element[attribute: "type"] == "volume" { need(.storagePools, element.value(at: .diskVolumePool)) }
     case "secret": need(.secrets, element[attribute: "uuid"] ?? element[attribute: "usage"])
     case "encryption": need(.secrets, element[attribute: "secret"])
     default: break

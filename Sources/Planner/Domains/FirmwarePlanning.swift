@@ -16,7 +16,7 @@ extension DomainPlanning {
   /// confidential guests too, which keep nothing, and where no variables are asked for libvirt may take one of those:
   /// boot entries and enrolled keys would be gone with each stop of the guest (measured with libvirt 12.8).
   mutating func settleFirmware() {
-    guard xml.value(at: "os/@firmware") == "efi", !xml.exists(at: "os/loader/@stateless"),
+    guard xml.value(at: .firmware) == "efi", !xml.exists(at: .loaderStateless),
       // What `defaults: libvirt` leaves to libvirt is a choice at the guest's start where libvirt writes nothing down.
       isCompletedByVireo || builder.inventory.host.writesFirmwareDown,
       !xml.exists(at: "launchSecurity"), spec[.loaderStateless] == nil,
@@ -30,7 +30,7 @@ extension DomainPlanning {
         guard builder.inventory.host.writesFirmwareDown, xml != observed.inactive || owned != record else { return }
         detail = "libvirt chooses the firmware as it is stored; its variables are kept"
       } else {
-        guard !xml.keepsVariables, let path = xml.value(at: "os/loader") else { return }
+        guard !xml.keepsVariables, let path = xml.value(at: .loaderPath) else { return }
         guard isAskedFor else { return noteStateless(path) }
         detail = "libvirt chose \(path), which keeps no variables; it chooses again"
       }
@@ -74,16 +74,16 @@ extension DomainPlanning {
         "libvirt \(version) makes them from raw templates only, and takes no snapshot of them",
         "leave out `nvram.format`, or use libvirt 10.10 or newer")
     }
-    if xml.exists(at: "os/@firmware"), !xml.hasChosenFirmware || spec[.loaderPath] == nil {
-      guard xml.value(at: "os/loader/@format") != "qcow2" else { return }
+    if xml.exists(at: .firmware), !xml.hasChosenFirmware || spec[.loaderPath] == nil {
+      guard xml.value(at: .loaderFormat) != "qcow2" else { return }
       return refuse(
         "libvirt chooses the firmware, and takes one in raw with variables in raw",
         "write `loader: { format: qcow2 }` where the host has firmware in qcow2; elsewhere \(template)")
     }
-    guard xml.exists(at: "os/nvram/@template") else {
+    guard xml.exists(at: .nvramTemplate) else {
       return refuse("libvirt does not know what to make them from", template)
     }
-    guard xml.value(at: "os/nvram/@templateFormat") == "qcow2" else {
+    guard xml.value(at: .nvramTemplateFormat) == "qcow2" else {
       return refuse("libvirt converts no template, and this one is raw", template)
     }
   }

@@ -11,7 +11,7 @@ extension DomainPlanning {
     checkProcessor()
     builder.checkMemorySlots(of: spec, for: object)
     guard observed == nil, let capabilities = builder.inventory.host.capabilities,
-      let arch = xml.value(at: "os/type/@arch")
+      let arch = xml.value(at: .arch)
     else { return }
     guard let types = capabilities.domainTypes[arch] else {
       let known = capabilities.domainTypes.keys.sorted()
@@ -41,10 +41,10 @@ extension DomainPlanning {
   /// The host's own processor is KVM's to give.
   private func checkProcessor() {
     guard let mode = spec.setting(.cpuMode), spec[.cpuMode] == .hostPassthrough,
-      xml.value(at: "@type") == "qemu",
+      xml.value(at: .hypervisor) == "qemu",
       // What is so already is the host's own business.
-      observed?.inactive.value(at: "cpu/@mode") != CPUMode.hostPassthrough.rawValue
-        || observed?.inactive.value(at: "@type") != "qemu"
+      observed?.inactive.value(at: .cpuMode) != CPUMode.hostPassthrough.rawValue
+        || observed?.inactive.value(at: .hypervisor) != "qemu"
     else { return }
     guard isCompletedByVireo else {
       builder.note(

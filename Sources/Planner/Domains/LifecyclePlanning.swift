@@ -146,7 +146,7 @@ extension DomainPlanning {
     let step = builder.add(
       operation, for: object, after: steps + [kept?.step].compactMap(\.self), waitingFor: isActive ? [] : ownNetworks,
       effect: effect)
-    let end = setting.value == .string("running") ? planReadiness(after: step) : step
+    let end = spec[.state] == .running ? planReadiness(after: step) : step
     planRetention(with: kept?.snapshot, after: [end])
   }
 

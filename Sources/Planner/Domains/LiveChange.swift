@@ -62,9 +62,9 @@ extension DomainPlanning {
       return true
     // Without a value there is nothing to ask for: libvirt has no word for "as you would".
     case .scheduler, .memoryLimit, .blockWeight: return value != nil
-    case .hostNodes: return value != nil && running.value(at: "numatune/memory/@mode") == "restrictive"
+    case .hostNodes: return value != nil && running.value(at: .numaMode) == "restrictive"
     case .vcpuPins:
-      guard let count = running.value(at: "vcpu").flatMap({ Int($0) }) else { return false }
+      guard let count = Vocabulary.domain[.vcpuCount, in: running] else { return false }
       return value?.table?.keys.allSatisfy { Int($0).map { $0 < count } ?? false } ?? true
     case .connection:
       // From bridge to bridge. What a network leads to is seen when it is tried.
@@ -75,7 +75,7 @@ extension DomainPlanning {
       guard let bytes = value?.bytes, let most = Vocabulary.wholeMemory(of: running) else { return false }
       return bytes <= most && running.first("devices")?.first("memballoon")?[attribute: "model"] != "none"
     case .vcpus:
-      guard let count = value?.integer, let most = running.value(at: "vcpu").flatMap({ Int($0) }) else { return false }
+      guard let count = value?.integer, let most = Vocabulary.domain[.vcpuCount, in: running] else { return false }
       return count <= most
     }
   }

@@ -102,7 +102,7 @@ public enum NewDomain {
       if spec.members["serials"] == nil {
         devices.append(XMLElement("serial", ["type": "pty"], children: [XMLElement("target", ["port": "0"])]))
       }
-      if !devices.all("channel").contains(where: { $0.value(at: "target/@name") == Self.agentChannel }) {
+      if !devices.all("channel").contains(where: { $0.value(at: .channelName) == Self.agentChannel }) {
         devices.append(
           XMLElement(
             "channel", ["type": "unix"],
@@ -129,7 +129,7 @@ public enum NewDomain {
   /// emulated one of 2001, and a virtio video card for a display, where it takes one of 1993.
   static func completeControllers(_ domain: inout XMLElement) {
     domain.update("devices", create: false) { devices in
-      let needsSCSI = devices.all("disk").contains { $0.value(at: "target/@bus") == "scsi" }
+      let needsSCSI = devices.all("disk").contains { $0.value(at: .diskBus) == "scsi" }
       if needsSCSI, !devices.all("controller").contains(where: { $0[attribute: "type"] == "scsi" }) {
         devices.insertBesideSiblings(XMLElement("controller", ["type": "scsi", "index": "0", "model": "virtio-scsi"]))
       }
@@ -141,7 +141,7 @@ public enum NewDomain {
 
   /// Adds the root complex and a root port for every device that takes one, and spare ones.
   private static func addRootPorts(_ domain: inout XMLElement) {
-    guard let machine = domain.value(at: "os/type/@machine"), machine.contains("q35") || machine.hasPrefix("virt")
+    guard let machine = domain.value(at: .machine), machine.contains("q35") || machine.hasPrefix("virt")
     else {
       return
     }

@@ -40,8 +40,8 @@ extension DomainPlanning {
   private mutating func settleConsoles() {
     guard let devices = xml.first("devices"), let serial = devices.first("serial"),
       let console = devices.first("console"),
-      console.value(at: "target/@type") ?? "serial" != "serial",
-      !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: "target/@type")),
+      console.value(at: .characterTarget) ?? "serial" != "serial",
+      !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: .characterTarget)),
       let type = serial[attribute: "type"]
     else { return }
     xml.update("devices") { devices in
@@ -54,7 +54,7 @@ extension DomainPlanning {
   /// Another board has other buses, so that no address that the devices have would mean anything.
   private mutating func checkBoard() {
     guard let observed, let machine = spec.setting(.machine),
-      let old = observed.inactive.value(at: "os/type/@machine"), let new = xml.value(at: "os/type/@machine"),
+      let old = observed.inactive.value(at: .machine), let new = xml.value(at: .machine),
       let board = board(old), let other = self.board(new), board != other
     else { return }
     builder.refuse(
@@ -68,7 +68,7 @@ extension DomainPlanning {
 
   /// Two disks cannot have one target; a disk that was there before has one even where the spec says none.
   private mutating func checkTargets() {
-    let targets = (xml.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: "target/@dev") }
+    let targets = (xml.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: .diskTarget) }
     for disk in spec.members("disks") {
       guard let setting = disk.setting(.target), let target = disk[.target],
         targets.count(where: { $0 == target }) > 1

@@ -29,7 +29,7 @@ extension PlanBuilder {
     let users = inventory.domains.values.filter { domain in
       !stopped.contains(domain.name)
         && (domain.running?.first("devices")?.all("interface") ?? []).contains {
-          $0.value(at: "source/@network") == network.name
+          $0.value(at: .interfaceNetwork) == network.name
         }
     }.map(\.name).sorted()
     guard !users.isEmpty else { return }
@@ -111,8 +111,8 @@ private struct NetworkPlanning {
   /// Whether a running network hands out devices of the host one by one. Others go out through theirs by rules that are made
   /// when they start.
   private static func isMacvtap(_ running: XMLElement) -> Bool {
-    let mode = Vocabulary.network[.networkMode].lens?.get(running)?.string
-    return ["bridge", "private", "vepa", "passthrough"].contains(mode) && !running.exists(at: "bridge/@name")
+    let mode = Vocabulary.network[.networkMode, in: running]
+    return [.bridge, .private, .vepa, .passthrough].contains(mode) && !running.exists(at: .networkBridge)
   }
 
   /// libvirt changes ranges, hosts, records and groups of ports in a running network. What else runs of its addresses must be as it is stored.

@@ -128,7 +128,7 @@ extension PlanBuilder {
     case .network:
       return [domain.inactive, domain.running].contains { definition in
         (definition?.first("devices")?.all("interface") ?? []).contains {
-          $0.value(at: "source/@network") == object.name
+          $0.value(at: .interfaceNetwork) == object.name
         }
       }
     case .domain:

@@ -246,7 +246,7 @@ extension PlanBuilder {
     for disk in domain.inactive.first("devices")?.all("disk") ?? [] {
       guard let path = DiskSource.path(of: disk) else { continue }
       let key = known?.key(of: disk) ?? DeviceIdentity.key(of: disk, kind: "disk")
-      let field = "disks.\(key ?? disk.value(at: "target/@dev") ?? "?")"
+      let field = "disks.\(key ?? disk.value(at: .diskTarget) ?? "?")"
       let own = key.flatMap { record?[fileOf: "disks.\($0)"] }
       let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }
       if let own, let end = chain.firstIndex(where: { $0.path == own }) {
@@ -255,7 +255,7 @@ extension PlanBuilder {
         path == own || SnapshotChoice.isOverlay(path, on: own)
       {
         // A file of the chain is gone, as after a deletion that was cut off: snapshots and the record know the others.
-        let target = disk.value(at: "target/@dev") ?? ""
+        let target = disk.value(at: .diskTarget) ?? ""
         let overlays = (domain.snapshots ?? []).compactMap { $0.disks[target] ?? nil }
         var seen: Set<String> = []
         made += ([path] + overlays.reversed() + [own]).filter {

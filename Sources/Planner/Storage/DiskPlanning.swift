@@ -249,7 +249,7 @@ extension DomainPlanning {
         effect: isLive ? .live : .define,
         reason: .spec, range: setting.range))
     let operation: Operation =
-      if isLive, let target = running?.value(at: "target/@dev") {
+      if isLive, let target = running?.value(at: .diskTarget) {
         .resizeBlockDevice(domain: identity, target: target, path: image.path, to: size, device: key)
       } else {
         .growImage(
@@ -275,34 +275,34 @@ extension DomainPlanning {
   /// Values of a new disk that the spec leaves out.
   func completeDisk(_ disk: ObjectSpec, _ element: inout XMLElement) {
     let isMedium = disk[.device] == .cdrom
-    if element.value(at: "target/@bus") == nil {
-      let isOldPC = xml.value(at: "os/type/@machine").map { MachineType.isOne($0, of: "pc") } ?? false
-      element.set(isMedium ? (isOldPC ? "ide" : "sata") : "virtio", at: "target/@bus")
+    if element.value(at: .diskBus) == nil {
+      let isOldPC = xml.value(at: .machine).map { MachineType.isOne($0, of: "pc") } ?? false
+      element.set(isMedium ? (isOldPC ? "ide" : "sata") : "virtio", at: .diskBus)
     }
-    if element.value(at: "target/@dev") == nil { element.set(freeTarget(for: element), at: "target/@dev") }
+    if element.value(at: .diskTarget) == nil { element.set(freeTarget(for: element), at: .diskTarget) }
     if isMedium {
-      element.set(builder.base(of: disk)?.format.rawValue ?? "raw", at: "driver/@type")
-      element.set("", at: "readonly")
+      element.set(builder.base(of: disk)?.format.rawValue ?? "raw", at: .diskFormat)
+      element.set("", at: .diskReadOnly)
       return
     }
-    if disk[.discard] == nil { element.set("unmap", at: "driver/@discard") }
+    if disk[.discard] == nil { element.set("unmap", at: .diskDiscard) }
     if disk[.serial] == nil {
-      element.set(Identity.serial(stack: stack, domain: spec.name, disk: disk.name), at: "serial")
+      element.set(Identity.serial(stack: stack, domain: spec.name, disk: disk.name), at: .diskSerial)
     }
   }
 
   /// A disk that changes its bus gets a target of the new one, unless the spec names it: libvirt derives the disk's place
   /// on the bus from it.
   mutating func retarget(_ disk: ObjectSpec, _ element: inout XMLElement, from current: XMLElement?) {
-    guard disk[.target] == nil, current?.value(at: "target/@bus") != element.value(at: "target/@bus") else { return }
+    guard disk[.target] == nil, current?.value(at: .diskBus) != element.value(at: .diskBus) else { return }
     let target = freeTarget(for: element)
     newTargets.insert(target)
-    element.set(target, at: "target/@dev")
+    element.set(target, at: .diskTarget)
   }
 
   /// The first target of the bus that no disk has, here or in the spec.
   private func freeTarget(for element: XMLElement) -> String {
-    let bus = element.value(at: "target/@bus")
+    let bus = element.value(at: .diskBus)
     let prefix =
       switch bus {
       case "virtio": "vd"
@@ -311,7 +311,7 @@ extension DomainPlanning {
       }
     // A disk that left the definition earlier keeps its target in the running guest.
     let here = [xml, observed?.running].compactMap { $0?.first("devices") }.flatMap { devices in
-      devices.all("disk").compactMap { $0.value(at: "target/@dev") }
+      devices.all("disk").compactMap { $0.value(at: .diskTarget) }
     }
     let taken = Set(here + spec.members("disks").compactMap { $0[.target] }).union(newTargets)
     if bus == "nvme" { return (1...).lazy.map { "nvme0n\($0)" }.first { !taken.contains($0) } ?? "nvme0n1" }

@@ -1,6 +1,7 @@
 // Which domains have an image: as a disk of their definition, or open in a running QEMU, which holds its lock.
 
 package import Inventory
+import Vocabulary
 import XMLTree
 
 /// The domains of the host by the images that they use, media and what their disks stand on included.
@@ -56,8 +57,8 @@ package struct ImageUsers {
 
   /// The file of a volume of a libvirt pool.
   private func volume(of disk: XMLElement, _ inventory: Inventory) -> String? {
-    guard disk[attribute: "type"] == "volume", let pool = disk.value(at: "source/@pool"),
-      let name = disk.value(at: "source/@volume"), let folder = inventory.pools?[pool]?.path
+    guard disk[attribute: "type"] == "volume", let pool = disk.value(at: .diskVolumePool),
+      let name = disk.value(at: .diskVolumeName), let folder = inventory.pools?[pool]?.path
     else { return nil }
     return "\(folder)/\(name)"
   }

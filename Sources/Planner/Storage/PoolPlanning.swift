@@ -100,7 +100,7 @@ struct PoolPlanning {
       return true
     }
     let uuid = spec[.uuid] ?? Identity.uuid(stack: builder.spec.name, pool: spec.name)
-    if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: "uuid")?.lowercased() == uuid }) {
+    if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: .uuid)?.lowercased() == uuid }) {
       builder.refuse(
         "renamed-pool", "the host has this pool's UUID, \(uuid), under the name \(other.name)",
         at: spec.place(of: .uuid), subject: object, suggestion: "use that name, or another UUID")
@@ -175,7 +175,7 @@ struct PoolPlanning {
     guard let observed else { return }
     // One that Vireo has made is known by its UUID. The run that made it may have been cut off before it got its autostart.
     let isMade =
-      observed.inactive.value(at: "uuid")?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
+      observed.inactive.value(at: .uuid)?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
     if let wanted = spec[.autostart] ?? (isMade ? true : nil), wanted != observed.autostart {
       changes.append(
         FieldChange(

@@ -123,7 +123,7 @@ extension XMLElement {
 
   /// The alias of a device, where it is one of those that Vireo gives.
   fileprivate var aliasOfVireo: String? {
-    guard let alias = first("alias")?[attribute: "name"] else { return nil }
+    guard let alias = value(at: .alias) else { return nil }
     let kinds = Vocabulary.domain.collections.filter { $0.type.device?.element == name }.map(\.type.name)
     return kinds.contains { DeviceIdentity.key(alias: alias, kind: $0) != nil } ? alias : nil
   }

@@ -91,3 +91,13 @@ extension FieldKey<String> {
   /// The name by which the guest finds a channel.
   public static var targetName: Self { Self("target.name") }
 }
+
+extension FieldKey<String> {
+  /// The kind of a serial port, or how the guest sees a channel.
+  public static var targetType: Self { Self("target.type") }
+}
+
+extension FieldKey<Int> {
+  /// The number of a port in the guest.
+  public static var targetPort: Self { Self("target.port") }
+}

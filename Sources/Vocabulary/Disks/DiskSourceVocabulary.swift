@@ -173,3 +173,8 @@ extension FieldKey<Int> {
   /// The namespace of the NVMe controller that a disk is.
   public static var nvmeNamespace: Self { Self("nvme.namespace") }
 }
+
+extension FieldKey<String> {
+  /// The name of the libvirt volume that a disk is.
+  public static var volumeName: Self { Self("volume.name") }
+}

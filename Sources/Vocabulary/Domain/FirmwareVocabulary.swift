@@ -339,3 +339,16 @@ extension FieldKey<Bool> {
   /// Whether the firmware stores nothing.
   public static var loaderStateless: Self { Self("loader.stateless") }
 }
+
+extension FieldKey<FileFormat> {
+  /// The format of the firmware's image.
+  public static var loaderFormat: Self { Self("loader.format") }
+
+  /// The format of the image that a new file of variables is copied from.
+  public static var nvramTemplateFormat: Self { Self("nvram.template-format") }
+}
+
+extension FieldKey<String> {
+  /// The image that a new file of variables is copied from.
+  public static var nvramTemplate: Self { Self("nvram.template") }
+}

@@ -156,3 +156,8 @@ extension FieldKey<Int> {
   /// How many memory devices can be plugged in.
   public static var maxMemorySlots: Self { Self("max-memory.slots") }
 }
+
+extension FieldKey<String> {
+  /// Whether other processes can share the memory.
+  public static var memoryAccess: Self { Self("memory-backing.access") }
+}

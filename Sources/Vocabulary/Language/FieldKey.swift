@@ -124,7 +124,7 @@ extension FieldWord {
   /// Whether the words of an enumeration are the cases, all of them.
   public static func holds(_ type: ValueType) -> Bool {
     guard case .enumeration(let words) = type else { return false }
-    return Set(words) == Set(allCases.map(\.rawValue))
+    return words.count == allCases.count && words.allSatisfy { Self(rawValue: $0) != nil }
   }
 }
 

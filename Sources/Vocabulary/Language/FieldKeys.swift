@@ -5,6 +5,13 @@ extension Vocabulary {
   static let keys: [KeyPlace] = domainKeys + diskKeys + deviceKeys + networkKeys + storageKeys + commonKeys
 
   private static let domainKeys: [KeyPlace] = [
+    KeyPlace(FieldKey.ioThreadCount),
+    KeyPlace(FieldKey.numaCells),
+    KeyPlace(FieldKey.numaMode),
+    KeyPlace(FieldKey.memoryAccess),
+    KeyPlace(FieldKey.nvramTemplate),
+    KeyPlace(FieldKey.nvramTemplateFormat),
+    KeyPlace(FieldKey.loaderFormat),
     KeyPlace(FieldKey.vcpuPins), KeyPlace(FieldKey.ioThreadPins), KeyPlace(FieldKey.emulatorPin),
     KeyPlace(FieldKey.title),
     KeyPlace(FieldKey.state), KeyPlace(FieldKey.defaults), KeyPlace(FieldKey.restartPolicy),
@@ -29,6 +36,7 @@ extension Vocabulary {
   ]
 
   private static let diskKeys: [KeyPlace] = [
+    KeyPlace(FieldKey.volumeName),
     KeyPlace(FieldKey.cache),
     KeyPlace(FieldKey.device), KeyPlace(FieldKey.format), KeyPlace(FieldKey.size), KeyPlace(FieldKey.image),
     KeyPlace(FieldKey.source), KeyPlace(FieldKey.pool), KeyPlace(FieldKey.bus), KeyPlace(FieldKey.target),
@@ -39,6 +47,9 @@ extension Vocabulary {
   ]
 
   private static let deviceKeys: [KeyPlace] = [
+    KeyPlace(FieldKey.driverType),
+    KeyPlace(FieldKey.targetPort),
+    KeyPlace(FieldKey.targetType),
     KeyPlace(FieldKey.filter), KeyPlace(FieldKey.link),
     KeyPlace(FieldKey.alias), KeyPlace(FieldKey.address), KeyPlace(FieldKey.model), KeyPlace(FieldKey.path),
     KeyPlace(FieldKey.bootOrder), KeyPlace(FieldKey.index), KeyPlace(FieldKey.targetName),

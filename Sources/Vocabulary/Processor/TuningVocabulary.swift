@@ -169,3 +169,8 @@ extension FieldKey<String> {
   /// The processors of the host for the emulator.
   public static var emulatorPin: Self { Self("cputune.emulatorpin") }
 }
+
+extension FieldKey<Int> {
+  /// How many I/O threads there are.
+  public static var ioThreadCount: Self { Self("iothreads.count") }
+}
