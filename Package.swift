@@ -131,7 +131,8 @@ let package = Package(
     .testTarget(
       name: "ImporterTests",
       dependencies: [
-        "Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Spec", "TestSupport", "Vocabulary", "XMLTree",
+        "Diagnostics", "DiskImage", "Importer", "Inventory", "Planner", "Report", "Spec", "TestSupport", "Vocabulary",
+        "XMLTree",
         "YAMLTree",
       ],
       swiftSettings: settings),
@@ -150,7 +151,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests", dependencies: ["TestSupport", "vireo"], exclude: ["Golden"], swiftSettings: settings),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["Libvirt", "TestSupport", "Versions", "document-check", "vireo"],
+      name: "EndToEndTests",
+      dependencies: ["Libvirt", "TestSupport", "Versions", "Vocabulary", "XMLTree", "document-check", "vireo"],
       swiftSettings: settings),
   ]
 )

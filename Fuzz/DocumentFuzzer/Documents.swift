@@ -66,7 +66,7 @@ private func host(for stack: StackSpec) -> Inventory {
   readFields(of: Vocabulary.domain, in: element)
   _ = Vocabulary.wholeMemory(of: element)
   _ = Vocabulary.deviceMemory(of: element)
-  _ = Hotplug.freeSerialPorts(of: element)
+  _ = Hotplug.Need.freeSerialPorts(of: element)
   _ = try? RemovedDomain(element)
   planOver(element)
 }

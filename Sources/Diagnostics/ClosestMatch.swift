@@ -24,6 +24,15 @@ public func closestMatch(
   diagnostics.count < 100 ? closestMatch(to: name, among: candidates()) : nil
 }
 
+/// The candidates that are most like a name, the most like first, however little that is.
+public func nearestNames(to name: String, among candidates: [String], count: Int) -> [String] {
+  let wanted = SimplifiedName(String(name.prefix(SimplifiedName.longest)))
+  let ranked = candidates.enumerated().map { place, candidate in
+    (wanted.difference(SimplifiedName(candidate)), place, candidate)
+  }
+  return ranked.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.prefix(count).map(\.2)
+}
+
 /// A name without case and word separators.
 private struct SimplifiedName {
   /// Longer names are not names that anybody misspelt.
@@ -46,6 +55,12 @@ private struct SimplifiedName {
     guard short.scalars.count >= 3 || (short.scalars.count == 2 && long.scalars.count == 3) else { return nil }
     guard long.scalars.starts(with: short.scalars) else { return nil }
     return 5 + long.scalars.count - short.scalars.count
+  }
+
+  /// How unlike two names are, as a part of the longer one: edits by its length, in thousandths.
+  func difference(_ other: SimplifiedName) -> Int {
+    let longest = max(scalars.count, other.scalars.count, 1)
+    return (distance(to: other, limit: longest) ?? longest) * 1000 / longest
   }
 
   private func isPlural(of other: SimplifiedName) -> Bool {

@@ -9,7 +9,7 @@ internal import Synchronization
 /// Points are numbered from 1 in the order in which the process passes them. The environment says what happens:
 ///
 /// - `VIREO_FAILPOINT=7`: the process is killed at its 7th point. `7+2500` kills it 2500 microseconds later, in the middle
-///   of what comes next.
+///   of what comes next. `7:15` and `7+2500:15` send it SIGTERM instead, or what else has the number.
 /// - `VIREO_FAILPOINT_EXCHANGE=7:A:B`: at the 7th point, what is at the paths A and B changes places, as another user may
 ///   have it who may write to their folder.
 /// - `VIREO_FAILPOINT_LOG=FILE`: each point is appended to the file as a line: microseconds of a clock that never goes back, a
@@ -53,10 +53,12 @@ package enum Failpoint {
       .map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
     private static let isWatched = order != nil || log != nil || exchange != nil
     private static let count = Atomic(0)
-    /// The number of the point to end at, and how much later, in microseconds.
-    private static let end: (point: Int, delay: UInt32)? = order.flatMap { text in
-      let parts = text.split(separator: "+", maxSplits: 1)
-      return parts.first.flatMap { Int($0) }.map { ($0, parts.count > 1 ? UInt32(parts[1]) ?? 0 : 0) }
+    /// The number of the point to end at, how much later, in microseconds, and by which signal.
+    private static let end: (point: Int, delay: UInt32, signal: Int32)? = order.flatMap { text in
+      let halves = text.split(separator: ":", maxSplits: 1)
+      let parts = (halves.first ?? "").split(separator: "+", maxSplits: 1)
+      let signal = halves.count > 1 ? Int32(halves[1]) ?? SIGKILL : SIGKILL
+      return parts.first.flatMap { Int($0) }.map { ($0, parts.count > 1 ? UInt32(parts[1]) ?? 0 : 0, signal) }
     }
 
     /// The number of the point to exchange two files or folders at.
@@ -84,7 +86,7 @@ package enum Failpoint {
       if let exchange, number == exchange.point { swap(exchange.one, exchange.other) }
       guard let end, number == end.point else { return }
       guard end.delay > 0 else {
-        kill(getpid(), SIGKILL)
+        kill(getpid(), end.signal)
         return
       }
       var thread = pthread_t()
@@ -92,7 +94,7 @@ package enum Failpoint {
         &thread, nil,
         { _ in
           usleep(Failpoint.end?.delay ?? 0)
-          kill(getpid(), SIGKILL)
+          kill(getpid(), Failpoint.end?.signal ?? SIGKILL)
           return nil
         }, nil)
       if isStarted == 0 { pthread_detach(thread) }

@@ -18,7 +18,7 @@ struct DeviceReading {
     guard var devices = domain.first("devices") else { return }
     var rest: [XMLNode] = []
     for node in devices.children {
-      guard let element = node.element, let collection = Self.collection(of: element),
+      guard let element = node.element, let collection = ObjectType.Collection.holding(element),
         let object = object(for: element, in: collection)
       else {
         rest.append(node)
@@ -30,20 +30,16 @@ struct DeviceReading {
     domain.update("devices") { $0 = devices }
   }
 
-  private static func collection(of element: XMLElement) -> ObjectType.Collection? {
-    Vocabulary.domain.collections.first { $0.type.device?.matches(element) ?? false }
-  }
-
   /// The entry that makes the device; nil where none can.
   private mutating func object(for element: XMLElement, in collection: ObjectType.Collection) -> ImportedObject? {
     let type = collection.type
     guard let rule = type.device else { return nil }
     var element = element
-    let alias = element.value(at: "alias/@name")
+    let alias = element.value(at: .alias)
     element.removeAll("alias")
     var start = rule.template
     var object = ImportedObject(type, "")
-    if type.name == "disk", !readFile(of: element, into: &object, &start) { return nil }
+    if rule.role == .storage, !readFile(of: element, into: &object, &start) { return nil }
     guard XMLFragment(start).isMet(within: element) else { return nil }
     let reading = FieldReading(element, as: type, from: start)
     object.values.merge(reading.values) { _, read in read }
@@ -58,7 +54,7 @@ struct DeviceReading {
     } else {
       guard XMLFragment(made).isMet(within: element) else { return nil }
     }
-    object.name = name(for: element, alias: alias, kind: type.name, in: collection.key)
+    object.name = name(for: element, alias: alias, rule, kind: type.name, in: collection.key)
     if type.has(.alias) { object[.alias] = Self.alias(alias, of: type, rule, key: object.name) }
     return object
   }
@@ -73,7 +69,7 @@ struct DeviceReading {
   /// The device that an entry makes on an empty host, with what libvirt fills in by itself.
   private static func element(for object: ImportedObject, _ reading: FieldReading, _ rule: DeviceRule) -> XMLElement {
     var element = rule.template
-    if rule.element == "disk" { DiskSource.put(object[.source]?.string, into: &element) }
+    if rule.role == .storage { DiskSource.put(object[.source]?.string, into: &element) }
     for field in object.type.fields where field.lens != nil {
       guard let value = object.values[field] ?? reading.implied[field] else { continue }
       field.lens?.put(value, into: &element)
@@ -90,7 +86,7 @@ struct DeviceReading {
       if let type = disk[attribute: "type"], !["file", "block"].contains(type) { start[attribute: "type"] = nil }
       return disk[attribute: "type"] != "block" && (disk.first("source") != nil || DiskSource.isTray(disk))
     }
-    guard path.hasPrefix("/"), let format = disk.value(at: "driver/@type") else { return false }
+    guard path.hasPrefix("/"), let format = disk.value(at: .diskFormat) else { return false }
     DiskSource.put(path, into: &start)
     guard start[attribute: "type"] == disk[attribute: "type"] else { return false }
     object[.source] = .string(path)
@@ -101,9 +97,11 @@ struct DeviceReading {
   // MARK: Names
 
   /// A name for a device: the one that its alias carries, or what people would call it.
-  private mutating func name(for element: XMLElement, alias: String?, kind: String, in collection: String) -> String {
+  private mutating func name(
+    for element: XMLElement, alias: String?, _ rule: DeviceRule, kind: String, in collection: String
+  ) -> String {
     if let alias, let key = DeviceIdentity.key(alias: alias, kind: kind), claim(key, in: collection) { return key }
-    let base = Self.sanitised(Self.commonName(of: element, kind: kind))
+    let base = Self.sanitised(rule.usualKey(of: element) ?? kind)
     if claim(base, in: collection) { return base }
     return (1...).lazy.map { "\(base)-\($0)" }.first { claim($0, in: collection) } ?? base
   }
@@ -111,20 +109,6 @@ struct DeviceReading {
   private mutating func claim(_ name: String, in collection: String) -> Bool {
     guard (try? TextRule.deviceKey.normalised(name)) != nil else { return false }
     return names.updateValue(1, forKey: "\(collection).\(name)") == nil
-  }
-
-  private static func commonName(of element: XMLElement, kind: String) -> String {
-    switch kind {
-    case "disk": element.value(at: "target/@dev") ?? kind
-    case "interface": "net0"
-    case "controller":
-      [element[attribute: "type"], element[attribute: "index"]].compactMap(\.self).joined(separator: "-")
-    case "graphics": element[attribute: "type"] ?? kind
-    case "channel":
-      element.value(at: "target/@name") == "org.qemu.guest_agent.0" ? "agent" : element[attribute: "type"] ?? kind
-    case "input", "hostdev", "sound": element[attribute: "type"] ?? element[attribute: "model"] ?? kind
-    default: kind
-    }
   }
 
   private static func sanitised(_ name: String) -> String {

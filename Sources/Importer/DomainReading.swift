@@ -30,9 +30,9 @@ struct DomainReading {
     var source = domain.inactive
     OwnershipRecord.remove(from: &source)
     if !includesSecrets { source = XMLFragment(source).withoutSecrets.root }
-    ImpliedDevices.remove(from: &source)
+    source.removeImpliedDevices()
     if isFirmwareWritten { source.removeChosenFirmware(ofDomain: domain.name) }
-    source.removeVirtioConsolePorts()
+    source.removeCountedNumbers()
     var object = ImportedObject(Vocabulary.domain, domain.name)
     var devices = DeviceReading(names: [:])
     let memory = (whole: Vocabulary.wholeMemory(of: source), devices: Vocabulary.deviceMemory(of: source))
@@ -70,6 +70,14 @@ struct DomainReading {
 }
 
 extension XMLElement {
+  /// Takes out the devices that libvirt adds to every definition by itself, and that no spec needs to ask for.
+  fileprivate mutating func removeImpliedDevices() {
+    guard let devices = first("devices") else { return }
+    update("devices") { element in
+      element.children.removeAll { $0.element.map { DeviceRule.isImplied($0, among: devices) } ?? false }
+    }
+  }
+
   /// Takes out the aliases by which Vireo knows its own devices: no fragment may say one, and a device that exists keeps it.
   fileprivate mutating func removeKeys() {
     for collection in Vocabulary.domain.collections {
@@ -81,55 +89,5 @@ extension XMLElement {
         }
       }
     }
-  }
-}
-
-/// Devices that libvirt adds to every definition by itself, and that no spec needs to say.
-enum ImpliedDevices {
-  static func remove(from domain: inout XMLElement) {
-    guard let devices = domain.first("devices") else { return }
-    let hasSPICE = devices.all("graphics").contains { $0[attribute: "type"] == "spice" }
-    // Other displays bring other sound, or none.
-    let hasOneAudio =
-      devices.all("audio").count == 1
-      && devices.all("graphics").allSatisfy { ["vnc", "spice"].contains($0[attribute: "type"]) }
-    let firstSerial = devices.first("serial")
-    let ps2 = devices.all("input").filter { $0[attribute: "bus"] == "ps2" }
-    domain.update("devices") { element in
-      element.children.removeAll { node in
-        guard let device = node.element else { return false }
-        switch device.name {
-        // libvirt adds one of each where there is none.
-        case "input": return isPS2(device) && ps2.count { $0[attribute: "type"] == device[attribute: "type"] } == 1
-        case "audio":
-          return hasOneAudio && device.attributes.count == 2 && !device.elements.contains { $0.name != "alias" }
-            && device[attribute: "id"] == "1" && device[attribute: "type"] == (hasSPICE ? "spice" : "none")
-        case "console": return firstSerial.map { isMirror(device, of: $0) } ?? false
-        default: return false
-        }
-      }
-    }
-  }
-
-  private static func isPS2(_ device: XMLElement) -> Bool {
-    device[attribute: "bus"] == "ps2" && device.attributes.count == 2
-      && ["mouse", "keyboard"].contains(device[attribute: "type"])
-      && device.elements.allSatisfy { $0.name == "alias" }
-  }
-
-  /// The first serial port is written down as a console too.
-  static func isMirror(_ console: XMLElement, of serial: XMLElement) -> Bool {
-    // Those on PCI and USB are not.
-    guard !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: .characterTarget)),
-      console.value(at: .characterTarget) == "serial",
-      console.value(at: .characterPort) == serial.value(at: .characterPort)
-    else { return false }
-    func rest(_ element: XMLElement) -> XMLElement {
-      var result = element
-      result.name = "serial"
-      for name in ["target", "alias", "address"] { result.removeAll(name) }
-      return result
-    }
-    return rest(console) == rest(serial)
   }
 }

@@ -17,7 +17,7 @@ struct HostBaseImage {
     var paths: Set<String> = []
     var names: Set<String> = []
     for case .domain(let domain) in objects {
-      for disk in domain.inactive.first("devices")?.all("disk") ?? [] {
+      for disk in domain.inactive.devices(Vocabulary.disk) {
         guard let path = DiskSource.path(of: disk), case .image(let chain)? = inventory.files[path],
           chain.images.count > 1, paths.insert(chain.base.path).inserted
         else { continue }

@@ -79,13 +79,16 @@ enum HostObject {
 
   /// - Parameter isFirmwareWritten: whether the host's libvirt writes down which firmware it chose.
   func imported(_ detail: Detail, includesSecrets: Bool, isFirmwareWritten: Bool) -> ImportedObject {
-    switch self {
-    case .domain(let domain):
-      DomainReading(includesSecrets: includesSecrets, isFirmwareWritten: isFirmwareWritten)
-        .object(for: domain, detail)
-    case .network(let network): DefinitionReading.object(for: network, detail)
-    case .pool(let pool): DefinitionReading.object(for: pool, detail)
-    case .image(let image): image.object
-    }
+    var object =
+      switch self {
+      case .domain(let domain):
+        DomainReading(includesSecrets: includesSecrets, isFirmwareWritten: isFirmwareWritten)
+          .object(for: domain, detail)
+      case .network(let network): DefinitionReading.object(for: network, detail)
+      case .pool(let pool): DefinitionReading.object(for: pool, detail)
+      case .image(let image): image.object
+      }
+    if let definition { object.mark(RecordedSecrets(in: definition, of: object.type)) }
+    return object
   }
 }

@@ -28,7 +28,8 @@ struct ImportedObject {
 
   /// Whether it has a secret that plans do not show.
   var isConfidential: Bool {
-    values.values.contains(where: \.isConfidential) || members.values.joined().contains(where: \.isConfidential)
+    type.has(.sensitive) && self[.sensitive] != nil || values.values.contains(where: \.isConfidential)
+      || members.values.joined().contains(where: \.isConfidential)
   }
 
   /// The object as YAML: fields in the table's order, groups as mappings of their own.

@@ -94,7 +94,7 @@ extension XMLElement {
     var result = self
     OwnershipRecord.remove(from: &result)
     result.removeEmptyMetadata()
-    result.removeVirtioConsolePorts()
+    result.removeCountedNumbers()
     // Firmware that was chosen and keeps its variables does so whether it was asked to or not.
     if result.hasChosenFirmware, result.keepsVariables, result.value(at: .loaderStateless) == "no" {
       result.remove(at: .loaderStateless)
@@ -118,13 +118,13 @@ extension XMLElement {
     if isBlank, metadata.attributes.isEmpty { removeAll("metadata") }
   }
 
-  /// Takes the ports of virtio consoles out: they are counted again with each definition and at times otherwise (measured
-  /// with libvirt 9.0); where such a console is, its address says.
-  mutating func removeVirtioConsolePorts() {
-    update("devices", create: false) { devices in
-      devices.updateAll("console") { console in
-        guard console.value(at: .characterTarget) == "virtio" else { return }
-        console.update("target", create: false) { $0[attribute: "port"] = nil }
+  /// Takes numbers out that libvirt counts again with each definition and at times otherwise: where such a device is, its
+  /// address says.
+  mutating func removeCountedNumbers() {
+    for case let rule? in Vocabulary.domain.collections.map(\.type.device) {
+      guard let path = rule.renumbered else { continue }
+      update("devices", create: false) { devices in
+        devices.updateAll(rule.element, where: rule.matches) { $0.remove(at: path) }
       }
     }
   }

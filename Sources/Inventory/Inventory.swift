@@ -132,6 +132,8 @@ public struct ObservedDomain: Sendable, Hashable {
   public var inactive: XMLElement
   /// What runs now, where something does.
   public var running: XMLElement?
+  /// What the next start resumes, where that was read: the definition of the time when the guest was saved.
+  public var saved: XMLElement?
   /// The file with the UEFI variables, where there is one.
   public var variables: String?
   /// The names of other domains under which libvirt would look for the very file of ``variables``.

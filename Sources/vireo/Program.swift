@@ -11,8 +11,9 @@ enum Program {
     // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
     signal(SIGPIPE, SIG_IGN)
     Output.occupyClosedStreams()
-    let (named, problem) = CommandWords.read(Array(CommandLine.arguments.dropFirst()), of: VireoCommand.self)
-    if let problem { exit(Messages.plain.fail([problem]).rawValue) }
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let (named, problem) = CommandWords.read(arguments, of: VireoCommand.self)
+    if let problem { exit(Messages.asked(by: arguments).fail([problem]).rawValue) }
     do {
       var command = try VireoCommand.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -21,14 +22,16 @@ enum Program {
         try command.run()
       }
     } catch {
-      end(with: error, of: named)
+      end(with: error, of: named, arguments)
     }
   }
 
   /// Ends the process as an error asks for: help goes to standard output, complaints to standard error.
   ///
   /// - Parameter command: the command that the command line names.
-  private static func end(with error: any Error, of command: any ParsableCommand.Type) -> Never {
+  private static func end(
+    with error: any Error, of command: any ParsableCommand.Type, _ arguments: [String]
+  ) -> Never {
     if let code = error as? ExitCode { exit(code.rawValue) }
     let text = VireoCommand.fullMessage(for: error)
     let isSuccess = VireoCommand.exitCode(for: error).isSuccess
@@ -38,8 +41,15 @@ enum Program {
       // In the form of all other messages; the usage stands below.
       let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
       let message = lines[0].hasPrefix("Error: ") ? lines[0].dropFirst(7) : lines[0]
-      Messages.plain.tell([Diagnostic("usage", String(message))])
-      for line in lines.dropFirst().flatMap({ $0.split(separator: "\n") }) {
+      let messages = Messages.asked(by: arguments)
+      let usage = lines.dropFirst().flatMap { $0.split(separator: "\n") }
+      if messages.format == .json {
+        let help = usage.map { $0.drop { $0 == " " } }.joined(separator: "\n")
+        _ = messages.fail([Diagnostic("usage", String(message), suggestion: help.isEmpty ? nil : help)])
+      } else {
+        messages.tell([Diagnostic("usage", String(message))])
+      }
+      for line in messages.format == .json ? [] : usage {
         let columns = Output.error.isTerminal ? Output.error.size.width : nil
         Output.write(broken(String(line), to: columns, indent: "    ") + "\n", to: .error)
       }

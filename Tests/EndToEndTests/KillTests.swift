@@ -27,7 +27,19 @@ struct KillTests {
   }()
   private static let seed = ProcessInfo.processInfo.environment["VIREO_KILL_SEED"].flatMap { UInt64($0) } ?? 3
 
-  @Test("after a kill at any point, one more run of the same command does the rest", arguments: chosen)
+  private static let embedded = chosen.filter { !$0.needsDaemon }
+  /// Where one is taken, it is one that needs the daemon as often as not.
+  private static let besideDaemon: [KilledCommand] = {
+    guard !isThorough, ProcessInfo.processInfo.environment["VIREO_KILLED"] == nil else {
+      return chosen.filter { !$0.name.hasPrefix("image ") }
+    }
+    var choices = SeededChoices(seed: seed)
+    let needsDaemon = Bool.random(using: &choices)
+    let fitting = KilledCommand.all.filter { $0.needsDaemon == needsDaemon && !$0.name.hasPrefix("image ") }
+    return fitting.randomElement(using: &choices).map { [$0] } ?? []
+  }()
+
+  @Test("after a kill at any point, one more run of the same command does the rest", arguments: embedded)
   func killed(command: KilledCommand) throws {
     try ScratchHost.with { host in
       // What is made of a private image is private.
@@ -40,11 +52,10 @@ struct KillTests {
     "with a daemon, which finishes what a killed program has asked it for, too",
     .enabled(if: SystemDaemon.obstacle == nil, "needs root, namespaces, libvirtd and dnsmasq"))
   func killedBesideDaemon() throws {
-    let commands = Self.chosen.filter { !$0.name.hasPrefix("image ") }
+    let commands = Self.besideDaemon
     try ScratchHost.withDaemon { host in
       try host.makeBase()
-      var choices = SeededChoices(seed: Self.seed)
-      for command in Self.isThorough ? commands : commands.randomElement(using: &choices).map({ [$0] }) ?? [] {
+      for command in commands {
         do { try kill(command, on: host, most: Self.most) } catch { Issue.record("\(command): \(error)") }
       }
     }
@@ -59,7 +70,7 @@ struct KillTests {
       #expect(whole.status == 0, "\(whole.output)\(whole.errors)")
       let points = (fileText(log) ?? "").split(separator: "\n").compactMap(Point.init)
       #expect(points.count > 1, "\(command) passes no points")
-      try expectReached(command, on: host, "undisturbed")
+      let plan = try expectReached(command, on: host, "undisturbed")
       let goal = try host.remains()
       let moments = Self.moments(among: points, most: most)
       var kills = 0
@@ -68,15 +79,18 @@ struct KillTests {
         let story = "\(command) killed at \(moment) (\(points[moment.point - 1].name))"
         let killed = try host.run(command, at: moment)
         // The order of points that pass side by side is not always the same, and neither is their number.
-        guard killed.status == 128 + SIGKILL || moment.delay > 0 || moment.point > points.count / 2 else {
+        let isEnded = killed.status == 128 + moment.signal || moment.signal != SIGKILL && killed.status == 1
+        guard isEnded || moment.delay > 0 || moment.signal != SIGKILL || moment.point > points.count / 2 else {
           Issue.record("\(story): \(killed.status) \(killed.output)\(killed.errors)")
           continue
         }
-        if killed.status == 128 + SIGKILL { kills += 1 }
+        if isEnded { kills += 1 }
         let again = try host.run(command)
         let isDone = again.status == 0 || command.isDoneAlready(again)
         #expect(isDone, "\(story): \(again.output)\(again.errors)")
-        try expectReached(command, on: host, story)
+        let present = try expectReached(command, on: host, story)
+        // What waits for a restart, or what else a plan notes, is the same.
+        #expect(present == plan, "\(story), and then: \(again.output)\(again.errors)")
         let remains = try host.remains()
         #expect(
           remains == goal,
@@ -86,10 +100,13 @@ struct KillTests {
     }
   }
 
-  private func expectReached(_ command: KilledCommand, on host: ScratchHost, _ story: String) throws {
+  /// - Returns: what a plan says then.
+  private func expectReached(_ command: KilledCommand, on host: ScratchHost, _ story: String) throws -> String {
+    var said = ""
     if command.isPlanned {
       let plan = try host.vireo("plan", "--detailed-exitcode", host.folder.path("spec.yaml"))
       #expect(plan.status == 0, "\(story): \(plan.output)\(plan.errors)")
+      said = plan.output
     }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: host.pool)) ?? [] where name.hasSuffix(".qcow2") {
       let check = try run(["qemu-img", "check", "--force-share", "-q", "-f", "qcow2", host.pool + "/" + name])
@@ -97,7 +114,13 @@ struct KillTests {
       #expect([0, 3].contains(check.status), "\(story): \(name): \(check.output)\(check.errors)")
     }
     if host.daemon == nil { try expectPrivate(host, story) }
+    // QEMU that libvirt does not know is nobody's, and a guest that libvirt knows has its QEMU.
+    let known = try host.virsh("list", "--name").split(separator: "\n").count
+    if host.guestProcesses.count != known {
+      Issue.record("\(story): libvirt knows \(known) running guests, and there are \(host.guestProcesses.count)")
+    }
     try command.check(host, story)
+    return said
   }
 
   /// No file in the pool may be read by more people than what it derives from; one that derives from nothing is its owner's.
@@ -131,13 +154,23 @@ struct KillTests {
         return Moment(point: index + 1, delay: Int.random(in: max(1, from)..<max(2, to), using: &choices))
       }
     }
-    guard all.count > most else { return all }
     // One of each part, so that the beginning and the end have their turns.
-    return (0..<most).map { part in
-      let (from, to) = (all.count * part / most, all.count * (part + 1) / most)
-      return all[Int.random(in: from..<max(to, from + 1), using: &choices)]
+    let taken =
+      all.count > most
+      ? (0..<most).map { part in
+        let (from, to) = (all.count * part / most, all.count * (part + 1) / most)
+        return all[Int.random(in: from..<max(to, from + 1), using: &choices)]
+      } : all
+    return taken.map { moment in
+      var moment = moment
+      let number = signal ?? (Int.random(in: 0..<4, using: &choices) == 0 ? SIGTERM : SIGKILL)
+      moment.signal = number
+      return moment
     }
   }
+
+  /// What ends the commands: SIGKILL most of the time and SIGTERM now and then, or what the environment asks for.
+  private static let signal = ProcessInfo.processInfo.environment["VIREO_KILL_SIGNAL"].flatMap { Int32($0) }
 }
 
 /// A point that a process has passed.
@@ -159,8 +192,11 @@ struct Moment: CustomStringConvertible {
   var point: Int
   /// How much later, in microseconds.
   var delay: Int
+  var signal = SIGKILL
 
-  var description: String { delay > 0 ? "\(point)+\(delay)" : "\(point)" }
+  var description: String {
+    (delay > 0 ? "\(point)+\(delay)" : "\(point)") + (signal == SIGKILL ? "" : ":\(signal)")
+  }
 }
 
 /// A command, and the host that it meets.
@@ -171,6 +207,8 @@ struct KilledCommand: Sendable, CustomTestStringConvertible, CustomStringConvert
   let arguments: @Sendable (ScratchHost) -> [String]
   /// Whether a plan of the host's spec has nothing to do afterwards.
   var isPlanned = true
+  /// Whether it is about what only a daemon has.
+  var needsDaemon = false
   /// What a second run of a command says that cannot be done twice: it was done.
   var doneAlready: String?
   var check: @Sendable (ScratchHost, String) throws -> Void = { _, _ in }
@@ -253,15 +291,18 @@ extension ScratchHost {
       let libvirts = ["/etc/libvirt/qemu", "/etc/libvirt/storage", "/var/lib/libvirt/qemu/nvram", "/var/lib/vireo"]
       folders += (libvirts + ["/var/lib/libvirt/qemu/snapshot"]).map { ($0, daemon.path($0)) }
     } else {
-      let libvirts = ["etc", "lib/vireo", "lib/qemu/nvram", "lib/qemu/snapshot"]
-      folders += libvirts.map { ("host/\($0)", folder.path("host/\($0)")) }
+      folders += ["etc", "lib", "run"].map { ("host/\($0)", folder.path("host/\($0)")) }
     }
     for (folder, path) in folders {
       for case let name as String in FileManager.default.enumerator(atPath: path) ?? .init() {
         // A removal that happened, whether anybody has written so or not.
-        let isPending = folder.hasSuffix("/vireo") && name.hasSuffix(".pending")
+        let isPending = name.hasSuffix(".pending")
+        // The number of a guest's start is part of its folder's name.
+        let name = name.replacing(#/\bdomain-[0-9]+-/#, with: "domain-N-")
         result.insert("\(folder)/\(isPending ? String(name.dropLast(8)) + ".xml" : name)")
-        if name.hasSuffix(".qcow2") { result.formUnion(try snapshots(inside: "\(folder)/\(name)")) }
+        if folder == "pool", name.hasSuffix(".qcow2") {
+          result.formUnion(try snapshots(inside: "\(folder)/\(name)"))
+        }
       }
     }
     result.formUnion(

@@ -7,10 +7,11 @@ import Testing
 extension KilledCommand {
   static let all: [KilledCommand] =
     images + removals + snapshots + (Machine.hasUEFI ? [renameWithVariables] : []) + changes + creations
+    + guestChanges + furtherRemovals + (Machine.hasUEFI ? withVariables : []) + poolsAndNetworks
 
   // MARK: Specs
 
-  private static func spec(_ host: ScratchHost, _ domains: String) -> String {
+  static func spec(_ host: ScratchHost, _ domains: String) -> String {
     """
     stack: kill
     pools: { vms: { path: "\(host.pool)" } }
@@ -21,7 +22,7 @@ extension KilledCommand {
     """
   }
 
-  private static func web(
+  static func web(
     state: String = "stopped", memory: Int = 16, size: Int = 20, data: Int? = nil, snapshots: String = "",
     more: String = ""
   ) -> String {
@@ -40,9 +41,9 @@ extension KilledCommand {
   }
 
   /// An apply that turns one spec into another.
-  private static func apply(
-    _ name: String, from before: String? = nil, to after: String, options: [String] = [], isPlanned: Bool = true,
-    edit: @escaping Work = { _ in }
+  static func apply(
+    _ name: String, from before: String? = nil, to after: String, jobs: Int = 1, options: [String] = [],
+    isPlanned: Bool = true, edit: @escaping Work = { _ in }
   ) -> KilledCommand {
     KilledCommand(
       name: name,
@@ -51,7 +52,7 @@ extension KilledCommand {
         try edit(host)
         try host.folder.write(spec(host, after), to: "spec.yaml")
       },
-      arguments: { ["apply", "--yes", "--jobs", "1"] + options + [$0.folder.path("spec.yaml")] }, isPlanned: isPlanned)
+      arguments: { ["apply", "--yes", "--jobs", "\(jobs)"] + options + [$0.folder.path("spec.yaml")] }, isPlanned: isPlanned)
   }
 
   // MARK: Making and changing
@@ -97,7 +98,7 @@ extension KilledCommand {
       to: web(state: "running", memory: 24, more: "restart-policy: when-needed")),
   ]
 
-  private static let scsi = "controllers: { scsi-0: { type: scsi, index: 0, model: virtio-scsi } }"
+  static let scsi = "controllers: { scsi-0: { type: scsi, index: 0, model: virtio-scsi } }"
 
   private static let renameWithVariables = apply(
     "apply that renames a guest with UEFI", from: web(state: "stopped", more: "firmware: uefi"),
@@ -111,9 +112,9 @@ extension KilledCommand {
 
   // MARK: Taking away and bringing back
 
-  private static let db = web(data: 2).replacing("web:", with: "db:")
+  static let db = web(data: 2).replacing("web:", with: "db:")
 
-  private static func destroy(_ name: String, _ domains: String, _ options: String...) -> KilledCommand {
+  static func destroy(_ name: String, _ domains: String, _ options: String...) -> KilledCommand {
     KilledCommand(
       name: name,
       prepare: { try $0.apply(spec($0, domains)) },
@@ -166,7 +167,7 @@ extension KilledCommand {
 
   // MARK: Snapshots
 
-  private static func snapshot(
+  static func snapshot(
     _ verb: String, _ kind: String, state: String = "stopped", isPlanned: Bool = true, doneAlready: String? = nil,
     memory: Bool = false
   ) -> KilledCommand {

@@ -129,6 +129,8 @@ final class SystemDaemon {
         for snapshot in $(virsh snapshot-list --name "$name"); do virsh snapshot-delete --metadata "$name" "$snapshot"; done
         virsh undefine --nvram --managed-save "$name"
       done
+      for name in $(virsh net-list --name); do virsh net-destroy "$name"; done
+      for name in $(virsh net-list --all --name); do virsh net-undefine "$name"; done
       for name in $(virsh pool-list --name); do virsh pool-destroy "$name"; done
       for name in $(virsh pool-list --all --name); do virsh pool-undefine "$name"; done
       find /var/lib/vireo /var/lib/libvirt/qemu/snapshot -mindepth 1 -delete

@@ -79,6 +79,9 @@ struct ImaginedHost {
         let definition = pool.definition
         inventory.pools?[definition.name] = ObservedPool(
           name: definition.name, isActive: pool.isStarted, autostart: pool.autostart ?? true, inactive: definition.xml)
+      // The guest here takes no device, and lets go of none.
+      case .attachDevice(let domain, _, let name): refuse(.attach, of: name, domain.name)
+      case .detachDevice(let domain, _, let name): refuse(.detach, of: name, domain.name)
       case .setAutostart(let domain, let value): inventory.domains[domain.name]?.autostart = value
       case .startDomain(let domain): start(domain.name)
       case .stopDomain(let domain, _):
@@ -88,6 +91,34 @@ struct ImaginedHost {
       default: break
       }
     }
+  }
+
+  /// Notes with the running guest that it was asked.
+  private mutating func refuse(_ plugging: RefusedValues.Plugging, of device: String, _ domain: String) {
+    guard let running = inventory.domains[domain]?.running else { return }
+    var refused = RefusedValues(in: running)
+    refused.note(plugging, of: device, isRefused: true)
+    // As libvirt stores it.
+    let (prefix, uri) = (RefusedValues.prefix, RefusedValues.namespace)
+    let text = refused.element.serialised()
+      .replacing("<values", with: "<\(prefix):values xmlns:\(prefix)='\(uri)'").replacing("</values", with: "</\(prefix):values")
+    guard let element = try? XMLElement.parse(text) else { return }
+    inventory.domains[domain]?.running?.update("metadata") { metadata in
+      metadata.children.removeAll { $0.element?.namespaceURI == uri }
+      metadata.append(element)
+    }
+  }
+
+  /// Carries out a plan as a run does that is cut off before it asks running guests for anything.
+  mutating func applyWithoutAsking(_ plan: Plan) {
+    var stored = plan
+    stored.actions.removeAll { action in
+      switch action.operation {
+      case .attachDevice, .detachDevice, .changeRunning: true
+      default: false
+      }
+    }
+    apply(stored)
   }
 
   static func chain(_ images: [ImageInfo]) -> BackingChain { BackingChain(images: images) }

@@ -250,6 +250,46 @@ struct PatchTests {
     #expect(!back.actions.contains { if case .attachDevice = $0.operation { true } else { false } })
   }
 
+  @Test("what a run that was cut off has stored and not asked the guest for, the next one asks for, once")
+  func cutOff() throws {
+    var host = try appliedHost()
+    let before = lab.replacing("vcpus: 2", with: "vcpus: { count: 4, current: 2 }")
+    host.apply(try host.plan(before))
+    host.start("web")
+    let after = before.replacing("current: 2", with: "current: 3")
+      .replacing("data: { size: 5 GiB, format: raw }", with: "more: { size: 1 GiB }")
+    host.applyWithoutAsking(try host.plan(after))
+    let rest = try host.plan(after)
+    #expect(rest.object("web")?.pending.isEmpty == true)
+    for field in ["vcpus.current", "disks.data", "disks.more"] {
+      #expect(rest.change("web", field)?.effect == .live, "\(field)")
+      #expect(rest.change("web", field)?.detail == "stored already", "\(field)")
+    }
+    let asked = rest.actions.compactMap { action -> String? in
+      switch action.operation {
+      case .attachDevice(_, _, let name): "in \(name)"
+      case .detachDevice(_, _, let name): "out \(name)"
+      case .changeRunning(_, let changes): changes.map(\.field).joined(separator: " ")
+      default: nil
+      }
+    }
+    #expect(asked.sorted() == ["in disks.more", "out disks.data", "vcpus.current"])
+    // A guest that keeps what it has is not asked again.
+    host.apply(rest)
+    let waiting = try host.plan(after)
+    #expect(waiting.object("web")?.pending.map(\.field).sorted() == ["disks.data", "disks.more"])
+    #expect(waiting.change("web", "disks.data") == nil && waiting.change("web", "disks.more") == nil)
+    // What somebody has plugged in under such a name is not Vireo's.
+    host.inventory.domains["web"]?.running?.update("devices") { devices in
+      guard var disk = devices.all("disk").first else { return }
+      disk.set("ua-disk-theirs", at: "alias/@name")
+      disk.set("vdx", at: "target/@dev")
+      devices.append(disk)
+    }
+    let theirs = try host.plan(after)
+    #expect(theirs.change("web", "disks.theirs") == nil)
+  }
+
   @Test("a disk for a running guest is plugged in at once; one for the next start is told so")
   func hotplug() throws {
     var host = try appliedHost()

@@ -16,7 +16,7 @@ struct GarbageTextTests {
   private static let base = "base-" + String(repeating: "ab", count: 32) + ".qcow2"
 
   /// Something of everything.
-  private static func sample(folder: String = "/srv/vms", name: String = "web") -> GarbageCollection {
+  static func sample(folder: String = "/srv/vms", name: String = "web") -> GarbageCollection {
     var census = FileCensus(uri: "qemu:///system", moment: 2_000_000_000, folders: [folder, "/srv/empty"], chains: 4)
     var inode: UInt64 = 1
     func add(_ file: String, _ bytes: UInt64, origin: FileOrigin? = nil, on backing: String...) {

@@ -1,5 +1,7 @@
 // Plans and results as JSON: valid for any text, complete, in a stable order.
 
+import Applier
+import Diagnostics
 import FoundationEssentials
 import Planner
 import TestSupport
@@ -55,5 +57,37 @@ struct JSONTests {
     #expect(actions[4]?["blocked-by"] == .number(3))
     #expect(actions[3]?["remedy"] != nil)
     #expect(document["complete"] == .boolean(false))
+  }
+
+  @Test("documents have the members that docs/json.md lists, and only those")
+  func documented() throws {
+    let place = SamplePlans.line(3)
+    let message = Diagnostic(
+      "rule", "message", at: place, subject: "domain web", suggestion: "do", notes: [.init("note", at: place)])
+    try DocumentedMembers("Messages").expect(
+      [jsonDocument(DiagnosticFormat.render([message], as: .json))], isWhole: true)
+
+    let samples = OperationTextTests.samples
+    var every = Plan(
+      stack: "lab", uri: "qemu:///system",
+      objects: [ObjectPlan(ObjectReference(.domain, "web"), .refused, problems: [message], range: place)],
+      actions: samples.map { Action($0.object, $0.operation, after: [0], effect: .define) })
+    every.notes = [message]
+    let plans = [SamplePlans.creation(count: 2), SamplePlans.change, SamplePlans.volumes, every]
+    try DocumentedMembers("Plan").expect(plans.map { try jsonDocument($0.json()) }, isWhole: true)
+
+    try DocumentedMembers("Apply and destroy").expect(
+      [
+        jsonDocument(SamplePlans.failed.result.json(of: SamplePlans.failed.plan)),
+        jsonDocument(
+          ApplyResult(outcomes: samples.map { _ in .notStarted }, wasInterrupted: true).json(of: every)),
+      ], isWhole: true)
+    try DocumentedMembers("Status").expect(
+      [jsonDocument(StatusTextTests.stack.json()), jsonDocument(StatusTextTests.host.json())], isWhole: true)
+    let garbage = GarbageTextTests.sample()
+    var result = GarbageResult()
+    result.deleted = garbage.deletions
+    try DocumentedMembers("Garbage").expect(
+      [jsonDocument(garbage.json()), jsonDocument(garbage.json(result))], isWhole: true)
   }
 }

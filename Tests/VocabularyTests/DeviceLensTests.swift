@@ -147,6 +147,7 @@ struct DeviceLensTests {
       <shmem name='s' role='peer'><model type='ivshmem-doorbell'/><size unit='M'>4</size>
         <server path='/run/s'/><msi vectors='2' ioeventfd='on'/></shmem>
       <iommu model='intel'><driver intremap='on' caching_mode='on' dma_translation='off'/></iommu>
+      <redirdev bus='usb' type='unix'><source mode='bind' path='/run/redir'/></redirdev>
       <iommu model='virtio'><driver><granule size='64' unit='KiB'/></driver></iommu>
     </devices>
     """)

@@ -33,12 +33,25 @@ extension ApplyRun {
     let before = try await running(domain)
     if device.find(in: before) != nil { return nil }
     let stored = try await connection.storedDefinition(of: domain)
-    if let error = try await plug(try device.element(in: stored, name, of: domain.name), into: domain) {
-      guard isRefusal(error) else { throw await attachFailure(error, name, domain.name) }
-      return "`\(name)` cannot be plugged in as the guest runs (\(startMessage(error).text))"
+    let element = try device.element(in: stored, name, of: domain.name)
+    var refusal = try await plug(element, into: domain)
+    // A run that was killed may have left parts of it.
+    if let error = refusal, HalfPluggedDevice.isSuspected(error),
+      try await HalfPluggedDevice(domain: domain, device: element).clear()
+    {
+      refusal = try await plug(element, into: domain)
     }
-    let after = try await running(domain)
-    return device.find(in: after) == nil ? "`\(name)` was plugged in, and the guest does not have it" : nil
+    var reason: String?
+    if let refusal {
+      guard isRefusal(refusal) || HalfPluggedDevice.isSuspected(refusal) else {
+        throw await attachFailure(refusal, name, domain.name)
+      }
+      reason = "`\(name)` cannot be plugged in as the guest runs (\(startMessage(refusal).text))"
+    } else if device.find(in: try await running(domain)) == nil {
+      reason = "`\(name)` was plugged in, and the guest does not have it"
+    }
+    try await refusals.note(.attach, of: name, isRefused: reason != nil, on: domain)
+    return reason
   }
 
   /// Plugs a device in at the address that the definition gives it, or wherever libvirt finds a place: until the next
@@ -79,14 +92,18 @@ extension ApplyRun {
     guard try await domain.isActive() else { return nil }
     let running = try await connection.runningDefinition(of: domain)
     guard let alias = device.find(in: running)?.value(at: .alias) else { return nil }
+    var reason: String?
     do {
       try await domain.detachDevice(alias: alias, scope: .live)
+      // Success means that the guest was asked. One without a system never answers.
+      if try await !domain.waitUntilDeviceRemoved(alias: alias, timeout: .seconds(10)) {
+        reason = "the guest has not let go of `\(name)`"
+      }
     } catch let error as LibvirtError where !error.isConnectionLost {
-      return "`\(name)` cannot be unplugged as the guest runs (\(plainMessage(error)))"
+      reason = "`\(name)` cannot be unplugged as the guest runs (\(plainMessage(error)))"
     }
-    // Success means that the guest was asked. One without a system never answers.
-    if try await domain.waitUntilDeviceRemoved(alias: alias, timeout: .seconds(10)) { return nil }
-    return "the guest has not let go of `\(name)`"
+    try await refusals.note(.detach, of: name, isRefused: reason != nil, on: domain)
+    return reason
   }
 
   /// What the guest is as it runs, which it must.
@@ -101,17 +118,11 @@ extension ApplyRun {
 /// Whether libvirt or QEMU will not do something to a running guest and might when it starts: there is no free place, no
 /// such bus, or no way while it runs. What the host itself lacks keeps the guest from starting, too.
 func isRefusal(_ error: LibvirtError) -> Bool {
-  func says(_ words: [String]) -> Bool { words.contains { error.message.firstIndex(ofText: $0) != nil } }
   switch error.code {
   case .configurationUnsupported, .operationUnsupported, .argumentUnsupported, .noSupport:
-    return !says(["host doesn't support", "requires VFIO", "unable to open", "No such file"])
+    return !Phrase.hostCannot.occurs(in: error.message)
   case .internalError, .operationFailed, .operationInvalid:
-    return says([
-      "No more available PCI slots", "a PCI slot is needed", "No free USB ports", "Unable to find a free",
-      "There is no more free", "no free memory device slot", "empty memory slot", "memory device count",
-      "memory device total size", "maxMemory", "hotplug", "hot plug", "Hot-plug", "hot-plug", "Bus '",
-      "Device alias was not set for virtio-serial controller",
-    ])
+    return Phrase.noFreePlace.occurs(in: error.message)
   default: return false
   }
 }
@@ -126,7 +137,7 @@ extension DeviceIdentity {
 }
 
 private func requireImage(_ path: String, of target: String, in running: XMLElement, _ disk: String) throws {
-  let disks = running.first("devices")?.all("disk") ?? []
+  let disks = running.devices(Vocabulary.disk)
   guard let found = disks.first(where: { $0.value(at: .diskTarget) == target }) else {
     throw ActionFailure("\(disk) is not there any more", remedy: planAgain)
   }

@@ -14,20 +14,13 @@ extension ApplyRun {
     let domain = try await domain(identity)
     guard try await domain.isActive() else { return nil }
     var reasons: [String] = []
-    let before = RefusedValues(in: try await connection.runningDefinition(of: domain))
-    var refused = before
+    var answers: [(change: LiveChange, isRefused: Bool)] = []
     for group in Self.groups(changes) {
       let reason = try await change(group, of: domain)
       if let reason { reasons.append(reason) }
-      for change in group where !change.way.needsGuest {
-        refused.note(change, isRefused: reason != nil, salt: Inventory.drawSalt())
-      }
+      for change in group { answers.append((change, reason != nil)) }
     }
-    if refused != before {
-      try await domain.setMetadata(
-        .element(namespace: RefusedValues.namespace), refused.isEmpty ? nil : refused.element.serialised(),
-        prefix: RefusedValues.prefix, scope: .live)
-    }
+    try await refusals.note(answers, on: domain)
     return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
   }
 
@@ -36,7 +29,7 @@ extension ApplyRun {
     var order: [String] = []
     var groups: [String: [LiveChange]] = [:]
     for change in changes {
-      let key = "\(change.way.call) \(change.device?.value ?? "")"
+      let key = "\(change.way.group) \(change.device?.value ?? "")"
       if groups[key] == nil { order.append(key) }
       groups[key, default: []].append(change)
     }
@@ -89,7 +82,7 @@ extension ApplyRun {
       let running = try await connection.runningDefinition(of: domain)
       guard let target = first.device?.find(in: running)?.value(at: .diskTarget) else { return }
       try await domain.setBlockIOTune(target, changes.parameters, scope: .live)
-    case .device:
+    case .device, .requestedMemory:
       let running = try await connection.runningDefinition(of: domain)
       guard var element = first.device?.find(in: running) else { return }
       for change in changes { change.entry.field.lens?.put(change.value, into: &element) }
@@ -117,33 +110,6 @@ extension ApplyRun {
     case .lifecycle(let event): try await setLifecycle(of: domain, first, event)
     case .statisticsPeriod:
       try await domain.setMemoryStatisticsPeriod(Int32(clamping: first.value?.integer ?? 0), scope: .live)
-    }
-  }
-}
-
-extension LiveWay {
-  /// Which call it is, so that values of one call go together.
-  fileprivate var call: String {
-    switch self {
-    case .device: "device"
-    case .medium: "medium"
-    case .memory: "memory"
-    case .vcpus: "vcpus"
-    case .title: "title"
-    case .description: "description"
-    case .scheduler: "scheduler"
-    case .memoryLimit: "memory limits"
-    case .blockWeight: "block weight"
-    case .blockIO: "block limits"
-    case .connection: "connection"
-    case .ioThreads: "I/O threads"
-    case .throttleGroups: "throttle groups"
-    case .vcpuPins, .emulatorPin, .ioThreadPins: "pins"
-    case .hostNodes: "nodes"
-    case .blockDevices: "block devices"
-    case .perfEvents: "events"
-    case .lifecycle(let event): event
-    case .statisticsPeriod: "statistics"
     }
   }
 }

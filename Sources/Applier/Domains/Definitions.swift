@@ -177,7 +177,8 @@ func definitionFailure(
   switch error.code {
   case .xmlInvalidSchema:
     // "XML document failed to validate against schema: Unable to validate doc against /…/domain.rng; Extra element …"
-    let reason = text.firstIndex(ofText: ".rng; ").map { String(text[$0...].dropFirst(6)) } ?? text
+    let line = Substring(text)
+    let reason = Phrase.schemaFile.range(in: line).map { String(line[$0.upperBound...]) } ?? text
     return ActionFailure(
       "libvirt's schema does not allow the definition: \(reason)",
       remedy: "change the field that it names, or \(editor)")

@@ -24,6 +24,7 @@ extension ApplyRun {
       throw ActionFailure(
         "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
     }
+    try await UnfinishedMerges(domain: domain, connection: connection).finish()
     do {
       await keepVariables(of: domain)
       try await start(domain)
@@ -108,6 +109,7 @@ extension ApplyRun {
       try await domain.isActive()
     else { return }
     await replaced.noteVariables(try await connection.runningDefinition(of: domain), of: domain.uuid)
+    try await UnfinishedMerges(domain: domain, connection: connection).settle()
     let clock = ContinuousClock()
     let deadline = clock.now + .seconds(max(0, shutdown.timeout))
     var nextRequest = clock.now
@@ -160,6 +162,7 @@ extension ApplyRun {
       if failure.isConnectionLost { throw failure }
       let domain = try await domain(identity)
       do {
+        try await UnfinishedMerges(domain: domain, connection: connection).finish()
         if try await !domain.isActive() { try await start(domain) }
         failure.message += "; it runs again"
       } catch {

@@ -82,9 +82,7 @@ private struct DefinitionAreas {
   ]
 
   /// Devices that libvirt adds to a new domain, or as others need them.
-  private static let usualDevices: Set<String> = [
-    "emulator", "controller", "input", "console", "serial", "audio", "video", "memballoon", "watchdog", "panic", "hub",
-  ]
+  private static let usualDevices = DeviceRule.added.union(["emulator"])
 
   func compare() -> [UnaskedChange] {
     let devices = (
@@ -102,7 +100,8 @@ private struct DefinitionAreas {
       usual: replaced.map { _ in Self.usualDevices.intersection(devices.replaced.map(\.name)).union(["controller"]) }
         ?? Self.usualDevices)
     changes += attributes()
-    let touchesSerials = devices.asked.filter { $0.name == "serial" } != devices.replaced.filter { $0.name == "serial" }
+    let touchesSerials =
+      devices.asked.filter(Vocabulary.serial.holds) != devices.replaced.filter(Vocabulary.serial.holds)
     return changes.filter { change in
       // The first console mirrors the first serial port.
       !(touchesSerials && change.place.hasPrefix("/domain/devices/console"))

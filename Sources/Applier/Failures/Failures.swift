@@ -62,6 +62,7 @@ extension ActionFailure {
       self.init(
         "\(path) is in use by \(holders.isEmpty ? "another process" : holders.map(name(of:)).joined(separator: ", "))",
         remedy: "stop what uses it, then apply again")
+      isFileInUse = true
     case .permissionDenied(let path, let operation):
       self.init(
         "cannot \(operation) \(path): permission denied",

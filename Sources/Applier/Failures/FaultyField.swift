@@ -1,6 +1,7 @@
 // Which field of the spec a libvirt or QEMU message is about, found by what it names: a device's alias, a value of the
 // definition, or words that the two have for a subject.
 
+import Libvirt
 import Planner
 import Vocabulary
 import XMLTree
@@ -21,15 +22,16 @@ func faultyField(_ message: String, in domain: XMLElement) -> String? {
     }
   }
   // QEMU names a device by its alias, with what libvirt puts before and behind it.
-  let named = devices.filter { device in device.alias.map { message.firstIndex(ofText: $0) != nil } ?? false }
+  let named = devices.filter { device in device.alias.map { message.range(ofText: $0) != nil } ?? false }
   if let device = named.max(by: { $0.alias?.count ?? 0 < $1.alias?.count ?? 0 }) { return device.name }
-  if let start = message.firstIndex(ofText: reservation),
-    let field = port(at: String(message[start...].dropFirst(reservation.count)), among: devices)
+  let text = Substring(message)
+  if let range = Phrase.reservedPort.range(in: text),
+    let field = port(at: String(text[range.upperBound...]), among: devices)
   {
     return field
   }
-  if FailureCause(message)?.concernsKVM ?? false { return FieldKey.type.name }
-  for subject in subjects where subject.words.contains(where: { message.firstIndex(ofText: $0) != nil }) {
+  if FailureCause(message)?.concernsKVM ?? false { return "type" }
+  for subject in subjects where subject.phrase.occurs(in: message) {
     if let field = subject.field(domain, devices) { return field }
   }
   return nil
@@ -61,7 +63,7 @@ private struct NamedDevice {
 
   /// The field of the device that has a value.
   func field(with value: String) -> String? {
-    if type.name == "disk", DiskSource.path(of: element) == value { return "\(name).\(FieldKey.source.name)" }
+    if type.device?.role == .storage, DiskSource.path(of: element) == value { return "\(name).source" }
     return type.fields.first { $0.names(value, in: element) }.map { "\(name).\(type.displayName(of: $0))" }
   }
 }
@@ -95,63 +97,51 @@ private func quotedWords(_ message: String) -> [String] {
   return words.filter { !$0.isEmpty }
 }
 
-/// Words that libvirt and QEMU have for a subject, and the field that it is.
+/// What a message may be about, and the field that it is.
 private struct Subject: Sendable {
-  let words: [String]
+  let phrase: Phrase
   let field: @Sendable (XMLElement, [NamedDevice]) -> String?
 
-  init(_ words: String..., field: @escaping @Sendable (XMLElement, [NamedDevice]) -> String?) {
-    self.words = words
+  init(_ phrase: Phrase, field: @escaping @Sendable (XMLElement, [NamedDevice]) -> String?) {
+    self.phrase = phrase
     self.field = field
   }
 
-  init(_ words: String..., is name: String) {
-    self.words = words
+  init(_ phrase: Phrase, is name: String) {
+    self.phrase = phrase
     field = { _, _ in name }
   }
 }
 
-/// The first whose words are found decides. The words are those of libvirt 9.0 to 12.8 and QEMU 7.2 to 11.1.
+/// The first whose phrases are found decides.
 private let subjects = [
-  Subject("spice graphics are not supported") { _, devices in display("spice", among: devices) },
-  Subject("vnc graphics are not supported") { _, devices in display("vnc", among: devices) },
-  Subject("watchdogs with different actions") { _, devices in only("watchdogs", among: devices) },
-  Subject("-vnc ") { _, devices in port(of: "vnc", among: devices) },
-  Subject("-spice ", "spice server", "SPICE sockets") { _, devices in port(of: "spice", among: devices) },
-  Subject("host PCI devices", "Mediated host device", "USB device", "/sys/bus/usb", "/sys/bus/pci", "VFIO") {
-    _, devices in only("hostdevs", among: devices)
-  },
-  Subject("vhost-vsock") { _, devices in only("vsocks", among: devices) },
-  Subject("CPU mode 'host-passthrough'", "CPU mode 'host-model'", "CPU mode 'maximum'", is: "cpu"),
-  Subject("unknown CPU feature", "requested feature", is: FieldKey.cpuFeatures.name),
-  Subject("CPU model", "guest CPU", "CPU definition", "incompatible with host CPU") { domain, _ in
-    Vocabulary.domain[.cpuModel].isThere(in: domain) ? FieldKey.cpuModel.name : "cpu"
-  },
-  Subject(
-    "machine type limit", "Maximum CPUs", "Invalid SMP CPUs", "maximum vcpus", "max CPUs", "more than 255 vCPUs",
-    is: "vcpus"),
-  Subject("machine type", "Machine type '", is: FieldKey.machine.name),
-  Subject("hugetlbfs", "hugepage", "huge page", is: "memory-backing.hugepages"),
-  Subject("NUMA node", is: "numatune"),
-  Subject("/cpuset.cpus", field: { domain, _ in pin(in: domain) }),
-  Subject("cannot set up guest memory", "Cannot allocate memory", "guest memory", "ram size", is: FieldKey.memory.name),
-  Subject("invalid option", is: "qemu.args"),
+  Subject(.spiceUnsupported) { _, devices in display("spice", among: devices) },
+  Subject(.vncUnsupported) { _, devices in display("vnc", among: devices) },
+  Subject(.watchdogActions) { _, devices in only("watchdogs", among: devices) },
+  Subject(.vncOption) { _, devices in port(of: "vnc", among: devices) },
+  Subject(.spiceOption) { _, devices in port(of: "spice", among: devices) },
+  Subject(.hostDevice) { _, devices in only("hostdevs", among: devices) },
+  Subject(.vsockDevice) { _, devices in only("vsocks", among: devices) },
+  Subject(.processorMode, is: "cpu"), Subject(.processorFeature, is: "cpu.features"),
+  Subject(.processorModel) { domain, _ in domain.exists(at: "cpu/model") ? "cpu.model" : "cpu" },
+  Subject(.processorCount, is: "vcpus"), Subject(.machineType, is: "machine"),
+  Subject(.hugePages, is: "memory-backing.hugepages"), Subject(.node, is: "numatune"),
+  Subject(.processorSet) { domain, _ in pin(in: domain) }, Subject(.guestMemory, is: "memory"),
+  Subject(.option, is: "qemu.args"),
 ]
 
 private func display(_ type: String, among devices: [NamedDevice]) -> String? {
-  devices.first { $0.element.name == "graphics" && $0.element[attribute: "type"] == type }?.name
+  devices.first { Vocabulary.graphics.holds($0.element) && $0.element[attribute: "type"] == type }?.name
 }
 
 private func port(of type: String, among devices: [NamedDevice]) -> String? {
   display(type, among: devices).map { $0 + ".port" }
 }
 
-private let reservation = "Failed to reserve port "
-
 /// The field of a display that has the port, whose number stands at the beginning of a text.
 private func port(at end: String, among devices: [NamedDevice]) -> String? {
   let number = end.prefix { $0.isNumber }
-  for device in devices where device.element.name == "graphics" {
+  for device in devices where Vocabulary.graphics.holds(device.element) {
     for field in device.type.fields where field.name.hasSuffix("port") {
       guard field.lens?.get(device.element)?.integer.map(String.init) == String(number) else { continue }
       return "\(device.name).\(field.name)"

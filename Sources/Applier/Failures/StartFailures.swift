@@ -27,7 +27,7 @@ extension ApplyRun {
     guard FailureCause(startMessage(error).text) == .portTaken,
       let definition = try? await connection.storedDefinition(of: domain)
     else { return false }
-    return definition.first("devices")?.all("graphics").contains { $0[attribute: "autoport"] == "yes" } ?? false
+    return definition.devices(Vocabulary.graphics).contains { $0[attribute: "autoport"] == "yes" }
   }
 
   /// What kept a domain from starting.
@@ -55,7 +55,7 @@ extension ApplyRun {
 
   /// The first of a domain's disks that another process has open for writing.
   private func lockedDisk(of domain: LibvirtDomain) async throws -> ActionFailure? {
-    let disks = try await connection.storedDefinition(of: domain).first("devices")?.all("disk") ?? []
+    let disks = try await connection.storedDefinition(of: domain).devices(Vocabulary.disk)
     let paths = disks.filter { !$0.exists(at: .diskReadOnly) }.compactMap { $0.value(at: .diskFile) }
     return try await files.run {
       for path in paths {
@@ -89,27 +89,26 @@ func startMessage(_ message: String, whole: String) -> (text: String, path: Stri
 
 /// What stands behind `qemu-system-…: `.
 private func qemuText(_ line: String) -> String? {
-  guard let program = line.firstIndex(ofText: "qemu-system-") ?? line.firstIndex(ofText: "qemu-kvm") else { return nil }
-  guard let colon = line[program...].firstIndex(ofText: ": ") else { return nil }
-  let text = line[line.index(colon, offsetBy: 2)...]
+  guard let program = line.range(ofText: "qemu-system-") ?? line.range(ofText: "qemu-kvm"),
+    let colon = line[program.upperBound...].range(ofText: ": ")
+  else { return nil }
+  let text = line[colon.upperBound...]
   return text.isEmpty ? nil : String(text)
 }
 
 /// A message without the option that it begins with.
 private func withoutOption(_ text: String) -> String {
   guard text.hasPrefix("-") else { return text }
-  let end =
-    text[...].firstIndex(ofText: "}: ").map { text.index($0, offsetBy: 3) }
-    ?? text[...].firstIndex(ofText: ": ").map { text.index($0, offsetBy: 2) }
+  let end = text.range(ofText: "}: ")?.upperBound ?? text.range(ofText: ": ")?.upperBound
   return end.map { String(text[$0...]) } ?? text
 }
 
 /// An absolute path in quotes or brackets.
 private func quotedPath(_ line: String) -> String? {
   for (open, close) in [("[/", "]"), ("'/", "'"), ("\"/", "\"")] {
-    guard let start = line[...].firstIndex(ofText: open) else { continue }
+    guard let start = line.range(ofText: open)?.lowerBound else { continue }
     let path = line[line.index(after: start)...]
-    if let end = path.firstIndex(ofText: close) { return String(path[..<end]) }
+    if let end = path.range(ofText: close)?.lowerBound { return String(path[..<end]) }
   }
   return nil
 }
@@ -165,17 +164,4 @@ private func closedFolder(above path: String) -> String? {
     if status.st_mode & S_IXOTH == 0 { return present }
   }
   return nil
-}
-
-extension StringProtocol {
-  /// The index of the first occurrence of `wanted`.
-  func firstIndex(ofText wanted: String) -> Index? {
-    let wanted = Array(wanted.utf8)
-    var start = utf8.startIndex
-    while start != utf8.endIndex {
-      if utf8[start...].starts(with: wanted) { return start }
-      start = utf8.index(after: start)
-    }
-    return nil
-  }
 }

@@ -53,6 +53,15 @@ extension ApplyRun {
   /// - Parameter owner: the domain that it belongs to, which is removed after its files: a run that is cut off in between
   ///   leaves the domain, so the next one knows what is left to do.
   func deleteFile(_ path: String, of owner: FileOwner?) async throws {
+    if let owner, !connection.isRemote {
+      // The name of an overlay or of a guest's memory may be anybody's.
+      let proof = SnapshotProof(domain: owner.identity.name, uuid: owner.identity.uuid, definitions: [owner.seen])
+      guard try await files.run({ proof.mayGo(path) }) else {
+        throw ActionFailure(
+          "\(path) stays: nothing shows that it belongs to domain \(owner.identity.name)",
+          remedy: "look at the file, and delete it by hand if it is not needed")
+      }
+    }
     try await removals.delete(path, of: owner)
   }
 }

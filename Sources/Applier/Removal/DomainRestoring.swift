@@ -88,7 +88,7 @@ extension RemovedDomains {
   private static func requireFiles(of removal: RemovedDomain) throws(RestoreRefusal) -> [String] {
     var (reasons, notes) = ([String](), [String]())
     let deleted = Set(removal.files.filter(\.isDeleted).map(\.path))
-    for disk in removal.definition.first("devices")?.all("disk") ?? [] {
+    for disk in removal.definition.devices(Vocabulary.disk) {
       guard let path = DiskSource.path(of: disk) else { continue }
       let name = "disk \(disk.value(at: .diskTarget) ?? "?")"
       let isMedium = ["cdrom", "floppy"].contains(disk[attribute: "device"])

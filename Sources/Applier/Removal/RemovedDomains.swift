@@ -274,7 +274,7 @@ extension RemovedDomains {
   public func find(_ entry: Entry) -> Found {
     let removal = entry.removal
     let own = Dictionary(removal.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
-    let sources = (removal.definition.first("devices")?.all("disk") ?? []).compactMap(DiskSource.path)
+    let sources = removal.definition.devices(Vocabulary.disk).compactMap(DiskSource.path)
     var seen: Set<String> = []
     let files = (sources + removal.files.map(\.path)).filter { seen.insert($0).inserted }.map { path in
       var status = stat()

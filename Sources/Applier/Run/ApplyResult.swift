@@ -53,6 +53,8 @@ public struct ActionFailure: Error, Sendable, Hashable {
   public var remedy: String?
   /// The field of the spec that it is about, where one is known: `disks.root.bus`.
   public var field: String?
+  /// Whether it is that another process has a file open.
+  var isFileInUse = false
 
   /// A failure, by default without a remedy and about no single field.
   public init(_ message: String, remedy: String? = nil, field: String? = nil) {
@@ -65,7 +67,10 @@ public struct ActionFailure: Error, Sendable, Hashable {
 extension ActionFailure {
   /// The failure without secrets.
   func redacted(_ secrets: KnownSecrets) -> ActionFailure {
-    ActionFailure(secrets.redacted(message), remedy: remedy.map(secrets.redacted), field: field)
+    var failure = self
+    failure.message = secrets.redacted(message)
+    failure.remedy = remedy.map(secrets.redacted)
+    return failure
   }
 }
 

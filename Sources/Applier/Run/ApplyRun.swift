@@ -22,6 +22,7 @@ struct ApplyRun: Sendable {
   let stack: String
   let replaced = ReplacedDefinitions()
   let removals: RemovalDesk
+  let refusals: RefusalNotes
   let patience: LockPatience
   let places: PoolFolders
   /// What no message may show: libvirt's own sentences quote values.
@@ -36,6 +37,7 @@ struct ApplyRun: Sendable {
     places = PoolFolders(pools)
     self.patience = patience
     self.secrets = secrets
+    refusals = RefusalNotes(connection: connection)
     removals = RemovalDesk(connection: connection, patience: patience)
     host = HostIdentity(of: connection)
     self.connection = connection

@@ -37,7 +37,7 @@ extension ApplyRun {
 extension XMLElement {
   /// The folders of a domain's disks and UEFI variables that are files.
   var diskFolders: Set<String> {
-    let disks = (first("devices")?.all("disk") ?? []).filter { ($0[attribute: "type"] ?? "file") == "file" }
+    let disks = devices(Vocabulary.disk).filter { ($0[attribute: "type"] ?? "file") == "file" }
     return Set(
       (disks.compactMap(DiskSource.path) + [value(at: .nvramPath)].compactMap(\.self)).filter { $0.hasPrefix("/") }
         .map { folder(of: $0) })

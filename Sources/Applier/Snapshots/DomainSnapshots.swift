@@ -52,6 +52,7 @@ public struct DomainSnapshots: Sendable {
       creation, of: definition, isActive: isActive, with: existing, on: connection.libvirtVersion)
     let lock = try await lockFolders(of: definition, .shared)
     defer { withExtendedLifetime(lock) {} }
+    if !isActive { try await UnfinishedMerges(domain: domain, connection: connection).finish() }
     var options: SnapshotOptions = []
     if choice.kind == .external {
       options.insert(.atomic)
@@ -76,7 +77,7 @@ public struct DomainSnapshots: Sendable {
   /// libvirt makes them with for a stopped guest leaves them readable to everybody.
   func keepPrivate(_ name: String) async throws {
     guard !connection.isRemote, let snapshot = try await list().first(where: { $0.name == name }) else { return }
-    let overlays = snapshot.disks.values.compactMap(\.self)
+    let overlays = try await SnapshotProof(of: domain, on: connection).ownOverlays(of: snapshot)
     try await BlockingPool(name: "modes", threads: 1).run {
       for overlay in overlays { try FileMode.narrow(overlay: overlay) }
     }
@@ -86,8 +87,18 @@ public struct DomainSnapshots: Sendable {
 
   /// Deletes a snapshot; the present state of the domain stays. The content of an external one is merged, with the guest
   /// running on or not: step by step where Vireo can (``SnapshotMerge``), by libvirt otherwise.
-  public func delete(_ name: String) async throws {
-    guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
+  ///
+  /// - Returns: a file with the guest's memory that stays, because nothing proves that it is the snapshot's; nil for none.
+  @discardableResult
+  public func delete(_ name: String) async throws -> String? {
+    guard var snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
+    let proof = try await SnapshotProof(of: domain, on: connection)
+    if !connection.isRemote { try proof.require(snapshot, for: .delete) }
+    var kept: String?
+    if let memory = snapshot.memoryFile, connection.isRemote || !proof.isOwnMemory(memory, of: snapshot) {
+      if fileStatus(memory) != nil { kept = memory }
+      snapshot.memoryFile = nil
+    }
     // Looked at while nobody can make anything refer to the files; merging them may take long and is done beside others.
     let lock = try await lockFolders(of: try await connection.storedDefinition(of: domain), .exclusive)
     defer { withExtendedLifetime(lock) {} }
@@ -96,7 +107,8 @@ public struct DomainSnapshots: Sendable {
     if let merge = try await merge(of: snapshot), try await merge.merge() {
       lock?.release()
       try await merge.finish()
-      return try await requireGone(name)
+      try await requireGone(name)
+      return kept
     }
     do {
       try await domain.deleteSnapshot(name)
@@ -114,7 +126,7 @@ public struct DomainSnapshots: Sendable {
     try await requireGone(name)
     // libvirt forgets the file with the guest's memory, and leaves it. Nothing else can refer to it.
     lock?.release()
-    guard snapshot.kind == .external, let file = snapshot.memoryFile else { return }
+    guard snapshot.kind == .external, let file = snapshot.memoryFile else { return kept }
     let deletion = FileDeletion(path: file)
     let outcome = try await FileRemoval(connection, patience: patience).remove([deletion]) {
       try FileRemoval.needs([deletion], $0)
@@ -122,6 +134,7 @@ public struct DomainSnapshots: Sendable {
     if let failure = outcome[file] ?? nil {
       throw ActionFailure("the snapshot was deleted, and \(failure.message)", remedy: failure.remedy)
     }
+    return kept
   }
 
   /// The steps by which an external snapshot is deleted; nil where Vireo cannot take them.

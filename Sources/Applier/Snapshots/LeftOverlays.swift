@@ -38,7 +38,7 @@ struct LeftOverlays {
   func mend() async throws {
     guard !connection.isRemote, try await domain.isActive() else { return }
     let running = try await connection.runningDefinition(of: domain)
-    let believed = (running.first("devices")?.all("disk") ?? []).filter { disk in
+    let believed = running.devices(Vocabulary.disk).filter { disk in
       DiskSource.path(of: disk).map { MergeMark.read(path: $0) != nil } ?? false
     }
     guard !believed.isEmpty else { return }
@@ -50,6 +50,9 @@ struct LeftOverlays {
       // Without the library nobody knows better than libvirt.
       return
     }
+    let others = believed.compactMap(DiskSource.path).filter { path in !disks.contains { $0.overlay == path } }
+    // QEMU has not left them.
+    for path in others where MergeMark.read(path: path) == .leaving { MergeMark.begun.put(path: path) }
     guard !disks.isEmpty else { return }
     try await monitor.dismissJobs()
     for disk in disks { try await mend(disk, monitor) }

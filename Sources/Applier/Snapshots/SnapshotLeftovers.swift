@@ -17,7 +17,7 @@ extension DomainSnapshots {
   /// they hold the disk as it is. Of a running guest, QEMU itself replaces those of the same name.
   func removeRepeated(_ name: String, inDisksOf definition: XMLElement) async throws {
     guard !connection.isRemote else { return }
-    let disks = definition.first("devices")?.all("disk") ?? []
+    let disks = definition.devices(Vocabulary.disk)
     let paths = disks.filter { $0.value(at: .diskFormat) == "qcow2" && $0[attribute: "device"] ?? "disk" == "disk" }
       .filter { $0.first("readonly") == nil }.compactMap(DiskSource.path)
     try await BlockingPool(name: "leftovers", threads: 1).run {
@@ -57,7 +57,7 @@ extension DomainSnapshots {
     let users = ImageUsers(inventory)
     let snapshots = try await list()
     var sources: [String: String] = [:]
-    for disk in (own.running ?? own.inactive).first("devices")?.all("disk") ?? [] {
+    for disk in (own.running ?? own.inactive).devices(Vocabulary.disk) {
       if let target = disk.value(at: .diskTarget) { sources[target] = DiskSource.path(of: disk) }
     }
     // Checked for all before any is touched.

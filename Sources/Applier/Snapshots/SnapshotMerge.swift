@@ -25,6 +25,13 @@ struct SnapshotMerge: Sendable {
     var format: String?
     /// Whether the domain still is on the overlay: the guest where it runs, else its definition.
     var isOnOverlay: Bool
+    /// Whether the guest has ended on the overlay, with the image below in its definition.
+    var isLeftBehind = false
+
+    /// The overlay as one that the domain is not on.
+    func left(by domain: String) -> LeftOverlay {
+      LeftOverlay(domain: domain, target: target, overlay: overlay, below: below, format: format)
+    }
   }
 
   private let domain: LibvirtDomain
@@ -52,40 +59,29 @@ struct SnapshotMerge: Sendable {
         let below = DiskSource.path(of: before), let now = present.disk(target).flatMap(DiskSource.path),
         let next = stored.disk(target).flatMap(DiskSource.path), [overlay, below].contains(next)
       else { return nil }
-      let disk = Disk(
+      var disk = Disk(
         target: target, overlay: overlay, below: below, format: before.value(at: .diskFormat),
         isOnOverlay: now == overlay)
-      guard now == overlay || now == below && Self.isMerged(disk), Self.isWritable(disk) else { return nil }
+      if now == below {
+        let left = disk.left(by: domain.name)
+        switch try await Self.files.run({ [isActive] in left.rest(isActive: isActive) }) {
+        case .below: break
+        case .above: disk.isLeftBehind = true
+        case .unclear: throw left.doubt
+        case nil: return nil
+        }
+      }
+      guard [overlay, below].contains(now), Self.isWritable(disk, of: domain.name) else { return nil }
       disks.append(disk)
     }
     guard !disks.isEmpty else { return nil }
     self.disks = disks
   }
 
-  /// Whether an overlay that the domain is not on any more was merged before it was left: an earlier run has begun to, or it
-  /// shows what is below it.
-  private static func isMerged(_ disk: Disk) -> Bool {
-    guard fileStatus(disk.overlay) != nil else { return true }
-    guard stands(disk) else { return false }
-    if MergeMark.read(path: disk.overlay) != nil { return true }
-    guard let upper = try? GuestDisk.open(path: disk.overlay, format: .qcow2, sharing: true),
-      let lower = try? GuestDisk.open(path: disk.below, format: .init(rawValue: disk.format ?? "raw"), sharing: true)
-    else { return false }
-    return (try? ImageComparison().run(upper, lower)) == .identical
-  }
-
-  /// Whether the overlay is one on the very image that the domain had.
-  private static func stands(_ disk: Disk) -> Bool {
-    guard let chain = try? BackingChain.read(path: disk.overlay, format: .qcow2, followsLinks: false) else {
-      return false
-    }
-    return chain.images.count > 1 && isOneFile(chain.images[1].path, disk.below)
-  }
-
-  private static func isWritable(_ disk: Disk) -> Bool {
+  private static func isWritable(_ disk: Disk, of domain: String) -> Bool {
     guard access(folder(of: disk.overlay), W_OK | X_OK) == 0, access(disk.below, W_OK) == 0 else { return false }
-    guard disk.isOnOverlay else { return true }
-    return access(disk.overlay, W_OK) == 0 && stands(disk)
+    guard disk.isOnOverlay || disk.isLeftBehind else { return true }
+    return access(disk.overlay, W_OK) == 0 && disk.left(by: domain).stands
   }
 
   // MARK: Steps
@@ -99,14 +95,17 @@ struct SnapshotMerge: Sendable {
         "the saved memory of the guest goes on with the overlays of the snapshot \(snapshot.name)",
         remedy: "start the guest and shut it down first")
     }
-    let waiting = disks.filter(\.isOnOverlay)
+    let waiting = disks.filter { $0.isOnOverlay || $0.isLeftBehind }
     try await Self.files.run { for disk in waiting { MergeMark.begun.put(path: disk.overlay) } }
     if isActive {
       for disk in waiting { try await mergeRunning(disk) }
     } else {
       do {
         try await Self.files.run {
-          for disk in waiting { try ImageCommit.commit(path: disk.overlay, emptying: false) }
+          for disk in waiting {
+            try ImageCommit.commit(path: disk.overlay, emptying: false)
+            MergeMark.done.put(path: disk.overlay)
+          }
         }
       } catch let error as ImageError {
         // Nothing has left its overlay yet.
@@ -136,15 +135,18 @@ struct SnapshotMerge: Sendable {
           // Whoever starts the guest after a cut finds all that it has written: as long as the job is ready, what is written
           // goes to both images, and afterwards to the lower one alone.
           let before = try await putOnWhatIsBelow([disk])
+          // What is written until then goes to both images, but not at the same time: whoever finds the guest ended has to know
+          // whether it can have left the overlay.
+          MergeMark.leaving.put(path: disk.overlay)
           do {
-            try await pivot(disk)
+            if try await !pivot(disk) { MergeMark.begun.put(path: disk.overlay) }
           } catch {
             if let before { _ = try? await store(before) }
             throw error
           }
         }
       } else {
-        guard source == disk.overlay else { return }
+        guard source == disk.overlay else { return MergeMark.done.put(path: disk.overlay) }
         guard starts < 20 else {
           throw ActionFailure("QEMU has not merged \(disk.overlay) into \(disk.below), and does not say why")
         }
@@ -161,13 +163,16 @@ struct SnapshotMerge: Sendable {
     throw ActionFailure("QEMU does not finish merging \(disk.overlay) into \(disk.below)")
   }
 
-  private func pivot(_ disk: Disk) async throws {
+  /// - Returns: whether QEMU was told to leave the overlay.
+  private func pivot(_ disk: Disk) async throws -> Bool {
     do {
       try await domain.pivotBlockJob(disk.target)
+      return true
     } catch let error as LibvirtError where !error.isConnectionLost {
       // libvirt may not have heard yet from QEMU that the job is ready, and an earlier run may have asked for the same.
-      if error.code == .blockCopyActive { return }
+      if error.code == .blockCopyActive { return false }
       guard try await domain.blockJob(disk.target) == nil else { throw error }
+      return true
     }
   }
 
@@ -238,6 +243,6 @@ struct SnapshotMerge: Sendable {
 extension XMLElement {
   /// The disk of a definition that has a target.
   fileprivate func disk(_ target: String) -> XMLElement? {
-    first("devices")?.all("disk").first { $0.value(at: .diskTarget) == target }
+    devices(Vocabulary.disk).first { $0.value(at: .diskTarget) == target }
   }
 }

@@ -33,7 +33,7 @@ extension DomainSnapshots {
     of domain: ObservedDomain, _ snapshot: ObservedSnapshot, _ change: Change, _ inventory: Inventory
   ) -> Set<String> {
     var files: Set<String> = []
-    for disk in (domain.running ?? domain.inactive).first("devices")?.all("disk") ?? [] {
+    for disk in (domain.running ?? domain.inactive).devices(Vocabulary.disk) {
       guard let target = disk.value(at: .diskTarget), let entry = snapshot.disks[target],
         let top = DiskSource.path(of: disk)
       else { continue }
@@ -45,6 +45,12 @@ extension DomainSnapshots {
       }
       let end = change == .delete ? min(place + 1, chain.images.count - 1) : place
       files.formUnion(chain.images[...end].map(\.path))
+    }
+    // The definition of the time comes back, with the disks that it names.
+    if change == .revert {
+      for disk in snapshot.definition?.first("devices")?.all("disk") ?? [] where !disk.exists(at: .diskReadOnly) {
+        if let path = DiskSource.path(of: disk) { files.insert(path) }
+      }
     }
     return files
   }

@@ -84,7 +84,7 @@ struct RefusedReversion {
           "\(refusal), and Vireo does it for the last one that was taken only", remedy: "delete the later ones first"))
     }
     var overlays: [String] = []
-    let sources = (after.definition.first("devices")?.all("disk") ?? []).reduce(into: [String: String]()) {
+    let sources = after.definition.devices(Vocabulary.disk).reduce(into: [String: String]()) {
       if let target = $1.value(at: .diskTarget) { $0[target] = DiskSource.path(of: $1) }
     }
     for (target, overlay) in snapshot.disks.sorted(by: { $0.key < $1.key }) {
@@ -117,6 +117,9 @@ extension DomainSnapshots {
     guard let snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
     let lock = try await lockFolders(of: try await connection.storedDefinition(of: domain), .exclusive)
     defer { withExtendedLifetime(lock) {} }
+    if !connection.isRemote {
+      try await SnapshotProof(of: domain, on: connection).require(snapshot, for: .revert)
+    }
     try await requireNobodyElse(onWhatChanges: snapshot, .revert)
     lock?.share()
     try await LeftOverlays(domain: domain, connection: connection).mend()

@@ -25,6 +25,8 @@ public struct ImageInfo: Sendable, Equatable {
   public var mode: UInt32?
   /// The number of the user who owns the file, or nil for what is not a local file.
   public var owner: UInt32?
+  /// Whether the file has other names (hard links) and no mark of Vireo's: it may be a file of another folder.
+  public var hasOtherNames = false
   /// What only qcow2 images have.
   public var qcow2: Qcow2Info?
 
@@ -105,6 +107,8 @@ extension ImageInfo {
     info.modified = file.status.modified
     info.mode = file.status.mode
     info.owner = file.status.owner
+    info.hasOtherNames =
+      file.status.kind == .regularFile && file.status.names > 1 && OriginMark.read(file.descriptor) == nil
     return info
   }
 

@@ -8,8 +8,12 @@ internal import Glibc
 /// It goes with the file, and belongs to that very file alone, as ``OriginMark`` does. File systems without extended
 /// attributes have no marks.
 public enum MergeMark: String, Sendable {
-  /// It was decided that the overlay goes. What it holds may not be in the image below it yet.
+  /// It was decided that the overlay goes. What it holds may not be in the image below it yet, and the guest was not told to
+  /// leave it.
   case begun
+  /// QEMU is being told to put the guest on the image below, and may have done so: what the guest has written last is in one of
+  /// the two.
+  case leaving
   /// All that it holds is in the image below it, and nothing is written to it any more.
   case done
 

@@ -43,6 +43,11 @@ extension Inventory {
         if domain.state == .paused, request.domains.contains(name) {
           domain = try await settled(domain, handle, of: connection, noting: &inventory.failures) ?? domain
         }
+        if domain.hasManagedSave, !domain.isActive, request.domains.contains(name) {
+          // One that is damaged, or that somebody has just resumed, tells nothing.
+          let text = try? await handle.managedSaveXML(secrets: true)
+          domain.saved = text.flatMap { try? XMLElement.parse($0) }
+        }
         domain.variables = domain.findVariables(in: variables)
         domain.formerNames = domain.findFormerNames()
         if request.snapshots.contains(name) {

@@ -11,12 +11,9 @@ import CLibvirt
 func readingSchema<Object>(_ call: () -> UnsafeMutablePointer<Object>?) -> UnsafeMutablePointer<Object>? {
   for _ in 0..<4 {
     if let result = call() { return result }
-    guard let message = virGetLastErrorMessage(), isSchemaRace(String(cString: message)) else { return nil }
+    guard let message = virGetLastErrorMessage(), Phrase.schemaRace.occurs(in: String(cString: message)) else {
+      return nil
+    }
   }
   return call()
-}
-
-/// Whether a libvirt message is about a type that its schema library did not know yet.
-func isSchemaRace(_ message: String) -> Bool {
-  message.contains("is not exported by type library")
 }

@@ -13,13 +13,13 @@ public struct UnreachableDaemon: Hashable, Sendable {
   /// Reads the daemon from libvirt's sentence: `Failed to connect socket to '/var/run/libvirt/virtlogd-sock': No such file
   /// or directory`. Nil for any other.
   init?(message: String, embeddedRoot: String?) {
-    guard let start = message.firstIndex(ofText: "connect socket to '/") else { return nil }
-    let path = message[start...].drop { $0 != "'" }.dropFirst().prefix { $0 != "'" }
+    let message = Substring(message)
+    guard let found = Phrase.socketPath.range(in: message) else { return nil }
+    let path = message[found.upperBound...].prefix { $0 != "'" }
     // A user who may not is another matter.
     let reason = message[path.endIndex...]
-    guard reason.firstIndex(ofText: "No such file") != nil || reason.firstIndex(ofText: "Connection refused") != nil,
-      let file = path.split(separator: "/").last, let end = file.firstIndex(ofText: "-sock"),
-      let program = file[..<end].split(separator: "-").first,
+    guard Phrase.socketDead.occurs(in: reason), let file = path.split(separator: "/").last,
+      let end = file.range(ofText: "-sock")?.lowerBound, let program = file[..<end].split(separator: "-").first,
       program.hasPrefix("virt") || program == "libvirt"
     else { return nil }
     name = program == "libvirt" ? "libvirtd" : String(program)
@@ -51,17 +51,4 @@ public struct UnreachableDaemon: Hashable, Sendable {
 extension LibvirtError {
   /// The daemon that could not be reached, where that is why the call failed.
   public var unreachableDaemon: UnreachableDaemon? { UnreachableDaemon(message: message, embeddedRoot: embeddedRoot) }
-}
-
-extension StringProtocol {
-  /// The index of the first occurrence of `wanted`.
-  fileprivate func firstIndex(ofText wanted: String) -> Index? {
-    let wanted = Array(wanted.utf8)
-    var start = utf8.startIndex
-    while start != utf8.endIndex {
-      if utf8[start...].starts(with: wanted) { return start }
-      start = utf8.index(after: start)
-    }
-    return nil
-  }
 }

@@ -47,9 +47,13 @@ extension LibvirtDomain {
   }
 
   /// The definition that a managed save image resumes with; without one this fails.
-  public func managedSaveXML() async throws -> String {
+  ///
+  /// - Parameter secrets: whether passwords are in it, which a connection that only reads is not told.
+  public func managedSaveXML(secrets: Bool = false) async throws -> String {
     try await call("read the saved state of") { domain, operation throws(LibvirtError) in
-      try takeString(virDomainManagedSaveGetXMLDesc(domain, 0), operation())
+      try takeString(
+        virDomainManagedSaveGetXMLDesc(domain, secrets ? UInt32(VIR_DOMAIN_SAVE_IMAGE_XML_SECURE.rawValue) : 0),
+        operation())
     }
   }
 }

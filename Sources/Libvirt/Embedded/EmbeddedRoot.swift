@@ -42,7 +42,7 @@ struct EmbeddedRoot: Sendable {
   /// Says what is in the way and what to do, where libvirt only names a file or an account.
   func explain(_ error: LibvirtError) -> LibvirtError {
     var error = error
-    if error.message.contains("Failed to parse user") || error.message.contains("Failed to parse group") {
+    if Phrase.embeddedAccount.occurs(in: error.message) {
       error.message +=
         "; name an account that exists with `user` and `group` in \(path)/etc/qemu.conf, for example \"root\", or install "
         + "the daemon's package (Debian: libvirt-daemon-system), which makes it"

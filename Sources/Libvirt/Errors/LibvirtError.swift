@@ -55,7 +55,7 @@ public struct LibvirtError: Error, Hashable, Sendable {
   public var isConnecting: Bool { operation.hasPrefix("connect to ") }
 
   /// The root of `qemu:///embed` is open in another process.
-  public var isEmbeddedRootInUse: Bool { code == .systemError && message.contains(EmbeddedRoot.pidFileName) }
+  public var isEmbeddedRootInUse: Bool { code == .systemError && Phrase.embeddedRootInUse.occurs(in: message) }
 }
 
 extension LibvirtError: CustomStringConvertible {

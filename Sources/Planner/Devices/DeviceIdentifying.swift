@@ -34,7 +34,7 @@ extension DomainPlanning {
   ) -> [FieldChange] {
     let isKnown = record?.hasDevice(key) ?? true
     func change(_ detail: String) -> [FieldChange] {
-      let summary = Value.string(DeviceSummary.text(device, current))
+      let summary = Value.string(device.summary(as: current))
       return [
         FieldChange(
           key, old: summary, new: summary, effect: .define, reason: .spec, detail: detail, range: device.range)
@@ -70,7 +70,7 @@ extension DomainPlanning {
   /// Refuses to guess which of several devices an entry is.
   mutating func refuse(_ device: ObjectSpec, in collection: ObjectType.Collection, among found: [XMLElement]) {
     let key = "\(collection.key).\(device.name)"
-    let devices = found.map { "\(DeviceSummary.text($0)) (\(DeviceMarks(of: $0)))" }.joined(separator: ", ")
+    let devices = found.map { "\($0.deviceSummary) (\(DeviceMarks(of: $0)))" }.joined(separator: ", ")
     let words = [FieldKey.target, .mac, .address].first { device.type.has($0) }?.name ?? FieldKey.xml.name
     builder.refuse(
       "ambiguous-device",
@@ -122,12 +122,11 @@ extension DomainPlanning {
 extension DeviceMatcher {
   /// The one of several devices that an entry's own fields say it is.
   mutating func settle(_ doubt: [XMLElement], by device: ObjectSpec) -> Int? {
-    let type = device.type
     let telling =
       [FieldKey.target, .mac, .address, .targetName].map(\.name) + [FieldKey.index.name, FieldKey.source.name]
-    for field in telling.compactMap(type.field) {
+    for field in telling.compactMap(device.type.field) {
       guard let setting = device.settings[field] else { continue }
-      let isPath = type === Vocabulary.disk && field == type[.source]
+      let isPath = field == Vocabulary.disk[.source]
       let fitting = doubt.filter { element in
         isPath
           ? DiskSource.path(of: element) == setting.value.string

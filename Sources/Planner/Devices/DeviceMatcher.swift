@@ -7,20 +7,22 @@ import XMLTree
 /// Matches entries of a collection with the devices of a definition, each device once.
 struct DeviceMatcher {
   private let rule: DeviceRule
-  private let kind: String
   private let devices: RecordedDevices
   /// Places of devices that no entry has claimed, by their place in `devices`.
   private var free: [Int]
-  /// MAC addresses that entries say: such an interface is nobody else's.
-  private let addresses: Set<String>
+  /// Values by which entries mean a device, such as MAC addresses: it is nobody else's.
+  private let claimedValues: [(field: Field, value: Value)]
 
   init(
     _ rule: DeviceRule, of collection: ObjectType.Collection, in domain: XMLElement, _ record: OwnershipRecord?,
     declared: [ObjectSpec]
   ) {
     self.rule = rule
-    kind = collection.type.name
-    addresses = Set(declared.compactMap { $0[ifKnown: .mac] })
+    claimedValues = declared.flatMap { device in
+      rule.adoption.decidingFields.compactMap { name in
+        device.type.field(name).flatMap { field in device.settings[field].map { (field, $0.value) } }
+      }
+    }
     devices = RecordedDevices(
       of: collection, in: domain, record,
       declared: Dictionary(uniqueKeysWithValues: declared.map { ($0.name, DeviceIdentity(of: $0, rule).value) }))
@@ -61,30 +63,25 @@ struct DeviceMatcher {
   ///   - file: the file that the entry's disk is to have.
   ///   - ownedByVireo: whether the domain has been applied before: its disks and interfaces have their keys then.
   mutating func adopt(_ device: ObjectSpec, file: String?, ownedByVireo: Bool) -> Int? {
-    switch kind {
-    case "disk":
-      if let file, let index = claimForeign({ DiskSource.path(of: $0) == file }) { return index }
-      guard let target = device[.target] else { return claimEqual(to: device) }
-      return claimForeign { $0.value(at: "target/@dev") == target }
-    case "interface":
-      if let mac = device[.mac] { return claimForeign { $0.value(at: "mac/@address")?.lowercased() == mac } }
-      guard !ownedByVireo else { return nil }
-      guard Self.source(of: device) != nil else { return claimEqual(to: device) }
-      return candidates(for: device).first.flatMap { take($0) }
-    case "watchdog":
-      if let index = claimEqual(to: device) { return index }
-      // The board has one of these, whatever it does; libvirt from 9.1 on writes it down by itself.
-      guard let model = device[.model], model != "i6300esb" else { return nil }
-      return claimForeign { $0[attribute: "model"] == model }
-    default:
-      if let index = claimEqual(to: device) { return index }
-      // A device of another kind is another one.
-      return Self.kindsByOrder.contains(kind) ? claimForeign { _ in true } : nil
+    for way in rule.adoption {
+      switch way {
+      case .file:
+        if let file, let index = claimForeign({ DiskSource.path(of: $0) == file }) { return index }
+      case .field(let name, let exception):
+        guard let field = device.type.field(name), let value = device.settings[field]?.value,
+          value.string != exception || exception == nil
+        else { continue }
+        return claimForeign { field.isMet(value, in: $0) }
+      case .firstApply: if ownedByVireo { return nil }
+      case .equal: if let index = claimEqual(to: device) { return index }
+      case .alike(let fields):
+        guard Self.value(of: fields[0], in: device) != nil else { continue }
+        return candidates(for: device).first.flatMap { take($0) }
+      case .order: return claimForeign { _ in true }
+      }
     }
+    return nil
   }
-
-  /// Serial ports and the like have no identity but their order.
-  private static let kindsByOrder = ["serial", "console", "video"]
 
   // MARK: Several that could be meant
 
@@ -92,20 +89,31 @@ struct DeviceMatcher {
   /// `devices`. Those that are all that the entry says come before others that it could become.
   private func candidates(for device: ObjectSpec) -> [Int] {
     let foreign = free.filter { devices.keys[$0] == nil }
-    var found: [Int]
-    switch kind {
-    case "interface":
-      guard device[.mac] == nil, let source = Self.source(of: device) else { return [] }
-      found = foreign.filter { place in
-        let element = devices.elements[place].element
-        return element[attribute: "type"] == source.type && source.value == element.value(at: source.path)
-          && !addresses.contains(element.value(at: "mac/@address")?.lowercased() ?? "")
-      }
-    case _ where Self.kindsByOrder.contains(kind): found = foreign
-    default: return []
-    }
+    let found =
+      rule.adoption.lazy.compactMap { way -> [Int]? in
+        switch way {
+        case .alike(let fields): foreign.filter { isAlike(devices.elements[$0].element, device, in: fields) }
+        case .order: foreign
+        default: nil
+        }
+      }.first ?? []
     let equal = found.filter { Self.isEqual(devices.elements[$0].element, to: device) }
     return equal.isEmpty ? found : equal
+  }
+
+  /// Whether a device has what an entry says in these fields, the first of which it must say, and nothing that only one
+  /// device has is said of either.
+  private func isAlike(_ element: XMLElement, _ device: ObjectSpec, in fields: [String]) -> Bool {
+    guard Self.value(of: fields[0], in: device) != nil,
+      rule.adoption.decidingFields.allSatisfy({ Self.value(of: $0, in: device) == nil })
+    else { return false }
+    return fields.allSatisfy { device.type.field($0)?.lens?.get(element) == Self.value(of: $0, in: device) }
+      && !claimedValues.contains { field, value in field.isMet(value, in: element) }
+  }
+
+  /// What an entry says in a field that its kind's own rule names.
+  private static func value(of name: String, in device: ObjectSpec) -> Value? {
+    device.type.field(name).flatMap { device.settings[$0]?.value }
   }
 
   /// Entries that are to be adopted, each by itself, of which one could be any of more devices than there are entries for.
@@ -116,8 +124,8 @@ struct DeviceMatcher {
   ///   - ownedByVireo: whether the domain has been applied before.
   /// - Returns: the devices that each such entry could be, by the entry's name.
   func doubts(about entries: [ObjectSpec], ownedByVireo: Bool) -> [String: [XMLElement]] {
-    // Interfaces of a domain that was applied before are known, or new.
-    guard kind != "interface" || !ownedByVireo else { return [:] }
+    // Such devices of a domain that was applied before are known, or new.
+    guard !ownedByVireo || !rule.adoption.contains(.firstApply) else { return [:] }
     let wanted = entries.map { (name: $0.name, places: candidates(for: $0)) }
     var result: [String: [XMLElement]] = [:]
     for (name, places) in wanted where places.count > 1 {
@@ -163,16 +171,6 @@ struct DeviceMatcher {
   private mutating func claimForeign(_ matches: (XMLElement) -> Bool) -> Int? {
     free.first { devices.keys[$0] == nil && matches(devices.elements[$0].element) }.flatMap { take($0) }
   }
-
-  private static func source(of device: ObjectSpec) -> (type: String, path: XMLPath, value: String?)? {
-    guard let type = device[.type] else { return nil }
-    switch type {
-    case "network": return (type, "source/@network", device[.network])
-    case "bridge": return (type, "source/@bridge", device[.bridge])
-    case "direct": return (type, "source/@dev", device[.direct])
-    default: return (type, "source/@none", nil)
-    }
-  }
 }
 
 extension DeviceIdentity {
@@ -201,7 +199,7 @@ extension DeviceIdentity {
       case .only: key
       }
     self.init(element: rule.element, identity: rule.identity, value: value)
-    guard rule.identity == .alias, element.value(at: "alias/@name") != value else { return }
+    guard rule.identity == .alias, element.value(at: .alias) != value else { return }
     var marks = DeviceMarks(of: element)
     if isAlone, !marks.isOwn { marks[.address] = nil }
     self.marks = marks

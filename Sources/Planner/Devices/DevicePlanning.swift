@@ -43,7 +43,7 @@ extension DomainPlanning {
         }
         continue
       }
-      let file = device.type.name == "disk" ? desiredPath(of: device) : nil
+      let file = rule.role == .storage ? desiredPath(of: device) : nil
       places[index] = matcher.adopt(device, file: file, ownedByVireo: record != nil)
     }
     // The guest may have others that have left its definition.
@@ -67,13 +67,13 @@ extension DomainPlanning {
     notePendingRemovals(in: collection, rule)
     // Nearly always so, and building the list of all devices again would be most of the work.
     guard isChanged || !added.isEmpty || !removed.isEmpty else { return }
-    let serials = xml.first("devices")?.all("serial")
+    let before = xml.first("devices")?.all(rule.element).map(\.withoutAlias)
     xml.update("devices") { element in
       element.children = planned.enumerated().filter { !removed.contains($0.offset) }.map(\.element)
       for device in added { element.insertBesideSiblings(device) }
-      // libvirt writes the first serial port down as a console too, and makes that element again when it is missing.
-      if rule.element == "serial", element.all("serial").map(\.withoutAlias) != serials?.map(\.withoutAlias) {
-        element.removeAll("console") { $0.value(at: .characterTarget) ?? "serial" == "serial" }
+      // What libvirt makes of these devices, it makes again when it is missing.
+      if element.all(rule.element).map(\.withoutAlias) != before {
+        element.children.removeAll { $0.element.map(rule.isMirrored) ?? false }
       }
     }
   }
@@ -105,7 +105,7 @@ extension DomainPlanning {
     let running = observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:))
     var fieldChanges: [FieldChange] = []
     if isNew { builder.checkVersion(of: device, named: key, for: object) }
-    let isSnapshot = device.type.name == "disk" && planFile(of: device, key: key, current: current, into: &element)
+    let isSnapshot = rule.role == .storage && planFile(of: device, key: key, current: current, into: &element)
     if isSnapshot { snapshotDisks.insert(device.name) }
     let recorded = record?.fields(of: key) ?? [:]
     let fields = isNew ? device.type.fields : device.type.fields(device.settings.keys, named: recorded.keys)
@@ -129,6 +129,11 @@ extension DomainPlanning {
         fieldChanges.append(change)
       }
     }
+    if let current {
+      fieldChanges += followingChanges(
+        of: device, owner: key + ".", from: current, to: element, running: running, besides: changes + fieldChanges,
+        isInUse: running != nil || observed?.hasManagedSave ?? false)
+    }
     fieldChanges += plan(
       fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew, running: running)
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
@@ -137,10 +142,12 @@ extension DomainPlanning {
       if isCompletedByVireo { complete(device, &element) }
       if let target = element.value(at: .diskTarget) { newTargets.insert(target) }
     }
-    if !isNew, device.type.name == "disk" { retarget(device, &element, from: current) }
+    if !isNew, rule.role == .storage { retarget(device, &element, from: current) }
     guard let current else {
       let identity = identify(new: &element, key: key, identity, device)
       planAddition(of: device, key: key, element, identity)
+      changes += builder.given.changes(
+        of: device, in: element, owner: key + ".", effect: changes.last?.effect ?? .define)
       if running != nil { compareKept(device, key: key, identity, element, running) }
       return element
     }
@@ -154,8 +161,7 @@ extension DomainPlanning {
     if let running = observed?.running, identity.find(in: running) == nil,
       record?.hasDevice(key) ?? false, identity.marks == nil || record?.marks[key] != nil
     {
-      pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
-      needsRestart = true
+      planLateAddition(of: device, key: key, element, identity, running)
     }
     return element
   }
@@ -174,14 +180,10 @@ extension DomainPlanning {
 
   /// Values of a new device that the spec leaves out.
   private func complete(_ device: ObjectSpec, _ element: inout XMLElement) {
-    switch device.type.name {
-    case "disk": completeDisk(device, &element)
-    case "interface":
-      if device.setting(.mac) == nil {
-        let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
-        element.set(mac, at: .interfaceMAC)
-      }
-    default: break
+    if device.type.device?.role == .storage { completeDisk(device, &element) }
+    if device.type.has(.mac), device.setting(.mac) == nil {
+      let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
+      element.set(mac, at: .interfaceMAC)
     }
   }
 
@@ -200,8 +202,26 @@ extension DomainPlanning {
     }
     changes.append(
       FieldChange(
-        key, new: .string(DeviceSummary.text(device, element)), effect: effect, reason: reason(forNew: key),
+        key, new: .string(device.summary(as: element)), effect: effect, reason: reason(forNew: key),
         detail: device[ifKnown: .source] == nil ? DiskSource.path(of: element) : nil, range: device.range))
+  }
+
+  /// A device that is stored already and that the running guest does not have. It gets it now, unless it was asked to take it
+  /// and has not: a run that was cut off had not asked yet, or somebody has unplugged the device.
+  private mutating func planLateAddition(
+    of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity, _ running: XMLElement
+  ) {
+    let mayAsk = identity.marks?.isOwn ?? true && !(refused?.contains(.attach, of: key) ?? false)
+    guard mayAsk, canPlugIn(element, into: running) else {
+      pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
+      needsRestart = true
+      return
+    }
+    attachments.append((key, identity, element))
+    changes.append(
+      FieldChange(
+        key, new: .string(device.summary(as: element)), effect: .live, reason: .drift,
+        detail: FieldChange.storedAlready, range: device.range))
   }
 
   /// A device that comes back to the definition and that the running guest never lost may have other values there.
@@ -234,8 +254,25 @@ extension DomainPlanning {
     let left = leftovers(of: collection, in: running)
     // Somebody else's alias may begin as Vireo's do.
     let others = Set(left.values.compactMap { $0[.alias] }.compactMap { DeviceIdentity.key(alias: $0, kind: kind) })
+    let then = OwnershipRecord(in: running)
     for key in Set(keys(running)).subtracting(others).union(left.keys).sorted() where !known.contains(key) {
-      pending.append(PendingValue("\(collection.key).\(key)", running: .string(kind), stored: nil))
+      let name = "\(collection.key).\(key)"
+      var identity = DeviceIdentity(
+        element: rule.element, identity: rule.identity, value: DeviceIdentity.alias(kind: kind, key: key))
+      identity.marks = left[key]
+      // It goes now, unless the guest was asked to let go of it and has not: a run that was cut off had not asked yet.
+      let isVireos = record != nil && (left[key] != nil || then?.hasDevice(name) ?? false)
+      if isVireos, rule.identity == .alias, !(refused?.contains(.detach, of: name) ?? false), canUnplug(identity),
+        let element = identity.find(in: running)
+      {
+        detachments.append((name, identity))
+        changes.append(
+          FieldChange(
+            name, old: .string(element.deviceSummary), effect: .live, reason: .dropped,
+            detail: FieldChange.storedAlready, range: spec.range))
+        continue
+      }
+      pending.append(PendingValue(name, running: .string(kind), stored: nil))
       needsRestart = true
     }
   }
@@ -254,16 +291,17 @@ extension DomainPlanning {
         let isLive = rule.identity == .alias && canUnplug(identity)
         if isLive { detachments.append((name, identity)) }
         let isInGuest = observed?.running.map { identity.find(in: $0) != nil || rule.identity != .alias } ?? false
-        if isInGuest, identity.marks != nil { owned.setMarks(name, concealment.recorded(DeviceMarks(of: element))) }
+        // What shows later that it is the guest's no more, where a run is cut off before it has left.
+        if isInGuest, identity.marks != nil || isLive { owned.setMarks(name, concealment.recorded(DeviceMarks(of: element))) }
         let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
         changes.append(
           FieldChange(
-            name, old: .string(DeviceSummary.text(element)), effect: effect, reason: .dropped,
-            detail: rule.element == "disk" ? "the file stays" : nil, range: spec.range))
-      } else if ["disk", "interface"].contains(rule.element) {
+            name, old: .string(element.deviceSummary), effect: effect, reason: .dropped,
+            detail: rule.role == .storage ? "the file stays" : nil, range: spec.range))
+      } else if rule.role != .other {
         builder.note(
           "undeclared-device",
-          "\(rule.element) that the spec does not declare: \(DeviceSummary.text(element))",
+          "\(rule.element) that the spec does not declare: \(element.deviceSummary)",
           subject: object, suggestion: "it is left alone")
       }
     }

@@ -33,24 +33,24 @@ struct NamedAliases {
   /// Tells where a definition names user aliases that none of its devices has: in every field that names a device.
   static func missing(in domain: XMLElement) -> [Missing] {
     let devices = domain.first("devices")?.elements.map { $0 } ?? []
-    let present = Set(devices.compactMap { $0.value(at: .alias) })
     var named = aliases(in: domain, namingFields, of: nil)
     for kind in namingKinds {
-      for device in devices where kind.rule.matches(device) {
-        named += aliases(in: device, kind.fields, of: kind.collection)
-      }
+      for device in devices where kind.rule.matches(device) { named += aliases(in: device, kind.fields, of: kind.key) }
     }
-    return named.filter { $0.alias.hasPrefix("ua-") && !present.contains($0.alias) }
+    named.removeAll { !$0.alias.hasPrefix("ua-") }
+    guard !named.isEmpty else { return [] }
+    let present = Set(devices.compactMap { $0.value(at: .alias) })
+    return named.filter { !present.contains($0.alias) }
   }
 
-  /// The domain's own fields that name devices.
-  private static let namingFields = Vocabulary.domain.fields.filter(\.type.namesDevices)
+  /// The fields of a domain that name devices.
+  private static let namingFields = Vocabulary.domain.fields.filter { $0.type.namesDevices }
 
-  /// The kinds of devices that have fields that name others.
+  /// The kinds of devices with fields that name devices.
   private static let namingKinds = Vocabulary.domain.collections.compactMap { kind in
     kind.type.device.flatMap { rule in
-      let fields = kind.type.fields.filter(\.type.namesDevices)
-      return fields.isEmpty ? nil : (collection: kind.key, rule: rule, fields: fields)
+      let fields = kind.type.fields.filter { $0.type.namesDevices }
+      return fields.isEmpty ? nil : (key: kind.key, rule: rule, fields: fields)
     }
   }
 
@@ -68,7 +68,7 @@ struct NamedAliases {
   /// Whether a device may be meant by the alias that libvirt would give it.
   func mayName(_ device: XMLElement) -> Bool {
     guard !texts.isEmpty else { return false }
-    let prefixes = Self.prefixes(of: device)
+    let prefixes = DeviceRule.rule(of: device)?.aliasPrefixes(of: device) ?? [device.name]
     return texts.contains { text in prefixes.contains { Self.text(text, names: $0) } }
   }
 
@@ -83,35 +83,6 @@ struct NamedAliases {
       // The first USB controller is plainly `usb`.
       let isNumbered = end < text.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[end])
       return isNumbered || (prefix == Array("usb".utf8) && (end == text.count || !text[end].isLetter))
-    }
-  }
-
-  /// What libvirt's aliases for a device begin with (qemu_alias.c of libvirt 9.0 to 11).
-  private static func prefixes(of device: XMLElement) -> [String] {
-    switch device.name {
-    case "disk":
-      switch device.value(at: .diskBus) {
-      case "virtio": ["virtio-disk"]
-      case "usb": ["usb-disk"]
-      case "sd": ["sd-disk"]
-      case "fdc": ["fdc"]
-      case "nvme": ["nvme"]
-      case let bus?: [bus]
-      case nil: ["disk", "ide", "scsi", "sata"]
-      }
-    case "interface": ["net"]
-    case "controller":
-      switch device[attribute: "type"] {
-      case "pci": ["pci.", "pcie."]
-      case let type?: [type]
-      case nil: []
-      }
-    case "filesystem": ["fs"]
-    case "memory": ["dimm", "nvdimm", "virtiopmem", "virtiomem", "epc"]
-    case "redirdev": ["redir"]
-    case "memballoon": ["balloon"]
-    case "tpm": ["tpm"]
-    default: [device.name]
     }
   }
 }

@@ -120,10 +120,10 @@ extension OwnershipRecord {
 }
 
 extension XMLElement {
-  /// The device without its address and its alias, and without the number of a virtio console, which libvirt counts again.
+  /// The device without its address and its alias, and without a number that libvirt counts again.
   fileprivate var withoutPlace: XMLElement {
     var result = self
-    if name == "console" { result.update("target", create: false) { $0[attribute: "port"] = nil } }
+    if let path = DeviceRule.rule(of: self)?.renumbered { result.remove(at: path) }
     result.removeAll("address")
     result.removeAll("alias")
     return result

@@ -75,7 +75,7 @@ struct DomainPlanning {
     xml = found?.inactive ?? XMLElement("domain")
     concealment = Concealment(
       of: spec, record: record, salt: builder.inventory.salt,
-      definitions: [found?.inactive, found?.running].compactMap(\.self))
+      definitions: [found?.inactive, found?.running, found?.saved].compactMap(\.self))
     builder.conceal(concealment.secrets)
   }
 
@@ -106,8 +106,12 @@ struct DomainPlanning {
     planDevices()
     keepLeavers()
     Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec.setting(.currentMemory)?.value)
+    noteFollowing(from: observed?.inactive)
     planFragment()
     noteMissingAliases()
+    settleWatchdogs()
+    let unsettled = xml
+    let declaredDevices = xml.first("devices").map { Array($0.elements) } ?? []
     settleDefinition()
     checkHostLimits()
     checkNetworks()
@@ -117,6 +121,8 @@ struct DomainPlanning {
     } else if isCompletedByVireo {
       NewDomain.completeControllers(&xml)
     }
+    noteFollowing(from: unsettled)
+    noteGiven(besides: declaredDevices)
     let definition = planDefinition()
     planLifecycle(after: definition)
     noteRecord(isStored: definition != nil)
@@ -303,7 +309,7 @@ struct DomainPlanning {
       mayAsk: { stored, shown in
         // A guest that lets go of nothing would be asked again and again, and so would libvirt, which may also leave out
         // what is as usual.
-        !(field.effect.way?.needsGuest ?? true) && shown != nil && !(refused?.contains(name, stored) ?? false)
+        field.effect.way != nil && shown != nil && !(refused?.contains(name, stored) ?? false)
       })
   }
 

@@ -178,6 +178,8 @@ extension DomainStatus {
       switch change.reason {
       case .drift where change.detail != FieldChange.storedAlready: drifted.append(change.field)
       case _ where change.detail == FieldChange.storedAlready: waiting.append(change.field)
+      // It comes with something that is to change.
+      case .default: break
       default: toChange.append(change.field)
       }
     }

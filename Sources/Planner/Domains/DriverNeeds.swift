@@ -35,13 +35,14 @@ struct DriverNeed: Hashable {
     func need(_ driver: LibvirtDriver, _ name: String?) {
       if let name { needs.insert(DriverNeed(driver: driver, name: name)) }
     }
+    // An interface, the listener of a display; a disk, its backing store, a folder.
+    switch element[attribute: "type"] {
+    case "network": need(.networks, element.value(at: .interfaceNetwork) ?? element[attribute: "network"])
+    case "volume": need(.storagePools, element.value(at: .diskVolumePool))
+    default: break
+    }
     switch element.name {
-    case "interface" where element[attribute: "type"] == "network":
-      need(.networks, element.value(at: .interfaceNetwork))
-    case "listen" where element[attribute: "type"] == "network": need(.networks, element[attribute: "network"])
     case "filterref": need(.networkFilters, element[attribute: "filter"])
-    case "disk", "filesystem", "hostdev":
-      if element[attribute: "type"] == "volume" { need(.storagePools, element.value(at: .diskVolumePool)) }
     case "secret": need(.secrets, element[attribute: "uuid"] ?? element[attribute: "usage"])
     case "encryption": need(.secrets, element[attribute: "secret"])
     default: break
@@ -87,7 +88,7 @@ extension DomainPlanning {
       let (message, remedy) = reason.explanation(of: need.driver, on: builder.inventory.host.uri)
       let instead: String? =
         switch need.driver {
-        case .networks where place.collection == "interfaces": "give the interface `type: user`"
+        case .networks where place.kind?.device?.role == .network: "give the interface `type: user`"
         case .networks: nil
         case .storagePools: "name the file with `source`"
         case .networkFilters: "take the filter out"
@@ -108,7 +109,7 @@ extension DomainPlanning {
   }
 
   /// Where the spec asks for something: the device, and the value that names it.
-  private func place(of need: DriverNeed) -> (name: String?, collection: String?, range: SourceRange) {
+  private func place(of need: DriverNeed) -> (name: String?, kind: ObjectType?, range: SourceRange) {
     let elements = (xml.first("devices")?.elements.map { $0 } ?? []).filter { DriverNeed.all(in: $0).contains(need) }
     for collection in Vocabulary.domain.collections {
       guard let rule = collection.type.device else { continue }
@@ -118,7 +119,7 @@ extension DomainPlanning {
         let setting =
           device.type.fields.lazy.compactMap { device.settings[$0] }.first { $0.value.string == need.name }
           ?? device.setting(.xml)
-        return ("\(collection.key).\(device.name)", collection.key, setting?.range ?? device.range)
+        return ("\(collection.key).\(device.name)", collection.type, setting?.range ?? device.range)
       }
     }
     return (nil, nil, spec.place(of: .xml))

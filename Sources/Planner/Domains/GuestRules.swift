@@ -75,6 +75,6 @@ public struct Readiness: Sendable, Hashable, Codable {
 extension XMLElement {
   /// The channel of QEMU's guest agent in a domain's definition.
   package var agentChannel: XMLElement? {
-    first("devices")?.all("channel").first { $0.value(at: .channelName) == NewDomain.agentChannel }
+    devices(Vocabulary.channel).first { $0.value(at: .channelName) == NewDomain.agentChannel }
   }
 }

@@ -1,8 +1,10 @@
 // Planning what a guest does: plugged in, started, stopped, with the host; and whether it could start at all.
 
 import Diagnostics
+import Inventory
 import Spec
 import Vocabulary
+import XMLTree
 
 extension DomainPlanning {
   /// Plans the steps that come after the definition is stored.
@@ -151,13 +153,41 @@ extension DomainPlanning {
   }
 
   /// The next start of a saved guest goes on with the definition of the time when it was saved, whatever is stored.
-  func noteSavedState() {
+  mutating func noteSavedState() {
     guard let observed, observed.hasManagedSave, !observed.isActive else { return }
+    compareSaved(observed)
     builder.note(
       "saved-state",
       "the guest has a saved state: its next start resumes that, with the definition of the time when it was saved",
       at: spec.place(of: .state), subject: object,
       suggestion: "to discard its memory and boot instead, apply with `--discard-saved-state`",
       severity: changes.isEmpty ? .note : .warning)
+  }
+
+  /// Values that are stored and that a saved guest goes on without: they wait until its memory is discarded.
+  private mutating func compareSaved(_ observed: ObservedDomain) {
+    guard let saved = observed.saved else { return }
+    func compare(_ object: ObjectSpec, _ stored: XMLElement, _ saved: XMLElement, _ owner: String) -> [PendingValue] {
+      object.type.fields(object.settings.keys).compactMap { field in
+        guard let lens = field.lens, field.isComparableWhenRunning, let value = lens.get(stored) else { return nil }
+        let resumed = lens.get(saved)
+        guard !field.matches(desired: value, stored: resumed) else { return nil }
+        return PendingValue(
+          owner + object.type.displayName(of: field), running: resumed, stored: value, isSaved: true)
+      }
+    }
+    pending += compare(spec, xml, saved, "")
+    for collection in Vocabulary.domain.collections where collection.type.device != nil {
+      for device in spec.members(collection.key) {
+        let key = "\(collection.key).\(device.name)"
+        guard let identity = identities[key], let stored = identity.find(in: xml) else { continue }
+        if let resumed = identity.find(in: saved).map(Vocabulary.storedForm(ofRunning:)) {
+          pending += compare(device, stored, resumed, key + ".")
+        } else {
+          pending.append(
+            PendingValue(key, running: nil, stored: .string(device.type.name), isSaved: true))
+        }
+      }
+    }
   }
 }

@@ -53,31 +53,9 @@ extension DomainPlanning {
     guard let running = observed?.running, let way = field.effect.way, !isToBeStopped else {
       return false
     }
-    if let device, device.find(in: running) == nil { return false }
-    switch way {
-    case .device where device?.element == "memory":
-      return device?.find(in: running)?[attribute: "model"] == "virtio-mem" && value != nil
-    case .device, .medium, .title, .description, .blockIO, .ioThreads, .emulatorPin, .ioThreadPins, .blockDevices,
-      .lifecycle, .perfEvents, .statisticsPeriod, .throttleGroups:
-      return true
-    // Without a value there is nothing to ask for: libvirt has no word for "as you would".
-    case .scheduler, .memoryLimit, .blockWeight: return value != nil
-    case .hostNodes: return value != nil && running.value(at: .numaMode) == "restrictive"
-    case .vcpuPins:
-      guard let count = Vocabulary.domain[.vcpuCount, in: running] else { return false }
-      return value?.table?.keys.allSatisfy { Int($0).map { $0 < count } ?? false } ?? true
-    case .connection:
-      // From bridge to bridge. What a network leads to is seen when it is tried.
-      guard let type = device?.find(in: running)?[attribute: "type"] else { return false }
-      let isBridge = ["network", "bridge"].contains
-      return isBridge(type) && (field != Vocabulary.interface[.type] || value?.string.map(isBridge) ?? false)
-    case .memory:
-      guard let bytes = value?.bytes, let most = Vocabulary.wholeMemory(of: running) else { return false }
-      return bytes <= most && running.first("devices")?.first("memballoon")?[attribute: "model"] != "none"
-    case .vcpus:
-      guard let count = value?.integer, let most = Vocabulary.domain[.vcpuCount, in: running] else { return false }
-      return count <= most
-    }
+    let element = device?.find(in: running)
+    if device != nil, element == nil { return false }
+    return way.isPossible(LiveQuestion(field, to: value, of: element, in: running))
   }
 
   /// Takes note of a change that the running guest is to get.

@@ -162,6 +162,6 @@ public enum NewDomain {
   /// Whether a device takes a root port of its own; those on other buses share a controller's.
   private static func takesRootPort(_ device: XMLElement) -> Bool {
     // One port for the virtio-serial controller that channels and consoles share.
-    device.name == "channel" || Hotplug.takesRootPort(device)
+    Vocabulary.channel.holds(device) || Hotplug.takes(.rootPort, device)
   }
 }

@@ -130,7 +130,7 @@ struct Concealment {
     plan.pending = plan.pending.map { value in
       PendingValue(
         value.field, running: concealed(value.running, of: value.field),
-        stored: concealed(value.stored, of: value.field))
+        stored: concealed(value.stored, of: value.field), isSaved: value.isSaved)
     }
     return plan
   }
@@ -149,7 +149,8 @@ struct Concealment {
 extension FieldChange {
   /// Whether there is a digest in a text that is to be shown.
   fileprivate var hasMask: Bool {
-    [old?.string, new?.string, detail, field].contains { text in text.map { SecretMask.shown($0) != $0 } ?? false }
+    func has(_ text: String?) -> Bool { text.map { SecretMask.shown($0) != $0 } ?? false }
+    return has(field) || has(detail) || has(new?.string) || has(old?.string)
   }
 }
 
@@ -157,14 +158,20 @@ extension OwnershipRecord {
   /// What the last apply had marked as secret.
   fileprivate func sensitivePlaces(of type: ObjectType) -> SensitivePlaces {
     var places = SensitivePlaces()
-    for owner in [Self.itself] + devices.sorted() {
-      guard let text = self[owner, .sensitive],
-        let names = try? Field.sensitiveType.parse(text).list?.compactMap(\.string)
-      else { continue }
+    for (owner, name) in sensitiveNames {
       let kind = owner.isEmpty ? type : type.collection(String(owner.prefix { $0 != "." }))?.type
       guard let kind else { continue }
-      for name in names { try? places.insert(name, in: kind, owner: owner) }
+      try? places.insert(name, in: kind, owner: owner)
     }
     return places
+  }
+
+  /// The names that the last apply had marked as secret, each with the object whose list had it.
+  var sensitiveNames: [(owner: String, name: String)] {
+    ([Self.itself] + devices.sorted()).flatMap { owner -> [(owner: String, name: String)] in
+      guard let text = self[owner, .sensitive] else { return [] }
+      let names = (try? Field.sensitiveType.parse(text))?.list?.compactMap(\.string) ?? []
+      return names.map { (owner, $0) }
+    }
   }
 }

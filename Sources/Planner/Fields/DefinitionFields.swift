@@ -74,6 +74,10 @@ struct DefinitionFields {
       if change.effect == .live { live.append(field) }
       changes.append(change)
     }
+    if let observed {
+      changes += followingChanges(
+        of: spec, from: observed, to: xml, running: running, besides: changes, isInUse: running != nil)
+    }
     planFragment()
   }
 

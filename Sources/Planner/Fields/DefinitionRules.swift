@@ -14,7 +14,6 @@ extension DomainPlanning {
     settleConsoles()
     settleFirmware()
     checkVariablesFormat()
-    settleWatchdogs()
     checkBoard()
     checkTargets()
   }
@@ -29,10 +28,20 @@ extension DomainPlanning {
   /// libvirt adds the sound of a SPICE display by itself, and refuses it once that display is gone.
   private mutating func settleAudio() {
     guard let devices = xml.first("devices"),
-      devices.all("audio").contains(where: { $0[attribute: "type"] == "spice" }),
       !devices.all("graphics").contains(where: { $0[attribute: "type"] == "spice" })
     else { return }
-    xml.update("devices") { $0.removeAll("audio") { $0[attribute: "type"] == "spice" } }
+    let declared = spec.members("audios").compactMap { identities["audios.\($0.name)"]?.find(in: xml) }
+    let left = devices.all("audio").filter { $0[attribute: "type"] == "spice" && !declared.contains($0) }
+    guard !left.isEmpty else { return }
+    xml.update("devices") { $0.removeAll("audio") { left.contains($0) } }
+    for audio in left {
+      guard let (name, values) = builder.given.device(audio) else { continue }
+      let isInGuest = observed?.running?.first("devices")?.all("audio").contains { $0[attribute: "type"] == "spice" }
+      changes.append(
+        FieldChange(
+          name, old: values, effect: isInGuest ?? false ? .nextBoot : .define, reason: .default,
+          detail: "the sound of a SPICE display, which goes", range: spec.range))
+    }
   }
 
   /// The first console mirrors the first serial port. libvirt adds it where there is no console at all, and where there
@@ -68,7 +77,7 @@ extension DomainPlanning {
 
   /// Two disks cannot have one target; a disk that was there before has one even where the spec says none.
   private mutating func checkTargets() {
-    let targets = (xml.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: .diskTarget) }
+    let targets = xml.devices(Vocabulary.disk).compactMap { $0.value(at: .diskTarget) }
     for disk in spec.members("disks") {
       guard let setting = disk.setting(.target), let target = disk[.target],
         targets.count(where: { $0 == target }) > 1

@@ -104,6 +104,43 @@ extension DomainPlanning {
       fragmentOf: spec, of: OwnershipRecord.itself, in: &domain, isNew: observed == nil, isShown: true,
       running: observed?.running)
     xml = domain
+    refuseFilesOfOthers()
+  }
+
+  /// Refuses disks that come from libvirt's own XML and have the file of another domain, or a base image. Those that the
+  /// definition has already stay, as they are.
+  private func refuseFilesOfOthers() {
+    func disks(_ definition: XMLElement?) -> [XMLElement] { definition?.first("devices")?.all("disk") ?? [] }
+    let present = Set(
+      disks(observed?.inactive).compactMap { DiskSource.path(of: $0, in: builder.inventory).map(Self.plainPath) })
+    // What a field names is looked at where that is planned.
+    let named = Set(spec.members("disks").compactMap(desiredPath))
+    for disk in disks(xml) where !disk.exists(at: .diskReadOnly) && disk[attribute: "device"] != "cdrom" {
+      guard let path = DiskSource.path(of: disk, in: builder.inventory).map(Self.plainPath), !present.contains(path),
+        !named.contains(path)
+      else { continue }
+      let entry = spec.members("disks").first { identities["disks.\($0.name)"]?.isMet(by: disk) ?? false }
+      let range = (entry ?? spec).setting(.xml)?.range ?? entry?.range ?? spec.range
+      let name = entry.map { "disks.\($0.name)" } ?? "the disk \(disk.value(at: .diskTarget) ?? "") in `xml`"
+      if let image = builder.basePaths[path] {
+        builder.fail(
+          "base-image", "\(name) is the base image \(image), \(path), which nobody may write to", at: range,
+          subject: object, suggestion: "write `image: \(image)` in an entry of `disks` for an overlay on it")
+      } else if let other = uses.other(than: nameOnHost, using: path, isShared: disk.exists(at: "shareable")) {
+        builder.refuse(
+          "shared-disk", "\(name) is \(path), a disk of the domain \(other)", at: range, subject: object,
+          suggestion: Self.sharingRemedy)
+      }
+    }
+  }
+
+  /// A path without the parts that lead nowhere else: libvirt takes any spelling.
+  private static func plainPath(_ path: String) -> String {
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
   }
 
   /// The domain's fragment cannot say what a device is that has an entry of its own: its file, its network, its alias.

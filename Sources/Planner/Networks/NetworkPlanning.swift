@@ -28,7 +28,7 @@ extension PlanBuilder {
   func refuseStopping(_ network: ObjectReference, at range: SourceRange?, except stopped: Set<String> = []) {
     let users = inventory.domains.values.filter { domain in
       !stopped.contains(domain.name)
-        && (domain.running?.first("devices")?.all("interface") ?? []).contains {
+        && (domain.running?.devices(Vocabulary.interface) ?? []).contains {
           $0.value(at: .interfaceNetwork) == network.name
         }
     }.map(\.name).sorted()
@@ -70,6 +70,7 @@ private struct NetworkPlanning {
     if [.nat, .route, .open, .isolated].contains(spec[.networkMode] ?? .isolated) {
       fields.setDefault(.mac, Identity.macAddress(stack: builder.spec.name, network: spec.name))
     }
+    fields.noteGiven()
     let definition = addDefinition(&fields)
     addLifecycle(&fields, after: definition)
     if definition != nil { noteRecord(&fields) }

@@ -106,6 +106,9 @@ public struct OwnershipRecord: Hashable {
   /// The devices of a collection, by their whole names.
   func devices(of collection: String) -> [String] { objects.keys.filter { $0.hasPrefix(collection + ".") }.sorted() }
 
+  /// The files that Vireo has made for disks.
+  package var diskFiles: [String] { devices(of: "disks").compactMap { self[fileOf: $0] } }
+
   /// Records what a device is found by.
   mutating func setMarks(_ key: String, _ value: DeviceMarks?) { marks[key] = value }
 

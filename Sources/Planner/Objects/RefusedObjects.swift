@@ -127,7 +127,7 @@ extension PlanBuilder {
     switch object.kind {
     case .network:
       return [domain.inactive, domain.running].contains { definition in
-        (definition?.first("devices")?.all("interface") ?? []).contains {
+        (definition?.devices(Vocabulary.interface) ?? []).contains {
           $0.value(at: .interfaceNetwork) == object.name
         }
       }

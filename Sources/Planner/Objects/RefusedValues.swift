@@ -1,11 +1,12 @@
-// What libvirt has refused to change in a running guest, kept with that guest alone: asking again would give no other
-// answer, and a plan that asks every time would never be empty.
+// What libvirt or a running guest has refused to change, kept with that guest alone: asking again would give no other answer,
+// and a plan that asks every time would never be empty. What is not noted here was never asked for, or by a run that was cut
+// off before it had its answer.
 
 public import Vocabulary
 public import XMLTree
 
-/// Values that a running guest was to get and that libvirt refused, in the metadata of the guest as it runs. libvirt drops
-/// that metadata when the guest stops, and with it the reason not to ask.
+/// Values that a running guest was to get and devices that it was to get or to lose, and that it or libvirt refused, in the
+/// metadata of the guest as it runs. libvirt drops that metadata when the guest stops, and with it the reason not to ask.
 public struct RefusedValues: Sendable, Hashable {
   /// The XML namespace of the element in the running guest's `<metadata>`.
   public static let namespace = "urn:vireo:refused:1"
@@ -15,6 +16,17 @@ public struct RefusedValues: Sendable, Hashable {
   /// The values as the spec language writes them, by the field's whole name.
   private var values: [String: String] = [:]
 
+  /// Devices by their whole names, such as `disks.data`, and what was refused of each.
+  private var devices: [String: Plugging] = [:]
+
+  /// What a running guest is asked to do with a device.
+  public enum Plugging: String, Sendable {
+    /// The guest is to get it.
+    case attach
+    /// The guest is to let go of it.
+    case detach
+  }
+
   /// Reads what a running guest has of it.
   public init(in running: XMLElement) {
     guard let element = running.first("metadata")?.elements.first(where: { $0.namespaceURI == Self.namespace }) else {
@@ -22,11 +34,20 @@ public struct RefusedValues: Sendable, Hashable {
     }
     for value in element.elements {
       if let field = value[attribute: "field"] { values[field] = value[attribute: "value"] ?? "" }
+      if let device = value[attribute: "device"] { devices[device] = value[attribute: "refused"].flatMap(Plugging.init) }
     }
   }
 
-  /// Whether libvirt has refused nothing since the guest started.
-  public var isEmpty: Bool { values.isEmpty }
+  /// Whether nothing was refused since the guest started.
+  public var isEmpty: Bool { values.isEmpty && devices.isEmpty }
+
+  /// Whether the guest did not get a device, or did not let go of it, when that was asked for.
+  public func contains(_ plugging: Plugging, of device: String) -> Bool { devices[device] == plugging }
+
+  /// Takes note of what came of plugging a device in or out.
+  public mutating func note(_ plugging: Plugging, of device: String, isRefused: Bool) {
+    devices[device] = isRefused ? plugging : nil
+  }
 
   /// Whether libvirt has refused this value of a field; a value of nil stands for libvirt's default.
   public func contains(_ field: String, _ value: Value?) -> Bool {
@@ -53,6 +74,9 @@ public struct RefusedValues: Sendable, Hashable {
     var result = XMLElement("values")
     for (field, value) in values.sorted(by: { $0.key < $1.key }) {
       result.append(XMLElement("value", ["field": field, "value": value]))
+    }
+    for (device, plugging) in devices.sorted(by: { $0.key < $1.key }) {
+      result.append(XMLElement("plugging", ["device": device, "refused": plugging.rawValue]))
     }
     return result
   }

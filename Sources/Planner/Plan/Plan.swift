@@ -181,12 +181,15 @@ public struct PendingValue: Sendable, Hashable, Codable {
   public var running: Value?
   /// The value that the definition has, and the guest after its next start; nil for none.
   public var stored: Value?
+  /// Whether no guest runs: `running` is what a saved one resumes with.
+  public var isSaved: Bool
 
   /// A value that waits for the next start.
-  public init(_ field: String, running: Value?, stored: Value?) {
+  public init(_ field: String, running: Value?, stored: Value?, isSaved: Bool = false) {
     self.field = field
     self.running = running
     self.stored = stored
+    self.isSaved = isSaved
   }
 }
 

@@ -15,6 +15,8 @@ final class PlanBuilder {
   private(set) var parts: PlanParts
   /// Whether the saved memory of stopped guests is given up.
   let discardsSavedStates: Bool
+  /// What new objects are given.
+  var given = GivenValues()
   /// The stack's base images by the path that overlays stand on.
   var basePaths: [String: String] = [:]
   /// The stack's volumes by their file.

@@ -243,9 +243,9 @@ extension PlanBuilder {
     var (made, kept) = ([DiskFile](), [DiskFile]())
     let disks = Vocabulary.domain.collections.first { $0.key == "disks" }
     let known = disks.flatMap { disks in record.map { RecordedDevices(of: disks, in: domain.inactive, $0) } }
-    for disk in domain.inactive.first("devices")?.all("disk") ?? [] {
+    for disk in domain.inactive.devices(Vocabulary.disk) {
       guard let path = DiskSource.path(of: disk) else { continue }
-      let key = known?.key(of: disk) ?? DeviceIdentity.key(of: disk, kind: "disk")
+      let key = known?.key(of: disk) ?? DeviceIdentity.key(of: disk, kind: Vocabulary.disk.name)
       let field = "disks.\(key ?? disk.value(at: .diskTarget) ?? "?")"
       let own = key.flatMap { record?[fileOf: "disks.\($0)"] }
       let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }

@@ -68,7 +68,7 @@ public struct SnapshotChoice: Sendable, Hashable {
     _ creation: SnapshotCreation, of definition: XMLElement, isActive: Bool, with snapshots: [ObservedSnapshot],
     on version: LibvirtVersion?
   ) throws(SnapshotRefusal) {
-    let disks = definition.first("devices")?.all("disk") ?? []
+    let disks = definition.devices(Vocabulary.disk)
     let written = disks.filter(Self.isWritten)
     others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: .diskTarget) }
     guard !written.isEmpty else {
@@ -154,7 +154,7 @@ public struct SnapshotChoice: Sendable, Hashable {
 
   /// Whether a domain has a disk that a snapshot could keep.
   static func hasWrittenDisk(_ definition: XMLElement) -> Bool {
-    (definition.first("devices")?.all("disk") ?? []).contains(where: isWritten)
+    definition.devices(Vocabulary.disk).contains(where: isWritten)
   }
 
   // MARK: Rules
@@ -193,7 +193,7 @@ public struct SnapshotChoice: Sendable, Hashable {
   ///
   /// libvirt from 9.9 on goes back to an external snapshot by putting a new overlay on the image that it kept. It names the
   /// overlay itself, by the second at which it does: `web.root.1796016516` on `web.root.qcow2`.
-  static func isOverlay(_ path: String, on image: String) -> Bool {
+  package static func isOverlay(_ path: String, on image: String) -> Bool {
     let beginning = stem(of: image) + "."
     guard path.hasPrefix(beginning), path != image else { return false }
     let rest = path.dropFirst(beginning.count)
@@ -204,7 +204,9 @@ public struct SnapshotChoice: Sendable, Hashable {
   }
 
   /// Where the memory of a snapshot goes that is taken while a domain's first disk has this image.
-  static func memoryFile(beside image: String, named name: String) -> String { stem(of: image) + ".\(name).memory" }
+  package static func memoryFile(beside image: String, named name: String) -> String {
+    stem(of: image) + ".\(name).memory"
+  }
 
   private static func overlay(of path: String, named name: String) -> String { stem(of: path) + ".\(name).qcow2" }
 

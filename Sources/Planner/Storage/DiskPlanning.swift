@@ -60,10 +60,11 @@ extension DomainPlanning {
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
     }
-    if isWritable, let other = uses.other(than: nameOnHost, using: path) {
+    let isShared = disk[.shareable] == true
+    if isWritable, let other = uses.other(than: nameOnHost, using: path, isShared: isShared) {
       builder.refuse(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.place(of: .source),
-        subject: object, suggestion: "two guests that write to one disk destroy it: give each its own")
+        subject: object, suggestion: Self.sharingRemedy)
       return false
     }
     guard let current, let old = DiskSource.path(of: current) else {
@@ -78,6 +79,11 @@ extension DomainPlanning {
     }
     return planOtherFile(of: disk, key: key, current: current, from: old, to: path, into: &element)
   }
+
+  /// What to do about a file that another domain writes to.
+  static let sharingRemedy =
+    "two guests that write to one disk destroy it: give each its own; where their file system is made for it, both "
+    + "disks need `shareable: true`"
 
   /// The disk has another file than the spec would give it.
   private mutating func planOtherFile(
@@ -133,10 +139,10 @@ extension DomainPlanning {
     guard let running = observed.running.flatMap(drive.find) else { return .nextBoot }
     // What the guest has already costs nothing.
     if DiskSource.path(of: running) == path { return .define }
-    guard [.cdrom, .floppy].contains(disk[.device]), !isToBeStopped else { return .nextBoot }
-    liveChanges.append(
-      LiveChange(field: name, device: drive, entry: disk.type[.source], value: path.map(Value.string), way: .medium))
-    return .live
+    let (field, medium) = (disk.type[.source], path.map(Value.string))
+    let effect = effect(of: field, to: medium, on: drive)
+    if effect == .live { addLive(field, name: name, to: medium, on: drive) }
+    return effect
   }
 
   private mutating func changeSource(of disk: ObjectSpec, key: String, from old: String?, to new: String?) {
@@ -168,6 +174,7 @@ extension DomainPlanning {
         "missing-file", "there is no file \(path)", at: range, subject: object,
         suggestion: "put it there, or write `size:` in place of `source:` for a new disk")
     case .image(let chain) where isMadeByVireo(disk):
+      guard builder.checkNames(of: file(of: disk, key: key), chain.top) else { return }
       builder.note(
         "found-file", "\(key) takes the file that is there: \(path)", at: disk.range, subject: object)
       planFoundFile(of: disk, key: key, at: path, current: nil)
@@ -233,7 +240,7 @@ extension DomainPlanning {
     guard !(observed?.hasManagedSave ?? false) else {
       return builder.refuseGrowth(underSavedState: image, at: setting, object)
     }
-    let running = observed?.running?.first("devices")?.all("disk")
+    let running = observed?.running?.devices(Vocabulary.disk)
       .first { DiskSource.path(of: $0) == image.path }
     let isLive = observed?.isActive ?? false && running != nil
     // A volume is grown by its own steps.
@@ -295,9 +302,22 @@ extension DomainPlanning {
   /// on the bus from it.
   mutating func retarget(_ disk: ObjectSpec, _ element: inout XMLElement, from current: XMLElement?) {
     guard disk[.target] == nil, current?.value(at: .diskBus) != element.value(at: .diskBus) else { return }
-    let target = freeTarget(for: element)
+    let inGuest = observed?.running.flatMap { identities["disks.\(disk.name)"]?.find(in: $0) }
+    // A guest that has the disk on this bus keeps what it knows it by.
+    let isRight = inGuest?.value(at: .diskBus) == element.value(at: .diskBus)
+    var others = xml.first("devices")?.all("disk").compactMap { $0.value(at: .diskTarget) } ?? []
+    if let own = current?.value(at: .diskTarget).flatMap({ others.firstIndex(of: $0) }) { others.remove(at: own) }
+    let kept = inGuest?.value(at: .diskTarget).flatMap { isRight && !others.contains($0) ? $0 : nil }
+    let target = kept ?? freeTarget(for: element)
     newTargets.insert(target)
+    let old = element.value(at: .diskTarget)
     element.set(target, at: .diskTarget)
+    guard old != target else { return }
+    changes.append(
+      FieldChange(
+        "disks.\(disk.name).target", old: old.map(Value.string), new: .string(target),
+        effect: inGuest.map { $0.value(at: .diskTarget) != target } ?? false ? .nextBoot : .define, reason: .default,
+        range: disk.range))
   }
 
   /// The first target of the bus that no disk has, here or in the spec.

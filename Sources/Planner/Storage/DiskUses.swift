@@ -9,25 +9,45 @@ import XMLTree
 /// ``ImageUsers``.
 struct DiskUses {
   private var users: [String: Set<String>] = [:]
+  /// Those of the users whose own definition lets others write to the file.
+  private var sharers: [String: Set<String>] = [:]
 
   init(_ inventory: Inventory) {
     for domain in inventory.domains.values {
       // A guest keeps a disk that left its definition until it stops.
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
-        for disk in definition.first("devices")?.all("disk") ?? [] {
+        for disk in definition.devices(Vocabulary.disk) {
           // Media that are read-only may be shared.
-          guard let path = DiskSource.path(of: disk), !disk.exists(at: .diskReadOnly) else { continue }
-          users[path, default: []].insert(domain.name)
+          guard let path = DiskSource.path(of: disk, in: inventory), !disk.exists(at: .diskReadOnly) else { continue }
+          if disk.exists(at: "shareable") {
+            sharers[path, default: []].insert(domain.name)
+          } else {
+            users[path, default: []].insert(domain.name)
+          }
         }
       }
     }
   }
 
   /// A domain that has the file.
-  func user(of path: String) -> String? { users[path]?.min() }
+  func user(of path: String) -> String? { (users[path] ?? []).union(sharers[path] ?? []).min() }
 
   /// A domain other than `domain` that has the file.
-  func other(than domain: String, using path: String) -> String? {
-    users[path]?.filter { $0 != domain }.min()
+  ///
+  /// - Parameter isShared: whether `domain` lets others write to it, too. Those that do the same are not in its way.
+  func other(than domain: String, using path: String, isShared: Bool) -> String? {
+    let others = (users[path] ?? []).union(isShared ? [] : sharers[path] ?? [])
+    return others.filter { $0 != domain }.min()
+  }
+}
+
+extension DiskSource {
+  /// The file of a disk, which may be a volume of one of the host's pools; nil for what has none.
+  static func path(of disk: XMLElement, in inventory: Inventory) -> String? {
+    if let path = path(of: disk) { return path }
+    guard disk[attribute: "type"] == "volume", let pool = disk.value(at: .diskVolumePool),
+      let name = disk.value(at: .diskVolumeName), let folder = inventory.pools?[pool]?.path
+    else { return nil }
+    return "\(folder)/\(name)"
   }
 }

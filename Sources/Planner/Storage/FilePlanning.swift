@@ -69,6 +69,20 @@ extension PlanBuilder {
     }
   }
 
+  /// Refuses a file that is there under the name of a new disk or volume and has other names too. Whoever may write to the
+  /// folder can make a name in it for somebody else's file, which a guest would then write to.
+  ///
+  /// - Returns: whether it may be used.
+  func checkNames(of file: PlannedFile, _ image: ImageInfo) -> Bool {
+    guard image.hasOtherNames else { return true }
+    refuse(
+      "linked-file",
+      "\(image.path) is there already and has several names (hard links), so it may be a file of another folder",
+      at: file.spec.range, subject: file.object,
+      suggestion: "make it a file of its own: copy it, and put the copy in its place; or name it with `source:`")
+    return false
+  }
+
   /// The size that an image is to grow to; nil where it stays as it is. A smaller size is refused.
   func growth(of file: PlannedFile, _ image: ImageInfo) -> (setting: Setting, size: UInt64)? {
     guard let setting = file.spec.setting(.size), let size = setting.value.bytes, size != image.virtualSize else {

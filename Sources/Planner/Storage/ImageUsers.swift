@@ -38,12 +38,12 @@ package struct ImageUsers {
   private mutating func add(
     _ definition: XMLElement, of domain: ObservedDomain, in inventory: Inventory, isOpen: Bool = false
   ) {
-    for disk in definition.first("devices")?.all("disk") ?? [] {
+    for disk in definition.devices(Vocabulary.disk) {
       var paths: [String] = []
       // libvirt writes what a running disk stands on into its definition, layer in layer.
       var layer: XMLElement? = disk
       while let image = layer {
-        if let path = DiskSource.path(of: image) ?? volume(of: image, inventory) { paths.append(path) }
+        if let path = DiskSource.path(of: image, in: inventory) { paths.append(path) }
         layer = image.first("backingStore")
       }
       if let top = paths.first, case .image(let chain)? = inventory.files[top] { paths += chain.images.map(\.path) }
@@ -53,13 +53,5 @@ package struct ImageUsers {
         if path != paths[0] { overlays[path] = (domain.name, paths[0]) }
       }
     }
-  }
-
-  /// The file of a volume of a libvirt pool.
-  private func volume(of disk: XMLElement, _ inventory: Inventory) -> String? {
-    guard disk[attribute: "type"] == "volume", let pool = disk.value(at: .diskVolumePool),
-      let name = disk.value(at: .diskVolumeName), let folder = inventory.pools?[pool]?.path
-    else { return nil }
-    return "\(folder)/\(name)"
   }
 }

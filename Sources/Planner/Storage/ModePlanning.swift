@@ -45,7 +45,7 @@ extension DomainPlanning {
     guard record != nil, let observed else { return }
     var below: [String: (overlay: ImageInfo, base: ImageInfo)] = [:]
     for definition in [observed.inactive, observed.running].compactMap(\.self) {
-      for path in (definition.first("devices")?.all("disk") ?? []).compactMap(DiskSource.path) {
+      for path in definition.devices(Vocabulary.disk).compactMap(DiskSource.path) {
         guard case .image(let chain)? = builder.inventory.files[path] else { continue }
         for (overlay, base) in zip(chain.images, chain.images.dropFirst()) { below[overlay.path] = (overlay, base) }
       }

@@ -116,6 +116,7 @@ struct PoolPlanning {
     fields.setDefault(.uuid, uuid)
     // The path is looked after above; a pool that is found has it.
     fields.plan(except: observed == nil ? [] : [spec.type[.path], spec.type[.poolType]])
+    fields.noteGiven()
     if observed == nil {
       changes.append(
         FieldChange(

@@ -65,6 +65,8 @@ struct VolumePlanning {
       return builder.refuse(
         "unusable-file", "\(error)", at: spec.setting(.format)?.range ?? place, subject: object)
     case .image(let chain):
+      // A guest that has it already writes to it as before.
+      if spec[.path] == nil, users.all(path).isEmpty, !builder.checkNames(of: file, chain.top) { return }
       planExisting(chain)
       verb = changes.isEmpty ? .none : .update
     }

@@ -170,7 +170,7 @@ private struct ExplanationText {
     if field.effect.running > .define {
       rows.append(("", "\(field.effect.running.rawValue): \(field.effect.running.explanation)"))
     }
-    if let condition = field.effect.way?.condition {
+    if let condition = field.effect.condition {
       rows.append(("", "so where \(condition); otherwise it waits for the next start"))
     }
     if let note = field.origin.note { rows.append(("needs", note)) }

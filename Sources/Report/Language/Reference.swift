@@ -15,7 +15,7 @@ extension SpecLanguage {
 
 
       """
-    page += effects()
+    page += effects() + liveFields() + hotplug()
     for place in places { page += section(place) }
     return page
   }
@@ -102,7 +102,7 @@ extension SpecLanguage {
   }
 
   /// A paragraph after an empty line, broken at 120 columns.
-  private static func wrapped(_ text: String) -> String {
+  static func wrapped(_ text: String) -> String {
     var (lines, line) = ([String](), "")
     for word in text.split(whereSeparator: \.isWhitespace) {
       if !line.isEmpty, line.count + 1 + word.count > 120 {

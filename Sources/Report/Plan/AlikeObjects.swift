@@ -18,58 +18,114 @@ struct AlikeObjects {
 
   static func grouped(_ objects: [ObjectPlan], steps: [ObjectReference: [Action]]) -> [AlikeObjects] {
     var groups: [AlikeObjects] = []
-    var first: [Part] = []
+    var first: Shown?
     for object in objects {
-      let parts = parts(of: object, steps: steps[object.object] ?? [])
-      if !groups.isEmpty, parts.count == first.count, zip(parts, first).allSatisfy({ $0.isAlike($1) }) {
+      let shown = Shown(object, steps: steps[object.object] ?? [])
+      if let first, let likeness = first.likeness(to: shown) {
         groups[groups.count - 1].others.append(object.object.name)
-        if zip(parts, first).contains(where: { $0.text != $1.text }) { groups[groups.count - 1].hasNumbers = true }
+        if likeness == .butForNumbers { groups[groups.count - 1].hasNumbers = true }
       } else {
         groups.append(AlikeObjects(first: object, hasDerivedValues: object.changes.contains(where: \.isDerived)))
-        first = parts
+        first = shown
       }
     }
     return groups
   }
 
-  /// Something that a reader is shown of an object.
-  private struct Part {
-    /// Without the object's name.
-    var text: String
+  /// How much two objects are alike.
+  private enum Likeness {
+    case complete
+    case butForNumbers
+  }
+
+  /// A text without the object's name.
+  private struct Neutral {
+    let text: String
     /// Without its number either, where it may differ in that.
     var numberless: String?
+    /// Whether the text has the object's name in it.
+    let isOwn: Bool
 
-    init(_ text: String, numberless: String? = nil) {
-      self.text = text
-      self.numberless = numberless
-    }
-
-    func isAlike(_ other: Part) -> Bool {
-      text == other.text || numberless != nil && numberless == other.numberless
+    func likeness(to other: Neutral) -> Likeness? {
+      if text == other.text { return .complete }
+      return numberless != nil && numberless == other.numberless ? .butForNumbers : nil
     }
   }
 
-  /// Everything that a reader is shown of an object, its own name replaced.
-  private static func parts(of plan: ObjectPlan, steps: [Action]) -> [Part] {
-    let name = plan.object.name
-    let number = NameList.number(of: name).map(String.init)
-    func neutral(_ text: String) -> Part { Part(replacing(name, in: text)) }
-    func neutral(_ value: Value?) -> Part {
-      guard let value else { return Part("\u{0}") }
-      let part = neutral(value.description)
-      guard case .string = value, let number else { return part }
-      return Part(part.text, numberless: replacing(number, in: part.text))
+  /// Everything that a reader is shown of an object.
+  private final class Shown {
+    private let plan: ObjectPlan
+    private let steps: [Action]
+    private let number: String?
+    /// The new values of the changes, as far as somebody has asked.
+    private var values: [Int: Neutral] = [:]
+    private lazy var rest = texts()
+
+    init(_ plan: ObjectPlan, steps: [Action]) {
+      self.plan = plan
+      self.steps = steps
+      number = NameList.number(of: plan.object.name).map(String.init)
     }
-    var parts = [Part(plan.object.kind.rawValue), Part(plan.verb.rawValue)]
-    for change in plan.changes {
-      parts += [Part(change.field), Part(change.effect.rawValue), Part(change.reason.rawValue)]
-      parts.append(neutral(change.detail ?? "\u{0}"))
-      parts += change.isDerived ? [] : [neutral(change.old), neutral(change.new)]
+
+    /// How much another object is like this one; nil where it is not.
+    func likeness(to other: Shown) -> Likeness? {
+      guard plan.object.kind == other.plan.object.kind, plan.verb == other.plan.verb,
+        plan.changes.count == other.plan.changes.count, rest.count == other.rest.count
+      else { return nil }
+      var result = Likeness.complete
+      for index in plan.changes.indices {
+        let (change, counterpart) = (plan.changes[index], other.plan.changes[index])
+        guard change.field == counterpart.field, change.effect == counterpart.effect,
+          change.reason == counterpart.reason
+        else { return nil }
+        if change.isDerived { continue }
+        let own = value(index)
+        // Most values are the same, and have no name in them.
+        if change.new == counterpart.new, !own.isOwn { continue }
+        guard let likeness = own.likeness(to: other.value(index)) else { return nil }
+        if likeness == .butForNumbers { result = likeness }
+      }
+      for (own, counterpart) in zip(rest, other.rest) {
+        guard let likeness = own.likeness(to: counterpart) else { return nil }
+        if likeness == .butForNumbers { result = likeness }
+      }
+      return result
     }
-    for problem in plan.problems { parts += [neutral(problem.message), neutral(problem.suggestion ?? "\u{0}")] }
-    for value in plan.pending { parts += [Part(value.field), neutral(value.running), neutral(value.stored)] }
-    for step in steps { parts += [neutral(step.operation.phrase), Part(step.effect.rawValue)] }
-    return parts
+
+    private func value(_ index: Int) -> Neutral {
+      if let known = values[index] { return known }
+      let value = neutral(plan.changes[index].new)
+      values[index] = value
+      return value
+    }
+
+    /// All but the new values of changes.
+    private func texts() -> [Neutral] {
+      var texts: [Neutral] = []
+      for change in plan.changes {
+        if let detail = change.detail { texts.append(neutral(change.field + "\u{0}" + detail)) }
+        if let old = change.old, !change.isDerived {
+          texts.append(neutral(change.field))
+          texts.append(neutral(old))
+        }
+      }
+      for problem in plan.problems { texts += [neutral(problem.message), neutral(problem.suggestion ?? "\u{0}")] }
+      for value in plan.pending { texts += [neutral(value.field), neutral(value.running), neutral(value.stored)] }
+      for step in steps { texts += [neutral(step.operation.phrase), neutral(step.effect.rawValue)] }
+      return texts
+    }
+
+    private func neutral(_ text: String) -> Neutral {
+      let result = AlikeObjects.replacing(plan.object.name, in: text)
+      return Neutral(text: result, isOwn: result != text)
+    }
+
+    private func neutral(_ value: Value?) -> Neutral {
+      guard let value else { return Neutral(text: "\u{0}", isOwn: false) }
+      var result = neutral(value.description)
+      if case .string = value, let number { result.numberless = AlikeObjects.replacing(number, in: result.text) }
+      return result
+    }
   }
 
   /// Takes a name out of a text where it stands by itself: `web-1` is not in `web-10`.
@@ -102,9 +158,11 @@ extension UInt8 {
 }
 
 extension FieldChange {
+  private static let derivedEndings = [".uuid", ".mac", ".serial"]
+
   /// Whether Vireo derived the value from the object's name.
   var isDerived: Bool {
-    reason == .default && ["uuid", "mac", "serial"].contains(field.split(separator: ".").last.map(String.init) ?? "")
+    reason == .default && (field == "uuid" || field == "mac" || Self.derivedEndings.contains { field.hasSuffix($0) })
   }
 }
 

@@ -7,24 +7,31 @@ import Vocabulary
 /// The block of one group of objects.
 struct PlanBlock {
   private let group: AlikeObjects
-  private let plan: ObjectPlan
+  let plan: ObjectPlan
   private let steps: [Action]
-  private let effect: Effect?
-  private let style: TextStyle
-  private static let margin = "    "
+  let effect: Effect?
+  let style: TextStyle
+  /// What an earlier block says of the same kind of things, and the object that it says it of.
+  let earlier: [String: String]
+  static let margin = "    "
 
-  init(_ group: AlikeObjects, steps: [Action], style: TextStyle) {
+  init(_ group: AlikeObjects, steps: [Action], style: TextStyle, earlier: [String: String] = [:]) {
     self.group = group
     plan = group.first
     self.steps = steps
     effect = (plan.changes.map(\.effect) + steps.map(\.effect)).max()
     self.style = style
+    self.earlier = earlier
   }
 
   var text: String {
     var output = heading()
     if plan.verb == .refused { return output + reasons() + others() }
-    if [.update, .delete].contains(plan.verb) { output += changedFields() } else { output += newFields() }
+    if [.update, .delete].contains(plan.verb) {
+      output += changedFields() + givenValues()
+    } else {
+      output += newFields()
+    }
     output += pending()
     output += doing()
     return output + others()
@@ -97,10 +104,11 @@ struct PlanBlock {
   // MARK: Fields of an object that exists
 
   private func changedFields() -> String {
-    let names = plan.changes.map { SafeText.clean($0.field) }
+    let changes = plan.changes.filter { !$0.isGiven && !repeatsAnother($0) }
+    let names = changes.map { SafeText.clean($0.field) }
     let column = min(names.map(SafeText.width).max() ?? 0, 28, style.width / 3)
     var output = ""
-    for (change, name) in zip(plan.changes, names) {
+    for (change, name) in zip(changes, names) {
       // Of what goes, that there is nothing instead need not be said each time.
       var words = plan.verb == .delete ? change.oldWords : change.valueWords(both: true)
       if let detail = shownDetail(change) { words += ("(" + detail + ")").split(separator: " ").map(String.init) }
@@ -166,22 +174,15 @@ struct PlanBlock {
           "recorded:", recorded.map { [$0.field] + $0.valueWords(both: $0.old != nil) }, separator: ",")
     }
     let said = plan.changes.filter { $0.reason != .default }
-    let defaults = plan.changes.filter { $0.reason == .default }
     var output = ""
     for (owner, changes) in owners(said) {
       output += paragraph(owner.isEmpty ? "" : owner + ":", changes.map { pair($0, owner: owner) }, separator: ",")
     }
-    var rest: [[String]] = []
-    for (owner, changes) in owners(defaults) {
-      let pairs = changes.map { pair($0, owner: owner) }
-      let joined = Self.joined(pairs, separator: ",")
-      rest.append((owner.isEmpty ? [] : [owner + ":"]) + joined)
-    }
-    return output + paragraph("by default:", rest, separator: ";", ink: .dim)
+    return output + givenValues()
   }
 
   /// The changes by the device that they are about, in the order in which they come.
-  private func owners(_ changes: [FieldChange]) -> [(String, [FieldChange])] {
+  func owners(_ changes: [FieldChange]) -> [(String, [FieldChange])] {
     var result: [(String, [FieldChange])] = []
     for change in changes {
       let owner = change.owner(in: plan.object.kind)
@@ -194,7 +195,7 @@ struct PlanBlock {
     return result
   }
 
-  private func pair(_ change: FieldChange, owner: String) -> [String] {
+  func pair(_ change: FieldChange, owner: String) -> [String] {
     let member = owner.isEmpty ? change.field : String(change.field.dropFirst(owner.count + 1))
     var words = [member].filter { !$0.isEmpty } + change.valueWords(both: change.old != nil)
     if let detail = shownDetail(change) { words += ("(" + detail + ")").split(separator: " ").map(String.init) }
@@ -209,7 +210,8 @@ struct PlanBlock {
     guard !plan.pending.isEmpty else { return "" }
     let values = plan.pending.map { value in
       [
-        value.field + " " + (value.running?.shown ?? "nothing") + " running,",
+        value.field + " " + (value.running?.shown ?? "nothing")
+          + (value.isSaved ? " in the saved state," : " running,"),
         (value.stored?.shown ?? "nothing") + " stored",
       ]
     }
@@ -227,18 +229,20 @@ struct PlanBlock {
   }
 
   /// Items after a label, broken into lines; later lines are indented further.
-  private func paragraph(_ label: String, _ items: [[String]], separator: String, ink: TextStyle.Ink? = nil) -> String {
+  func paragraph(
+    _ label: String, _ items: [[String]], separator: String, ink: TextStyle.Ink? = nil, margin: String = margin
+  ) -> String {
     guard !items.isEmpty else { return "" }
     let words = label.split(separator: " ").map(String.init) + Self.joined(items, separator: separator)
-    let lines = SafeText.wrap(words: words.map(SafeText.clean), to: style.width - Self.margin.count - 2)
+    let lines = SafeText.wrap(words: words.map(SafeText.clean), to: style.width - margin.count - 2)
     var output = ""
     for (index, line) in lines.enumerated() {
-      output += Self.margin + (index == 0 ? "" : "  ") + style.paint(line, ink) + "\n"
+      output += margin + (index == 0 ? "" : "  ") + style.paint(line, ink) + "\n"
     }
     return output
   }
 
-  private static func joined(_ items: [[String]], separator: String) -> [String] {
+  static func joined(_ items: [[String]], separator: String) -> [String] {
     var words: [String] = []
     for (index, item) in items.enumerated() {
       words += item
@@ -281,7 +285,7 @@ extension FieldChange {
   /// The old value, as words.
   var oldWords: [String] { old.map(FieldChange.words) ?? [] }
 
-  private static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
+  static func words(_ value: Value) -> [String] { value.shown.split(separator: " ").map(String.init) }
 }
 
 extension Value {

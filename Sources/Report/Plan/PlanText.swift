@@ -15,8 +15,11 @@ extension Plan {
     var output = "stack " + style.paint(SafeText.clean(stack), .bold) + " on " + SafeText.clean(uri) + "\n"
     let steps = Dictionary(grouping: actions, by: \.object)
     let shown = objects.filter { $0.verb != .none || !$0.pending.isEmpty }
+    var said: [String: String] = [:]
     for group in AlikeObjects.grouped(shown, steps: steps) {
-      output += "\n" + PlanBlock(group, steps: steps[group.first.object] ?? [], style: style).text
+      let block = PlanBlock(group, steps: steps[group.first.object] ?? [], style: style, earlier: said)
+      output += "\n" + block.text
+      said.merge(block.said) { first, _ in first }
     }
     let messages = NoteText(style: style).text(notes)
     if !messages.isEmpty { output += "\n" + messages }

@@ -1,8 +1,9 @@
 // Removed domains that can be restored, for people and for programs.
 
 public import Applier
-import Inventory
+public import Inventory
 import Vocabulary
+import XMLTree
 
 extension RemovedDomains.Found {
   /// A line for each removal, and one for each of its files; a sentence when there is none.
@@ -55,5 +56,18 @@ extension RemovedDomains.Found {
       ),
       ("archive", .string(path)),
     ])
+  }
+}
+
+extension RemovedDomain {
+  /// A restored domain as a JSON document: `{"format": "vireo-restore", "version": 1, …}`.
+  ///
+  /// - Parameter notes: what is not as it was.
+  public func restoredJSON(notes: [String]) -> String {
+    JSON.object([
+      ("format", .string("vireo-restore")), ("version", .integer(1)), ("name", .string(name)), ("uuid", .string(uuid)),
+      ("stack", JSON(stack)), ("snapshots", .array(snapshots.compactMap { $0.value(at: "name") }.map(JSON.string))),
+      ("notes", .array(notes.map(JSON.string))),
+    ]).serialised()
   }
 }

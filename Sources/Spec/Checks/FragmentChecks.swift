@@ -42,21 +42,31 @@ struct FragmentChecks {
       default: break
       }
     }
-    checkOwnership(fragment.root, setting)
+    checkNamespaces(fragment.root, setting)
     for device in fragment.root.elements.filter({ $0.name == "devices" && !$0.isForeign }).flatMap(\.elements) {
       guard let alias = device.aliasOfVireo else { continue }
+      let entry = object.entry(withAlias: alias, element: device.name)
       refuse(
-        "`xml` gives a \(device.name) the alias `\(alias)`, by which Vireo knows its own devices", setting,
-        "declare the device as an entry, or choose an alias that begins otherwise")
+        "`xml` gives a \(device.name) the alias `\(alias)`, by which Vireo knows \(entry ?? "its own devices")",
+        setting,
+        entry.map { "write it in \($0), with its fields or under its own `xml`" }
+          ?? "declare the device as an entry, or choose an alias that begins otherwise")
     }
     checkFields(of: object, fragment, setting, start: XMLElement(fragment.root.name))
   }
 
-  private mutating func checkOwnership(_ element: XMLElement, _ setting: Setting) {
-    guard let namespace = element.namespaceOfVireo else { return }
-    refuse(
-      "`xml` must not contain elements of Vireo's namespace `\(namespace)`", setting,
-      "leave it out; `stack:` sets the owner of the objects in a file")
+  /// libvirt takes some elements by their names alone, whatever their namespace: outside of `metadata`, only those stand in
+  /// one that libvirt's drivers take, which are the object's own children.
+  private mutating func checkNamespaces(_ root: XMLElement, _ setting: Setting) {
+    if let namespace = root.namespaceOfVireo {
+      refuse(
+        "`xml` must not contain elements of Vireo's namespace `\(namespace)`", setting,
+        "leave it out; `stack:` sets the owner of the objects in a file")
+    } else if let stray = root.stray(isDriverElementAllowed: true) {
+      refuse(
+        "`xml` contains `\(stray.name)` of the namespace `\(stray.namespaceURI ?? "")`, which libvirt does not know there",
+        setting, "leave it out, or put what is yours under `metadata`")
+    }
   }
 
   // MARK: Devices
@@ -71,14 +81,13 @@ struct FragmentChecks {
         "`xml` of \(name) must not set the alias `\(alias)`", setting,
         rule.hasAlias ? "write `alias: \(alias)` in the entry instead" : "leave it out: such a device has no alias")
     }
-    checkOwnership(fragment.root, setting)
-    let places = ["file", "dev", "dir", "name", "volume", "pool"]
-    if device.type.name == "disk",
-      let field = [
-        Vocabulary.disk[.source], Vocabulary.disk[.image], Vocabulary.disk[.size], Vocabulary.disk[.volumeEntry],
-      ]
-      .first(where: { device.says($0) }),
-      let source = fragment.root.first("source"), places.contains(where: { source[attribute: $0] != nil })
+    checkNamespaces(fragment.root, setting)
+    let places = ["file", "dev", "dir", "name", "volume", "pool", "path", "protocol", "namespace"]
+    let disk = Vocabulary.disk
+    let sources = [disk[.source], disk[.image], disk[.size], disk[.volumeEntry]]
+    if rule.role == .storage, let field = sources.first(where: { device.says($0) }),
+      fragment.root[attribute: "type"] != nil
+        || fragment.root.all("source").contains(where: { source in places.contains { source[attribute: $0] != nil } })
     {
       refuse(
         "both `xml` of \(name) and `\(field.name)` set the source of the disk", setting,
@@ -128,9 +137,36 @@ extension XMLElement {
     return kinds.contains { DeviceIdentity.key(alias: alias, kind: $0) != nil } ? alias : nil
   }
 
+  /// The first element within that is in a namespace in which libvirt takes none there.
+  fileprivate func stray(isDriverElementAllowed: Bool) -> XMLElement? {
+    for child in elements {
+      if child.isForeign {
+        if isDriverElementAllowed, child.namespaceURI?.hasPrefix("http://libvirt.org/schemas/") == true { continue }
+        return child
+      }
+      // Anything may stand in the metadata.
+      if isDriverElementAllowed, child.name == "metadata" { continue }
+      if let stray = child.stray(isDriverElementAllowed: false) { return stray }
+    }
+    return nil
+  }
+
   /// A Vireo namespace that an element here is in, or that one is declared for.
   fileprivate var namespaceOfVireo: String? {
     let all = [namespaceURI].compactMap(\.self) + namespaceDeclarations.map(\.uri)
     return all.first { $0.hasPrefix("urn:vireo:") } ?? elements.lazy.compactMap(\.namespaceOfVireo).first
+  }
+}
+
+extension ObjectSpec {
+  /// The entry whose device Vireo gives an alias, by its whole name.
+  fileprivate func entry(withAlias alias: String, element: String) -> String? {
+    for collection in type.collections where collection.type.device?.element == element {
+      guard let key = DeviceIdentity.key(alias: alias, kind: collection.type.name),
+        members(collection.key).contains(where: { $0.name == key })
+      else { continue }
+      return "\(collection.key).\(key)"
+    }
+    return nil
   }
 }

@@ -49,8 +49,9 @@ enum StackChecks {
     }
   }
 
-  /// Fields that an object cannot do without.
+  /// Fields that an object cannot do without. What is to be gone needs none.
   static func checkRequired(_ object: ObjectSpec, into diagnostics: inout [Diagnostic]) {
+    guard object[ifKnown: .state] != .absent else { return }
     for field in object.type.fields where field.isRequired && !object.says(field) {
       diagnostics.append(
         Diagnostic(

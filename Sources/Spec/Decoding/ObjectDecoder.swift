@@ -329,7 +329,17 @@ struct ObjectDecoder {
     report(
       "unknown-key", "\(place) has no key `\(entry.name)`", at: entry.key.range,
       suggestion: meaning?.advice ?? closest.map { "did you mean `\($0)`?" }
-        ?? "the keys are \(keys.joined(separator: ", "))")
+        ?? Self.choice(of: keys, for: entry.name, shownBy: group ?? type.name))
+  }
+
+  /// The keys that there are; of many those that are most like the name, and how to see the others.
+  private static func choice(of keys: [String], for name: String, shownBy place: String) -> String {
+    guard keys.count > 12 else { return "the keys are \(keys.joined(separator: ", "))" }
+    // `domain` alone is also a network's field.
+    let isTop = ["network", "pool", "image", "volume", "domain"].contains(place)
+    let place = place == "stack" ? "" : " " + place + (isTop ? "s" : "")
+    let near = nearestNames(to: name, among: keys, count: 4).map { "`\($0)`" }.joined(separator: ", ")
+    return "the nearest keys are \(near); `vireo explain\(place)` shows all \(keys.count)"
   }
 
   private mutating func report(

@@ -20,13 +20,31 @@ extension Vocabulary {
         at: "target/model/@name", staysWhenDropped: true, reference: characterReference),
       targetPort, DeviceFields.address,
     ],
-    groups: [CharacterSource.group, targetGroup], device: DeviceRule("serial", identity: .alias), keyRule: .deviceKey)
+    groups: [CharacterSource.group, targetGroup],
+    device: DeviceRule(
+      "serial", identity: .alias, aliases: ["serial"], marks: [.all(.port, "target/@type", "target/@port")],
+      adoption: .order, summary: .type, key: .kind,
+      hotplug: [
+        .live("of the type `usb-serial`", needs: [.bus("usb"), .viewer]) {
+          $0.value(at: "target/@type") == "usb-serial"
+        },
+        .live("of the type `pci-serial`", needs: [.conventionalPCI, .viewer]) {
+          $0.value(at: "target/@type") == "pci-serial"
+        },
+        .restart(),
+      ],
+      addition: .possible,
+      mirrors: { $0.name == "console" && $0.value(at: "target/@type") ?? "serial" == "serial" }),
+    keyRule: .deviceKey)
 
   /// A parallel port.
   public static let parallel = ObjectType(
     "parallel", "A parallel port.",
     fields: CharacterSource.fields() + [targetPort, DeviceFields.address],
-    groups: [CharacterSource.group, targetGroup], device: DeviceRule("parallel", identity: .alias),
+    groups: [CharacterSource.group, targetGroup],
+    device: DeviceRule(
+      "parallel", identity: .alias, aliases: ["parallel"], marks: [.all(.port, "target/@type", "target/@port")],
+      adoption: .equal, summary: .type, key: .kind, hotplug: [.restart()], addition: .never),
     keyRule: .deviceKey)
 
   /// A paravirtual console.
@@ -35,8 +53,13 @@ extension Vocabulary {
     fields: CharacterSource.fields(initial: .string("pty")) + [targetPort, DeviceFields.address],
     groups: [CharacterSource.group, targetGroup],
     device: DeviceRule(
-      "console", identity: .alias,
+      "console", identity: .alias, aliases: ["console"], marks: [], adoption: .order, summary: .type, key: .kind,
+      hotplug: serialPort,
+      addition: .implied { console, devices in
+        devices.first("serial").map { isMirror(console, of: $0) } ?? false
+      },
       template: XMLElement("console", children: [XMLElement("target", ["type": "virtio"])]),
+      renumbered: "target/@port",
       where: { $0.first("target")?[attribute: "type"] == "virtio" }),
     keyRule: .deviceKey)
 
@@ -60,7 +83,15 @@ extension Vocabulary {
         reference: characterReference),
       DeviceFields.address,
     ],
-    groups: [CharacterSource.group, targetGroup], device: DeviceRule("channel", identity: .alias),
+    groups: [CharacterSource.group, targetGroup],
+    device: DeviceRule(
+      "channel", identity: .alias, aliases: ["channel"],
+      marks: [.all(.name, "target/@name"), .all(.port, "target/@address", "target/@port")], adoption: .equal,
+      summary: .type,
+      key: DeviceText { channel in
+        channel.value(at: "target/@name") == "org.qemu.guest_agent.0" ? "agent" : channel[attribute: "type"]
+      },
+      hotplug: serialPort, addition: .never),
     keyRule: .deviceKey)
 
   /// A card in the guest's reader, from the host or from the viewer (`smartcard`, which libvirt gives no alias).
@@ -78,7 +109,33 @@ extension Vocabulary {
         "database", .path, "The folder of the host's certificates.", at: "database",
         reference: "formatdomain.html#smartcard-devices"),
     ] + CharacterSource.fields() + [DeviceFields.address],
-    groups: [CharacterSource.group], device: DeviceRule("smartcard", identity: .attribute("mode")), keyRule: .deviceKey)
+    groups: [CharacterSource.group],
+    device: DeviceRule(
+      "smartcard", identity: .attribute("mode"), aliases: ["smartcard"], marks: [], adoption: .equal, summary: .type,
+      key: .kind, hotplug: [.restart()], addition: .never),
+    keyRule: .deviceKey)
+
+  /// Devices on a virtio-serial controller.
+  private static let serialPort: [Hotplug] = [
+    .live("of the type `virtio`", needs: [.serialPort, .viewer]) { $0.value(at: "target/@type") == "virtio" },
+    .restart(),
+  ]
+
+  /// Whether libvirt has written the first serial port down as a console too.
+  private static func isMirror(_ console: XMLElement, of serial: XMLElement) -> Bool {
+    // Those on PCI and USB are not.
+    guard !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: "target/@type")),
+      console.value(at: "target/@type") == "serial",
+      console.value(at: "target/@port") == serial.value(at: "target/@port")
+    else { return false }
+    func rest(_ element: XMLElement) -> XMLElement {
+      var result = element
+      result.name = "serial"
+      for name in ["target", "alias", "address"] { result.removeAll(name) }
+      return result
+    }
+    return rest(console) == rest(serial)
+  }
 
   private static let characterReference = "formatdomain.html#consoles-serial-parallel-channel-devices"
   private static let targetGroup = FieldGroup("target", "How the guest sees the device.")

@@ -91,8 +91,31 @@ extension Vocabulary {
       ).since(11, 2),
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup],
-    device: DeviceRule("controller", identity: .alias, where: { $0[attribute: "model"] != "none" }), keyRule: .deviceKey
-  )
+    device: DeviceRule(
+      "controller", identity: .alias,
+      aliases: LibvirtAliases { controller in
+        switch controller[attribute: "type"] {
+        case "pci": ["pci.", "pcie."]
+        // QEMU's q35 boards come with one, which it calls so.
+        case "sata": ["sata", "ide"]
+        case let type?: [type]
+        case nil: []
+        }
+      },
+      marks: [
+        .init(.index) { device in device[attribute: "index"].map { "\(device[attribute: "type"] ?? "") \($0)" } }
+      ],
+      adoption: .equal, summary: .type,
+      key: DeviceText { [$0[attribute: "type"], $0[attribute: "index"]].compactMap(\.self).joined(separator: "-") },
+      hotplug: [
+        .live("of the type `scsi`", needs: [.rootPort, .ownNumber]) { $0[attribute: "type"] == "scsi" },
+        .restart("of the types `usb` and `virtio-serial`", needs: [.rootPort]) {
+          ["usb", "virtio-serial"].contains($0[attribute: "type"])
+        },
+        .restart(),
+      ],
+      addition: .possible, where: { $0[attribute: "model"] != "none" }),
+    keyRule: .deviceKey)
 
   /// `none` is not a controller but the wish for none; libvirt keeps no alias by which it could be found again.
   private static let controllerModel = TextRule(

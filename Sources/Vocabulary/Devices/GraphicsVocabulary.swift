@@ -102,7 +102,10 @@ extension Vocabulary {
         reference: graphicsReference),
     ],
     groups: [FieldGroup("gl", "Rendering with the host's graphics card.")],
-    device: DeviceRule("graphics", identity: .attribute("type")), keyRule: .deviceKey)
+    device: DeviceRule(
+      "graphics", identity: .attribute("type"), aliases: ["graphics"], marks: [], adoption: .equal, summary: .type,
+      key: .first("@type"), hotplug: [.restart()], addition: .never),
+    keyRule: .deviceKey)
 
   private static let graphicsReference = "formatdomain.html#graphical-framebuffers"
 

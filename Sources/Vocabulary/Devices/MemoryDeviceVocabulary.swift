@@ -23,7 +23,7 @@ extension Vocabulary {
       size("block", "The size of the blocks in which memory comes and goes.", "target/block"),
       size(
         "requested", "How much of a `virtio-mem` device the guest is to have.", "target/requested",
-        effect: .live(.device)),
+        effect: .live(.requestedMemory)),
       size("label", "The size of the label of an NVDIMM.", "target/label/size"),
       Field(
         "node", .integer(0...Int(Int32.max)), "The guest's NUMA node that it belongs to.", at: "target/node",
@@ -52,7 +52,20 @@ extension Vocabulary {
         "host-nodes", .text(.nodeset), "The host's NUMA nodes that the memory comes from.", at: "source/nodemask",
         reference: memoryDeviceReference),
     ] + DeviceFields.virtio.map { $0.since(11, 9) } + [DeviceFields.acpiIndex, DeviceFields.address],
-    groups: [DeviceFields.driverGroup], device: DeviceRule("memory", identity: .alias), keyRule: .deviceKey)
+    groups: [DeviceFields.driverGroup],
+    device: DeviceRule(
+      "memory", identity: .alias, aliases: ["dimm", "nvdimm", "virtiopmem", "virtiomem", "epc"], marks: [],
+      adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [
+        .live("of the models `dimm` and `nvdimm`", needs: [.memorySlot]) {
+          ["dimm", "nvdimm"].contains($0[attribute: "model"])
+        },
+        // QEMU keeps memory on virtio (7.2).
+        .plugged("on virtio", needs: [.rootPort, .memorySlot]) { $0[attribute: "model"]?.hasPrefix("virtio") ?? false },
+        .restart(),
+      ],
+      addition: .never),
+    keyRule: .deviceKey)
 
   private static func size(
     _ name: String, _ summary: String, _ path: String, effect: EffectRule = .nextBoot

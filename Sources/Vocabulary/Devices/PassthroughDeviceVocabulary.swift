@@ -107,7 +107,19 @@ extension Vocabulary {
       DeviceFields.driverGroup, DeviceFields.romGroup, FieldGroup("source", "The device of the host."),
       FieldGroup("teaming", "Teaming with another interface."),
     ],
-    device: DeviceRule("hostdev", identity: .alias, template: XMLElement("hostdev", ["mode": "subsystem"])),
+    device: DeviceRule(
+      "hostdev", identity: .alias, aliases: ["hostdev"], marks: [.init(.source, DeviceMarks.source(ofHostDevice:))],
+      adoption: .equal, summary: .type, key: .first("@type", "@model"),
+      hotplug: [
+        .restart("for containers") { $0[attribute: "mode"] ?? "subsystem" != "subsystem" },
+        .live("of the types `pci`, `mdev` and `scsi_host`", needs: [.rootPort]) {
+          ["pci", "mdev", "scsi_host"].contains($0[attribute: "type"])
+        },
+        .live("of the type `usb`", needs: [.bus("usb")]) { $0[attribute: "type"] == "usb" },
+        .live("of the type `scsi`", needs: [.bus("scsi")]) { $0[attribute: "type"] == "scsi" },
+        .restart(),
+      ],
+      addition: .never, template: XMLElement("hostdev", ["mode": "subsystem"])),
     keyRule: .deviceKey)
 
   /// A device of the viewer's.
@@ -119,7 +131,11 @@ extension Vocabulary {
         reference: "formatdomain.html#redirected-devices")
     ]
       + CharacterSource.fields() + [DeviceFields.bootOrder, DeviceFields.address],
-    groups: [CharacterSource.group], device: DeviceRule("redirdev", identity: .alias), keyRule: .deviceKey)
+    groups: [CharacterSource.group],
+    device: DeviceRule(
+      "redirdev", identity: .alias, aliases: ["redir"], marks: [], adoption: .equal, summary: .type, key: .kind,
+      hotplug: [.live(needs: [.bus("usb"), .viewer])], addition: .never),
+    keyRule: .deviceKey)
 
   /// A folder of the host.
   public static let filesystem = ObjectType(
@@ -207,7 +223,17 @@ extension Vocabulary {
       DeviceFields.driverGroup, FieldGroup("source", "What is shared, where it is not a folder."),
       FieldGroup("binary", "The program of virtiofs."),
     ],
-    device: DeviceRule("filesystem", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "filesystem", identity: .alias, aliases: ["fs"], marks: [.all(.target, "target/@dir")], adoption: .equal,
+      summary: .type, key: .kind,
+      hotplug: [
+        .live("with the driver `virtiofs`", needs: [.rootPort, .sharedMemory]) {
+          $0.value(at: "driver/@type") == "virtiofs"
+        },
+        .restart(needs: [.rootPort]),
+      ],
+      addition: .never),
+    keyRule: .deviceKey)
 
   /// A cryptographic device.
   public static let crypto = ObjectType(
@@ -226,7 +252,11 @@ extension Vocabulary {
         "queues", .integer(1...Int(Int32.max)), "The number of queues.", at: "backend/@queues",
         reference: "formatdomain.html#crypto"),
     ] + DeviceFields.virtio + [DeviceFields.address],
-    groups: [DeviceFields.driverGroup], device: DeviceRule("crypto", identity: .alias), keyRule: .deviceKey,
+    groups: [DeviceFields.driverGroup],
+    device: DeviceRule(
+      "crypto", identity: .alias, aliases: ["crypto"], marks: [], adoption: .equal, summary: .type, key: .kind,
+      hotplug: [.restart(needs: [.rootPort])], addition: .never),
+    keyRule: .deviceKey,
     since: LibvirtVersion(9, 1))
 
   private static func idmap(_ kind: String, _ who: String) -> Field {

@@ -20,7 +20,10 @@ extension Vocabulary {
       DeviceFields.address,
     ],
     // A domain has one at most.
-    device: DeviceRule("pstore", identity: .alias), keyRule: .deviceKey, since: LibvirtVersion(10, 6))
+    device: DeviceRule(
+      "pstore", identity: .alias, aliases: ["pstore"], marks: [], adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [.restart()], addition: .never),
+    keyRule: .deviceKey, since: LibvirtVersion(10, 6))
 
   private static let reference = "formatdomain.html#pstore"
 }

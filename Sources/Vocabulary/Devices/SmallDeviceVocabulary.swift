@@ -31,7 +31,28 @@ extension Vocabulary {
         .enumeration(["ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"]),
         "The keys that switch between host and guest.", at: "source/@grabToggle", reference: inputReference),
     ] + DeviceFields.virtio + [DeviceFields.address],
-    groups: [DeviceFields.driverGroup], device: DeviceRule("input", identity: .alias), keyRule: .deviceKey)
+    groups: [DeviceFields.driverGroup],
+    device: DeviceRule(
+      "input", identity: .alias, aliases: ["input"], marks: [.first(.source, "source/@dev", "source/@evdev")],
+      adoption: .equal, summary: .type, key: .first("@type", "@model"),
+      hotplug: [
+        .live("on virtio", needs: [.rootPort]) { $0[attribute: "bus"] == "virtio" },
+        // libvirt gives a tablet the bus USB.
+        .live("on USB", needs: [.bus("usb")]) {
+          $0[attribute: "bus"] ?? ($0[attribute: "type"] == "tablet" ? "usb" : nil) == "usb"
+        },
+        .restart(),
+      ],
+      addition: .implied { input, devices in
+        // One of each where there is none.
+        input[attribute: "bus"] == "ps2" && input.attributes.count == 2
+          && ["mouse", "keyboard"].contains(input[attribute: "type"])
+          && input.elements.allSatisfy { $0.name == "alias" }
+          && devices.all("input").count {
+            $0[attribute: "bus"] == "ps2" && $0[attribute: "type"] == input[attribute: "type"]
+          } == 1
+      }),
+    keyRule: .deviceKey)
 
   /// A source of random numbers.
   public static let rng = ObjectType(
@@ -57,7 +78,10 @@ extension Vocabulary {
       DeviceFields.acpiIndex, DeviceFields.address,
     ],
     groups: [DeviceFields.driverGroup, CharacterSource.group, FieldGroup("rate", "How much the guest may take.")],
-    device: DeviceRule("rng", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "rng", identity: .alias, aliases: ["rng"], marks: [], adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [.live(needs: [.rootPort])], addition: .never),
+    keyRule: .deviceKey)
 
   /// A timer that acts when the guest hangs (`watchdog`).
   public static let watchdog = ObjectType(
@@ -72,7 +96,19 @@ extension Vocabulary {
         "What happens to a guest that hangs.", at: "@action", libvirtDefault: .string("reset"),
         reference: "formatdomain.html#watchdog-devices"),
       DeviceFields.acpiIndex, DeviceFields.address,
-    ], device: DeviceRule("watchdog", identity: .alias), keyRule: .deviceKey)
+    ],
+    // The board has one of the other models, whatever it does; libvirt from 9.1 on writes it down by itself.
+    device: DeviceRule(
+      "watchdog", identity: .alias, aliases: ["watchdog"], marks: [],
+      adoption: [.equal, .field("model", except: "i6300esb")], summary: .kind, key: .kind,
+      hotplug: [
+        .live("of the model `i6300esb`", needs: [.conventionalPCI, .commonAction]) {
+          $0[attribute: "model"] == "i6300esb"
+        },
+        .restart(),
+      ],
+      addition: .possible),
+    keyRule: .deviceKey)
 
   /// The memory balloon.
   public static let memballoon = ObjectType(
@@ -93,7 +129,10 @@ extension Vocabulary {
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup],
     // libvirt knows one at most, and refuses an alias on the one of model `none`.
-    device: DeviceRule("memballoon", identity: .only), keyRule: .deviceKey)
+    device: DeviceRule(
+      "memballoon", identity: .only, aliases: ["balloon"], marks: [], adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [.restart(needs: [.rootPort])], addition: .possible),
+    keyRule: .deviceKey)
 
   /// A device that reports panics.
   public static let panic = ObjectType(
@@ -104,7 +143,11 @@ extension Vocabulary {
         staysWhenDropped: true, reference: "formatdomain.html#panic-device"
       ).values("pvpanic", since: 9, 1),
       DeviceFields.address,
-    ], device: DeviceRule("panic", identity: .alias), keyRule: .deviceKey)
+    ],
+    device: DeviceRule(
+      "panic", identity: .alias, aliases: ["panic"], marks: [], adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [.restart()], addition: .possible),
+    keyRule: .deviceKey)
 
   /// A socket between host and guest.
   public static let vsock = ObjectType(
@@ -121,7 +164,10 @@ extension Vocabulary {
         reference: "formatdomain.html#vsock"),
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup, FieldGroup("cid", "The guest's address on the socket.", shorthand: "address")],
-    device: DeviceRule("vsock", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "vsock", identity: .alias, aliases: ["vsock"], marks: [], adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [.live(needs: [.rootPort])], addition: .never),
+    keyRule: .deviceKey)
 
   /// Memory that guests share.
   public static let shmem = ObjectType(
@@ -150,7 +196,11 @@ extension Vocabulary {
       DeviceFields.acpiIndex, DeviceFields.address,
     ],
     groups: [FieldGroup("msi", "Interrupts between the sharers.")],
-    device: DeviceRule("shmem", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "shmem", identity: .alias, aliases: ["shmem"], marks: [.all(.name, "@name")], adoption: .equal, summary: .kind,
+      key: .kind,
+      hotplug: [.live(needs: [.conventionalPCI])], addition: .never),
+    keyRule: .deviceKey)
 
   /// What translates and guards the memory accesses of the guest's devices (`iommu`).
   public static let iommu = ObjectType(
@@ -222,7 +272,10 @@ extension Vocabulary {
     groups: [
       DeviceFields.driverGroup, FieldGroup("granule", "The least that a `virtio` IOMMU maps.", shorthand: "size"),
     ],
-    device: DeviceRule("iommu", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "iommu", identity: .alias, aliases: ["iommu"], marks: [], adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [.restart()], addition: .never),
+    keyRule: .deviceKey)
 
   /// A trusted platform module, emulated or the host's own (`tpm`).
   public static let tpm = ObjectType(
@@ -279,7 +332,10 @@ extension Vocabulary {
       FieldGroup("source", "Where an external module is, or an emulator's state."),
       FieldGroup("profile", "What a TPM 2.0 can do.", shorthand: "source"),
     ],
-    device: DeviceRule("tpm", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "tpm", identity: .alias, aliases: ["tpm"], marks: [], adoption: .equal, summary: .kind, key: .kind,
+      hotplug: [.restart()], addition: .never),
+    keyRule: .deviceKey)
 
   /// More USB ports than a controller has (`hub`).
   public static let hub = ObjectType(
@@ -289,7 +345,11 @@ extension Vocabulary {
         "type", .enumeration(["usb"]), "The bus.", at: "@type", staysWhenDropped: true,
         reference: "formatdomain.html#hub-devices"),
       DeviceFields.address,
-    ], device: DeviceRule("hub", identity: .alias), keyRule: .deviceKey)
+    ],
+    device: DeviceRule(
+      "hub", identity: .alias, aliases: ["hub"], marks: [], adoption: .equal, summary: .type, key: .kind,
+      hotplug: [.restart()], addition: .possible),
+    keyRule: .deviceKey)
 
   private static let inputReference = "formatdomain.html#input-devices"
   private static let rngReference = "formatdomain.html#random-number-generator-device"

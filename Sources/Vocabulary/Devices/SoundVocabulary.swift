@@ -26,7 +26,11 @@ extension Vocabulary {
         "audio", .integer(1...Int(Int32.max)), "The number of the audio backend that it plays on.", at: "audio/@id",
         reference: "formatdomain.html#sound-devices"),
     ] + DeviceFields.virtio.map { $0.since(10, 4) } + [DeviceFields.acpiIndex, DeviceFields.address],
-    groups: [DeviceFields.driverGroup], device: DeviceRule("sound", identity: .alias), keyRule: .deviceKey)
+    groups: [DeviceFields.driverGroup],
+    device: DeviceRule(
+      "sound", identity: .alias, aliases: ["sound"], marks: [], adoption: .equal, summary: .kind,
+      key: .first("@type", "@model"), hotplug: [.restart()], addition: .never),
+    keyRule: .deviceKey)
 
   /// What sound cards play on.
   public static let audio = ObjectType(
@@ -57,7 +61,18 @@ extension Vocabulary {
       Field("dsp-policy", .integer(-1...10), "The timing policy of OSS.", at: "@dspPolicy", reference: audioReference),
     ] + ["input", "output"].flatMap(way),
     groups: [FieldGroup("input", "What is recorded."), FieldGroup("output", "What is played.")],
-    device: DeviceRule("audio", identity: .attribute("id")), keyRule: .deviceKey)
+    device: DeviceRule(
+      "audio", identity: .attribute("id"), aliases: ["audio"], marks: [], adoption: .equal, summary: .type, key: .kind,
+      hotplug: [.restart()],
+      addition: .implied { audio, devices in
+        // Other displays bring other sound, or none.
+        let displays = devices.all("graphics").map { $0[attribute: "type"] }
+        return devices.all("audio").count == 1 && displays.allSatisfy { ["vnc", "spice"].contains($0) }
+          && audio.attributes.count == 2 && !audio.elements.contains { $0.name != "alias" }
+          && audio[attribute: "id"] == "1"
+          && audio[attribute: "type"] == (displays.contains("spice") ? "spice" : "none")
+      }),
+    keyRule: .deviceKey)
 
   private static func way(_ way: String) -> [Field] {
     func text(_ name: String, _ summary: String, _ attribute: String) -> Field {

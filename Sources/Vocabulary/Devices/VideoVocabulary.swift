@@ -56,7 +56,10 @@ extension Vocabulary {
       DeviceFields.driverGroup, FieldGroup("acceleration", "Acceleration by the host."),
       FieldGroup("resolution", "The screen's size in pixels."),
     ],
-    device: DeviceRule("video", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "video", identity: .alias, aliases: ["video"], marks: [], adoption: .order,
+      summary: .field("model", at: "model/@type"), key: .kind, hotplug: [.restart()], addition: .possible),
+    keyRule: .deviceKey)
 
   private static let devices = [
     "virtio-vga", "virtio-vga-gl", "virtio-gpu", "virtio-gpu-gl", "vhost-user-vga", "vhost-user-gpu",

@@ -1,5 +1,4 @@
-// The file or block device of a disk. The field `source` has no lens: which of the two places it is follows from the path, and a
-// disk that Vireo makes has its file there, too.
+// The file of a disk in libvirt's XML, for which Vireo itself answers.
 
 public import XMLTree
 
@@ -18,7 +17,7 @@ public enum DiskSource {
   public static func path(of disk: XMLElement) -> String? {
     switch disk[attribute: "type"] {
     case "file", nil: disk.value(at: .diskFile)
-    case "block": disk.value(at: .interfaceDevice)
+    case "block": disk.value(at: .diskDevice)
     default: nil
     }
   }

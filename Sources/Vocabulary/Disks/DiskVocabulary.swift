@@ -4,7 +4,7 @@ import XMLTree
 
 extension Vocabulary {
   /// A disk: an overlay on an image, a blank one, or a file that exists.
-  public static let disk = ObjectType(
+  public static let disk: ObjectType = ObjectType(
     "disk",
     """
     A disk. With `image` it is a qcow2 overlay on a base image, with `size` alone a blank one, with `source` a file that \
@@ -20,10 +20,10 @@ extension Vocabulary {
         """
         The disk's virtual size; an overlay's is its image's if not set. A larger one grows the disk: at once where \
         the guest runs. A smaller one is refused.
-        """, effect: .live, isRecorded: false),
+        """, effect: .live(by: "virDomainBlockResize"), isRecorded: false),
       Field(
         "source", .path, "An image file that exists. Vireo never makes it, and grows it only where `size` asks.",
-        effect: .nextBoot),
+        effect: .live(.medium)),
       Field(
         "pool", .reference(collection: "pools"),
         "Where a new file is made; not needed when the stack has only one pool.", effect: .replace,
@@ -73,10 +73,57 @@ extension Vocabulary {
       DeviceFields.bootOrder, DeviceFields.acpiIndex, DeviceFields.address,
     ],
     groups: diskGroups,
-    device: DeviceRule(
-      "disk", identity: .alias,
-      template: XMLElement("disk", ["type": "file"], children: [XMLElement("driver", ["name": "qemu"])])),
-    keyRule: .deviceKey)
+    device: diskRule, keyRule: .deviceKey)
+
+  private static let diskRule = DeviceRule(
+    "disk", identity: .alias, role: .storage,
+    aliases: LibvirtAliases { disk in
+      switch disk.value(at: "target/@bus") {
+      case "virtio": ["virtio-disk"]
+      case "usb": ["usb-disk"]
+      case "sd": ["sd-disk"]
+      case let bus?: [bus]
+      case nil: ["disk", "ide", "scsi", "sata"]
+      }
+    },
+    // A disk at the place of another one is not that one for it: nothing says of what sort a disk is.
+    marks: [
+      .all(.target, "target/@dev"), .all(.serial, "serial"), .init(.source, DeviceMarks.source(ofDisk:)), .none(.type),
+      .none(.bus),
+    ],
+    adoption: [.file, .field("target"), .equal], summary: diskSummary, key: .first("target/@dev"),
+    hotplug: [
+      .restart("that are CD-ROM or floppy drives") { ["cdrom", "floppy"].contains($0[attribute: "device"]) },
+      .live("on virtio", needs: [.rootPort, .ownTarget]) { $0.value(at: "target/@bus") == "virtio" },
+      .live("on SCSI", needs: [.bus("scsi"), .ownTarget]) { $0.value(at: "target/@bus") == "scsi" },
+      .live("on USB", needs: [.bus("usb"), .ownTarget]) { $0.value(at: "target/@bus") == "usb" },
+      .restart(),
+    ],
+    addition: .never,
+    template: XMLElement("disk", ["type": "file"], children: [XMLElement("driver", ["name": "qemu"])]))
+
+  /// The first words and the steps of a plan have the file, its pool and its format.
+  private static let diskSummary: DeviceSummary = DeviceSummary(
+    telling: [
+      "image", "size", "source", "pool", "format", "device", "type", "network", "bridge", "direct", "volume.entry",
+    ],
+    DeviceText { disk in
+      let target = disk.value(at: "target/@dev") ?? disk[attribute: "device"] ?? disk.name
+      return DiskSource.path(of: disk).map { "\(target), \($0)" } ?? target
+    },
+    entry: { value in
+      let size = value(disk[.size]).map { ", \($0)" } ?? ""
+      if value(disk[.device]) == .string(DiskDevice.cdrom.rawValue) {
+        return (value(disk[.image]) ?? value(disk[.source])).map { "cdrom with \($0)" } ?? "empty cdrom"
+      }
+      if let image = value(disk[.image]) { return "overlay on \(image)\(size)" }
+      let volume = value(disk[.volumeEntry]).map { "volume \($0), " } ?? ""
+      let format = value(disk[.format])?.description
+      if let source = value(disk[.source]) { return volume + "\(format ?? "") file \(source)\(size)" }
+      // Storage that is not a file: its own fields say what it is.
+      if value(disk[.size]) == nil { return value(disk[.device])?.description ?? "disk" }
+      return "blank \(format ?? "disk")\(size)"
+    })
 
   static let diskReference = "formatdomain.html#hard-drives-floppy-disks-cdroms"
 
@@ -148,6 +195,9 @@ extension FieldKey<String> {
 }
 
 extension FieldKey<Bool> {
+  /// Whether several guests may write to a disk.
+  public static var shareable: Self { Self("shareable") }
+
   /// Whether the guest may only read a disk.
   public static var readOnly: Self { Self("read-only") }
 }

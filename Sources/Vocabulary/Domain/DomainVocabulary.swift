@@ -4,7 +4,7 @@ import XMLTree
 
 extension Vocabulary {
   /// A guest.
-  public static let domain = ObjectType(
+  public static let domain: ObjectType = ObjectType(
     "domain", "A guest: libvirt's domain, its disks and its devices.",
     // What decides what else there is comes first: a type before its parts, firmware before its image.
     fields: domainLifecycle + domainGeneral + domainMemory + domainProcessors + domainNUMA + domainSystem

@@ -8,7 +8,9 @@ extension Vocabulary {
       The desired state of the guest. `any`, the default, leaves it as it is and does not start a new one. `absent` takes \
       the domain away, and leaves its disks.
       """,
-      effect: .live),
+      effect: .live(
+        by: "virDomainCreateWithFlags", "virDomainShutdownFlags", "virDomainDestroyFlags", "virDomainSuspend",
+        "virDomainResume")),
     Field(
       "autostart", .boolean, "Whether libvirt starts the guest when the host starts. Unchanged if not set.",
       effect: .define, reference: "html/libvirt-libvirt-domain.html#virDomainSetAutostart"),

@@ -51,7 +51,20 @@ extension Vocabulary {
       DeviceFields.bootOrder, DeviceFields.acpiIndex,
     ] + DeviceFields.rom + [DeviceFields.address],
     groups: interfaceGroups,
-    device: DeviceRule("interface", identity: .alias), keyRule: .deviceKey)
+    device: DeviceRule(
+      "interface", identity: .alias, role: .network, aliases: ["net"],
+      marks: [.init(.mac) { $0.value(at: "mac/@address")?.lowercased() }],
+      adoption: [.field("mac"), .firstApply, .alike(["type", "network", "bridge", "direct"]), .equal],
+      summary: DeviceSummary(
+        telling: ["type", "network", "bridge", "direct"],
+        DeviceText { interface in
+          let type = interface[attribute: "type"] ?? interface.name
+          let source = interface.first("source")
+          return ["network", "bridge", "dev"].lazy.compactMap { source?[attribute: $0] }.first.map { "\(type) \($0)" }
+            ?? type
+        }),
+      key: DeviceText { _ in "net0" }, hotplug: [.live(needs: [.rootPort])], addition: .never),
+    keyRule: .deviceKey)
 
   static let interfaceReference = "formatdomain.html#network-interfaces"
 

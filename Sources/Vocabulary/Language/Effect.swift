@@ -49,24 +49,46 @@ public struct EffectRule: Sendable, Hashable {
   public var running: Effect
   /// How libvirt changes the running guest, where the field is one value that it has a call for.
   public var way: LiveWay?
+  /// How what runs is changed, where a plan has a step of its own for that.
+  public var step: LiveStep?
 
   /// The effect on a running guest, with `define` for a stopped one unless another is given.
-  public init(stopped: Effect = .define, running: Effect, way: LiveWay? = nil) {
+  public init(stopped: Effect = .define, running: Effect, way: LiveWay? = nil, step: LiveStep? = nil) {
     self.stopped = stopped
     self.running = running
     self.way = way
+    self.step = step
   }
 
   /// Stored only; nothing that a running guest could notice.
   public static let define = EffectRule(running: .define)
-  /// Changed in the running guest and in the stored definition.
-  public static let live = EffectRule(running: .live)
+  /// Changed in what runs and in the stored definition, by a step of its own.
+  static func live(by calls: String..., where condition: String? = nil) -> EffectRule {
+    EffectRule(running: .live, step: LiveStep(call: calls.joined(separator: ", "), condition: condition))
+  }
   /// Changed in the stored definition, and in the running guest where libvirt and the guest can.
   static func live(_ way: LiveWay) -> EffectRule { EffectRule(running: .live, way: way) }
   /// Stored; a running guest gets it at its next start.
   public static let nextBoot = EffectRule(running: .nextBoot)
   /// Cannot be changed on an object that exists.
   public static let replace = EffectRule(stopped: .replace, running: .replace)
+}
+
+extension EffectRule {
+  /// libvirt's functions that change what runs, with commas between them; nil where nothing that runs is changed.
+  public var call: String? { way?.call ?? step?.call }
+
+  /// What must hold so that what runs is changed, in words that follow "where"; nil where nothing must. Otherwise the change
+  /// waits for the next start.
+  public var condition: String? { way?.condition ?? step?.condition }
+}
+
+/// A change of what runs for which plans have steps of their own.
+public struct LiveStep: Sendable, Hashable {
+  /// libvirt's functions, with commas between them.
+  public var call: String
+  /// What must hold, in words that follow "where".
+  public var condition: String?
 }
 
 extension Effect: FieldWord {}

@@ -37,7 +37,7 @@ extension Vocabulary {
 
   private static let diskKeys: [KeyPlace] = [
     KeyPlace(FieldKey.volumeName),
-    KeyPlace(FieldKey.cache),
+    KeyPlace(FieldKey.cache), KeyPlace(FieldKey.shareable),
     KeyPlace(FieldKey.device), KeyPlace(FieldKey.format), KeyPlace(FieldKey.size), KeyPlace(FieldKey.image),
     KeyPlace(FieldKey.source), KeyPlace(FieldKey.pool), KeyPlace(FieldKey.bus), KeyPlace(FieldKey.target),
     KeyPlace(FieldKey.serial), KeyPlace(FieldKey.discard), KeyPlace(FieldKey.readOnly),

@@ -143,6 +143,7 @@ public enum SecretMask {
 
   /// A text with all masks as they are shown.
   public static func shown(_ text: String) -> String {
+    guard text.utf8.contains(UInt8(ascii: "(")) else { return text }
     var result = text
     for mask in masks(in: text).reversed() { result.replaceSubrange(mask.range, with: word) }
     return result

@@ -30,14 +30,14 @@ extension Vocabulary {
       """
       The addresses that are given to guests that ask for one: `10.0.0.100-10.0.0.200`, with `lease 12 h` behind it \
       where a guest is to keep one for another time than an hour. Changes reach a network that runs.
-      """, lens: IPLenses.ranges, effect: .live, reference: networkReference + "#addressing",
+      """, lens: IPLenses.ranges, effect: .live(by: "virNetworkUpdate"), reference: networkReference + "#addressing",
       equivalent: { Set($0.list ?? []) == Set($1.list ?? []) }),
     Field(
       "dhcp.hosts", .table(key: .ipAddress, of: IPLenses.host.type),
       """
       Addresses that are kept for guests, by address: `10.0.0.11: { mac: "52:54:00:12:34:56", name: web }`. Changes reach \
       a network that runs.
-      """, lens: IPLenses.hosts, effect: .live, reference: networkReference + "#addressing",
+      """, lens: IPLenses.hosts, effect: .live(by: "virNetworkUpdate"), reference: networkReference + "#addressing",
       equivalent: { ValueType.table(key: .ipAddress, of: IPLenses.host.type).covers(desired: $0, stored: $1) }),
     Field(
       "dhcp.boot-file", .text(.line), "The file that guests boot (BOOTP, PXE).",

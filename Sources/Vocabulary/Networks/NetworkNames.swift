@@ -29,15 +29,16 @@ extension Vocabulary {
       lens: inNetwork(.list("dns", "forwarder", forwarder)), reference: networkReference + "#addressing"),
     Field(
       "dns.texts", .table(key: .dnsName, of: .text(.any)), "TXT records, by name. Changes reach a network that runs.",
-      lens: inNetwork(.table("dns", "txt", key: "@name", .dnsName, .at("@value", .text(.any)))), effect: .live,
+      lens: inNetwork(.table("dns", "txt", key: "@name", .dnsName, .at("@value", .text(.any)))),
+      effect: .live(by: "virNetworkUpdate"),
       reference: networkReference + "#addressing"),
     Field(
       "dns.services", .list(of: service.type), "SRV records (RFC 2782).", lens: inNetwork(.list("dns", "srv", service)),
-      effect: .live, reference: networkReference + "#addressing"),
+      effect: .live(by: "virNetworkUpdate"), reference: networkReference + "#addressing"),
     Field(
       "dns.hosts", .table(key: .ipAddress, of: .list(of: .text(.dnsName))),
       "Names by address: `10.0.0.2: [gateway, proxy]`. Changes reach a network that runs.",
-      lens: inNetwork(.table("dns", "host", key: "@ip", .ipAddress, hostNames)), effect: .live,
+      lens: inNetwork(.table("dns", "host", key: "@ip", .ipAddress, hostNames)), effect: .live(by: "virNetworkUpdate"),
       reference: networkReference + "#addressing"),
   ]
 

@@ -41,7 +41,7 @@ extension Vocabulary {
       """
       The desired state of the network. `active`, the default, starts it; `inactive` stops it, and interfaces of guests \
       lead nowhere then; `any` leaves it as it is.
-      """, effect: .live),
+      """, effect: .live(by: "virNetworkCreate", "virNetworkDestroy")),
     Field(
       "autostart", .boolean, "Whether libvirt starts the network when the host starts. Unchanged if not set.",
       effect: .define, reference: "html/libvirt-libvirt-network.html#virNetworkSetAutostart"),
@@ -89,7 +89,11 @@ extension Vocabulary {
       """
       The host's network devices. In the modes `nat` and `route` traffic goes out through the one that is given, and \
       through any otherwise; macvtap modes connect each guest to one of them, and changes reach a network that runs.
-      """, lens: devicesLens, effect: .live, reference: networkReference + "#connectivity"),
+      """, lens: devicesLens,
+      effect: .live(
+        by: "virNetworkUpdate",
+        where: "the mode is one of macvtap's, and no guest is connected to a device that leaves"),
+      reference: networkReference + "#connectivity"),
     Field(
       "physical-function", .text(.networkDevice),
       "The network card whose virtual functions guests are given (SR-IOV).",
@@ -254,7 +258,7 @@ extension Vocabulary {
       "portgroups", .table(key: .portGroup, of: portGroup.type),
       "Kinds of ports by name; an interface of a guest may name the one that it takes. Changes reach a network that runs.",
       lens: inNetwork(.table("", "portgroup", key: "@name", .portGroup, portGroup)),
-      effect: .live, reference: networkReference + "#portgroups", covering: true),
+      effect: .live(by: "virNetworkUpdate"), reference: networkReference + "#portgroups", covering: true),
     Field(
       "dnsmasq-options", .list(of: .text(.line)),
       """

@@ -39,7 +39,7 @@ struct RestoreCommand: AsyncParsableCommand {
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var lock: LockOptions
 
-  @Option(help: "The format of the list.")
+  @Option(help: "The format of the list and of the result.")
   var format: ReportFormat = .text
 
   @OptionGroup var color: ColorOptions
@@ -55,7 +55,7 @@ struct RestoreCommand: AsyncParsableCommand {
         try await perform(on: connection)
       } catch {
         if let code = error as? ExitCode { throw code }
-        throw messages.failOnStandardError(self.messages(for: error, connection.uri))
+        throw messages.fail(self.messages(for: error, connection.uri))
       }
     }
   }
@@ -86,6 +86,7 @@ struct RestoreCommand: AsyncParsableCommand {
       [removal.stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
     defer { withExtendedLifetime(held) {} }
     let notes = try await archive.restore(entry, on: connection, patience: lock.ofFolders)
+    guard format == .text else { return try Output.result(removal.restoredJSON(notes: notes)) }
     color.messages().tell(
       notes.map {
         Diagnostic(.warning, "missing-file", $0, subject: ObjectReference(.domain, removal.name).description)

@@ -56,7 +56,7 @@ struct SnapshotCommand: AsyncParsableCommand {
           defer { withExtendedLifetime(held) {} }
           return try await work(DomainSnapshots(of: handle, on: connection, patience: lock?.ofFolders ?? .ofFolders))
         } catch {
-          throw messages.failOnStandardError([diagnostic(for: error, connection.uri)])
+          throw messages.fail([diagnostic(for: error, connection.uri)])
         }
       }
     }
@@ -176,8 +176,9 @@ struct SnapshotCommand: AsyncParsableCommand {
 
     func run() async throws {
       try decision.confirm("Delete the snapshot \(decision.name) of domain \(target.domain)?", for: target)
-      try await target.perform(lock) { try await $0.delete(decision.name) }
-      try Output.result("deleted the snapshot \(decision.name)\n")
+      let kept = try await target.perform(lock) { try await $0.delete(decision.name) }
+      let note = kept.map { "; \($0) stays: nothing shows that it is the memory of this snapshot" } ?? ""
+      try Output.result("deleted the snapshot \(decision.name)\(note)\n")
     }
   }
 }

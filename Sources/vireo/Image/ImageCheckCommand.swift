@@ -49,13 +49,16 @@ struct ImageCheckCommand: ParsableCommand {
   @OptionGroup var lock: LockOptions
 
   func run() throws {
-    let result = try lock.changing(repair == .none ? nil : image) { () throws(ImageError) -> ImageCheck.Result? in
+    let result = try lock.changing(repair == .none ? nil : image, for: format) {
+      () throws(ImageError) -> ImageCheck.Result? in
       guard try ImageNaming.format(of: image, given: imageFormat) == .qcow2 else { return nil }
       return try ImageCheck.check(path: image, repair: repair, decodingData: data, sharing: isShared)
     }
     guard let result else {
-      tell(.invalidRequest(path: image, what: "a raw image", reason: "has nothing that could be checked"))
-      throw ExitCode(63)
+      try reportingImageErrors(code: 63, for: format) { () throws(ImageError) in
+        throw .invalidRequest(path: image, what: "a raw image", reason: "has nothing that could be checked")
+      }
+      return
     }
     try Output.result(
       format == .json ? result.json(path: image) : result.text(path: image, width: Output.output.style(.never).width))

@@ -42,7 +42,8 @@ struct ImageCompareCommand: FailureCoding {
 
   func run() throws {
     let progress = ImageProgress("comparing", first)
-    let result = try reportingImageErrors(code: Self.failure) { () throws(ImageError) -> ImageComparison.Outcome in
+    let result = try reportingImageErrors(code: Self.failure, for: format) {
+      () throws(ImageError) -> ImageComparison.Outcome in
       defer { progress.end() }
       let one = try open(first, access.format(of: first))
       let other = try open(

@@ -75,6 +75,7 @@ struct ImageConvertCommand: ParsableCommand {
       var creation = ImageCreation(
         format: try ImageNaming.format(of: destination, given: outputFormat, option: "--output-format"))
       try layout.set(&creation, path: destination)
+      ImageLayoutOptions.narrow(&creation, to: source)
       var conversion = ImageConversion(
         .init(
           path: source, format: try access.format(of: source), snapshot: selector,

@@ -72,6 +72,7 @@ struct ImageCreateCommand: ParsableCommand {
           format: try ImageNaming.format(of: backing, given: backingFormat, option: "--backing-format"))
       }
       try layout.set(&creation, path: image)
+      if let backing { ImageLayoutOptions.narrow(&creation, to: ImageNaming.path(ofBacking: backing, of: image)) }
       creation.preallocation = preallocation
       let total = size ?? 0
       return try NewImage(creation).create(at: image) { (done) throws(ImageError) in

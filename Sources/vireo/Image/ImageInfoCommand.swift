@@ -1,6 +1,7 @@
 // vireo image info: what an image says about itself.
 
 import ArgumentParser
+import Diagnostics
 import DiskImage
 import Report
 
@@ -29,23 +30,24 @@ struct ImageInfoCommand: ParsableCommand {
 
   func run() throws {
     var descriptions: [ImageDescription] = []
-    var failed = false
+    var failures: [Diagnostic] = []
     for path in images {
       do throws(ImageError) {
         descriptions += try describe(path)
       } catch {
-        tell(error)
-        failed = true
+        failures.append(imageMessage(for: error))
+        if format == .text { Messages.plain.tell(failures.suffix(1)) }
       }
     }
     switch format {
     case .text: try Output.result(descriptions.map { $0.text() }.joined(separator: "\n"))
+    case .json where descriptions.isEmpty: throw Messages(color: .auto, format: .json).fail(failures)
     case .json:
-      // As qemu-img does: an object for one image, an array for a chain. Of one that cannot be read there is nothing.
-      let isOne = images.count == 1 && !backingChain
-      if !(isOne && failed) { try Output.result(ImageDescription.json(descriptions, asArray: !isOne)) }
+      // As qemu-img does: an object for one image, an array for a chain.
+      try Output.result(ImageDescription.json(descriptions, asArray: images.count > 1 || backingChain))
+      Messages.plain.tell(failures)
     }
-    if failed { throw ExitCode(1) }
+    if !failures.isEmpty { throw ExitCode(1) }
   }
 
   private func describe(_ path: String) throws(ImageError) -> [ImageDescription] {

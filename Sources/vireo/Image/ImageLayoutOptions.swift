@@ -51,6 +51,13 @@ struct ImageLayoutOptions: ParsableArguments {
     creation.access = FileAccess(mode: 0o666 & ~Self.creationMask)
   }
 
+  /// Gives an image no wider permissions than what it is made from: nobody may read a copy, or an overlay, who may not read
+  /// its source. Its owner can always read and write it.
+  static func narrow(_ creation: inout ImageCreation, to source: String) {
+    guard let mode = (try? OpenImage(stated: source, links: .all))?.mode else { return }
+    creation.access.mode &= mode & 0o666 | 0o600
+  }
+
   /// The options that were given.
   private var asked: [String] {
     [

@@ -31,13 +31,15 @@ struct ImageMapCommand: ParsableCommand {
   func run() throws {
     var failure: ExitCode?
     var pending = ""
+    var isBegun = false
     func write() {
       guard !pending.isEmpty, failure == nil else { return }
       do throws(ExitCode) { try Output.result(pending) } catch { failure = error }
       pending = ""
+      isBegun = true
     }
-    do {
-      try reportingImageErrors { () throws(ImageError) in
+    do throws(ImageError) {
+      try { () throws(ImageError) in
         let disk = try GuestDisk.open(
           path: image, format: access.format(of: image),
           references: access.references(of: image, allowingDataFiles: reading.allowsDataFile),
@@ -55,11 +57,11 @@ struct ImageMapCommand: ParsableCommand {
           guard failure == nil else { return }
           throw error
         }
-      }
+      }()
     } catch {
-      // What was found before the fault is worth having.
-      write()
-      throw error
+      // What was found before the fault is worth having, to people: a program gets the reason in place of half a document.
+      if format == .text || isBegun { write() }
+      try reportingImageErrors(for: isBegun ? .text : format) { () throws(ImageError) in throw error }
     }
     write()
     if let failure { throw failure }

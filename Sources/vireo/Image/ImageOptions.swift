@@ -100,24 +100,25 @@ enum ImageNaming {
 }
 
 /// Runs a command's work; a failure is reported in one sentence.
+///
+/// - Parameter format: of the command's result, which its failures have too.
 func reportingImageErrors<Result>(
-  code: Int32 = 1, _ work: () throws(ImageError) -> Result
+  code: Int32 = 1, for format: ReportFormat = .text, _ work: () throws(ImageError) -> Result
 ) throws(ExitCode) -> Result {
   do throws(ImageError) {
     return try work()
   } catch {
-    tell(error)
-    throw ExitCode(code)
+    throw Messages(color: .auto, format: format).fail([imageMessage(for: error)], code: ExitCode(code))
   }
 }
 
-/// Says what went wrong, and which option helps.
-func tell(_ error: ImageError) {
+/// What went wrong, and which option helps.
+func imageMessage(for error: ImageError) -> Diagnostic {
   let remedy =
     switch error {
     case .referenceNotAllowed: "; --allow FOLDER adds one"
     case .ambiguousSnapshot: ": --id or --name (of convert: --snapshot-id or --snapshot-name)"
     default: ""
     }
-  Messages.plain.tell([Diagnostic("image", "\(error)\(remedy)")])
+  return Diagnostic("image", "\(error)\(remedy)")
 }

@@ -34,7 +34,7 @@ struct ImageSnapshotCommand: ParsableCommand {
     ///
     /// - Parameter lock: for what changes the image.
     func perform<Result>(
-      _ lock: LockOptions? = nil, _ work: (String) throws(ImageError) -> Result
+      _ lock: LockOptions? = nil, for format: ReportFormat = .text, _ work: (String) throws(ImageError) -> Result
     ) throws(ExitCode) -> Result {
       let work = { () throws(ImageError) -> Result in
         guard try ImageNaming.format(of: image, given: imageFormat) == .qcow2 else {
@@ -43,7 +43,11 @@ struct ImageSnapshotCommand: ParsableCommand {
         }
         return try work(image)
       }
-      return if let lock { try lock.changing(image, work: work) } else { try reportingImageErrors(work) }
+      return if let lock {
+        try lock.changing(image, for: format, work: work)
+      } else {
+        try reportingImageErrors(for: format, work)
+      }
     }
   }
 
@@ -89,7 +93,7 @@ struct ImageSnapshotCommand: ParsableCommand {
     var format: ReportFormat = .text
 
     func run() throws {
-      let snapshots = try target.perform { (image) throws(ImageError) in
+      let snapshots = try target.perform(for: format) { (image) throws(ImageError) in
         try ImageSnapshots.list(path: image, sharing: isShared)
       }
       switch format {

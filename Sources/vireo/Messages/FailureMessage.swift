@@ -40,30 +40,28 @@ enum FailureMessage {
     }
     // Vireo manages QEMU; libvirt's test driver serves for a try.
     let isKnown = ["qemu", "test"].contains(String(uri.prefix { $0.isLetter }))
-    if error.code == .noConnection || message.contains("no connection driver available") || (isConnecting && !isKnown) {
+    if error.code == .noConnection || Phrase.driverMissing.occurs(in: message) || (isConnecting && !isKnown) {
       return "check the URI: qemu:///system, qemu:///session or 'qemu:///embed?root=DIR'"
     }
     if let daemon = error.unreachableDaemon, !ConnectionChoice.isRemote(uri) { return daemon.remedy }
     if uri.hasPrefix("qemu:///embed") {
       guard isConnecting else { return nil }
-      if message.contains("root path") || message.contains("'root'") {
+      if Phrase.rootPath.occurs(in: message) {
         return "write 'qemu:///embed?root=DIR' with an absolute path"
       }
-      return message.contains("state dir")
+      return Phrase.stateFolder.occurs(in: message)
         ? "see that this user may write to the root, and to the home folder that HOME names" : nil
     }
     let isRemote = ConnectionChoice.isRemote(uri)
     // Without a bus, or without an agent on it, nobody can be asked whether the user may.
-    let isDenied =
-      message.contains("socket") && message.contains("Permission denied") || message.contains("system bus")
-      || message.contains("polkit")
+    let isDenied = Phrase.socketDenied.occurs(in: message) || Phrase.bus.occurs(in: message)
     if isDenied || error.code == .authenticationFailed || error.code == .accessDenied {
       return isRemote
         ? "check that the account on the host may manage its guests: it has to be in its group libvirt"
         : "join the group libvirt (usermod -aG libvirt USER, then log in again), or try --connect qemu:///session"
     }
     if isConnecting, isRemote { return "check that the host is reached from here, and that libvirtd runs there" }
-    if message.contains("Failed to connect socket") || message.contains("Connection refused") {
+    if Phrase.connectionRefused.occurs(in: message) {
       return "start libvirtd, or try --connect 'qemu:///embed?root=DIR', which needs no daemon"
     }
     return nil

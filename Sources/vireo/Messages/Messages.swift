@@ -11,6 +11,14 @@ struct Messages {
   /// The messages of commands that have no options for them, and of the time before there is a command.
   static let plain = Messages(color: .auto)
 
+  /// Those of a command line that cannot be read: as JSON where it asks for that.
+  static func asked(by arguments: [String]) -> Messages {
+    let isJSON =
+      arguments.contains("--format=json")
+      || zip(arguments, arguments.dropFirst()).contains { $0 == ("--format", "json") }
+    return Messages(color: .auto, format: isJSON ? .json : .text)
+  }
+
   /// How messages are written to standard error: broken into lines only where it is a terminal.
   var style: DiagnosticFormat {
     let style = Output.error.style(color)
@@ -37,8 +45,7 @@ struct Messages {
     return code
   }
 
-  /// Writes messages that end the run to standard error, whatever the format: a result is on standard output already, or
-  /// the command has no JSON form for its failures.
+  /// Writes messages that end the run to standard error, whatever the format: a result is on standard output already.
   ///
   /// - Returns: the exit code.
   func failOnStandardError(_ messages: [Diagnostic]) -> ExitCode {

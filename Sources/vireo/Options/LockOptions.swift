@@ -35,16 +35,18 @@ struct LockOptions: ParsableArguments {
   ///
   /// - Parameter paths: the image, and what it is going to stand on.
   func changing<Result>(
-    _ paths: String?..., work: () throws(ImageError) -> Result
+    _ paths: String?..., for format: ReportFormat = .text, work: () throws(ImageError) -> Result
   ) throws(ExitCode) -> Result {
     let folders = paths.compactMap(\.self).map { $0.contains("/") ? folder(of: $0) : "." }
     let lock: FolderLock
     do throws(ActionFailure) {
       lock = try FolderLock.taking(folders, .shared, ofFolders)
     } catch {
-      throw Messages.plain.fail([Diagnostic("locked", error.message, suggestion: error.remedy)])
+      throw Messages(color: .auto, format: format).fail([
+        Diagnostic("locked", error.message, suggestion: error.remedy)
+      ])
     }
     defer { withExtendedLifetime(lock) {} }
-    return try reportingImageErrors { () throws(ImageError) in try work() }
+    return try reportingImageErrors(for: format) { () throws(ImageError) in try work() }
   }
 }

@@ -3,7 +3,7 @@
 import Testing
 import XMLTree
 
-@testable import Planner
+@testable import Vocabulary
 
 @Suite("ports for devices that are plugged in")
 struct HotplugPortTests {
@@ -19,10 +19,10 @@ struct HotplugPortTests {
     ])
   func serialPorts(attribute: String, free: Int) throws {
     let controller = "<controller type='virtio-serial' \(attribute)/>"
-    #expect(try Hotplug.freeSerialPorts(of: Self.domain(controller)) == free)
+    #expect(try Hotplug.Need.freeSerialPorts(of: Self.domain(controller)) == free)
     // Several of them, and what is in them, are counted together.
     let channel = "<channel type='unix'><target type='virtio'/></channel>"
-    #expect(try Hotplug.freeSerialPorts(of: Self.domain(controller + controller + channel)) == 2 * free - 1)
+    #expect(try Hotplug.Need.freeSerialPorts(of: Self.domain(controller + controller + channel)) == 2 * free - 1)
   }
 
   @Test(
@@ -36,6 +36,6 @@ struct HotplugPortTests {
     let domain = try Self.domain(
       "<controller type='pci' model='pcie-root-port' \(port)/>"
         + "<interface><address type='pci' \(bus)/></interface>")
-    #expect(Hotplug.freeRootPorts(of: domain) == free)
+    #expect(Hotplug.Need.freeRootPorts(of: domain) == free)
   }
 }

@@ -1,46 +1,6 @@
-// Devices: how an entry of a domain's collections is found among the elements of its XML.
+// Which device of a domain is meant: how an entry of a domain's collections is found among the elements of its XML.
 
 public import XMLTree
-
-/// How devices of a kind are distinguished in a domain's XML.
-public struct DeviceRule: Sendable {
-  /// What an entry and its element have in common, by which one is found for the other.
-  public enum Identity: Sendable, Hashable, Codable {
-    /// By the user alias that Vireo gives the device; libvirt keeps aliases that begin with `ua-`.
-    case alias
-    /// By an attribute, for elements to which libvirt gives no alias: a display by its `type`. It is what the entry's
-    /// field of that name says, or else the entry's own name.
-    case attribute(String)
-    /// By being the only one of its kind, where libvirt gives no alias.
-    case only
-  }
-
-  /// The element's name under `devices`.
-  public let element: String
-  /// How an entry finds its element among those of the kind.
-  public let identity: Identity
-  /// What a new device of the kind starts from.
-  public let template: XMLElement
-  /// Tells the kind's elements from others of the same name.
-  private let belongs: @Sendable (XMLElement) -> Bool
-
-  init(
-    _ element: String, identity: Identity, template: XMLElement? = nil,
-    where belongs: @escaping @Sendable (XMLElement) -> Bool = { _ in true }
-  ) {
-    self.element = element
-    self.identity = identity
-    self.template = template ?? XMLElement(element)
-    self.belongs = belongs
-  }
-
-  /// Whether libvirt keeps an alias of such devices. Displays and sound backends have none, and its schema knows none of smart
-  /// cards.
-  public var hasAlias: Bool { !["graphics", "audio", "smartcard"].contains(element) }
-
-  /// Whether an element under `devices` is a device of this kind.
-  public func matches(_ element: XMLElement) -> Bool { element.name == self.element && belongs(element) }
-}
 
 /// Which device of a domain is meant.
 public struct DeviceIdentity: Sendable, Hashable, Codable {

@@ -48,27 +48,9 @@ public struct DeviceMarks: Sendable, Hashable, Codable {
     set(.type, device[attribute: "type"])
     set(.model, device[attribute: "model"] ?? device.value(at: "model/@type") ?? device.value(at: "model/@name"))
     set(.bus, device[attribute: "bus"] ?? device.value(at: "target/@bus"))
-    switch device.name {
-    case "disk":
-      set(.target, device.value(at: "target/@dev"))
-      set(.serial, device.value(at: "serial"))
-      set(.source, Self.source(ofDisk: device))
-      // A disk at the place of another one is not that one for it: nothing says of what sort a disk is.
-      (values[.type], values[.bus]) = (nil, nil)
-    case "interface": set(.mac, device.value(at: "mac/@address")?.lowercased())
-    case "controller":
-      set(.index, device[attribute: "index"].map { "\(device[attribute: "type"] ?? "") \($0)" })
-    case "channel":
-      set(.name, device.value(at: "target/@name"))
-      set(.port, Self.joined(device, ["target/@address", "target/@port"]))
-    case "serial", "parallel":
-      set(.port, Self.joined(device, ["target/@type", "target/@port"]))
-    case "shmem": set(.name, device[attribute: "name"])
-    case "filesystem": set(.target, device.value(at: "target/@dir"))
-    case "lease": set(.name, Self.joined(device, ["lockspace", "key"]))
-    case "hostdev": set(.source, Self.source(ofHostDevice: device))
-    case "input": set(.source, device.value(at: "source/@dev") ?? device.value(at: "source/@evdev"))
-    default: break
+    for rule in DeviceRule.rule(of: device)?.marks ?? [] {
+      values[rule.mark] = nil
+      set(rule.mark, rule.read(device))
     }
   }
 
@@ -177,14 +159,14 @@ public struct DeviceMarks: Sendable, Hashable, Codable {
 
   // MARK: What of the host it is
 
-  private static func source(ofDisk disk: XMLElement) -> String? {
+  static func source(ofDisk disk: XMLElement) -> String? {
     guard let source = disk.first("source") else { return nil }
     return ["file", "dev", "dir", "path"].lazy.compactMap { source[attribute: $0] }.first
       ?? joined(disk, ["source/@pool", "source/@volume"]) ?? joined(disk, ["source/@protocol", "source/@name"])
   }
 
   /// The device of the host, without what is added for a running guest.
-  private static func source(ofHostDevice device: XMLElement) -> String? {
+  static func source(ofHostDevice device: XMLElement) -> String? {
     guard let source = device.first("source") else { return nil }
     if let product = source.value(at: "product/@id") {
       return "\(source.value(at: "vendor/@id") ?? "") \(product)"
@@ -203,6 +185,30 @@ public struct DeviceMarks: Sendable, Hashable, Codable {
   private static func joined(_ device: XMLElement, _ paths: [XMLPath]) -> String? {
     let values = paths.compactMap { device.value(at: $0) }
     return values.isEmpty ? nil : values.joined(separator: " ")
+  }
+}
+
+extension DeviceMarks {
+  /// A mark that devices of a kind have beside those of all kinds, or instead of one of them.
+  struct Rule: Sendable {
+    let mark: Mark
+    let read: @Sendable (XMLElement) -> String?
+
+    init(_ mark: Mark, _ read: @escaping @Sendable (XMLElement) -> String?) {
+      self.mark = mark
+      self.read = read
+    }
+
+    /// All values at these paths together.
+    static func all(_ mark: Mark, _ paths: XMLPath...) -> Rule { Rule(mark) { joined($0, paths) } }
+
+    /// The first value at one of these paths.
+    static func first(_ mark: Mark, _ paths: XMLPath...) -> Rule {
+      Rule(mark) { device in paths.lazy.compactMap { device.value(at: $0) }.first }
+    }
+
+    /// No such mark, because devices of one sort have different values.
+    static func none(_ mark: Mark) -> Rule { Rule(mark) { _ in nil } }
   }
 }
 
