@@ -12,11 +12,7 @@ struct HalfPluggedDevice {
   let device: XMLElement
 
   /// Whether libvirt's error is that QEMU has something of the name already.
-  static func isSuspected(_ error: LibvirtError) -> Bool {
-    ["Duplicate ID", "duplicate property", "Duplicate nodes", "already exists"].contains {
-      error.message.firstIndex(ofText: $0) != nil
-    }
-  }
+  static func isSuspected(_ error: LibvirtError) -> Bool { Phrase.nameTaken.occurs(in: error.message) }
 
   /// Takes out of QEMU what it has of the device.
   ///

@@ -15,6 +15,8 @@ package enum Phrase: CaseIterable {
   case portTaken, permissionDenied, deviceMissing
   // What a running guest cannot be given, and might be at its next start; and what the host cannot give it then, either.
   case noFreePlace, hostCannot
+  // QEMU has something of the name already.
+  case nameTaken
   // What a failed start is about.
   case reservedPort, spiceUnsupported, vncUnsupported, watchdogActions, vncOption, spiceOption, hostDevice, vsockDevice
   case processorMode, processorFeature, processorModel, processorCount, machineType, hugePages, node, processorSet
@@ -111,6 +113,9 @@ package enum Phrase: CaseIterable {
         .libvirt("host doesn't support"), .libvirt("requires VFIO"), .libvirt("unable to open"),
         .system("No such file"),
       ]
+
+    case .nameTaken:
+      [.qemu("Duplicate ID"), .qemu("duplicate property"), .qemu("Duplicate nodes"), .qemu("already exists")]
 
     case .reservedPort: [.libvirt("Failed to reserve port ")]
     case .spiceUnsupported: [.libvirt("spice… graphics are not supported")]
