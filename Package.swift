@@ -51,7 +51,7 @@ let package = Package(
     .target(
       name: "Inventory",
       dependencies: [
-        "BlockingWork", "Checksum", "DiskImage", "Libvirt", "Versions", "XMLTree",
+        "BlockingWork", "Checksum", "DiskImage", "Libvirt", "Versions", "Vocabulary", "XMLTree",
       ], swiftSettings: engineSettings),
     .target(
       name: "Planner",

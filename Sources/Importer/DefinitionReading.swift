@@ -12,9 +12,9 @@ enum DefinitionReading {
     OwnershipRecord.remove(from: &source)
     let start = XMLElement("network", children: [XMLElement("name", text: network.name)])
     var object = read(source, as: Vocabulary.network, named: network.name, from: start, detail)
-    object.values["uuid"] = .string(network.uuid)
-    if !network.isActive { object.values["state"] = .string("inactive") }
-    if network.autostart { object.values["autostart"] = .boolean(true) }
+    object[.uuid] = .string(network.uuid)
+    if !network.isActive { object[.networkState] = .string(NetworkState.inactive.rawValue) }
+    if network.autostart { object[.autostart] = .boolean(true) }
     return object
   }
 
@@ -26,10 +26,10 @@ enum DefinitionReading {
     source.removeAll("source") { $0.attributes.isEmpty && $0.elements.first { _ in true } == nil }
     let start = XMLElement("pool", ["type": pool.type], children: [XMLElement("name", text: pool.name)])
     var object = read(source, as: Vocabulary.pool, named: pool.name, from: start, detail)
-    if pool.type != "dir" { object.values["type"] = .string(pool.type) }
-    if !pool.isActive { object.values["state"] = .string("any") }
+    if pool.type != PoolType.dir.rawValue { object[.poolType] = .string(pool.type) }
+    if !pool.isActive { object[.poolState] = .string(PoolState.any.rawValue) }
     // A new one starts with the host unless the spec says otherwise.
-    if !pool.autostart { object.values["autostart"] = .boolean(false) }
+    if !pool.autostart { object[.autostart] = .boolean(false) }
     return object
   }
 
@@ -37,11 +37,11 @@ enum DefinitionReading {
     _ source: XMLElement, as type: ObjectType, named name: String, from start: XMLElement, _ detail: Detail
   ) -> ImportedObject {
     var object = ImportedObject(type, name)
-    let kept: Set = ["uuid", "path", "type"]
+    let kept = [FieldKey.uuid, .path, .type].compactMap { type.field($0.name) }
     let reading = FieldReading(
-      source, as: type, from: start, skipping: detail == .xml ? Set(type.fields.map(\.name)).subtracting(kept) : [])
+      source, as: type, from: start, skipping: detail == .xml ? Set(type.fields).subtracting(kept) : [])
     object.values = reading.values
-    if let rest = XMLFragment.rest(of: source, beyond: reading.made) { object.values[Field.xmlName] = .xml(rest) }
+    if let rest = XMLFragment.rest(of: source, beyond: reading.made) { object[.xml] = .xml(rest) }
     return object
   }
 }

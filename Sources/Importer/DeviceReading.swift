@@ -35,7 +35,7 @@ struct DeviceReading {
     let type = collection.type
     guard let rule = type.device else { return nil }
     var element = element
-    let alias = element.value(at: "alias/@name")
+    let alias = element.value(at: .alias)
     element.removeAll("alias")
     var start = rule.template
     var object = ImportedObject(type, "")
@@ -50,18 +50,18 @@ struct DeviceReading {
       var again = made
       rest.merge(into: &again)
       guard difference(again, element, options: .siblings).isEmpty else { return nil }
-      object.values[Field.xmlName] = .xml(rest)
+      object[.xml] = .xml(rest)
     } else {
       guard XMLFragment(made).isMet(within: element) else { return nil }
     }
     object.name = name(for: element, alias: alias, rule, kind: type.name, in: collection.key)
-    object.values["alias"] = Self.alias(alias, of: type, rule, key: object.name)
+    if type.has(.alias) { object[.alias] = Self.alias(alias, of: type, rule, key: object.name) }
     return object
   }
 
   /// The alias of a device as its entry says it; nil for the one that the entry's key stands for.
   private static func alias(_ alias: String?, of type: ObjectType, _ rule: DeviceRule, key: String) -> Value? {
-    guard let value = alias.map(Value.string), type.field("alias")?.canSay(value) ?? false else { return nil }
+    guard let value = alias.map(Value.string), type[.alias].canSay(value) else { return nil }
     let isKey = rule.identity == .alias && alias == DeviceIdentity.alias(kind: type.name, key: key)
     return isKey ? nil : value
   }
@@ -69,9 +69,9 @@ struct DeviceReading {
   /// The device that an entry makes on an empty host, with what libvirt fills in by itself.
   private static func element(for object: ImportedObject, _ reading: FieldReading, _ rule: DeviceRule) -> XMLElement {
     var element = rule.template
-    if rule.role == .storage { DiskSource.put(object.values["source"]?.string, into: &element) }
+    if rule.role == .storage { DiskSource.put(object[.source]?.string, into: &element) }
     for field in object.type.fields where field.lens != nil {
-      guard let value = object.values[field.name] ?? reading.implied[field.name] else { continue }
+      guard let value = object.values[field] ?? reading.implied[field] else { continue }
       field.lens?.put(value, into: &element)
     }
     return element
@@ -86,12 +86,12 @@ struct DeviceReading {
       if let type = disk[attribute: "type"], !["file", "block"].contains(type) { start[attribute: "type"] = nil }
       return disk[attribute: "type"] != "block" && (disk.first("source") != nil || DiskSource.isTray(disk))
     }
-    guard path.hasPrefix("/"), let format = disk.value(at: "driver/@type") else { return false }
+    guard path.hasPrefix("/"), let format = disk.value(at: .diskFormat) else { return false }
     DiskSource.put(path, into: &start)
     guard start[attribute: "type"] == disk[attribute: "type"] else { return false }
-    object.values["source"] = .string(path)
-    object.values["format"] = .string(format)
-    return object.type.field("format")?.canSay(.string(format)) ?? false
+    object[.source] = .string(path)
+    object[.format] = .string(format)
+    return object.type[.format].canSay(.string(format))
   }
 
   // MARK: Names

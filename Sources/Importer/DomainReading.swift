@@ -36,7 +36,7 @@ struct DomainReading {
     var object = ImportedObject(Vocabulary.domain, domain.name)
     var devices = DeviceReading(names: [:])
     let memory = (whole: Vocabulary.wholeMemory(of: source), devices: Vocabulary.deviceMemory(of: source))
-    let hasAllMemory = Vocabulary.domain.field("current-memory")?.lens?.get(source)?.bytes == memory.whole
+    let hasAllMemory = Vocabulary.domain[.currentMemory, in: source] == memory.whole
     let current = source.first("currentMemory")
     if detail == .fields { devices.read(&source) }
     source.removeKeys()
@@ -48,21 +48,23 @@ struct DomainReading {
     // What a new domain is before its fields: see the planner's skeleton for `defaults: libvirt`.
     let start = NewDomain.bare(
       type: source[attribute: "type"] ?? "kvm", DomainIdentity(name: domain.name, uuid: domain.uuid))
-    let fields = Set(Vocabulary.domain.fields.map(\.name)).subtracting(["memory", "uuid", "type"])
+    let fields = Set(Vocabulary.domain.fields).subtracting([
+      Vocabulary.domain[.memory], Vocabulary.domain[.uuid], Vocabulary.domain[.type],
+    ])
     let reading = FieldReading(source, as: Vocabulary.domain, from: start, skipping: detail == .xml ? fields : [])
     object.values = reading.values
     var made = reading.made
     // The memory without its devices, also where these are said in libvirt's own XML.
-    if let amount = Vocabulary.domain.field("memory")?.lens?.get(source), let whole = source.first("memory") {
-      object.values["memory"] = amount
+    if let amount = Vocabulary.domain[.memory].lens?.get(source), let whole = source.first("memory") {
+      object[.memory] = amount
       made.update("memory") { $0 = whole }
     }
-    if hasAllMemory { object.values["current-memory"] = nil }
-    object.values["defaults"] = .string("libvirt")
-    object.values["type"] = source[attribute: "type"].map(Value.string)
-    object.values["uuid"] = .string(domain.uuid)
-    if domain.autostart { object.values["autostart"] = .boolean(true) }
-    if let rest = XMLFragment.rest(of: source, beyond: made) { object.values[Field.xmlName] = .xml(rest) }
+    if hasAllMemory { object[.currentMemory] = nil }
+    object[.defaults] = .string(Completion.libvirt.rawValue)
+    object[.type] = source[attribute: "type"].map(Value.string)
+    object[.uuid] = .string(domain.uuid)
+    if domain.autostart { object[.autostart] = .boolean(true) }
+    if let rest = XMLFragment.rest(of: source, beyond: made) { object[.xml] = .xml(rest) }
     return object
   }
 }

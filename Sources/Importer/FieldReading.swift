@@ -5,9 +5,9 @@ import XMLTree
 
 /// An element read as an object of a type.
 struct FieldReading {
-  private(set) var values: [String: Value] = [:]
+  private(set) var values: [Field: Value] = [:]
   /// Values that libvirt fills in by itself, so that a spec need not say them.
-  private(set) var implied: [String: Value] = [:]
+  private(set) var implied: [Field: Value] = [:]
   /// The element that the values make, from the given start.
   private(set) var made: XMLElement
 
@@ -20,9 +20,9 @@ struct FieldReading {
   ///   - start: what a new object's element is before its fields are put.
   ///   - known: values that are settled already.
   ///   - skipped: fields that are not asked.
-  init(_ element: XMLElement, as type: ObjectType, from start: XMLElement, skipping skipped: Set<String> = []) {
+  init(_ element: XMLElement, as type: ObjectType, from start: XMLElement, skipping skipped: Set<Field> = []) {
     made = start
-    for field in type.fields where !skipped.contains(field.name) {
+    for field in type.fields where !skipped.contains(field) {
       guard let lens = field.lens, let value = lens.get(element), field.canSay(value) else { continue }
       guard lens.get(made) != value else { continue }
       var next = made
@@ -33,7 +33,7 @@ struct FieldReading {
       guard XMLFragment(next.holding(only: changed)).isMet(within: element.holding(only: changed)) else { continue }
       made = next
       // What libvirt fills in by itself need not be said.
-      if value == field.libvirtDefault { implied[field.name] = value } else { values[field.name] = value }
+      if value == field.libvirtDefault { implied[field] = value } else { values[field] = value }
     }
   }
 }

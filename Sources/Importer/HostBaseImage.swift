@@ -45,8 +45,8 @@ struct HostBaseImage {
 
   var object: ImportedObject {
     var object = ImportedObject(Vocabulary.image, name)
-    object.values["source"] = .string(chain.top.path)
-    object.values["format"] = .string(chain.top.format.rawValue)
+    object[.source] = .string(chain.top.path)
+    object[.format] = .string(chain.top.format.rawValue)
     return object
   }
 

@@ -9,7 +9,7 @@ struct ImportedObject {
   let type: ObjectType
   var name: String
   /// Values by field.
-  var values: [String: Value] = [:]
+  var values: [Field: Value] = [:]
   /// Objects within it by collection, in the host's order.
   var members: [String: [ImportedObject]] = [:]
 
@@ -18,9 +18,17 @@ struct ImportedObject {
     self.name = name
   }
 
+  /// The value of the field of a key.
+  ///
+  /// - Precondition: such objects have the field.
+  subscript<Content>(key: FieldKey<Content>) -> Value? {
+    get { values[type[key]] }
+    set { values[type[key]] = newValue }
+  }
+
   /// Whether it has a secret that plans do not show.
   var isConfidential: Bool {
-    values[Field.sensitiveName] != nil || values.values.contains(where: \.isConfidential)
+    type.has(.sensitive) && self[.sensitive] != nil || values.values.contains(where: \.isConfidential)
       || members.values.joined().contains(where: \.isConfidential)
   }
 
@@ -28,15 +36,15 @@ struct ImportedObject {
   func document() -> YAMLDocument {
     var entries = Entries()
     for field in type.fields {
-      guard let value = values[field.name], field.name != Field.xmlName else { continue }
+      guard let value = values[field], !field.isFragment else { continue }
       entries.put(value.document(of: field), at: path(of: field)[...])
     }
     for collection in type.collections {
       guard let objects = members[collection.key] else { continue }
       entries.list.append((collection.key, .mapping(objects.map { ($0.name, $0.document()) })))
     }
-    if let fragment = values[Field.xmlName] {
-      entries.list.append((Field.xmlName, fragment.document(of: type.field(Field.xmlName)!)))
+    if type.has(.xml), let fragment = self[.xml] {
+      entries.list.append((FieldKey.xml.name, fragment.document(of: type[.xml])))
     }
     return entries.list.isEmpty ? .null : .mapping(entries.list)
   }
@@ -46,7 +54,7 @@ struct ImportedObject {
     let keys = field.name.split(separator: ".").map(String.init)
     guard let group = field.group.flatMap(type.group), let shorthand = group.shorthand,
       field.name == "\(group.name).\(shorthand)",
-      !values.keys.contains(where: { $0 != field.name && $0.hasPrefix(group.name + ".") })
+      !values.keys.contains(where: { $0 != field && $0.name.hasPrefix(group.name + ".") })
     else { return keys }
     return keys.dropLast()
   }

@@ -96,8 +96,8 @@ extension XMLElement {
     result.removeEmptyMetadata()
     result.removeCountedNumbers()
     // Firmware that was chosen and keeps its variables does so whether it was asked to or not.
-    if result.hasChosenFirmware, result.keepsVariables, result.value(at: "os/loader/@stateless") == "no" {
-      result.remove(at: "os/loader/@stateless")
+    if result.hasChosenFirmware, result.keepsVariables, result.value(at: .loaderStateless) == "no" {
+      result.remove(at: .loaderStateless)
     }
     result.update("devices", create: false) { devices in
       devices.children = devices.children.map { node in

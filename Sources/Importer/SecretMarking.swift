@@ -25,7 +25,7 @@ extension ImportedObject {
     return places.owners.contains { inner in
       guard let object = object.member(inner) else { return false }
       let paths = places.paths(of: inner)
-      if case .xml(let fragment)? = object.values[Field.xmlName] {
+      if case .xml(let fragment)? = object[.xml] {
         if paths.contains(where: { $0.isWhole || !fragment.texts(at: [$0]).isEmpty }) { return true }
       }
       return places.fields(of: inner).contains { object.values[$0] != nil }
@@ -46,9 +46,9 @@ extension ImportedObject {
   }
 
   private mutating func add(_ name: String) {
-    let names = values[Field.sensitiveName]?.list ?? []
+    let names = self[.sensitive]?.list ?? []
     guard !names.contains(.string(name)) else { return }
-    values[Field.sensitiveName] = .list(names + [.string(name)])
+    self[.sensitive] = .list(names + [.string(name)])
   }
 
   /// Marks texts wherever the spec says them: in fields, and in libvirt's own XML.
@@ -58,10 +58,10 @@ extension ImportedObject {
     guard !texts.isEmpty else { return }
     if owner.isEmpty {
       for field in type.fields where field.holdsSecrets {
-        if values[field.name]?.concealingTexts.secrets.contains(where: texts.contains) ?? false { add(field.name) }
+        if values[field]?.concealingTexts.secrets.contains(where: texts.contains) ?? false { add(field.name) }
       }
     }
-    if case .xml(let fragment)? = values[Field.xmlName] {
+    if case .xml(let fragment)? = self[.xml] {
       for place in fragment.root.places(of: texts) { add("\(Field.xmlName)/\(place)") }
     }
     // A device that did not carry its key has another name now.

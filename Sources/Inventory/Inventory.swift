@@ -3,6 +3,7 @@
 public import DiskImage
 public import Libvirt
 public import Versions
+import Vocabulary
 public import XMLTree
 
 /// What was found on a host.
@@ -178,7 +179,7 @@ public struct ObservedPool: Sendable, Hashable {
   public init(name: String, isActive: Bool, autostart: Bool = true, inactive: XMLElement) {
     self.name = name
     type = inactive[attribute: "type"] ?? ""
-    path = inactive.value(at: "target/path")
+    path = inactive.value(at: .poolPath)
     self.isActive = isActive
     self.autostart = autostart
     self.inactive = inactive

@@ -2,6 +2,7 @@
 
 import DiskImage
 import Glibc
+import Vocabulary
 public import XMLTree
 
 /// A domain that Vireo has undefined.
@@ -151,7 +152,7 @@ extension RemovedDomain {
     snapshots = documents("snapshots").map { Array($0.elements) } ?? []
     currentSnapshot = documents("snapshots")?[attribute: "current"]
     checkpoints = documents("checkpoints").map { Array($0.elements) } ?? []
-    guard let definition = documents("definition")?.first("domain"), definition.value(at: "uuid") == uuid else {
+    guard let definition = documents("definition")?.first("domain"), definition.value(at: .uuid) == uuid else {
       throw Malformed(description: "it has no definition of the domain")
     }
     self.definition = definition

@@ -2,7 +2,8 @@
 
 import Glibc
 import Libvirt
-package import XMLTree
+import Vocabulary
+import XMLTree
 
 extension ObservedDomain {
   /// The file with the UEFI variables; nil for a guest that has none yet.
@@ -15,7 +16,7 @@ extension ObservedDomain {
     for definition in [inactive, running].compactMap(\.self) {
       if let path = definition.variablesFile { return path }
     }
-    guard inactive.value(at: "os/@firmware") == "efi", let folder else { return nil }
+    guard inactive.value(at: .firmware) == "efi", let folder else { return nil }
     return ["fd", "qcow2", "img", "raw"].map { "\(folder)/\(name)_VARS.\($0)" }.first { access($0, F_OK) == 0 }
   }
 
@@ -35,12 +36,5 @@ extension ObservedDomain {
       if found.hasSuffix(ending) { names.insert(String(found.dropLast(ending.count))) }
     }
     return names.subtracting([name])
-  }
-}
-
-extension XMLElement {
-  /// The file with the UEFI variables that a domain's definition names; nil where it leaves the file to libvirt.
-  package var variablesFile: String? {
-    [value(at: "os/nvram/source/@file"), value(at: "os/nvram")].compactMap(\.self).first { $0.hasPrefix("/") }
   }
 }

@@ -40,7 +40,7 @@ struct Coverage {
   }
 
   private mutating func add(_ object: ObjectSpec, at path: String) {
-    guard case .xml(let fragment)? = object[Field.xmlName] else { return }
+    guard let fragment = object[.xml] else { return }
     for attribute in fragment.root.attributes { paths["\(path)/@\(attribute.name)", default: 0] += 1 }
     for child in fragment.root.elements { Self.count(child, at: path, into: &paths) }
   }

@@ -171,7 +171,7 @@ struct RoundTrip {
     func places(_ domain: XMLElement) -> [String: DeviceMarks] {
       var result: [String: DeviceMarks] = [:]
       for device in domain.first("devices")?.elements.map({ $0 }) ?? [] {
-        guard let alias = device.value(at: "alias/@name") else { continue }
+        guard let alias = device.value(at: .alias) else { continue }
         var marks = DeviceMarks(of: device)
         // Where libvirt puts a device is compared above.
         marks[.address] = nil

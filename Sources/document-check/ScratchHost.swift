@@ -5,6 +5,7 @@ import Importer
 import Inventory
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// A host without objects of its own.
@@ -102,7 +103,7 @@ struct ScratchHost {
 
   private func add(_ object: Object, to inventory: inout Inventory) {
     let (name, stored) = (object.reference.name, object.stored)
-    let uuid = stored.value(at: "uuid") ?? ""
+    let uuid = stored.value(at: .uuid) ?? ""
     switch object.handle {
     case .domain:
       inventory.domains[name] = ObservedDomain(
@@ -124,7 +125,7 @@ extension XMLElement {
       for kind in Set(devices.elements.map(\.name)).subtracting(["emulator"]) {
         var number = 0
         devices.updateAll(kind) { device in
-          if !device.exists(at: "alias") { device.set("\(kind)\(number)", at: "alias/@name") }
+          if !device.exists(at: "alias") { device.set("\(kind)\(number)", at: .alias) }
           number += 1
         }
       }

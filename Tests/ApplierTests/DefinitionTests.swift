@@ -18,7 +18,7 @@ struct DefinitionTests {
   }
 
   private func memory(_ mebibytes: UInt64) -> Expectation {
-    Expectation(field: "memory", value: .bytes(mebibytes << 20), device: nil, entry: "memory")
+    Expectation(field: "memory", value: .bytes(mebibytes << 20), device: nil, entry: Vocabulary.domain[.memory])
   }
 
   @Test("stores a new one and finds in it what was asked for")
@@ -31,9 +31,10 @@ struct DefinitionTests {
     let definition = DomainDefinition(
       identity: identity, xml: xml, replacing: nil,
       expectations: [
-        memory(32), Expectation(field: "disks.root.bus", value: .string("virtio"), device: disk, entry: "bus"),
-        Expectation(field: "disks.root.cache", value: nil, device: disk, entry: "cache"),
-        Expectation(field: "machine", value: .string("pc"), device: nil, entry: "machine"),
+        memory(32),
+        Expectation(field: "disks.root.bus", value: .string("virtio"), device: disk, entry: Vocabulary.disk[.bus]),
+        Expectation(field: "disks.root.cache", value: nil, device: disk, entry: Vocabulary.disk[.cache]),
+        Expectation(field: "machine", value: .string("pc"), device: nil, entry: Vocabulary.domain[.machine]),
       ])
     let applied = try await apply(.defineDomain(definition), on: connection)
     #expect(applied.outcomes == [.done])
@@ -115,16 +116,17 @@ struct DefinitionTests {
 
   static let broken: [Broken] = [
     Broken(
-      expectation: Expectation(field: "memory", value: .bytes(33 << 20), device: nil, entry: "memory"),
+      expectation: Expectation(
+        field: "memory", value: .bytes(33 << 20), device: nil, entry: Vocabulary.domain[.memory]),
       message: "libvirt changed `memory`: 33 MiB was asked for, 32 MiB is stored"),
     Broken(
-      expectation: Expectation(field: "title", value: .string("hello"), device: nil, entry: "title"),
+      expectation: Expectation(field: "title", value: .string("hello"), device: nil, entry: Vocabulary.domain[.title]),
       message: "libvirt dropped `title`: hello was asked for, nothing is stored"),
     // libvirt keeps only aliases that begin with `ua-`, and drops others without a word.
     Broken(
       expectation: Expectation(
         field: "disks.data.bus", value: .string("virtio"),
-        device: DeviceIdentity(element: "disk", identity: .alias, value: "my-disk"), entry: "bus"),
+        device: DeviceIdentity(element: "disk", identity: .alias, value: "my-disk"), entry: Vocabulary.disk[.bus]),
       message: "libvirt dropped the device of `disks.data.bus`"),
   ]
 

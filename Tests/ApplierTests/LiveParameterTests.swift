@@ -13,7 +13,7 @@ struct LiveParameterTests {
   @Test("take the nearest number that libvirt has", arguments: [Int.min, -1, 0, 1, 1 << 32, Int.max])
   func numbers(number: Int) {
     func parameters(_ way: LiveWay) -> [String: DomainParameter] {
-      [LiveChange(field: "x", entry: "x", value: .integer(number), way: way)].parameters
+      [LiveChange(field: "x", entry: Vocabulary.domain[.title], value: .integer(number), way: way)].parameters
     }
     let unsigned = UInt64(max(number, 0))
     #expect(parameters(.scheduler("cpu_shares")) == ["cpu_shares": .unsigned(unsigned)])

@@ -73,15 +73,15 @@ struct ImporterTests {
     #expect(plan.objects.map(\.verb) == [.adopt])
     #expect(plan.actions.count == 1)
     let web = try #require(spec.domains.first)
-    #expect(web["memory"] == .bytes(1 << 30) && web["vcpus.count"] == .integer(2))
-    #expect(web["autostart"] == .boolean(true))
+    #expect(web[.memory] == 1 << 30 && web[.vcpuCount] == 2)
+    #expect(web[.autostart] == true)
     let root = try #require(web.members("disks").first)
     #expect(root.name == "root", "the name that it has already")
-    #expect(root["source"] == .string("/vms/$web.qcow2") && root["format"] == .string("qcow2"))
-    #expect(web.members("interfaces").first?["mac"] == .string("52:54:00:11:22:33"))
+    #expect(root[.source] == "/vms/$web.qcow2" && root[.format] == .qcow2)
+    #expect(web.members("interfaces").first?[.mac] == "52:54:00:11:22:33")
     #expect(web.members("consoles").isEmpty, "the mirror of the serial port is libvirt's")
-    #expect(web["xml"]?.description.contains("<newdevice kind='$x'>") == true)
-    #expect(web["current-memory"] == nil)
+    #expect(web.text(.xml)?.contains("<newdevice kind='$x'>") == true)
+    #expect(web[.currentMemory] == nil)
   }
 
   @Test("a password is left out, and told; with consent it is written, and never planned or recorded")
@@ -138,7 +138,7 @@ struct ImporterTests {
     let result = importer.read(domains("web", "db"), from: inventory)
     #expect(result.messages.isEmpty)
     let image = try #require(Self.spec(importer, result).image("Debian-12"))
-    #expect(image["source"] == .string("/images/Debian 12.qcow2") && image["format"] == .string("qcow2"))
+    #expect(image[.source] == "/images/Debian 12.qcow2" && image[.format] == .qcow2)
     #expect(result.documents.count == 3)
 
     let writer = try Self.inventory(

@@ -71,10 +71,10 @@ struct FieldLawTests {
   {
     edit(spec, type) { object in
       let setting = value.map { Setting($0, at: object.range) }
-      guard let collection = sample.collection else { return object.settings[sample.field.name] = setting }
+      guard let collection = sample.collection else { return object.settings[sample.field] = setting }
       var devices = object.members(collection.key)
       if devices.isEmpty { devices.append(ObjectSpec(collection.type, "extra", at: object.range)) }
-      devices[0].settings[sample.field.name] = setting
+      devices[0].settings[sample.field] = setting
       object.members[collection.key] = devices
     }
   }
@@ -82,8 +82,8 @@ struct FieldLawTests {
   private static func says(_ sample: FieldSamples.Case, _ spec: StackSpec, _ type: ObjectType) -> Bool {
     let object =
       type === Vocabulary.domain ? spec.domains[0] : type === Vocabulary.network ? spec.networks[0] : spec.pools[0]
-    guard let collection = sample.collection else { return object.settings[sample.field.name] != nil }
-    return object.members(collection.key).first?.settings[sample.field.name] != nil
+    guard let collection = sample.collection else { return object.settings[sample.field] != nil }
+    return object.members(collection.key).first?.settings[sample.field] != nil
   }
 
   private static func host(_ bed: Bed) -> ImaginedHost {

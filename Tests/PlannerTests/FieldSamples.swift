@@ -74,19 +74,19 @@ enum FieldSamples {
 
 extension StackSpec {
   /// The same stack, whose domain `web` also says a field: its own, or that of a device `extra`.
-  func saying(_ sample: FieldSamples.Case?, and others: [(String, Value)] = []) -> StackSpec {
+  func saying(_ sample: FieldSamples.Case?, and others: [(Field, Value)] = []) -> StackSpec {
     var result = self
     let range = domains[0].range
-    for (name, value) in others { result.domains[0].settings[name] = Setting(value, at: range) }
+    for (field, value) in others { result.domains[0].settings[field] = Setting(value, at: range) }
     guard let sample else { return result }
     let setting = Setting(sample.value, at: range)
     guard let collection = sample.collection else {
-      result.domains[0].settings[sample.field.name] = setting
+      result.domains[0].settings[sample.field] = setting
       return result
     }
     var devices = result.domains[0].members(collection.key)
     if devices.isEmpty { devices.append(ObjectSpec(collection.type, "extra", at: range)) }
-    devices[0].settings[sample.field.name] = setting
+    devices[0].settings[sample.field] = setting
     result.domains[0].members[collection.key] = devices
     return result
   }

@@ -82,7 +82,10 @@ struct FirmwareTests {
       let definition = try #require(plan.definition(of: "web"))
       #expect(definition.xml.value(at: "os/loader/@stateless") == "no")
       #expect(plan.change("web", "loader.stateless")?.reason == .default)
-      #expect(definition.expectations.contains { $0.entry == "loader.stateless" && $0.value == .boolean(false) })
+      #expect(
+        definition.expectations.contains {
+          $0.entry.field == Vocabulary.domain[.loaderStateless] && $0.value == .boolean(false)
+        })
       host.apply(plan)
       #expect(try host.plan(lab("firmware: uefi")).isEmpty)
     }

@@ -95,7 +95,7 @@ struct RecordLawTests {
     "for every field and value: at creation, set, changed and dropped, alone and beside another change, and adopted")
   func everyField() throws {
     let base = try stack(Self.lab)
-    let title: [(String, Value)] = [("title", .string("other"))]
+    let title: [(Field, Value)] = [(Vocabulary.domain[.title], .string("other"))]
     var tried: [String: Int] = [:]
     for sample in Self.cases {
       let (with, without) = (base.having(sample).saying(sample), base.having(sample))
@@ -183,10 +183,10 @@ struct NetworkRecordLawTests {
   @Test("for every field and value: at creation, set and dropped, alone and beside another change, and adopted")
   func everyField() throws {
     let base = try stack(text)
-    func saying(_ name: String?, _ value: Value?, other: Bool = false) -> StackSpec {
+    func saying(_ field: Field?, _ value: Value?, other: Bool = false) -> StackSpec {
       var spec = base
-      if let name, let value { spec.networks[0].settings[name] = Setting(value, at: base.networks[0].range) }
-      if other { spec.networks[0].settings["domain"] = Setting(.string("example.org"), at: base.networks[0].range) }
+      if let field, let value { spec.networks[0].settings[field] = Setting(value, at: base.networks[0].range) }
+      if other { spec.networks[0].set(.domainName, to: Setting(.string("example.org"), at: base.networks[0].range)) }
       return spec
     }
     func host(_ xml: XMLElement?) -> Inventory {
@@ -209,7 +209,9 @@ struct NetworkRecordLawTests {
       guard let after, let record = OwnershipRecord(in: after) else { return xml }
       let before = xml.flatMap { OwnershipRecord(in: $0) }
       for name in Set(record.fields(of: "").keys).union(before?.fields(of: "").keys.map { $0 } ?? []) {
-        let (old, new) = (before?[OwnershipRecord.itself, name], record[OwnershipRecord.itself, name])
+        let (old, new) = (
+          before?.fields(of: OwnershipRecord.itself)[name], record.fields(of: OwnershipRecord.itself)[name]
+        )
         let field = Vocabulary.network.field(name)
         let shown = field.map { Vocabulary.network.displayName(of: $0) } ?? name
         if old == new
@@ -225,13 +227,13 @@ struct NetworkRecordLawTests {
     }
     var tried = 0
     for sample in FieldSamples.cases(of: Vocabulary.network) where sample.field.isRecorded {
-      let with = saying(sample.field.name, sample.value)
+      let with = saying(sample.field, sample.value)
       guard let created = try apply(with, to: nil, "\(sample), created"),
         let plain = try apply(base, to: nil, "created")
       else { continue }
       tried += 1
       _ = try apply(with, to: plain, "\(sample), set")
-      _ = try apply(saying(sample.field.name, sample.value, other: true), to: plain, "\(sample), set beside")
+      _ = try apply(saying(sample.field, sample.value, other: true), to: plain, "\(sample), set beside")
       _ = try apply(base, to: created, "\(sample), dropped")
       _ = try apply(saying(nil, nil, other: true), to: created, "\(sample), dropped beside")
       var foreign = created

@@ -251,7 +251,7 @@ struct RefusedObjectTests {
     if !isOfTheRun {
       host.edit("apart") { xml in
         var record = OwnershipRecord(in: xml)
-        record?[OwnershipRecord.itself, "max-effect"] = "restart"
+        record?[OwnershipRecord.itself, Vocabulary.domain[.maxEffect]] = "restart"
         record?.put(into: &xml)
       }
     }
@@ -272,7 +272,7 @@ struct RefusedObjectTests {
     var host = try appliedHost()
     host.edit("web") { xml in
       var record = OwnershipRecord(in: xml)
-      record?[OwnershipRecord.itself, "protect"] = "true"
+      record?[OwnershipRecord.itself, Vocabulary.domain[.protect]] = "true"
       record?.put(into: &xml)
     }
     let plan = try Plan(

@@ -74,7 +74,9 @@ struct SensitiveLawTests {
           collection: collection, field: field, value: #require(Self.value(of: field.type, canary ?? Self.first)))
         spec = canary == nil ? base.having(sample) : base.saying(sample)
         let owner = collection.map { "\($0.key).\(spec.domains[0].members($0.key)[0].name)." } ?? ""
-        if isMarked { spec = spec.saying(nil, and: [("sensitive", .list([.string(owner + field.name)]))]) }
+        if isMarked {
+          spec = spec.saying(nil, and: [(Vocabulary.domain[.sensitive], .list([.string(owner + field.name)]))])
+        }
         return spec
       }
       let name = "\(collection?.key ?? "").\(field.name)"
@@ -138,14 +140,14 @@ struct SensitiveLawTests {
       var tried = 0
       for (_, field) in Self.places(of: type) {
         var spec = base
-        func say(_ name: String, _ value: Value?) {
+        func say(_ field: Field, _ value: Value?) {
           let range = base.networks.first?.range ?? base.pools[0].range
           let setting = value.map { Setting($0, at: range) }
-          if spec.networks.isEmpty { spec.pools[0].settings[name] = setting }
-          if spec.pools.isEmpty { spec.networks[0].settings[name] = setting }
+          if spec.networks.isEmpty { spec.pools[0].settings[field] = setting }
+          if spec.pools.isEmpty { spec.networks[0].settings[field] = setting }
         }
-        say("sensitive", .list([.string(field.name)]))
-        say(field.name, Self.value(of: field.type, Self.first))
+        say(type[.sensitive], .list([.string(field.name)]))
+        say(field, Self.value(of: field.type, Self.first))
         var inventory = Inventory(host: .init(uri: "qemu:///system"), pools: [:], networks: [:])
         guard let plan = try? Plan(for: spec, on: inventory), !plan.isEmpty else { continue }
         tried += 1
@@ -161,7 +163,7 @@ struct SensitiveLawTests {
           }
         }
         guard type.name == "network" else { continue }
-        say(field.name, Self.value(of: field.type, Self.second))
+        say(field, Self.value(of: field.type, Self.second))
         let change = try Plan(for: spec, on: inventory, refusingObjects: true)
         #expect(!change.isEmpty || !change.refused.isEmpty)
         #expect(Self.isHidden(Self.outputs(of: change)), "network.\(field.name): \(Self.outputs(of: change))")

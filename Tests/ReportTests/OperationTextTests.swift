@@ -39,7 +39,7 @@ struct OperationTextTests {
   static let samples: [Sample] = [
     Sample(.pool, .createDirectory(path: "/srv/vms")),
     Sample(.network, .defineNetwork(definition)),
-    Sample(.network, .updateNetwork(name: "thing", fields: ["dhcp.hosts"]), key: "dhcp.hosts"),
+    Sample(.network, .updateNetwork(name: "thing", fields: [FieldReference(Vocabulary.network, .dhcpHosts)]), key: "dhcp.hosts"),
     Sample(.network, .setNetworkAutostart(name: "thing", true)), Sample(.network, .startNetwork(name: "thing")),
     Sample(.network, .stopNetwork(name: "thing")), Sample(.network, .undefineNetwork(name: "thing")),
     Sample(.pool, .definePool(PoolDefinition(definition, isBuilt: false, isStarted: true, autostart: true))),
@@ -70,7 +70,11 @@ struct OperationTextTests {
     Sample(
       .domain,
       .changeRunning(
-        domain: guest, [LiveChange(field: "interfaces.lan.link", entry: "link", value: .string("up"), way: .device)]),
+        domain: guest,
+        [
+          LiveChange(
+            field: "interfaces.lan.link", entry: Vocabulary.interface[.link], value: .string("up"), way: .device)
+        ]),
       key: "interfaces.lan.link"),
     Sample(
       .domain,

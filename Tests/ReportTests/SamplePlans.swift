@@ -103,7 +103,9 @@ enum SamplePlans {
           DomainDefinition(
             identity: identity, xml: XMLElement("domain", ["type": "kvm"], children: [XMLElement("name", text: name)]),
             replacing: nil,
-            expectations: [Expectation(field: "memory", value: .bytes(2 << 30), device: nil, entry: "memory")])),
+            expectations: [
+              Expectation(field: "memory", value: .bytes(2 << 30), device: nil, entry: Vocabulary.domain[.memory])
+            ])),
         after: [first], effect: .define))
     plan.actions.append(Action(object, .startDomain(identity), after: [first + 1], effect: .live))
   }

@@ -51,7 +51,7 @@ struct VariableTests {
       for spec in specs {
         let (object, diagnostics) = try decode(place.object, spec, values)
         #expect(diagnostics.isEmpty, "\(place.testDescription): \(spec): \(diagnostics.map(\.message))")
-        #expect(object.settings[place.field.name]?.value == place.whole(leaf), "\(place.testDescription): \(spec)")
+        #expect(object.settings[place.field]?.value == place.whole(leaf), "\(place.testDescription): \(spec)")
       }
     }
   }
@@ -63,8 +63,8 @@ struct VariableTests {
       domains: { web: { count: 2, memory: 1 GiB, vcpus: "${index}", title: "${index}" } }
       """
     let stack = try #require(load(spec).stack)
-    #expect(stack.domains.map { $0["vcpus.count"] } == [.integer(1), .integer(2)])
-    #expect(stack.domains.map { $0["title"] } == [.string("1"), .string("2")])
+    #expect(stack.domains.map { $0[.vcpuCount] } == [1, 2])
+    #expect(stack.domains.map { $0[.title] } == ["1", "2"])
   }
 
   @Test(
@@ -91,7 +91,7 @@ struct VariableTests {
   // MARK: Variables in variables
 
   private func title(_ text: String, _ sources: VariableSources = VariableSources()) -> String? {
-    load(text, sources).stack?.domains.first?["title"]?.string
+    load(text, sources).stack?.domains.first?[.title]
   }
 
   private static let use = "domains: { web: { memory: 1 GiB, title: \"${title}\" } }"
@@ -124,7 +124,7 @@ struct VariableTests {
       domains: { web: { count: 2, memory: 1 GiB, title: "${title}" } }
       """
     let stack = try #require(load(spec).stack)
-    #expect(stack.domains.map { $0["title"]?.string } == ["number 1", "number 2"])
+    #expect(stack.domains.map { $0[.title] } == ["number 1", "number 2"])
   }
 
   @Test(
@@ -163,7 +163,7 @@ struct VariableTests {
       VariableSources(values: ["title": "${root}/a"]), VariableSources(environment: ["VIREO_VAR_title": "${root}/a"]),
     ] {
       let (stack, diagnostics) = load(spec, sources)
-      #expect(stack?.domains[0]["title"]?.string == "${root}/a")
+      #expect(stack?.domains[0][.title] == "${root}/a")
       #expect(diagnostics.map(\.rule) == ["literal-variable"] && diagnostics[0].severity == .warning)
     }
     // What is no variable of the spec is a text like any other.
@@ -229,13 +229,13 @@ struct VariableTests {
           #expect(
             diagnostics.map(\.message) == ["`\(word)` is not expanded in paths"], "\(place.testDescription): \(spec)")
           #expect(diagnostics.first?.suggestion?.hasPrefix("write the whole path") == true)
-          #expect(object.settings[place.field.name] == nil)
+          #expect(object.settings[place.field] == nil)
         }
       }
       guard case .path = place.leaf else { continue }
       let (object, diagnostics) = try decode(place.object, place.flow("'/a/$$b$'"), [:])
       #expect(diagnostics.isEmpty, "\(place.testDescription)")
-      #expect(object.settings[place.field.name]?.value == place.whole(.string("/a/$b$")))
+      #expect(object.settings[place.field]?.value == place.whole(.string("/a/$b$")))
     }
   }
 }

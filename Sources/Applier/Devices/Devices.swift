@@ -91,7 +91,7 @@ extension ApplyRun {
     let domain = try await domain(identity)
     guard try await domain.isActive() else { return nil }
     let running = try await connection.runningDefinition(of: domain)
-    guard let alias = device.find(in: running)?.value(at: "alias/@name") else { return nil }
+    guard let alias = device.find(in: running)?.value(at: .alias) else { return nil }
     var reason: String?
     do {
       try await domain.detachDevice(alias: alias, scope: .live)
@@ -138,10 +138,10 @@ extension DeviceIdentity {
 
 private func requireImage(_ path: String, of target: String, in running: XMLElement, _ disk: String) throws {
   let disks = running.devices(Vocabulary.disk)
-  guard let found = disks.first(where: { $0.value(at: "target/@dev") == target }) else {
+  guard let found = disks.first(where: { $0.value(at: .diskTarget) == target }) else {
     throw ActionFailure("\(disk) is not there any more", remedy: planAgain)
   }
-  let stored = found.value(at: "source/@file")
+  let stored = found.value(at: .diskFile)
   if stored == path { return }
   throw ActionFailure(
     "\(disk) changed since it was planned: its image is \(stored ?? "no file"), not \(path)", remedy: planAgain)

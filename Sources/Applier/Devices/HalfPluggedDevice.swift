@@ -18,7 +18,7 @@ struct HalfPluggedDevice {
   ///
   /// - Returns: whether all of it is gone. A guest without a system keeps a device on PCI.
   func clear() async throws -> Bool {
-    guard let alias = device.value(at: "alias/@name") else { return false }
+    guard let alias = device.value(at: .alias) else { return false }
     let monitor = GuestMonitor(domain: domain)
     do {
       guard try await unplug(alias, monitor) else { return false }

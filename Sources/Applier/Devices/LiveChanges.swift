@@ -63,8 +63,8 @@ extension ApplyRun {
       guard let found = change.device.map({ $0.find(in: running) }) ?? running else { return true }
       let element = Vocabulary.storedForm(ofRunning: found)
       if change.way == .medium { return DiskSource.path(of: element) != change.value?.string }
-      guard let field = change.vocabularyField, let lens = field.lens else { return true }
-      return !change.way.isMet(change.value, by: lens.get(element), of: field)
+      guard let lens = change.entry.field.lens else { return true }
+      return !change.way.isMet(change.value, by: lens.get(element), of: change.entry.field)
     }
   }
 
@@ -80,12 +80,12 @@ extension ApplyRun {
     case .blockWeight: try await domain.setBlockParameters(changes.parameters, scope: .live)
     case .blockIO:
       let running = try await connection.runningDefinition(of: domain)
-      guard let target = first.device?.find(in: running)?.value(at: "target/@dev") else { return }
+      guard let target = first.device?.find(in: running)?.value(at: .diskTarget) else { return }
       try await domain.setBlockIOTune(target, changes.parameters, scope: .live)
     case .device, .requestedMemory:
       let running = try await connection.runningDefinition(of: domain)
       guard var element = first.device?.find(in: running) else { return }
-      for change in changes { change.vocabularyField?.lens?.put(change.value, into: &element) }
+      for change in changes { change.entry.field.lens?.put(change.value, into: &element) }
       try await domain.updateDevice(element.serialised(), scope: .live)
     case .medium:
       let running = try await connection.runningDefinition(of: domain)
@@ -123,13 +123,6 @@ extension XMLElement {
       removeAll(name)
       for part in other.all(name) { append(part) }
     }
-  }
-}
-
-extension LiveChange {
-  var vocabularyField: Field? {
-    guard let device else { return Vocabulary.domain.field(entry) }
-    return Vocabulary.domain.collections.first { $0.type.device?.element == device.element }?.type.field(entry)
   }
 }
 

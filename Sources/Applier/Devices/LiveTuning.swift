@@ -28,7 +28,7 @@ extension ApplyRun {
   /// Gives the throttle groups of a running guest their limits, makes those that are new, and deletes those that left.
   func throttle(_ domain: LibvirtDomain, _ change: LiveChange) async throws {
     let running = try await connection.runningDefinition(of: domain)
-    let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+    let old = change.entry.field.lens?.get(running)?.table ?? [:]
     let new = change.value?.table ?? [:]
     var refusals = Refusals()
     for (name, limits) in Value.table(new).sortedEntries where old[name] != limits {
@@ -45,7 +45,7 @@ extension ApplyRun {
   /// the domain may have.
   func pin(_ changes: [LiveChange], of domain: LibvirtDomain) async throws {
     let running = try await connection.runningDefinition(of: domain)
-    let usual = running.value(at: "vcpu/@cpuset").flatMap(NumberSet.members)
+    let usual = running.value(at: .vcpuSet).flatMap(NumberSet.members)
     let online = try await connection.onlineProcessors()
     let all = usual ?? online
     var refusals = Refusals()
@@ -55,7 +55,7 @@ extension ApplyRun {
         try await refusals.note { try await domain.pin(.emulator, to: processors, scope: .live) }
         continue
       }
-      let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+      let old = change.entry.field.lens?.get(running)?.table ?? [:]
       let new = change.value?.table ?? [:]
       for (key, number) in Set(old.keys).union(new.keys).compactMap({ key in UInt32(key).map { (key, $0) } })
         .sorted(by: { $0.1 < $1.1 }) where old[key] != new[key]
@@ -71,7 +71,7 @@ extension ApplyRun {
   /// Gives a running guest weights and limits of the host's block devices; a device that is not named any more has none.
   func limitBlockDevices(of domain: LibvirtDomain, _ change: LiveChange) async throws {
     let running = try await connection.runningDefinition(of: domain)
-    let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+    let old = change.entry.field.lens?.get(running)?.table ?? [:]
     let new = change.value?.table ?? [:]
     var refusals = Refusals()
     for (member, parameter) in blockParameters {
@@ -89,7 +89,7 @@ extension ApplyRun {
   /// Counts the events of a running guest that are on, and no others.
   func countEvents(of domain: LibvirtDomain, _ change: LiveChange) async throws {
     let running = try await connection.runningDefinition(of: domain)
-    let old = change.vocabularyField?.lens?.get(running)?.table ?? [:]
+    let old = change.entry.field.lens?.get(running)?.table ?? [:]
     let new = change.value?.table ?? [:]
     var refusals = Refusals()
     for name in Set(old.keys).union(new.keys).sorted() {
@@ -101,7 +101,7 @@ extension ApplyRun {
   }
 
   func setLifecycle(of domain: LibvirtDomain, _ change: LiveChange, _ event: String) async throws {
-    let word = (change.value ?? change.vocabularyField?.libvirtDefault)?.string
+    let word = (change.value ?? change.entry.field.libvirtDefault)?.string
     guard let event = lifecycleEvents[event], let action = word.flatMap({ lifecycleActions[$0] }) else { return }
     try await domain.setLifecycleAction(event, action, scope: .live)
   }
@@ -178,7 +178,7 @@ struct IOThreads {
       }
     }
     // libvirt lists them all, and no guest has thousands.
-    let count = min(domain.value(at: "iothreads").flatMap { Int($0) } ?? 0, Self.limit)
+    let count = min(Vocabulary.domain[.ioThreadCount, in: domain] ?? 0, Self.limit)
     var next: UInt32 = 1
     while numbers.count < count {
       numbers.insert(next)

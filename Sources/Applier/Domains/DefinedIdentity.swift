@@ -3,6 +3,7 @@
 
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// Whom a definition is of: the name and the UUID that its XML has, and the stack that it records.
@@ -17,7 +18,7 @@ struct DefinedIdentity {
   init(of xml: XMLElement, kind: String, name: String, uuid: String? = nil) throws(ActionFailure) {
     (self.kind, self.name) = (kind, name)
     stack = OwnershipRecord(in: xml)?.stack
-    self.uuid = xml.value(at: "uuid")?.lowercased()
+    self.uuid = xml.value(at: .uuid)?.lowercased()
     let named = xml.all("name").map(\.text)
     guard named == [name] else {
       throw ActionFailure(

@@ -98,10 +98,10 @@ extension DomainDefinition {
   fileprivate func firstDropped(from stored: XMLElement) -> String? {
     var wanted = xml
     // An alias that libvirt has written down as the version that it stands for.
-    if let machine = stored.value(at: "os/type/@machine"), let alias = xml.value(at: "os/type/@machine"),
+    if let machine = stored.value(at: .machine), let alias = xml.value(at: .machine),
       MachineType.isOne(machine, of: alias)
     {
-      wanted.set(machine, at: "os/type/@machine")
+      wanted.set(machine, at: .machine)
     }
     return XMLFragment(wanted).firstDifference(in: stored)
   }

@@ -127,9 +127,9 @@ extension DomainDefinition {
 
 extension ObjectDefinition {
   /// Throws unless a definition that was read back has all that is expected of it.
-  func check(_ stored: XMLElement, of type: ObjectType) throws(ActionFailure) {
+  func check(_ stored: XMLElement) throws(ActionFailure) {
     let problems = expectations.compactMap { expectation in
-      expectation.problem(with: type.field(expectation.entry), in: stored).map { (expectation.field, $0) }
+      expectation.problem(of: stored).map { (expectation.field, $0) }
     }
     try throwProblems(problems)
   }
@@ -148,25 +148,18 @@ extension Expectation {
   ///
   /// A field without a value was left to libvirt, which may fill in its default: nothing to compare.
   fileprivate func problem(in domain: XMLElement) -> String? {
-    var element = domain
-    var type = Vocabulary.domain
-    if let device {
-      guard let found = device.find(in: domain) else { return "libvirt dropped the device of `\(field)`" }
-      let kind = Vocabulary.domain.collections.first { $0.type.device?.matches(found) == true }
-      guard let kind else { return "`\(field)` belongs to no known kind of device" }
-      (element, type) = (found, kind.type)
-    }
-    return problem(with: type.field(entry), in: element)
+    guard let device else { return problem(of: domain) }
+    guard let element = device.find(in: domain) else { return "libvirt dropped the device of `\(field)`" }
+    return problem(of: element)
   }
 
-  /// What is wrong with a field of an element.
-  fileprivate func problem(with entry: Field?, in element: XMLElement) -> String? {
-    guard let entry else { return "`\(field)` is not a field that can be read back" }
+  /// What is wrong with the field of the element that has it.
+  fileprivate func problem(of element: XMLElement) -> String? {
     if case .xml(let fragment)? = value {
       return fragment.firstDifference(in: element).map { "libvirt dropped or changed \($0), which `\(field)` asks for" }
     }
-    guard let value, let lens = entry.lens else { return nil }
-    if entry.isMet(value, in: element) { return nil }
+    guard let value, let lens = entry.field.lens else { return nil }
+    if entry.field.isMet(value, in: element) { return nil }
     guard let stored = lens.get(element) else {
       return "libvirt dropped `\(field)`: \(value) was asked for, nothing is stored"
     }

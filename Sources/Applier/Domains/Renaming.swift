@@ -6,6 +6,7 @@ import Failpoints
 import Glibc
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 extension ApplyRun {

@@ -2,6 +2,7 @@
 
 import Libvirt
 import Planner
+import Vocabulary
 import XMLTree
 
 /// A definition that was replaced in this run.

@@ -4,6 +4,7 @@ import DiskImage
 import Failpoints
 import Inventory
 import Libvirt
+import Vocabulary
 import XMLTree
 
 /// What the file of a guest's UEFI variables held.
@@ -65,7 +66,7 @@ extension LibvirtConnection {
   /// - Parameter name: the domain's, which decides where the definition leaves the path to libvirt.
   func variablesFile(of definition: XMLElement, named name: String) -> String? {
     if let path = definition.variablesFile { return path }
-    guard definition.value(at: "os/@firmware") == "efi" || definition.value(at: "os/loader/@type") == "pflash" else {
+    guard definition.value(at: .firmware) == "efi" || definition.value(at: .loaderType) == "pflash" else {
       return nil
     }
     return variablesFolder.map { "\($0)/\(name)_VARS.fd" }

@@ -22,10 +22,9 @@ package struct UnaskedChange: Sendable, Hashable {
     return Self.substance.contains { steps.hasSuffix($0) || steps.contains($0 + "/") } || isDevice && stored == nil
   }
 
-  private static let substance = [
-    "/os/type", "/os/@firmware", "/os/loader", "/os/nvram", "/os/firmware", "/domain/uuid", "/domain/name",
-    "/source", "/mac", "/driver/@type", "/target/@dev", "/target/@bus",
-  ]
+  private static let substance =
+    ["/os/type", "/os/firmware", "/domain/uuid", "/domain/name", "/source", "/mac"]
+    + [XMLPath.firmware, .loaderPath, .nvramPath, .diskFormat, .diskTarget, .diskBus].map { "/\($0)" }
 
   /// The place without what tells siblings apart: `/domain/devices/disk/source`.
   private var placeWithoutConditions: String {
@@ -205,7 +204,7 @@ extension XMLElement {
 
   /// The name, and what tells the element from its siblings.
   fileprivate var label: String {
-    for path in ["alias/@name", "target/@dev", "mac/@address", "@index", "@type"] as [XMLPath] {
+    for path in [.alias, .diskTarget, .interfaceMAC, "@index", "@type"] as [XMLPath] {
       guard let value = value(at: path), path != "@type" || ["controller", "graphics", "input"].contains(name) else {
         continue
       }

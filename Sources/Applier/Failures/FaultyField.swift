@@ -45,7 +45,7 @@ private struct NamedDevice {
   let element: XMLElement
 
   var alias: String? {
-    element.first("alias")?[attribute: "name"].flatMap { $0.hasPrefix("ua-") ? $0 : nil }
+    element.value(at: .alias).flatMap { $0.hasPrefix("ua-") ? $0 : nil }
   }
 
   static func all(in domain: XMLElement) -> [NamedDevice] {
@@ -76,7 +76,8 @@ extension Field {
     return lens?.get(element)?.string == value
   }
 
-  private static let namesOfHost: Set = ["network", "bridge", "direct", "machine", "cpu.model", "model", "filter"]
+  private static let namesOfHost = Set(
+    [FieldKey.network, .bridge, .direct, .machine, .cpuModel, .model, .filter].map(\.name))
 }
 
 /// What stands in quotes or brackets, behind `: ` up to the next, or is an address of a PCI device: what messages name.
@@ -157,9 +158,7 @@ private func only(_ collection: String, among devices: [NamedDevice]) -> String?
 
 /// The pin of a definition that has one kind of pin only.
 private func pin(in domain: XMLElement) -> String? {
-  let pins = [
-    ("vcpu/@cpuset", "vcpus.cpuset"), ("cputune/vcpupin", "cputune.vcpupin"),
-    ("cputune/emulatorpin", "cputune.emulatorpin"), ("cputune/iothreadpin", "cputune.iothreadpin"),
-  ].filter { domain.exists(at: XMLPath(stringLiteral: $0.0)) }
-  return pins.count == 1 ? pins.first?.1 : nil
+  let type = Vocabulary.domain
+  let pins = [type[.cpuSet], type[.vcpuPins], type[.emulatorPin], type[.ioThreadPins]].filter { $0.isThere(in: domain) }
+  return pins.count == 1 ? pins.first?.name : nil
 }

@@ -56,7 +56,7 @@ extension ApplyRun {
   /// The first of a domain's disks that another process has open for writing.
   private func lockedDisk(of domain: LibvirtDomain) async throws -> ActionFailure? {
     let disks = try await connection.storedDefinition(of: domain).devices(Vocabulary.disk)
-    let paths = disks.filter { !$0.exists(at: "readonly") }.compactMap { $0.value(at: "source/@file") }
+    let paths = disks.filter { !$0.exists(at: .diskReadOnly) }.compactMap { $0.value(at: .diskFile) }
     return try await files.run {
       for path in paths {
         if let holders = writers(of: path) { return ActionFailure(.locked(path: path, by: holders)) }

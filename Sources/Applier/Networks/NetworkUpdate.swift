@@ -1,6 +1,7 @@
 // What libvirt changes in a network while it runs, found by comparing what runs with what is stored.
 
 import Libvirt
+import Vocabulary
 import XMLTree
 
 /// One change of a running network.
@@ -14,10 +15,11 @@ struct NetworkUpdate {
   /// The changes that make what runs like what is stored, what is to go first: a changed host leaves and comes again.
   ///
   /// - Parameter fields: the fields of the vocabulary that are meant.
-  static func all(from running: XMLElement, to stored: XMLElement, fields: Set<String>) -> [NetworkUpdate] {
+  static func all(from running: XMLElement, to stored: XMLElement, fields: Set<Field>) -> [NetworkUpdate] {
     var updates: [NetworkUpdate] = []
+    let type = Vocabulary.network
     for (field, section, name) in [
-      ("dhcp.ranges", LibvirtNetwork.Section.dhcpRange, "range"), ("dhcp.hosts", .dhcpHost, "host"),
+      (type[.dhcpRanges], LibvirtNetwork.Section.dhcpRange, "range"), (type[.dhcpHosts], .dhcpHost, "host"),
     ] where fields.contains(field) {
       let addresses = (running.all("ip"), stored.all("ip"))
       for index in addresses.0.indices where index < addresses.1.count {
@@ -26,11 +28,11 @@ struct NetworkUpdate {
           section, parent: index, from: parts(addresses.0[index]), to: parts(addresses.1[index]))
       }
     }
-    if fields.contains("portgroups") {
+    if fields.contains(type[.portGroups]) {
       updates += changes(
         .portGroup, parent: -1, from: running.all("portgroup"), to: stored.all("portgroup"), key: "name")
     }
-    if fields.contains("devices") {
+    if fields.contains(type[.devices]) {
       // libvirt counts in what runs who is connected to each.
       let devices = { (network: XMLElement) in
         network.all("forward").flatMap { $0.all("interface") }.map { interface in
@@ -42,8 +44,8 @@ struct NetworkUpdate {
       updates += changes(.forwardInterface, parent: -1, from: devices(running), to: devices(stored))
     }
     for (field, section, name) in [
-      ("dns.hosts", LibvirtNetwork.Section.dnsHost, "host"), ("dns.texts", .dnsText, "txt"),
-      ("dns.services", .dnsService, "srv"),
+      (type[.dnsHosts], LibvirtNetwork.Section.dnsHost, "host"), (type[.dnsTexts], .dnsText, "txt"),
+      (type[.dnsServices], .dnsService, "srv"),
     ] where fields.contains(field) {
       let parts = { (network: XMLElement) in network.all("dns").flatMap { $0.all(name) } }
       updates += changes(section, parent: -1, from: parts(running), to: parts(stored))

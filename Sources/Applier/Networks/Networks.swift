@@ -27,7 +27,7 @@ extension ApplyRun {
       throw definitionFailure(error, editor: "the same part of the network with `virsh net-edit`")
     }
     do {
-      try definition.check(try await connection.storedDefinition(of: network), of: Vocabulary.network)
+      try definition.check(try await connection.storedDefinition(of: network))
     } catch {
       throw await undo(definition, on: network, called: ("network", "net"), because: ActionFailure(error)) { old in
         try await connection.defineNetwork(old, named: network.name, checksSchema: false)
@@ -70,7 +70,7 @@ extension ApplyRun {
   /// Gives a running network fields of its stored definition.
   ///
   /// - Returns: why it has not all of them; nil when it has. What it has not it gets when it is next started.
-  func updateNetwork(_ name: String, _ fields: [String]) async throws -> String? {
+  func updateNetwork(_ name: String, _ fields: [Field]) async throws -> String? {
     let network = try await network(name)
     let stored = try await connection.storedDefinition(of: network)
     // One that is not active now has them when it starts.
@@ -81,17 +81,17 @@ extension ApplyRun {
       do {
         try await network.update(update.command, update.section, parent: update.parent, xml: update.xml.serialised())
       } catch let error as LibvirtError where !error.isConnectionLost {
-        let names = fields.map { "`\($0)`" }.joined(separator: ", ")
+        let names = fields.map { "`\($0.name)`" }.joined(separator: ", ")
         return "\(names) cannot be changed as the network runs (\(plainMessage(error)))"
       }
     }
     let running = try await connection.runningDefinition(of: network)
     for field in fields {
-      guard let entry = Vocabulary.network.field(field), let lens = entry.lens, let wanted = lens.get(stored) else {
+      guard let lens = field.lens, let wanted = lens.get(stored) else {
         continue
       }
-      guard !entry.matches(desired: wanted, stored: lens.get(running)) else { continue }
-      return "the running network has not taken `\(field)`"
+      guard !field.matches(desired: wanted, stored: lens.get(running)) else { continue }
+      return "the running network has not taken `\(field.name)`"
     }
     return nil
   }

@@ -90,9 +90,9 @@ extension RemovedDomains {
     let deleted = Set(removal.files.filter(\.isDeleted).map(\.path))
     for disk in removal.definition.devices(Vocabulary.disk) {
       guard let path = DiskSource.path(of: disk) else { continue }
-      let name = "disk \(disk.value(at: "target/@dev") ?? "?")"
+      let name = "disk \(disk.value(at: .diskTarget) ?? "?")"
       let isMedium = ["cdrom", "floppy"].contains(disk[attribute: "device"])
-      var waiting = [FileReference(path, format: disk.value(at: "driver/@type") ?? "raw")]
+      var waiting = [FileReference(path, format: disk.value(at: .diskFormat) ?? "raw")]
       var seen: Set<String> = []
       while let next = waiting.popLast(), seen.insert(next.path).inserted {
         if access(next.path, F_OK) != 0, errno == ENOENT {

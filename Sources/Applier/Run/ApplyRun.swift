@@ -95,7 +95,7 @@ struct ApplyRun: Sendable {
     case .createDirectory(let path): try await createDirectory(path)
     case .defineNetwork(let definition): try await defineNetwork(definition)
     case .updateNetwork(let name, let fields):
-      return try await updateNetwork(name, fields).map(ActionOutcome.waits) ?? .done
+      return try await updateNetwork(name, fields.map(\.field)).map(ActionOutcome.waits) ?? .done
     case .setNetworkAutostart(let name, let value): try await setNetworkAutostart(name, value)
     case .startNetwork(let name): try await startNetwork(name)
     case .stopNetwork(let name): try await stopNetwork(name)

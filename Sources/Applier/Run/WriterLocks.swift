@@ -39,7 +39,7 @@ extension XMLElement {
   var diskFolders: Set<String> {
     let disks = devices(Vocabulary.disk).filter { ($0[attribute: "type"] ?? "file") == "file" }
     return Set(
-      (disks.compactMap(DiskSource.path) + [value(at: "os/nvram")].compactMap(\.self)).filter { $0.hasPrefix("/") }
+      (disks.compactMap(DiskSource.path) + [value(at: .nvramPath)].compactMap(\.self)).filter { $0.hasPrefix("/") }
         .map { folder(of: $0) })
   }
 }

@@ -60,12 +60,12 @@ struct LeftOverlays {
 
   private static func disagreements(about disks: [XMLElement], _ media: [GuestMonitor.Medium]) -> [Disk] {
     disks.compactMap { disk in
-      guard let overlay = DiskSource.path(of: disk), let alias = disk.value(at: "alias/@name"),
-        let target = disk.value(at: "target/@dev"), let number = disk.value(at: "source/@index"),
+      guard let overlay = DiskSource.path(of: disk), let alias = disk.value(at: .alias),
+        let target = disk.value(at: .diskTarget), let number = disk.value(at: "source/@index"),
         let medium = media.first(where: { $0.isOf(alias: alias) }), !isOneFile(medium.file, overlay)
       else { return nil }
       return Disk(
-        target: target, overlay: overlay, number: number, discards: disk.value(at: "driver/@discard") == "unmap",
+        target: target, overlay: overlay, number: number, discards: disk.value(at: .diskDiscard) == "unmap",
         medium: medium)
     }
   }

@@ -18,7 +18,7 @@ extension DomainSnapshots {
   func removeRepeated(_ name: String, inDisksOf definition: XMLElement) async throws {
     guard !connection.isRemote else { return }
     let disks = definition.devices(Vocabulary.disk)
-    let paths = disks.filter { $0.value(at: "driver/@type") == "qcow2" && $0[attribute: "device"] ?? "disk" == "disk" }
+    let paths = disks.filter { $0.value(at: .diskFormat) == "qcow2" && $0[attribute: "device"] ?? "disk" == "disk" }
       .filter { $0.first("readonly") == nil }.compactMap(DiskSource.path)
     try await BlockingPool(name: "leftovers", threads: 1).run {
       for path in paths {
@@ -58,7 +58,7 @@ extension DomainSnapshots {
     let snapshots = try await list()
     var sources: [String: String] = [:]
     for disk in (own.running ?? own.inactive).devices(Vocabulary.disk) {
-      if let target = disk.value(at: "target/@dev") { sources[target] = DiskSource.path(of: disk) }
+      if let target = disk.value(at: .diskTarget) { sources[target] = DiskSource.path(of: disk) }
     }
     // Checked for all before any is touched.
     for (target, path) in present.sorted(by: { $0.key < $1.key }) {

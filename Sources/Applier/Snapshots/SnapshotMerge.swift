@@ -60,7 +60,7 @@ struct SnapshotMerge: Sendable {
         let next = stored.disk(target).flatMap(DiskSource.path), [overlay, below].contains(next)
       else { return nil }
       var disk = Disk(
-        target: target, overlay: overlay, below: below, format: before.value(at: "driver/@type"),
+        target: target, overlay: overlay, below: below, format: before.value(at: .diskFormat),
         isOnOverlay: now == overlay)
       if now == below {
         let left = disk.left(by: domain.name)
@@ -186,9 +186,9 @@ struct SnapshotMerge: Sendable {
     xml.update("devices", create: false) { devices in
       for disk in disks {
         devices.updateAll("disk", where: { DiskSource.path(of: $0) == disk.overlay }) { element in
-          guard element.value(at: "target/@dev") == disk.target else { return }
-          element.set(disk.below, at: "source/@file")
-          element.set(disk.format, at: "driver/@type")
+          guard element.value(at: .diskTarget) == disk.target else { return }
+          element.set(disk.below, at: .diskFile)
+          element.set(disk.format, at: .diskFormat)
           // What is said of the overlay's backing file is that of the image below; what is said below that stays.
           let below = element.first("backingStore")?.first("backingStore")
           element.removeAll("backingStore")
@@ -243,6 +243,6 @@ struct SnapshotMerge: Sendable {
 extension XMLElement {
   /// The disk of a definition that has a target.
   fileprivate func disk(_ target: String) -> XMLElement? {
-    devices(Vocabulary.disk).first { $0.value(at: "target/@dev") == target }
+    devices(Vocabulary.disk).first { $0.value(at: .diskTarget) == target }
   }
 }

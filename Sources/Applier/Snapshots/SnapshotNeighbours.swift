@@ -34,7 +34,7 @@ extension DomainSnapshots {
   ) -> Set<String> {
     var files: Set<String> = []
     for disk in (domain.running ?? domain.inactive).devices(Vocabulary.disk) {
-      guard let target = disk.value(at: "target/@dev"), let entry = snapshot.disks[target],
+      guard let target = disk.value(at: .diskTarget), let entry = snapshot.disks[target],
         let top = DiskSource.path(of: disk)
       else { continue }
       guard snapshot.kind == .external, let overlay = entry, case .image(let chain)? = inventory.files[top],
@@ -48,7 +48,7 @@ extension DomainSnapshots {
     }
     // The definition of the time comes back, with the disks that it names.
     if change == .revert {
-      for disk in snapshot.definition?.first("devices")?.all("disk") ?? [] where !disk.exists(at: "readonly") {
+      for disk in snapshot.definition?.first("devices")?.all("disk") ?? [] where !disk.exists(at: .diskReadOnly) {
         if let path = DiskSource.path(of: disk) { files.insert(path) }
       }
     }

@@ -39,8 +39,8 @@ struct SnapshotProof {
     }
     guard change == .revert, let then = snapshot.definition else { return }
     if let name = then.value(at: "name"), name != domain { throw refusal(snapshot, "the domain \(name)") }
-    if let other = then.value(at: "uuid"), other != uuid { throw refusal(snapshot, "the UUID \(other)") }
-    for disk in then.first("devices")?.all("disk") ?? [] where !disk.exists(at: "readonly") {
+    if let other = then.value(at: .uuid), other != uuid { throw refusal(snapshot, "the UUID \(other)") }
+    for disk in then.first("devices")?.all("disk") ?? [] where !disk.exists(at: .diskReadOnly) {
       guard let path = DiskSource.path(of: disk), Self.isBaseImage(path) else { continue }
       throw refusal(snapshot, "the base image \(path) as a disk, which nobody may write to")
     }
@@ -96,10 +96,10 @@ struct SnapshotProof {
   private func images(ofDisk target: String) -> [String] {
     definitions.flatMap { definition -> [String] in
       let disks = definition.first("devices")?.all("disk") ?? []
-      guard let disk = disks.first(where: { $0.value(at: "target/@dev") == target }),
+      guard let disk = disks.first(where: { $0.value(at: .diskTarget) == target }),
         let path = DiskSource.path(of: disk)
       else { return [] }
-      let isQcow2 = disk.value(at: "driver/@type") == ImageFormat.qcow2.rawValue
+      let isQcow2 = disk.value(at: .diskFormat) == ImageFormat.qcow2.rawValue
       return [path] + (isQcow2 ? (try? Self.below(path)) ?? [] : [])
     }
   }
@@ -139,7 +139,7 @@ struct SnapshotProof {
     let length = head[20..<24].enumerated().reduce(0) { $0 | Int($1.element) << ($1.offset * 8) }
     guard (1...(16 << 20)).contains(length), let whole = try? file.start(Self.headLength + length) else { return false }
     let text = whole.dropFirst(Self.headLength).prefix { $0 != 0 }
-    return (try? XMLElement.parse(bytes: Array(text)))?.value(at: "uuid") == uuid
+    return (try? XMLElement.parse(bytes: Array(text)))?.value(at: .uuid) == uuid
   }
 
   /// libvirt's `virQEMUSaveHeader`: a magic, five numbers, and fourteen that are unused.
@@ -148,7 +148,7 @@ struct SnapshotProof {
   /// Whether the memory of a snapshot is in a file that Vireo has named, beside an image of the domain, and is this domain's.
   func isOwnMemory(_ path: String, of snapshot: ObservedSnapshot) -> Bool {
     let disks = (definitions + [snapshot.definition].compactMap(\.self)).flatMap {
-      ($0.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: "target/@dev") }
+      ($0.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: .diskTarget) }
     }
     let images = Set(disks).flatMap(images(ofDisk:)) + ownFiles
     guard !snapshot.name.contains("/"),

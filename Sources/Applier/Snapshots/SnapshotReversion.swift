@@ -85,7 +85,7 @@ struct RefusedReversion {
     }
     var overlays: [String] = []
     let sources = after.definition.devices(Vocabulary.disk).reduce(into: [String: String]()) {
-      if let target = $1.value(at: "target/@dev") { $0[target] = DiskSource.path(of: $1) }
+      if let target = $1.value(at: .diskTarget) { $0[target] = DiskSource.path(of: $1) }
     }
     for (target, overlay) in snapshot.disks.sorted(by: { $0.key < $1.key }) {
       guard let overlay, sources[target] == overlay else {

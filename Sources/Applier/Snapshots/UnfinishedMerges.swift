@@ -93,8 +93,8 @@ struct UnfinishedMerges {
     guard !connection.isRemote else { return [] }
     var sources: [String: (path: String, format: String?)] = [:]
     for disk in definition.first("devices")?.all("disk") ?? [] {
-      if let target = disk.value(at: "target/@dev"), let path = DiskSource.path(of: disk) {
-        sources[target] = (path, disk.value(at: "driver/@type"))
+      if let target = disk.value(at: .diskTarget), let path = DiskSource.path(of: disk) {
+        sources[target] = (path, disk.value(at: .diskFormat))
       }
     }
     return try await domain.snapshots().map(ObservedSnapshot.init).filter { $0.kind == .external }.flatMap { snapshot in

@@ -30,7 +30,7 @@ extension ApplyRun {
 
     if let stored = try await poolRecord(name), definition.replacing != nil || found == nil {
       do {
-        try definition.check(try stored.definition, of: Vocabulary.pool)
+        try definition.check(try stored.definition)
       } catch {
         throw await undo(definition, on: handle, called: ("pool", "pool"), because: ActionFailure(error)) { old in
           try await connection.defineStoragePool(old, named: handle.name)
@@ -71,7 +71,7 @@ extension ApplyRun {
     if record.isActive { return }
     let definition = try record.definition
     if ["fs", "netfs"].contains(definition[attribute: "type"]), !connection.isRemote,
-      let folder = definition.value(at: "target/path"), access(folder, F_OK) != 0
+      let folder = definition.value(at: .poolPath), access(folder, F_OK) != 0
     {
       // The run that defined it was cut off before it made the folder to mount on.
       try await record.handle.build()
@@ -135,5 +135,5 @@ private func withoutSizes(_ xml: XMLElement) -> XMLElement {
 
 /// The folder of a pool's definition, without the doubled and last slashes that libvirt takes out.
 private func poolFolder(_ xml: XMLElement) -> String? {
-  xml.value(at: "target/path").map { "/" + $0.split(separator: "/").joined(separator: "/") }
+  xml.value(at: .poolPath).map { "/" + $0.split(separator: "/").joined(separator: "/") }
 }

@@ -2,6 +2,7 @@
 // that looks like a path. More is better than less: what is named is not deleted.
 
 import DiskImage
+import Vocabulary
 import XMLTree
 
 /// The files that a document names.
@@ -33,7 +34,7 @@ struct DocumentReferences {
     else { return }
     // A device of the host that is not an image refers to nothing.
     if let type = element[attribute: "type"], ["vhostvdpa", "ctl"].contains(type) { return }
-    let format = element.value(at: "driver/@type") ?? element.value(at: "format/@type")
+    let format = element.value(at: .diskFormat) ?? element.value(at: "format/@type")
     // A disk without a format is raw to libvirt.
     let declared = format ?? (element.name == "disk" ? "raw" : nil)
     if let path = source[attribute: "file"] ?? source[attribute: "dev"] {

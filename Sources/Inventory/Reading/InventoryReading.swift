@@ -4,6 +4,7 @@ import BlockingWork
 import DiskImage
 import Glibc
 public import Libvirt
+import Vocabulary
 import XMLTree
 
 extension Inventory {
@@ -234,7 +235,7 @@ struct FileQuestion: Sendable {
           // Other sources in `/dev`, of vDPA for one, are not images.
           let attribute = disk[attribute: "type"] == "block" ? "dev" : "file"
           guard let path = disk.first("source")?[attribute: attribute] else { continue }
-          let format = disk.value(at: "driver/@type").flatMap(ImageFormat.init(rawValue:))
+          let format = disk.value(at: .diskFormat).flatMap(ImageFormat.init(rawValue:))
           // QEMU follows this chain whatever the spec allows, and a guest cannot write the header of its own qcow2.
           questions[path, default: FileQuestion(path: path, format: format, references: .anywhere)].references =
             .anywhere

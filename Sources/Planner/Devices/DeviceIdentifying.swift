@@ -11,7 +11,7 @@ extension DomainPlanning {
     new element: inout XMLElement, key: String, _ identity: DeviceIdentity, _ device: ObjectSpec
   ) -> DeviceIdentity {
     var identity = identity
-    if identity.identity == .alias, device.settings["alias"] != nil || namedAliases.mayName(element) {
+    if identity.identity == .alias, device[ifKnown: .alias] != nil || namedAliases.mayName(element) {
       let marks = DeviceMarks(of: element)
       identity.marks = marks
       owned.setMarks(key, concealment.recorded(marks))
@@ -71,8 +71,7 @@ extension DomainPlanning {
   mutating func refuse(_ device: ObjectSpec, in collection: ObjectType.Collection, among found: [XMLElement]) {
     let key = "\(collection.key).\(device.name)"
     let devices = found.map { "\($0.deviceSummary) (\(DeviceMarks(of: $0)))" }.joined(separator: ", ")
-    let fields = ["target", "mac", "address"].filter { device.type.field($0) != nil }
-    let words = fields.isEmpty ? "xml" : fields[0]
+    let words = [FieldKey.target, .mac, .address].first { device.type.has($0) }?.name ?? FieldKey.xml.name
     builder.refuse(
       "ambiguous-device",
       found.count > 1
@@ -123,9 +122,11 @@ extension DomainPlanning {
 extension DeviceMatcher {
   /// The one of several devices that an entry's own fields say it is.
   mutating func settle(_ doubt: [XMLElement], by device: ObjectSpec) -> Int? {
-    for name in ["target", "mac", "address", "target.name", "index", "source"] {
-      guard let setting = device.settings[name], let field = device.type.field(name) else { continue }
-      let isPath = device.type.device?.role == .storage && name == "source"
+    let telling =
+      [FieldKey.target, .mac, .address, .targetName].map(\.name) + [FieldKey.index.name, FieldKey.source.name]
+    for field in telling.compactMap(device.type.field) {
+      guard let setting = device.settings[field] else { continue }
+      let isPath = field == Vocabulary.disk[.source]
       let fitting = doubt.filter { element in
         isPath
           ? DiskSource.path(of: element) == setting.value.string

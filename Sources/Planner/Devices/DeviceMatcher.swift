@@ -20,7 +20,7 @@ struct DeviceMatcher {
     self.rule = rule
     claimedValues = declared.flatMap { device in
       rule.adoption.decidingFields.compactMap { name in
-        device.type.field(name).flatMap { field in device[name].map { (field, $0) } }
+        device.type.field(name).flatMap { field in device.settings[field].map { (field, $0.value) } }
       }
     }
     devices = RecordedDevices(
@@ -68,14 +68,14 @@ struct DeviceMatcher {
       case .file:
         if let file, let index = claimForeign({ DiskSource.path(of: $0) == file }) { return index }
       case .field(let name, let exception):
-        guard let field = device.type.field(name), let value = device[name],
+        guard let field = device.type.field(name), let value = device.settings[field]?.value,
           value.string != exception || exception == nil
         else { continue }
         return claimForeign { field.isMet(value, in: $0) }
       case .firstApply: if ownedByVireo { return nil }
       case .equal: if let index = claimEqual(to: device) { return index }
       case .alike(let fields):
-        guard device[fields[0]] != nil else { continue }
+        guard Self.value(of: fields[0], in: device) != nil else { continue }
         return candidates(for: device).first.flatMap { take($0) }
       case .order: return claimForeign { _ in true }
       }
@@ -104,9 +104,16 @@ struct DeviceMatcher {
   /// Whether a device has what an entry says in these fields, the first of which it must say, and nothing that only one
   /// device has is said of either.
   private func isAlike(_ element: XMLElement, _ device: ObjectSpec, in fields: [String]) -> Bool {
-    guard device[fields[0]] != nil, rule.adoption.decidingFields.allSatisfy({ device[$0] == nil }) else { return false }
-    return fields.allSatisfy { device.type.field($0)?.lens?.get(element) == device[$0] }
+    guard Self.value(of: fields[0], in: device) != nil,
+      rule.adoption.decidingFields.allSatisfy({ Self.value(of: $0, in: device) == nil })
+    else { return false }
+    return fields.allSatisfy { device.type.field($0)?.lens?.get(element) == Self.value(of: $0, in: device) }
       && !claimedValues.contains { field, value in field.isMet(value, in: element) }
+  }
+
+  /// What an entry says in a field that its kind's own rule names.
+  private static func value(of name: String, in device: ObjectSpec) -> Value? {
+    device.type.field(name).flatMap { device.settings[$0]?.value }
   }
 
   /// Entries that are to be adopted, each by itself, of which one could be any of more devices than there are entries for.
@@ -141,7 +148,7 @@ struct DeviceMatcher {
   /// Whether a device is all that an entry says.
   static func isEqual(_ element: XMLElement, to device: ObjectSpec) -> Bool {
     device.type.fields.allSatisfy { field in
-      guard let setting = device.settings[field.name] else { return true }
+      guard let setting = device.settings[field] else { return true }
       if case .xml(let fragment) = setting.value { return fragment.isMet(by: element) }
       return field.lens == nil || field.isMet(setting.value, in: element)
     }
@@ -171,8 +178,9 @@ extension DeviceIdentity {
   init(of device: ObjectSpec, _ rule: DeviceRule) {
     let value =
       switch rule.identity {
-      case .alias: device["alias"]?.string ?? DeviceIdentity.alias(kind: device.type.name, key: device.name)
-      case .attribute(let name): device[name]?.description ?? device.name
+      case .alias: device[ifKnown: .alias] ?? DeviceIdentity.alias(kind: device.type.name, key: device.name)
+      case .attribute(let name):
+        device.type.field(name).flatMap { device.settings[$0]?.value.description } ?? device.name
       case .only: device.name
       }
     self.init(element: rule.element, identity: rule.identity, value: value)
@@ -191,7 +199,7 @@ extension DeviceIdentity {
       case .only: key
       }
     self.init(element: rule.element, identity: rule.identity, value: value)
-    guard rule.identity == .alias, element.value(at: "alias/@name") != value else { return }
+    guard rule.identity == .alias, element.value(at: .alias) != value else { return }
     var marks = DeviceMarks(of: element)
     if isAlone, !marks.isOwn { marks[.address] = nil }
     self.marks = marks

@@ -93,10 +93,10 @@ extension DomainPlanning {
         DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
       } ?? DeviceIdentity(of: device, rule)
     // The running guest may have it under the alias that it had before.
-    if let current, rule.identity == .alias, let alias = device[.alias] {
+    if let current, rule.identity == .alias, let alias = device[ifKnown: .alias] {
       identity.marks = identity.marks ?? DeviceMarks(of: current)
       let bearers = observed?.running?.first("devices")?.all(rule.element) ?? []
-      if bearers.contains(where: { $0.value(at: "alias/@name") == alias }) { identity.marks?[.alias] = alias }
+      if bearers.contains(where: { $0.value(at: .alias) == alias }) { identity.marks?[.alias] = alias }
     }
     if let current, identity.marks != nil, let all = xml.first("devices")?.all(rule.element) {
       (identity.place, identity.count) = (all.firstIndex(of: current), all.count)
@@ -108,16 +108,16 @@ extension DomainPlanning {
     let isSnapshot = rule.role == .storage && planFile(of: device, key: key, current: current, into: &element)
     if isSnapshot { snapshotDisks.insert(device.name) }
     let recorded = record?.fields(of: key) ?? [:]
-    let fields = isNew ? device.type.fields : device.type.fields(Set(device.settings.keys).union(recorded.keys))
-    for field in fields where field.name != Field.xmlName {
-      let setting = device.settings[field.name]
+    let fields = isNew ? device.type.fields : device.type.fields(device.settings.keys, named: recorded.keys)
+    for field in fields where !field.isFragment {
+      let setting = device.settings[field]
       let name = "\(key).\(device.type.displayName(of: field))"
       if let setting { builder.checkVersion(of: field, setting, named: name, in: current, for: object) }
       var plan = plan(
         field, named: name, of: key, setting, observed: current, running: running, in: element,
         cost: { effect(of: field, of: device, identity, setting, to: $0) })
       // The format of a snapshot's overlay is the snapshot's.
-      if isSnapshot, setting != nil, field.name == "format" { plan = FieldPlan(noted: plan.noted) }
+      if isSnapshot, setting != nil, field == Vocabulary.disk[.format] { plan = FieldPlan(noted: plan.noted) }
       plan.put(field, into: &element)
       // A new device is shown as a whole, and plugged in as a whole.
       if isNew { plan.change = nil }
@@ -140,7 +140,7 @@ extension DomainPlanning {
     owned.addDevice(key, [:])
     if isNew {
       if isCompletedByVireo { complete(device, &element) }
-      if let target = element.value(at: "target/@dev") { newTargets.insert(target) }
+      if let target = element.value(at: .diskTarget) { newTargets.insert(target) }
     }
     if !isNew, rule.role == .storage { retarget(device, &element, from: current) }
     guard let current else {
@@ -154,10 +154,9 @@ extension DomainPlanning {
     fieldChanges += recordIdentity(of: element, key: key, identity, replacing: current, fieldChanges, device)
     changes += fieldChanges
     let difference = RecordDifference(before: record, now: owned, isNew: false)
-    changes += difference.changes(of: key, device, besides: changes) { name in
-      ["file", "source"].contains(name)
-        ? DiskSource.path(of: current).map(Value.string)
-        : device.type.field(name)?.lens.flatMap { $0.get(current) }
+    changes += difference.changes(of: key, device, besides: changes) { field in
+      field == Vocabulary.disk[.source]
+        ? DiskSource.path(of: current).map(Value.string) : field.lens.flatMap { $0.get(current) }
     }
     if let running = observed?.running, identity.find(in: running) == nil,
       record?.hasDevice(key) ?? false, identity.marks == nil || record?.marks[key] != nil
@@ -172,7 +171,9 @@ extension DomainPlanning {
     of field: Field, of device: ObjectSpec, _ identity: DeviceIdentity, _ setting: Setting?, to value: Value?
   ) -> Effect {
     let effect = effect(of: field, to: value, on: identity)
-    guard effect >= .replace, field.name == "format", let setting, formatAgrees(device, setting) else { return effect }
+    guard effect >= .replace, field == Vocabulary.disk[.format], let setting, formatAgrees(device, setting) else {
+      return effect
+    }
     // The definition is put right where the file is of the format that the spec says: the disk stays what it is.
     return observed?.isActive ?? false ? .nextBoot : .define
   }
@@ -180,9 +181,9 @@ extension DomainPlanning {
   /// Values of a new device that the spec leaves out.
   private func complete(_ device: ObjectSpec, _ element: inout XMLElement) {
     if device.type.device?.role == .storage { completeDisk(device, &element) }
-    if device.type.field(FieldKey.mac.name) != nil, device.setting(.mac) == nil {
+    if device.type.has(.mac), device.setting(.mac) == nil {
       let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
-      element.set(mac, at: "mac/@address")
+      element.set(mac, at: .interfaceMAC)
     }
   }
 
@@ -202,7 +203,7 @@ extension DomainPlanning {
     changes.append(
       FieldChange(
         key, new: .string(device.summary(as: element)), effect: effect, reason: reason(forNew: key),
-        detail: device["source"] == nil ? DiskSource.path(of: element) : nil, range: device.range))
+        detail: device[ifKnown: .source] == nil ? DiskSource.path(of: element) : nil, range: device.range))
   }
 
   /// A device that is stored already and that the running guest does not have. It gets it now, unless it was asked to take it
@@ -229,7 +230,7 @@ extension DomainPlanning {
   ) {
     for field in device.type.fields(device.settings.keys) where field.lens != nil {
       let plan = plan(
-        field, named: "\(key).\(device.type.displayName(of: field))", of: key, device.settings[field.name],
+        field, named: "\(key).\(device.type.displayName(of: field))", of: key, device.settings[field],
         observed: element, running: running, in: element,
         cost: { effect(of: field, to: $0, on: identity) })
       note(plan, of: field, key, on: identity)

@@ -7,7 +7,7 @@ import XMLTree
 extension ObjectSpec {
   /// The words for a device that the entry becomes.
   func summary(as element: XMLElement) -> String {
-    type.device?.summary.text(of: type, { self[$0] }, element) ?? element.deviceSummary
+    type.device?.summary.text(of: type, { settings[$0]?.value }, element) ?? element.deviceSummary
   }
 }
 

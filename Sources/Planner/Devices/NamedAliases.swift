@@ -21,8 +21,17 @@ struct NamedAliases {
     }
   }
 
+  /// A user alias that a definition names and that none of its devices has.
+  struct Missing {
+    /// The field that names it.
+    let field: Field
+    /// The collection of the device that has the field; nil for the domain's own.
+    let collection: String?
+    let alias: String
+  }
+
   /// Tells where a definition names user aliases that none of its devices has: in every field that names a device.
-  static func missing(in domain: XMLElement) -> [(field: String, alias: String)] {
+  static func missing(in domain: XMLElement) -> [Missing] {
     let devices = domain.first("devices")?.elements.map { $0 } ?? []
     var named = aliases(in: domain, namingFields, of: nil)
     for kind in namingKinds {
@@ -30,7 +39,7 @@ struct NamedAliases {
     }
     named.removeAll { !$0.alias.hasPrefix("ua-") }
     guard !named.isEmpty else { return [] }
-    let present = Set(devices.compactMap { $0.value(at: "alias/@name") })
+    let present = Set(devices.compactMap { $0.value(at: .alias) })
     return named.filter { !present.contains($0.alias) }
   }
 
@@ -47,11 +56,12 @@ struct NamedAliases {
 
   private static func aliases(
     in element: XMLElement, _ fields: [Field], of collection: String?
-  ) -> [(field: String, alias: String)] {
+  ) -> [Missing] {
     fields.flatMap { field in
       let value = field.lens.flatMap { $0.get(element) }
-      let name = collection.map { "\($0).\(field.name)" } ?? field.name
-      return (value.map(field.type.namedDevices) ?? []).map { (name, $0) }
+      return (value.map(field.type.namedDevices) ?? []).map {
+        Missing(field: field, collection: collection, alias: $0)
+      }
     }
   }
 

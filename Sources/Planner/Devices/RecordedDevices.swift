@@ -27,7 +27,8 @@ public struct RecordedDevices {
     case .alias:
       nameBearers(kind: collection.type.name, record, in: collection.key, declared)
       nameMarked(record, in: collection.key)
-    case .attribute(let name): nameByAttribute(name, record, in: collection.key)
+    case .attribute(let name):
+      if let field = collection.type.field(name) { nameByAttribute(field, record, in: collection.key) }
     case .only:
       if let key = record?.keys(in: collection.key).first, !elements.isEmpty { keys[0] = key }
     }
@@ -53,7 +54,7 @@ public struct RecordedDevices {
   ) {
     let bearers = Dictionary(declared.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     for (place, device) in elements.enumerated() {
-      if let alias = device.element.value(at: "alias/@name"), let key = bearers[alias] { keys[place] = key }
+      if let alias = device.element.value(at: .alias), let key = bearers[alias] { keys[place] = key }
     }
     let taken = Set(keys.values)
     for (place, device) in elements.enumerated() where keys[place] == nil {
@@ -63,13 +64,13 @@ public struct RecordedDevices {
     }
   }
 
-  private mutating func nameByAttribute(_ name: String, _ record: OwnershipRecord?, in collection: String) {
+  private mutating func nameByAttribute(_ field: Field, _ record: OwnershipRecord?, in collection: String) {
     guard let record else { return }
     for (place, device) in elements.enumerated() {
-      guard let value = device.element[attribute: name] else { continue }
+      guard let value = device.element[attribute: field.name] else { continue }
       // What the entry's field said, or the entry's own name.
       let known = record.keys(in: collection)
-      keys[place] = known.first { record["\(collection).\($0)", name] == value } ?? known.first { $0 == value }
+      keys[place] = known.first { record["\(collection).\($0)", field] == value } ?? known.first { $0 == value }
     }
   }
 

@@ -102,12 +102,10 @@ struct DomainPlanning {
     if observed == nil { xml = NewDomain.skeleton(for: spec, identity, on: builder.inventory.host) }
     planFields()
     let deviceMemory = Vocabulary.deviceMemory(of: xml)
-    var fragment: XMLElement?
-    if case .xml(let wanted)? = spec[Field.xmlName] { fragment = wanted.root }
-    namedAliases = NamedAliases(in: [xml] + [fragment].compactMap(\.self))
+    namedAliases = NamedAliases(in: [xml] + [spec[.xml]?.root].compactMap(\.self))
     planDevices()
     keepLeavers()
-    Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec["current-memory"])
+    Vocabulary.recountMemory(of: &xml, devicesBefore: deviceMemory, current: spec.setting(.currentMemory)?.value)
     noteFollowing(from: observed?.inactive)
     planFragment()
     noteMissingAliases()
@@ -137,27 +135,26 @@ struct DomainPlanning {
   /// Reports aliases that something of the definition names and no device has: libvirt stores them, and the guest does not start,
   /// or what they are named for does nothing.
   private func noteMissingAliases() {
-    for (field, alias) in NamedAliases.missing(in: xml) {
-      let (name, range) = place(ofAlias: alias, field)
+    for missing in NamedAliases.missing(in: xml) {
+      let alias = missing.alias
+      let (name, range) = place(of: missing)
       builder.note(
         "unknown-alias", "`\(name)` names the alias \(alias), and no device of the domain has it",
-        at: range ?? spec.settings[Field.xmlName]?.range ?? spec.range, subject: object,
+        at: range ?? spec.place(of: .xml), subject: object,
         suggestion: "write `alias: \(alias)` in the entry of the device that is meant", severity: .warning)
     }
   }
 
   /// Where the spec names a device by its alias: the field, with the name of the entry that it is in, and its place.
-  private func place(ofAlias alias: String, _ field: String) -> (name: String, range: SourceRange?) {
-    if let setting = spec.settings[field] { return (field, setting.range) }
-    let parts = field.split(separator: ".", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let collection = Vocabulary.domain.collection(parts[0]) else { return (field, nil) }
-    for member in spec.members(parts[0]) {
-      guard let setting = member.settings[parts[1]], let type = collection.type.field(parts[1])?.type,
-        type.namedDevices(in: setting.value).contains(alias)
+  private func place(of missing: NamedAliases.Missing) -> (name: String, range: SourceRange?) {
+    let field = missing.field
+    guard let collection = missing.collection else { return (field.name, spec.settings[field]?.range) }
+    for member in spec.members(collection) {
+      guard let setting = member.settings[field], field.type.namedDevices(in: setting.value).contains(missing.alias)
       else { continue }
-      return ("\(parts[0]).\(member.name).\(parts[1])", setting.range)
+      return ("\(collection).\(member.name).\(field.name)", setting.range)
     }
-    return (field, nil)
+    return ("\(collection).\(field.name)", nil)
   }
 
   // MARK: Whether
@@ -183,12 +180,12 @@ struct DomainPlanning {
         builder.refuse(
           "owned-by-another-stack",
           "the host has the UUID \(identity.uuid) at the domain \(other.name) of the stack \(owner)",
-          at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
+          at: spec.place(of: .uuid), subject: object, suggestion: "write another UUID, or none")
         return false
       }
       builder.refuse(
         "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",
-        at: spec.setting(.uuid)?.range ?? spec.range, subject: object,
+        at: spec.place(of: .uuid), subject: object,
         suggestion: "to rename it, write `renamed-from: \(other.name)`; if it was renamed, use its name here")
       return false
     }
@@ -204,7 +201,7 @@ struct DomainPlanning {
       planRestOfRenaming(observed)
       return true
     }
-    let range = spec.setting(.renamedFrom)?.range ?? spec.range
+    let range = spec.place(of: .renamedFrom)
     let obstacle =
       observed.isActive ? "runs" : observed.hasManagedSave ? "has a saved state" : nil
     if let obstacle {
@@ -236,7 +233,7 @@ struct DomainPlanning {
       FieldChange(
         "name", old: .string(old), new: .string(spec.name), effect: .define, reason: .spec,
         detail: "the rest of a renaming that was cut off: \(old)_VARS.fd, the old name of the UEFI variables, goes",
-        range: spec.setting(.renamedFrom)?.range ?? spec.range))
+        range: spec.place(of: .renamedFrom)))
     fileSteps.append(
       builder.add(
         .renameDomain(DomainIdentity(name: old, uuid: observed.uuid), to: spec.name), for: object, after: fileSteps))
@@ -268,9 +265,9 @@ struct DomainPlanning {
     let type = Vocabulary.domain
     let recorded = record?.fields(of: OwnershipRecord.itself) ?? [:]
     // Of the many fields of a domain that exists, a few are named.
-    let fields = observed == nil ? type.fields : type.fields(Set(spec.settings.keys).union(recorded.keys))
-    for field in fields where field.name != Field.xmlName {
-      let setting = spec.settings[field.name]
+    let fields = observed == nil ? type.fields : type.fields(spec.settings.keys, named: recorded.keys)
+    for field in fields where !field.isFragment {
+      let setting = spec.settings[field]
       let name = type.displayName(of: field)
       if let setting { builder.checkVersion(of: field, setting, named: name, in: observed?.inactive, for: object) }
       let plan = plan(
@@ -278,7 +275,7 @@ struct DomainPlanning {
         running: observed?.running, in: xml, cost: { effect(of: field, to: $0) })
       plan.put(field, into: &xml)
       note(plan, of: field, OwnershipRecord.itself)
-      if observed == nil, setting == nil, field.name == "type" {
+      if observed == nil, setting == nil, field == type[.type] {
         changes.append(
           FieldChange(
             name, new: field.lens?.get(xml), effect: .define, reason: .default,
@@ -305,7 +302,7 @@ struct DomainPlanning {
     running: XMLElement?, in element: XMLElement, cost: (Value?) -> Effect
   ) -> FieldPlan {
     let planning = FieldPlanning(
-      field: field, name: name, setting: setting, recorded: concealment.recorded(setting, of: owner, field.name),
+      field: field, name: name, setting: setting, recorded: concealment.recorded(setting, of: owner, field),
       initial: isCompletedByVireo ? field.initial : nil, observed: observed, running: running, place: spec.range)
     return planning.plan(
       in: element, effect: cost,
@@ -317,14 +314,14 @@ struct DomainPlanning {
   }
 
   /// Whether a value outside the definition drifted, or is the spec's wish.
-  func reason(_ field: String, _ setting: Setting) -> FieldChange.Reason {
+  func reason<Content>(_ key: FieldKey<Content>, _ setting: Setting) -> FieldChange.Reason {
     FieldChange.Reason(
-      setting.value, concealment.recorded(setting, of: OwnershipRecord.itself, field), isNew: observed == nil)
+      setting.value, concealment.recorded(setting, of: OwnershipRecord.itself, spec.type[key]), isNew: observed == nil)
   }
 
   /// Takes note of what a field's plan says beside its change: what is recorded, what waits, and what the guest is to get.
   mutating func note(_ plan: FieldPlan, of field: Field, _ owner: String, on device: DeviceIdentity? = nil) {
-    if let value = plan.noted { concealment.record(value, of: owner, field.name, in: &owned) }
+    if let value = plan.noted { concealment.record(value, of: owner, field, in: &owned) }
     if let value = plan.pending { pending.append(value) }
     if plan.needsRestart { needsRestart = true }
     if let change = plan.change, change.effect == .live {
@@ -355,7 +352,7 @@ struct DomainPlanning {
 
   private mutating func addDefinition(replacing: XMLElement?) -> Int {
     let pools = builder.spec.pools.map { ObjectReference(.pool, $0.name) }
-    let images = spec.members("disks").compactMap { $0["image"]?.string.map { ObjectReference(.image, $0) } }
+    let images = spec.members("disks").compactMap { $0[.image].map { ObjectReference(.image, $0) } }
     var definition = DomainDefinition(
       identity: identity, xml: xml, replacing: replacing, expectations: expectations())
     definition.isOfAnotherHost = !isCompletedByVireo
@@ -374,7 +371,7 @@ struct DomainPlanning {
         device.expectations(
           of: "\(collection.key).\(device.name).",
           on: identities["\(collection.key).\(device.name)"] ?? DeviceIdentity(of: device, rule),
-          except: snapshotDisks.contains(device.name) && collection.key == "disks" ? ["format"] : [])
+          except: snapshotDisks.contains(device.name) && collection.key == "disks" ? [device.type[.format]] : [])
       }
     }
     return spec.expectations() + firmwareExpectations() + devices
@@ -382,21 +379,23 @@ struct DomainPlanning {
 
   /// Firmware that keeps its variables is expected wherever it was asked for on the spec's behalf.
   private func firmwareExpectations() -> [Expectation] {
-    guard spec.settings["loader.stateless"] == nil, xml.value(at: "os/@firmware") == "efi",
-      xml.value(at: "os/loader/@stateless") == "no"
+    guard spec[.loaderStateless] == nil, xml.value(at: .firmware) == "efi",
+      xml.value(at: .loaderStateless) == "no"
     else { return [] }
-    return [Expectation(field: "loader.stateless", value: .boolean(false), device: nil, entry: "loader.stateless")]
+    let entry = spec.type[.loaderStateless]
+    return [Expectation(field: entry.name, value: .boolean(false), device: nil, entry: entry)]
   }
 
   /// Whatever the record says otherwise than before and no change shows yet.
   private mutating func noteRecord(isStored: Bool) {
     guard isStored else { return }
     let difference = RecordDifference(before: record, now: owned, isNew: observed == nil)
-    changes += difference.changes(of: OwnershipRecord.itself, spec, besides: changes) { [observed] name in
-      switch name {
-      case "state": observed.map { .string($0.state.rawValue) }
-      case "autostart": observed.map { .boolean($0.autostart) }
-      default: observed.flatMap { Vocabulary.domain.field(name)?.lens?.get($0.inactive) }
+    changes += difference.changes(of: OwnershipRecord.itself, spec, besides: changes) {
+      [observed, type = spec.type] field in
+      switch field {
+      case type[.state]: observed.map { .string($0.state.rawValue) }
+      case type[.autostart]: observed.map { .boolean($0.autostart) }
+      default: observed.flatMap { field.lens?.get($0.inactive) }
       }
     }
     changes += difference.devices(of: spec, besides: changes)

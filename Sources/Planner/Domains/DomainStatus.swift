@@ -106,13 +106,13 @@ extension HostStatus {
     for domain in spec.domains {
       let object = ObjectReference(.domain, domain.name)
       let observed =
-        inventory.domains[domain.name] ?? domain["renamed-from"]?.string.flatMap { inventory.domains[$0] }
+        inventory.domains[domain.name] ?? domain[.renamedFrom].flatMap { inventory.domains[$0] }
       domains.append(
         DomainStatus(
           of: domain, plans[object], observed, hasSteps: acted.contains(object),
           problems: messages[domain.name] ?? [], in: spec.name))
     }
-    let renamed = spec.domains.compactMap { $0["renamed-from"]?.string }
+    let renamed = spec.domains.compactMap { $0[.renamedFrom] }
     for observed in inventory.domains.values.sorted(by: { $0.name < $1.name })
     where !names.contains(observed.name) && !renamed.contains(observed.name)
       && OwnershipRecord(in: observed.inactive)?.stack == spec.name

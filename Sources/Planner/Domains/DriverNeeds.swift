@@ -37,8 +37,8 @@ struct DriverNeed: Hashable {
     }
     // An interface, the listener of a display; a disk, its backing store, a folder.
     switch element[attribute: "type"] {
-    case "network": need(.networks, element.value(at: "source/@network") ?? element[attribute: "network"])
-    case "volume": need(.storagePools, element.value(at: "source/@pool"))
+    case "network": need(.networks, element.value(at: .interfaceNetwork) ?? element[attribute: "network"])
+    case "volume": need(.storagePools, element.value(at: .diskVolumePool))
     default: break
     }
     switch element.name {
@@ -81,7 +81,7 @@ extension DomainPlanning {
     guard !needs.isEmpty else { return }
     let present = observed.map { DriverNeed.all(in: $0.inactive) } ?? []
     let isActive = observed?.isActive ?? false
-    let starts = ["running", "paused"].contains(spec["state"]?.string) && !isActive
+    let starts = [.running, .paused].contains(spec[.state]) && !isActive
     for need in needs.sorted(by: { ($0.driver.rawValue, $0.name) < ($1.driver.rawValue, $1.name) }) {
       guard let reason = missing[need.driver] else { continue }
       let place = place(of: need)
@@ -117,11 +117,11 @@ extension DomainPlanning {
         let identity = identities["\(collection.key).\(device.name)"] ?? DeviceIdentity(of: device, rule)
         guard let element = identity.find(in: xml), rule.matches(element), elements.contains(element) else { continue }
         let setting =
-          device.type.fields.lazy.compactMap { device.settings[$0.name] }.first { $0.value.string == need.name }
-          ?? device.settings[Field.xmlName]
+          device.type.fields.lazy.compactMap { device.settings[$0] }.first { $0.value.string == need.name }
+          ?? device.setting(.xml)
         return ("\(collection.key).\(device.name)", collection.type, setting?.range ?? device.range)
       }
     }
-    return (nil, nil, spec.settings[Field.xmlName]?.range ?? spec.range)
+    return (nil, nil, spec.place(of: .xml))
   }
 }

@@ -16,13 +16,13 @@ extension DomainPlanning {
   /// confidential guests too, which keep nothing, and where no variables are asked for libvirt may take one of those:
   /// boot entries and enrolled keys would be gone with each stop of the guest (measured with libvirt 12.8).
   mutating func settleFirmware() {
-    guard xml.value(at: "os/@firmware") == "efi", !xml.exists(at: "os/loader/@stateless"),
+    guard xml.value(at: .firmware) == "efi", !xml.exists(at: .loaderStateless),
       // What `defaults: libvirt` leaves to libvirt is a choice at the guest's start where libvirt writes nothing down.
       isCompletedByVireo || builder.inventory.host.writesFirmwareDown,
-      !xml.exists(at: "launchSecurity"), spec.settings["loader.stateless"] == nil,
-      let field = Vocabulary.domain.field("loader.stateless"), let lens = field.lens
+      !xml.exists(at: "launchSecurity"), spec[.loaderStateless] == nil,
+      case let field = Vocabulary.domain[.loaderStateless], let lens = field.lens
     else { return }
-    let isAskedFor = spec.settings["firmware"] != nil
+    let isAskedFor = spec[.firmware] != nil
     let detail: String
     if let observed, observed.inactive.first("os") == xml.first("os") {
       if xml.isFirmwareOpen {
@@ -30,7 +30,7 @@ extension DomainPlanning {
         guard builder.inventory.host.writesFirmwareDown, xml != observed.inactive || owned != record else { return }
         detail = "libvirt chooses the firmware as it is stored; its variables are kept"
       } else {
-        guard !xml.keepsVariables, let path = xml.value(at: "os/loader") else { return }
+        guard !xml.keepsVariables, let path = xml.value(at: .loaderPath) else { return }
         guard isAskedFor else { return noteStateless(path) }
         detail = "libvirt chose \(path), which keeps no variables; it chooses again"
       }
@@ -44,7 +44,7 @@ extension DomainPlanning {
     changes.append(
       FieldChange(
         field.name, new: .boolean(false), effect: effect, reason: .default, detail: detail,
-        range: spec.settings["firmware"]?.range ?? spec.range))
+        range: spec.place(of: .firmware)))
     if effect == .nextBoot { needsRestart = true }
   }
 
@@ -58,8 +58,8 @@ extension DomainPlanning {
   /// Variables in qcow2 come from a template in qcow2: libvirt converts none, and firmware that it chooses by itself has the
   /// format of its loader (measured with 11.3 and 12.8).
   func checkVariablesFormat() {
-    guard let format = spec.settings["nvram.format"], format.value == .string("qcow2"),
-      !(observed.flatMap { Vocabulary.domain.field("nvram.format")?.isMet(format.value, in: $0.inactive) } ?? false)
+    guard let format = spec.setting(.nvramFormat), spec[.nvramFormat] == .qcow2,
+      !(observed.flatMap { Vocabulary.domain[.nvramFormat].isMet(format.value, in: $0.inactive) } ?? false)
     else { return }
     func refuse(_ message: String, _ suggestion: String) {
       builder.refuse(
@@ -74,16 +74,16 @@ extension DomainPlanning {
         "libvirt \(version) makes them from raw templates only, and takes no snapshot of them",
         "leave out `nvram.format`, or use libvirt 10.10 or newer")
     }
-    if xml.exists(at: "os/@firmware"), !xml.hasChosenFirmware || spec.settings["loader.path"] == nil {
-      guard xml.value(at: "os/loader/@format") != "qcow2" else { return }
+    if xml.exists(at: .firmware), !xml.hasChosenFirmware || spec[.loaderPath] == nil {
+      guard xml.value(at: .loaderFormat) != "qcow2" else { return }
       return refuse(
         "libvirt chooses the firmware, and takes one in raw with variables in raw",
         "write `loader: { format: qcow2 }` where the host has firmware in qcow2; elsewhere \(template)")
     }
-    guard xml.exists(at: "os/nvram/@template") else {
+    guard xml.exists(at: .nvramTemplate) else {
       return refuse("libvirt does not know what to make them from", template)
     }
-    guard xml.value(at: "os/nvram/@templateFormat") == "qcow2" else {
+    guard xml.value(at: .nvramTemplateFormat) == "qcow2" else {
       return refuse("libvirt converts no template, and this one is raw", template)
     }
   }

@@ -30,14 +30,13 @@ public struct Shutdown: Sendable, Hashable, Codable {
 
   /// What a spec says, and a domain's record where the spec says nothing of it.
   init(_ domain: ObjectSpec?, _ record: OwnershipRecord? = nil) {
-    func value(_ field: String) -> Value? {
-      if let value = domain?[field] { return value }
-      guard domain == nil, let text = record?[OwnershipRecord.itself, field] else { return nil }
-      return try? Vocabulary.domain.field(field)?.type.parse(text)
+    func content<Content>(_ key: FieldKey<Content>) -> Content? {
+      if let domain { return domain[key] }
+      return record?.content(of: key)
     }
     self.init(
-      timeout: value("shutdown.timeout")?.seconds ?? 120, forceOff: value("shutdown.force-off")?.boolean ?? false,
-      mode: value("shutdown.mode")?.string.flatMap(Mode.init))
+      timeout: content(.shutdownTimeout) ?? 120, forceOff: content(.shutdownForceOff) ?? false,
+      mode: content(.shutdownMode).flatMap(Mode.init))
   }
 }
 
@@ -66,9 +65,9 @@ public struct Readiness: Sendable, Hashable, Codable {
   /// What a spec asks for; nil where it asks for nothing.
   init?(_ domain: ObjectSpec) {
     self.init(
-      lease: domain["ready.lease"]?.boolean ?? false, agent: domain["ready.agent"]?.boolean ?? false,
-      port: domain["ready.tcp"]?.integer, address: domain["ready.address"]?.string,
-      timeout: domain["ready.timeout"]?.seconds ?? 300)
+      lease: domain[.readyLease] ?? false, agent: domain[.readyAgent] ?? false,
+      port: domain[.readyTCP], address: domain[.readyAddress],
+      timeout: domain[.readyTimeout] ?? 300)
     guard lease || agent || port != nil else { return nil }
   }
 }
@@ -76,6 +75,6 @@ public struct Readiness: Sendable, Hashable, Codable {
 extension XMLElement {
   /// The channel of QEMU's guest agent in a domain's definition.
   package var agentChannel: XMLElement? {
-    devices(Vocabulary.channel).first { $0.value(at: "target/@name") == NewDomain.agentChannel }
+    devices(Vocabulary.channel).first { $0.value(at: .channelName) == NewDomain.agentChannel }
   }
 }

@@ -34,14 +34,15 @@ extension DomainPlanning {
           .detachDevice(domain: identity, device: removal.identity, name: removal.name), for: object,
           after: stored, effect: .live))
     }
-    if let autostart = spec.settings["autostart"], let wanted = autostart.value.boolean,
+    if let autostart = spec.setting(.autostart), let wanted = spec[.autostart],
       wanted != observed?.autostart ?? false
     {
       if observed != nil {
         changes.append(
           FieldChange(
-            "autostart", old: observed.map { .boolean($0.autostart) }, new: autostart.value, effect: .define,
-            reason: reason("autostart", autostart), range: autostart.range))
+            FieldKey.autostart.name, old: observed.map { .boolean($0.autostart) }, new: autostart.value,
+            effect: .define,
+            reason: reason(.autostart, autostart), range: autostart.range))
       }
       builder.add(.setAutostart(domain: identity, wanted), for: object, after: stored)
     }
@@ -53,12 +54,12 @@ extension DomainPlanning {
   ///
   /// - Returns: whether it is restarted, which leaves nothing else to be done about its state.
   private mutating func planRestart(after steps: [Int]) -> Bool {
-    guard let observed, observed.isActive, spec["restart-policy"] == .string("when-needed"),
+    guard let observed, observed.isActive, spec[.restartPolicy] == .whenNeeded,
       ![.stopped, .paused].contains(spec[.state])
     else { return false }
     guard needsRestart || changes.contains(where: { $0.effect == .nextBoot }) else { return false }
     for index in changes.indices where changes[index].effect == .nextBoot { changes[index].effect = .restart }
-    let range = spec.settings["restart-policy"]?.range
+    let range = spec.setting(.restartPolicy)?.range
     changes += pending.map { value in
       FieldChange(
         value.field, old: value.running, new: value.stored, effect: .restart, reason: .spec,
@@ -85,7 +86,7 @@ extension DomainPlanning {
 
   /// The networks of the stack that the guest is connected to, which must be there before it starts.
   private var ownNetworks: [ObjectReference] {
-    let names = Set(spec.members("interfaces").compactMap { $0["network"]?.string })
+    let names = Set(spec.members("interfaces").compactMap { $0[.network] })
     return names.filter { builder.spec.network($0) != nil }.sorted().map { ObjectReference(.network, $0) }
   }
 
@@ -94,9 +95,9 @@ extension DomainPlanning {
     guard let networks = builder.inventory.networks else { return }
     let starts = spec[.state] == .running && !(observed?.isActive ?? false)
     for interface in spec.members("interfaces") {
-      guard let setting = interface.settings["network"], let name = setting.value.string else { continue }
+      guard let setting = interface.setting(.network), let name = interface[.network] else { continue }
       if let planned = builder.spec.network(name) {
-        guard planned["state"] == .string("inactive"), starts else { continue }
+        guard planned[.networkState] == .inactive, starts else { continue }
         builder.fail(
           "inactive-network", "the network \(name) is not to be active", at: setting.range, subject: object,
           suggestion: "take `state: inactive` from the network, or `state: running` from the domain")
@@ -139,14 +140,15 @@ extension DomainPlanning {
     if let observed {
       changes.append(
         FieldChange(
-          "state", old: .string(observed.hasManagedSave && !isActive ? "saved" : state.rawValue), new: setting.value,
-          effect: effect, reason: reason("state", setting), range: setting.range))
+          FieldKey.state.name, old: .string(observed.hasManagedSave && !isActive ? "saved" : state.rawValue),
+          new: setting.value,
+          effect: effect, reason: reason(.state, setting), range: setting.range))
     }
     let kept = planSnapshot(before: effect == .offline ? .offline : nil, after: steps)
     let step = builder.add(
       operation, for: object, after: steps + [kept?.step].compactMap(\.self), waitingFor: isActive ? [] : ownNetworks,
       effect: effect)
-    let end = setting.value == .string("running") ? planReadiness(after: step) : step
+    let end = spec[.state] == .running ? planReadiness(after: step) : step
     planRetention(with: kept?.snapshot, after: [end])
   }
 
@@ -157,7 +159,7 @@ extension DomainPlanning {
     builder.note(
       "saved-state",
       "the guest has a saved state: its next start resumes that, with the definition of the time when it was saved",
-      at: spec.setting(.state)?.range ?? spec.range, subject: object,
+      at: spec.place(of: .state), subject: object,
       suggestion: "to discard its memory and boot instead, apply with `--discard-saved-state`",
       severity: changes.isEmpty ? .note : .warning)
   }

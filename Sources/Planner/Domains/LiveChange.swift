@@ -11,8 +11,8 @@ public struct LiveChange: Sendable, Hashable, Codable {
   public var field: String
   /// The device that it belongs to; nil for the domain itself.
   public var device: DeviceIdentity?
-  /// The entry of the vocabulary, by the name that it has in its object's table: `link`.
-  public var entry: String
+  /// The entry of the vocabulary: an interface's `link`.
+  public var entry: FieldReference
   /// The value; nil for libvirt's default.
   public var value: Value?
   /// The call of libvirt's that changes it.
@@ -21,10 +21,10 @@ public struct LiveChange: Sendable, Hashable, Codable {
   public var isConcealed = false
 
   /// A change of a value that may be shown, unless ``isConcealed`` is set.
-  public init(field: String, device: DeviceIdentity? = nil, entry: String, value: Value?, way: LiveWay) {
+  public init(field: String, device: DeviceIdentity? = nil, entry: Field, value: Value?, way: LiveWay) {
     self.field = field
     self.device = device
-    self.entry = entry
+    self.entry = FieldReference(entry)
     self.value = value
     self.way = way
   }
@@ -61,7 +61,7 @@ extension DomainPlanning {
   /// Takes note of a change that the running guest is to get.
   mutating func addLive(_ field: Field, name: String, to value: Value?, on device: DeviceIdentity? = nil) {
     guard let way = field.effect.way else { return }
-    var change = LiveChange(field: name, device: device, entry: field.name, value: value, way: way)
+    var change = LiveChange(field: name, device: device, entry: field, value: value, way: way)
     change.isConcealed = concealment.conceals(name)
     liveChanges.append(change)
   }

@@ -15,8 +15,8 @@ public enum NewDomain {
 
   /// The definition that the spec's fields are put into.
   static func skeleton(for spec: ObjectSpec, _ identity: DomainIdentity, on host: Inventory.Host) -> XMLElement {
-    let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
-    let type = spec["type"]?.string ?? defaultType(arch: arch, on: host)
+    let arch = spec[.arch] ?? host.capabilities?.arch ?? "x86_64"
+    let type = spec[.type] ?? defaultType(arch: arch, on: host)
     if spec[.defaults] == .libvirt { return bare(type: type, identity) }
     var domain = XMLElement("domain", ["type": type])
     domain.append(XMLElement("name", text: identity.name))
@@ -45,7 +45,7 @@ public enum NewDomain {
 
   /// Why a new domain has its type, for the reader of a plan.
   static func explainType(for spec: ObjectSpec, on host: Inventory.Host) -> String {
-    let arch = spec["arch"]?.string ?? host.capabilities?.arch ?? "x86_64"
+    let arch = spec[.arch] ?? host.capabilities?.arch ?? "x86_64"
     return defaultType(arch: arch, on: host) == "kvm" ? "this host has KVM" : "this host has no KVM for \(arch)"
   }
 
@@ -92,8 +92,8 @@ public enum NewDomain {
   /// Adds what a new domain is to have besides: boot order, console, agent channel, random numbers, controllers.
   static func complete(_ domain: inout XMLElement, for spec: ObjectSpec) {
     let devices = spec.members("disks") + spec.members("interfaces")
-    if spec["boot"] == nil, !devices.contains(where: { $0["boot-order"] != nil }) {
-      let hasMedium = spec.members("disks").contains { $0["device"] == .string("cdrom") }
+    if spec[.boot] == nil, !devices.contains(where: { $0[ifKnown: .bootOrder] != nil }) {
+      let hasMedium = spec.members("disks").contains { $0[.device] == .cdrom }
       domain.update("os") { os in
         for device in hasMedium ? ["hd", "cdrom"] : ["hd"] { os.append(XMLElement("boot", ["dev": device])) }
       }
@@ -102,7 +102,7 @@ public enum NewDomain {
       if spec.members["serials"] == nil {
         devices.append(XMLElement("serial", ["type": "pty"], children: [XMLElement("target", ["port": "0"])]))
       }
-      if !devices.all("channel").contains(where: { $0.value(at: "target/@name") == Self.agentChannel }) {
+      if !devices.all("channel").contains(where: { $0.value(at: .channelName) == Self.agentChannel }) {
         devices.append(
           XMLElement(
             "channel", ["type": "unix"],
@@ -129,7 +129,7 @@ public enum NewDomain {
   /// emulated one of 2001, and a virtio video card for a display, where it takes one of 1993.
   static func completeControllers(_ domain: inout XMLElement) {
     domain.update("devices", create: false) { devices in
-      let needsSCSI = devices.all("disk").contains { $0.value(at: "target/@bus") == "scsi" }
+      let needsSCSI = devices.all("disk").contains { $0.value(at: .diskBus) == "scsi" }
       if needsSCSI, !devices.all("controller").contains(where: { $0[attribute: "type"] == "scsi" }) {
         devices.insertBesideSiblings(XMLElement("controller", ["type": "scsi", "index": "0", "model": "virtio-scsi"]))
       }
@@ -141,7 +141,7 @@ public enum NewDomain {
 
   /// Adds the root complex and a root port for every device that takes one, and spare ones.
   private static func addRootPorts(_ domain: inout XMLElement) {
-    guard let machine = domain.value(at: "os/type/@machine"), machine.contains("q35") || machine.hasPrefix("virt")
+    guard let machine = domain.value(at: .machine), machine.contains("q35") || machine.hasPrefix("virt")
     else {
       return
     }

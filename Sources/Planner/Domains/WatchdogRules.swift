@@ -11,7 +11,7 @@ extension DomainPlanning {
   /// Gives all watchdogs the one action that they can have.
   mutating func settleWatchdogs() {
     guard let devices = xml.first("devices"), devices.all("watchdog").count > 1 || ownedWatchdogAction != nil,
-      let field = Vocabulary.watchdog.field("action"), let lens = field.lens, let initial = field.libvirtDefault
+      case let field = Vocabulary.watchdog[.action], let lens = field.lens, let initial = field.libvirtDefault
     else { return }
     let wanted = watchdogAction(among: devices, lens, initial)
     var updated = devices
@@ -24,7 +24,8 @@ extension DomainPlanning {
       let model = element[attribute: "model"] ?? "watchdog"
       changes.append(
         FieldChange(
-          "watchdogs.\(model).action", old: old, new: wanted, effect: effect(of: field, to: wanted), reason: .default,
+          "watchdogs.\(model).\(field.name)", old: old, new: wanted, effect: effect(of: field, to: wanted),
+          reason: .default,
           detail: "a guest has one action for all its watchdogs", range: spec.range))
     }
     guard updated != devices else { return }
@@ -34,7 +35,7 @@ extension DomainPlanning {
   /// The action that the spec names; the default again, where it named one and does not any more; else what the watchdogs
   /// have that are there already.
   private func watchdogAction(among devices: XMLElement, _ lens: Lens, _ initial: Value) -> Value {
-    if let named = spec.members("watchdogs").lazy.compactMap({ $0["action"] }).first { return named }
+    if let named = spec.members("watchdogs").lazy.compactMap({ $0.setting(.action)?.value }).first { return named }
     if ownedWatchdogAction != nil { return initial }
     let others = devices.all("watchdog").filter { !isDeclared($0) }
     return others.lazy.compactMap { lens.get($0) }.first ?? initial
@@ -42,7 +43,7 @@ extension DomainPlanning {
 
   /// The action that an earlier apply has given the watchdogs.
   private var ownedWatchdogAction: String? {
-    record?.devices(of: "watchdogs").lazy.compactMap { record?[$0, "action"] }.first
+    record?.devices(of: "watchdogs").lazy.compactMap { record?[$0, .action] }.first
   }
 
   private func isDeclared(_ element: XMLElement) -> Bool {

@@ -40,9 +40,9 @@ struct Concealment {
     self.secrets = secrets
     names = Set(
       places.owners.flatMap { owner in
-        places.fields(of: owner).compactMap { name in
+        places.fields(of: owner).compactMap { field in
           let type = owner.isEmpty ? spec.type : spec.type.collection(String(owner.prefix { $0 != "." }))?.type
-          guard let type, let field = type.field(name) else { return nil }
+          guard let type else { return nil }
           return (owner.isEmpty ? "" : owner + ".") + type.displayName(of: field)
         }
       })
@@ -54,17 +54,17 @@ struct Concealment {
   ) -> [String] {
     var found: [String] = []
     for owner in places.owners {
-      var (elements, type) = ([definition], spec.type)
+      var elements = [definition]
       if !owner.isEmpty {
         // Which device is which entry is not known yet: any of the kind may be it.
         guard let kind = spec.type.collection(String(owner.prefix { $0 != "." }))?.type, let rule = kind.device else {
           continue
         }
-        (elements, type) = (definition.first("devices")?.elements.filter(rule.matches) ?? [], kind)
+        elements = definition.first("devices")?.elements.filter(rule.matches) ?? []
       }
       for element in elements {
-        for name in places.fields(of: owner) {
-          found += type.field(name)?.lens?.get(element)?.concealingTexts.secrets ?? []
+        for field in places.fields(of: owner) {
+          found += field.lens?.get(element)?.concealingTexts.secrets ?? []
         }
         let paths = places.paths(of: owner).filter { !$0.isWhole }
         if !paths.isEmpty { found += XMLFragment(element).texts(at: paths) }
@@ -76,7 +76,7 @@ struct Concealment {
   // MARK: The record
 
   /// Records a value.
-  func record(_ value: Value, of owner: String, _ field: String, in owned: inout OwnershipRecord) {
+  func record(_ value: Value, of owner: String, _ field: Field, in owned: inout OwnershipRecord) {
     let value = wanted.contains(field, of: owner) ? value.concealingTexts : value
     guard let old = record?[owner, field], let notation = SecretMask.notation(in: old),
       text(value, of: owner, notation) == old
@@ -90,10 +90,10 @@ struct Concealment {
   }
 
   /// Whether the record has a value of a field, whichever.
-  func hasRecorded(_ owner: String, _ field: String) -> Bool { record?[owner, field] != nil }
+  func hasRecorded(_ owner: String, _ field: Field) -> Bool { record?[owner, field] != nil }
 
   /// Whether the record has a value.
-  func isRecorded(_ value: Value, of owner: String, _ field: String) -> Bool {
+  func isRecorded(_ value: Value, of owner: String, _ field: Field) -> Bool {
     guard let old = record?[owner, field] else { return false }
     let value = wanted.contains(field, of: owner) ? value.concealingTexts : value
     return old == text(value, of: owner, SecretMask.notation(in: old) ?? .salted(salt))
@@ -169,7 +169,7 @@ extension OwnershipRecord {
   /// The names that the last apply had marked as secret, each with the object whose list had it.
   var sensitiveNames: [(owner: String, name: String)] {
     ([Self.itself] + devices.sorted()).flatMap { owner -> [(owner: String, name: String)] in
-      guard let text = self[owner, Field.sensitiveName] else { return [] }
+      guard let text = self[owner, .sensitive] else { return [] }
       let names = (try? Field.sensitiveType.parse(text))?.list?.compactMap(\.string) ?? []
       return names.map { (owner, $0) }
     }

@@ -24,7 +24,7 @@ struct DefinitionFields {
   var pending: [PendingValue] = []
   var owned: OwnershipRecord
   /// Fields that the running object is to get at once.
-  var live: [String] = []
+  var live: [Field] = []
 
   /// - Parameter fresh: what the definition of a new object starts from.
   init(
@@ -49,12 +49,12 @@ struct DefinitionFields {
   /// Plans all fields but those that are looked after elsewhere.
   ///
   /// - Parameter liveFields: which of the fields with the effect `live` the running object can be given now.
-  mutating func plan(except others: Set<String> = [], canUpdate liveFields: (Field) -> Bool = { _ in false }) {
-    for field in fields where !others.contains(field.name) && field.name != Field.xmlName {
-      let setting = spec.settings[field.name]
+  mutating func plan(except others: Set<Field> = [], canUpdate liveFields: (Field) -> Bool = { _ in false }) {
+    for field in fields where !others.contains(field) && !field.isFragment {
+      let setting = spec.settings[field]
       let planning = FieldPlanning(
         field: field, name: spec.type.displayName(of: field), setting: setting,
-        recorded: concealment.recorded(setting, of: OwnershipRecord.itself, field.name), initial: field.initial,
+        recorded: concealment.recorded(setting, of: OwnershipRecord.itself, field), initial: field.initial,
         observed: observed, running: running, place: spec.range)
       if let setting { builder.checkVersion(of: field, setting, named: planning.name, in: observed, for: object) }
       let plan = planning.plan(
@@ -62,7 +62,7 @@ struct DefinitionFields {
         mayAsk: { _, _ in liveFields(field) })
       plan.put(field, into: &xml)
       if let value = plan.noted {
-        concealment.record(value, of: OwnershipRecord.itself, field.name, in: &owned)
+        concealment.record(value, of: OwnershipRecord.itself, field, in: &owned)
       }
       if let value = plan.pending { pending.append(value) }
       guard let change = plan.change else { continue }
@@ -71,7 +71,7 @@ struct DefinitionFields {
           impossible: change, of: object, suggestion: "only a new \(object.kind.rawValue) can have it")
         continue
       }
-      if change.effect == .live { live.append(field.name) }
+      if change.effect == .live { live.append(field) }
       changes.append(change)
     }
     if let observed {
@@ -94,7 +94,7 @@ struct DefinitionFields {
   private var fields: [Field] {
     guard !isNew else { return spec.type.fields }
     let recorded = record?.fields(of: OwnershipRecord.itself) ?? [:]
-    return spec.type.fields(Set(spec.settings.keys).union(recorded.keys))
+    return spec.type.fields(spec.settings.keys, named: recorded.keys)
   }
 
   /// The effect of giving an existing object a value.
@@ -105,9 +105,10 @@ struct DefinitionFields {
   }
 
   /// A value that a new object gets where the spec is silent.
-  mutating func setDefault(_ name: String, _ value: Value) {
-    guard isNew, spec.settings[name] == nil, let field = spec.type.field(name), let lens = field.lens else { return }
-    lens.put(value, into: &xml)
-    changes.append(FieldChange(name, new: value, effect: .define, reason: .default, range: spec.range))
+  mutating func setDefault(_ key: FieldKey<String>, _ text: String) {
+    guard isNew, spec[key] == nil else { return }
+    let value = Value.string(text)
+    spec.type[key].lens?.put(value, into: &xml)
+    changes.append(FieldChange(key.name, new: value, effect: .define, reason: .default, range: spec.range))
   }
 }

@@ -21,7 +21,7 @@ extension DomainPlanning {
   /// A boot order of devices and `os/boot`, where libvirt writes `hd` for definitions with neither, exclude each other.
   private mutating func settleBootOrder() {
     let devices = spec.members("disks") + spec.members("interfaces")
-    guard devices.contains(where: { $0["boot-order"] != nil }) else { return }
+    guard devices.contains(where: { $0[ifKnown: .bootOrder] != nil }) else { return }
     xml.update("os") { $0.removeAll("boot") }
   }
 
@@ -49,8 +49,8 @@ extension DomainPlanning {
   private mutating func settleConsoles() {
     guard let devices = xml.first("devices"), let serial = devices.first("serial"),
       let console = devices.first("console"),
-      console.value(at: "target/@type") ?? "serial" != "serial",
-      !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: "target/@type")),
+      console.value(at: .characterTarget) ?? "serial" != "serial",
+      !["pci-serial", "usb-serial", "isa-debug"].contains(serial.value(at: .characterTarget)),
       let type = serial[attribute: "type"]
     else { return }
     xml.update("devices") { devices in
@@ -62,8 +62,8 @@ extension DomainPlanning {
 
   /// Another board has other buses, so that no address that the devices have would mean anything.
   private mutating func checkBoard() {
-    guard let observed, let machine = spec.settings["machine"],
-      let old = observed.inactive.value(at: "os/type/@machine"), let new = xml.value(at: "os/type/@machine"),
+    guard let observed, let machine = spec.setting(.machine),
+      let old = observed.inactive.value(at: .machine), let new = xml.value(at: .machine),
       let board = board(old), let other = self.board(new), board != other
     else { return }
     builder.refuse(
@@ -77,9 +77,9 @@ extension DomainPlanning {
 
   /// Two disks cannot have one target; a disk that was there before has one even where the spec says none.
   private mutating func checkTargets() {
-    let targets = xml.devices(Vocabulary.disk).compactMap { $0.value(at: "target/@dev") }
+    let targets = xml.devices(Vocabulary.disk).compactMap { $0.value(at: .diskTarget) }
     for disk in spec.members("disks") {
-      guard let setting = disk.settings["target"], let target = setting.value.string,
+      guard let setting = disk.setting(.target), let target = disk[.target],
         targets.count(where: { $0 == target }) > 1
       else { continue }
       builder.refuse(

@@ -166,7 +166,7 @@ extension PlanBuilder {
 
 extension Concealment {
   /// What the record has of a field, beside what the spec says.
-  func recorded(_ setting: Setting?, of owner: String, _ field: String) -> FieldPlanning.Recorded {
+  func recorded(_ setting: Setting?, of owner: String, _ field: Field) -> FieldPlanning.Recorded {
     guard hasRecorded(owner, field) else { return .nothing }
     guard let setting, isRecorded(setting.value, of: owner, field) else { return .other }
     return .same

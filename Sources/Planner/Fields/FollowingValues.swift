@@ -26,7 +26,7 @@ func followingChanges(
   let most = min(shown.map(\.effect).max() ?? .define, .nextBoot)
   return (changed + old.filter { !left.contains($0.name) }).compactMap { entry in
     let (field, name) = (entry.field, owner + entry.name)
-    guard let lens = field.lens, field.name != Field.xmlName, !shown.contains(where: { $0.field == name }) else {
+    guard let lens = field.lens, !field.isFragment, !shown.contains(where: { $0.field == name }) else {
       return nil
     }
     let (old, new) = (lens.get(before), lens.get(after))
@@ -34,7 +34,7 @@ func followingChanges(
     let isFree = !isInUse || isRunning(field, lens, of: after, in: running)
     return FieldChange(
       name, old: old, new: new, effect: isFree ? .define : most, reason: .default,
-      range: object.settings[field.name]?.range ?? object.range)
+      range: object.settings[field]?.range ?? object.range)
   }
 }
 

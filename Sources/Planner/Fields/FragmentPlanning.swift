@@ -8,6 +8,8 @@ import XMLTree
 /// What becomes of an object's fragment.
 struct FragmentPlan {
   private(set) var changes: [FieldChange] = []
+  /// The field of the fragment.
+  private let field: Field
   /// What this apply owns of it.
   private(set) var owned: Value?
   /// The fragment has the last word, and must not contradict the object's own fields: one of the two would never hold.
@@ -26,11 +28,11 @@ struct FragmentPlan {
     record: OwnershipRecord?, concealment: Concealment, isNew: Bool, isShown: Bool = true, running: XMLElement?,
     subject: ObjectReference
   ) {
+    field = object.type[.xml]
     let name = owner == OwnershipRecord.itself ? Field.xmlName : "\(owner).\(Field.xmlName)"
-    let setting = object.settings[Field.xmlName]
-    var wanted: XMLFragment?
-    if case .xml(let fragment)? = setting?.value { wanted = fragment }
-    let recorded = record?[owner, Field.xmlName].flatMap { try? XMLFragment.parse($0, element: element.name) }
+    let setting = object.setting(.xml)
+    let wanted = object[.xml]
+    let recorded = record?[owner, .xml].flatMap { try? XMLFragment.parse($0, element: element.name) }
     let before = element
     func settle(_ element: inout XMLElement) {
       if !isNew, let dropped = recorded?.beyond(wanted) { dropped.remove(from: &element) }
@@ -40,7 +42,8 @@ struct FragmentPlan {
     // Memory devices of the fragment's count too, unless it does so itself.
     if element.name == "domain", wanted?.root.first("memory") == nil, recorded?.root.first("memory") == nil {
       Vocabulary.recountMemory(
-        of: &element, devicesBefore: Vocabulary.deviceMemory(of: before), current: object["current-memory"])
+        of: &element, devicesBefore: Vocabulary.deviceMemory(of: before), current: object.setting(.currentMemory)?.value
+      )
     }
     if wanted != nil, let setting {
       owned = setting.value
@@ -49,7 +52,7 @@ struct FragmentPlan {
     let range = setting?.range ?? object.range
     guard element != before, isShown else { return }
     let reason: FieldChange.Reason =
-      setting.map { concealment.isRecorded($0.value, of: owner, Field.xmlName) ? .drift : .spec } ?? .dropped
+      setting.map { concealment.isRecorded($0.value, of: owner, object.type[.xml]) ? .drift : .spec } ?? .dropped
     // Digests tell secrets apart that are shown alike.
     let paths = concealment.places.paths(of: owner)
     let shownBefore = XMLFragment(before).masked(.salted(concealment.salt), besides: paths).root
@@ -74,14 +77,14 @@ struct FragmentPlan {
 
   /// Records what this apply owns of the fragment.
   func record(of owner: String, _ concealment: Concealment, in record: inout OwnershipRecord) {
-    if let owned { concealment.record(owned, of: owner, Field.xmlName, in: &record) }
+    if let owned { concealment.record(owned, of: owner, field, in: &record) }
   }
 
   private static func conflicts(
     of object: ObjectSpec, _ fragment: Setting, with element: XMLElement, _ subject: ObjectReference
   ) -> [Diagnostic] {
     object.type.fields.compactMap { field in
-      guard let setting = object.settings[field.name], let lens = field.lens else { return nil }
+      guard let setting = object.settings[field], let lens = field.lens else { return nil }
       guard !field.isMet(setting.value, in: element) else { return nil }
       let value = lens.get(element)
       let name = object.type.displayName(of: field)
@@ -112,13 +115,13 @@ extension DomainPlanning {
       disks(observed?.inactive).compactMap { DiskSource.path(of: $0, in: builder.inventory).map(Self.plainPath) })
     // What a field names is looked at where that is planned.
     let named = Set(spec.members("disks").compactMap(desiredPath))
-    for disk in disks(xml) where !disk.exists(at: "readonly") && disk[attribute: "device"] != "cdrom" {
+    for disk in disks(xml) where !disk.exists(at: .diskReadOnly) && disk[attribute: "device"] != "cdrom" {
       guard let path = DiskSource.path(of: disk, in: builder.inventory).map(Self.plainPath), !present.contains(path),
         !named.contains(path)
       else { continue }
       let entry = spec.members("disks").first { identities["disks.\($0.name)"]?.isMet(by: disk) ?? false }
-      let range = (entry ?? spec).settings[Field.xmlName]?.range ?? entry?.range ?? spec.range
-      let name = entry.map { "disks.\($0.name)" } ?? "the disk \(disk.value(at: "target/@dev") ?? "") in `xml`"
+      let range = (entry ?? spec).setting(.xml)?.range ?? entry?.range ?? spec.range
+      let name = entry.map { "disks.\($0.name)" } ?? "the disk \(disk.value(at: .diskTarget) ?? "") in `xml`"
       if let image = builder.basePaths[path] {
         builder.fail(
           "base-image", "\(name) is the base image \(image), \(path), which nobody may write to", at: range,
@@ -142,7 +145,7 @@ extension DomainPlanning {
 
   /// The domain's fragment cannot say what a device is that has an entry of its own: its file, its network, its alias.
   private func refuseFragmentOfDevices() {
-    guard let setting = spec.settings[Field.xmlName], case .xml(let fragment) = setting.value,
+    guard let setting = spec.setting(.xml), let fragment = spec[.xml],
       fragment.root.first("devices") != nil
     else { return }
     var merged = xml

@@ -27,11 +27,10 @@ struct GivenValues {
     of object: ObjectSpec, in element: XMLElement, owner: String = "", effect: Effect = .define,
     besides shown: [FieldChange] = []
   ) -> [FieldChange] {
-    var fragment: XMLElement?
-    if case .xml(let wanted)? = object[Field.xmlName] { fragment = wanted.root }
+    let fragment = object[ifKnown: .xml]?.root
     return read.values(of: object.type, in: element).compactMap { entry in
       let (field, value) = (entry.field, entry.value)
-      guard object.settings[field.name] == nil else { return nil }
+      guard object.settings[field] == nil else { return nil }
       let name = owner + entry.name
       // What stands in the spec's own XML is shown as such.
       guard !shown.contains(where: { $0.field == name }), fragment.flatMap({ field.lens?.get($0) }) != value else {
@@ -61,7 +60,7 @@ struct GivenValues {
       return nil
     }
     return Device(
-      name: "consoles.serial", values: .table(["type": .string(type), "target.type": .string("serial")]))
+      name: "consoles.serial", values: .table([FieldKey.type.name: .string(type), FieldKey.targetType.name: .string("serial")]))
   }
 }
 

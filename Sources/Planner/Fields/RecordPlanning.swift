@@ -42,7 +42,7 @@ struct RecordDifference {
   ///   - shown: the changes that are shown already.
   ///   - held: the value that the host has of a field; nil where the host has none, or no place for one.
   func changes(
-    of owner: String, _ spec: ObjectSpec, besides shown: [FieldChange], held: (String) -> Value?
+    of owner: String, _ spec: ObjectSpec, besides shown: [FieldChange], held: (Field) -> Value?
   ) -> [FieldChange] {
     let (old, new) = (before?.fields(of: owner) ?? [:], now.fields(of: owner))
     guard old != new else { return [] }
@@ -53,14 +53,15 @@ struct RecordDifference {
       let field = spec.type.field(name)
       let shownName = Self.shownName(of: name, field, owner, spec.type)
       guard !names.contains(shownName),
-        name != Field.xmlName || !names.contains(where: { $0.hasPrefix(shownName + "/") }),
+        !(field?.isFragment ?? false) || !names.contains(where: { $0.hasPrefix(shownName + "/") }),
         // The file of a disk that Vireo makes is its source.
-        name != "file" || !names.contains("\(owner).source")
+        name != OwnershipRecord.file || !names.contains("\(owner).\(FieldKey.source.name)")
       else { return nil }
-      let setting = spec.settings[name]
+      let setting = field.flatMap { spec.settings[$0] }
       let range = setting?.range ?? spec.range
-      let held = isNew ? nil : held(name)
-      let hasPlace = field?.lens != nil || name == Field.xmlName || held != nil
+      let place = name == OwnershipRecord.file ? spec.type[.source] : field
+      let held = isNew ? nil : place.flatMap(held)
+      let hasPlace = field?.lens != nil || field?.isFragment ?? false || held != nil
       guard new[name] != nil else {
         // What the record alone has kept is gone with it; what the definition has stays there.
         let value = hasPlace ? held : old[name].map { Self.value($0, field) }

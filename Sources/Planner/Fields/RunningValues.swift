@@ -22,7 +22,7 @@ func isRunning(
   }
   guard let stored else { return field.isMet(shown, in: definition) || (field.effect.way?.isNothing(shown) ?? false) }
   // libvirt shows the host's processor as the model that it has become for the guest.
-  if !field.isComparableWhenRunning, field.name.hasPrefix("cpu."), running.value(at: "cpu/@mode") == "custom" {
+  if !field.isComparableWhenRunning, field.name.hasPrefix("cpu."), running.value(at: .cpuMode) == "custom" {
     return false
   }
   if let desired, field.isMet(desired, in: running) { return true }

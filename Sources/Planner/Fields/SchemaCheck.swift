@@ -23,7 +23,7 @@ public struct SchemaCheck: Sendable {
   /// - Throws: what keeps the domains from being planned at all.
   public func problems(of spec: StackSpec) throws(DiagnosticsError) -> [Diagnostic] {
     let volumes = spec.volumes.compactMap(spec.path(ofVolume:))
-    let sources = Set(spec.domains.flatMap { $0.members("disks") }.compactMap { $0["source"]?.string } + volumes)
+    let sources = Set(spec.domains.flatMap { $0.members("disks") }.compactMap { $0[.source] } + volumes)
     let plan = try Plan(for: spec, on: .supposed(for: InventoryRequest(for: spec), with: sources))
     let domains = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     return plan.actions.flatMap { action -> [Diagnostic] in
@@ -104,7 +104,7 @@ public struct SchemaCheck: Sendable {
     among object: ObjectSpec, in element: XMLElement, wrapped: (XMLElement) -> XMLElement = { $0 }
   ) -> (Field, Setting)? {
     for field in object.type.fields.reversed() {
-      guard let setting = object.settings[field.name] else { continue }
+      guard let setting = object.settings[field] else { continue }
       var without = element
       if case .xml(let fragment) = setting.value {
         fragment.remove(from: &without)

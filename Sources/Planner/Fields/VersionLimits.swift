@@ -31,8 +31,8 @@ extension PlanBuilder {
 
   /// Checks that the host's libvirt can do without slots for memory devices.
   func checkMemorySlots(of domain: ObjectSpec, for object: ObjectReference) {
-    guard let version = inventory.host.libvirtVersion, let size = domain.settings["max-memory.size"],
-      domain["max-memory.slots"] == nil, domain[Field.xmlName] == nil, version < LibvirtVersion(9, 5)
+    guard let version = inventory.host.libvirtVersion, let size = domain.setting(.maxMemorySize),
+      domain[.maxMemorySlots] == nil, domain[.xml] == nil, version < LibvirtVersion(9, 5)
     else { return }
     refuse("max-memory without `slots`", LibvirtVersion(9, 5), at: size.range, for: object)
   }

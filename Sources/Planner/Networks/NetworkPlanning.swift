@@ -29,7 +29,7 @@ extension PlanBuilder {
     let users = inventory.domains.values.filter { domain in
       !stopped.contains(domain.name)
         && (domain.running?.devices(Vocabulary.interface) ?? []).contains {
-          $0.value(at: "source/@network") == network.name
+          $0.value(at: .interfaceNetwork) == network.name
         }
     }.map(\.name).sorted()
     guard !users.isEmpty else { return }
@@ -63,12 +63,12 @@ private struct NetworkPlanning {
     let fresh = XMLElement("network", children: [XMLElement("name", text: spec.name)])
     var fields = DefinitionFields(
       spec, object, in: builder, observed: observed?.inactive, running: observed?.running, fresh: fresh)
-    fields.setDefault("uuid", .string(uuid))
+    fields.setDefault(.uuid, uuid)
     let canUpdate = canUpdate
     let isMacvtap = observed?.running.map(Self.isMacvtap) ?? false
-    fields.plan(canUpdate: { field in canUpdate && (field.name != "devices" || isMacvtap) })
-    if ["nat", "route", "open", "isolated"].contains(spec["mode"]?.string ?? "isolated") {
-      fields.setDefault("mac", .string(Identity.macAddress(stack: builder.spec.name, network: spec.name)))
+    fields.plan(canUpdate: { field in canUpdate && (field != Vocabulary.network[.devices] || isMacvtap) })
+    if [.nat, .route, .open, .isolated].contains(spec[.networkMode] ?? .isolated) {
+      fields.setDefault(.mac, Identity.macAddress(stack: builder.spec.name, network: spec.name))
     }
     fields.noteGiven()
     let definition = addDefinition(&fields)
@@ -98,12 +98,12 @@ private struct NetworkPlanning {
       if let owner = other.inactive.flatMap({ OwnershipRecord(in: $0) })?.stack, owner != builder.spec.name {
         builder.refuse(
           "owned-by-another-stack", "the host has the UUID \(uuid) at the network \(other.name) of the stack \(owner)",
-          at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "write another UUID, or none")
+          at: spec.place(of: .uuid), subject: object, suggestion: "write another UUID, or none")
         return false
       }
       builder.refuse(
         "renamed-network", "the host has this network's UUID, \(uuid), under the name \(other.name)",
-        at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
+        at: spec.place(of: .uuid), subject: object, suggestion: "use that name, or another UUID")
       return false
     }
     return true
@@ -112,19 +112,20 @@ private struct NetworkPlanning {
   /// Whether a running network hands out devices of the host one by one. Others go out through theirs by rules that are made
   /// when they start.
   private static func isMacvtap(_ running: XMLElement) -> Bool {
-    let mode = Vocabulary.network.field("mode")?.lens?.get(running)?.string
-    return ["bridge", "private", "vepa", "passthrough"].contains(mode) && !running.exists(at: "bridge/@name")
+    let mode = Vocabulary.network[.networkMode, in: running]
+    return [.bridge, .private, .vepa, .passthrough].contains(mode) && !running.exists(at: .networkBridge)
   }
 
   /// libvirt changes ranges, hosts, records and groups of ports in a running network. What else runs of its addresses must be as it is stored.
   private var canUpdate: Bool {
-    guard let running = observed?.running, wantedState != "inactive" else { return false }
-    guard let addresses = Vocabulary.network.field("addresses"), let lens = addresses.lens else { return false }
-    guard let wanted = spec["addresses"] else { return true }
+    guard let running = observed?.running, wantedState != .inactive else { return false }
+    let addresses = Vocabulary.network[.addresses]
+    guard let lens = addresses.lens else { return false }
+    guard let wanted = spec.setting(.addresses)?.value else { return true }
     return addresses.matches(desired: wanted, stored: lens.get(running))
   }
 
-  private var wantedState: String { spec["state"]?.string ?? "active" }
+  private var wantedState: NetworkState { spec[.networkState] ?? .active }
 
   private func verb(_ fields: DefinitionFields, isDefined: Bool) -> ObjectPlan.Verb {
     if observed == nil { return .create }
@@ -151,54 +152,58 @@ private struct NetworkPlanning {
   private func addLifecycle(_ fields: inout DefinitionFields, after definition: Int?) {
     let steps = definition.map { [$0] } ?? []
     if !fields.live.isEmpty {
-      builder.add(.updateNetwork(name: spec.name, fields: fields.live), for: object, after: steps, effect: .live)
+      builder.add(.updateNetwork(name: spec.name, fields: fields.live.map(FieldReference.init)), for: object, after: steps, effect: .live)
     }
-    if let setting = spec.settings["autostart"], let wanted = setting.value.boolean,
+    if let setting = spec.setting(.autostart), let wanted = setting.value.boolean,
       wanted != observed?.autostart ?? false
     {
-      change("autostart", old: observed.map { .boolean($0.autostart) }, to: setting, .define, in: &fields)
+      change(.autostart, old: observed.map { .boolean($0.autostart) }, to: setting, .define, in: &fields)
       builder.add(.setNetworkAutostart(name: spec.name, wanted), for: object, after: steps)
     }
     let isActive = observed?.isActive ?? false
     switch wantedState {
-    case "active" where !isActive:
-      if observed != nil { changeState("inactive", "active", .live, in: &fields) }
+    case .active where !isActive:
+      if observed != nil { changeState(.inactive, .active, .live, in: &fields) }
       builder.setReady(
         object, after: builder.add(.startNetwork(name: spec.name), for: object, after: steps, effect: .live))
-    case "inactive" where isActive:
-      builder.refuseStopping(object, at: spec.settings["state"]?.range)
-      changeState("active", "inactive", .offline, in: &fields)
+    case .inactive where isActive:
+      builder.refuseStopping(object, at: spec.setting(.networkState)?.range)
+      changeState(.active, .inactive, .offline, in: &fields)
       builder.add(.stopNetwork(name: spec.name), for: object, after: steps, effect: .offline)
     default: break
     }
   }
 
-  private func changeState(_ old: String, _ new: String, _ effect: Effect, in fields: inout DefinitionFields) {
-    let setting = spec.settings["state"] ?? Setting(.string(new), at: spec.range)
-    change("state", old: .string(old), to: setting, effect, in: &fields)
+  private func changeState(
+    _ old: NetworkState, _ new: NetworkState, _ effect: Effect, in fields: inout DefinitionFields
+  ) {
+    let setting = spec.setting(.networkState) ?? Setting(.string(new.rawValue), at: spec.range)
+    change(.networkState, old: .string(old.rawValue), to: setting, effect, in: &fields)
   }
 
   /// Something that is not part of the definition.
-  private func change(
-    _ name: String, old: Value?, to setting: Setting, _ effect: Effect, in fields: inout DefinitionFields
+  private func change<Content>(
+    _ key: FieldKey<Content>, old: Value?, to setting: Setting, _ effect: Effect, in fields: inout DefinitionFields
   ) {
     guard observed != nil else { return }
     // Where the spec is silent an active network is what it means, so that one that is not was stopped by somebody.
-    let recorded = fields.record?[OwnershipRecord.itself, name] == setting.value.description
-    let isDrift = recorded || (fields.record != nil && spec.settings[name] == nil)
+    let recorded = fields.record?[OwnershipRecord.itself, key] == setting.value.description
+    let isDrift = recorded || (fields.record != nil && spec.setting(key) == nil)
     fields.changes.append(
       FieldChange(
-        name, old: old, new: setting.value, effect: effect, reason: isDrift ? .drift : .spec, range: setting.range))
+        key.name, old: old, new: setting.value, effect: effect, reason: isDrift ? .drift : .spec, range: setting.range))
   }
 
   /// Whatever the record says otherwise than before and no change shows yet.
   private func noteRecord(_ fields: inout DefinitionFields) {
     let difference = RecordDifference(before: fields.record, now: fields.owned, isNew: observed == nil)
-    fields.changes += difference.changes(of: OwnershipRecord.itself, spec, besides: fields.changes) { [observed] name in
-      switch name {
-      case "state": observed.map { .string($0.isActive ? "active" : "inactive") }
-      case "autostart": observed.map { .boolean($0.autostart) }
-      default: observed?.inactive.flatMap { Vocabulary.network.field(name)?.lens?.get($0) }
+    fields.changes += difference.changes(of: OwnershipRecord.itself, spec, besides: fields.changes) {
+      [observed, type = spec.type] field in
+      switch field {
+      case type[.networkState]:
+        observed.map { .string(($0.isActive ? NetworkState.active : .inactive).rawValue) }
+      case type[.autostart]: observed.map { .boolean($0.autostart) }
+      default: observed?.inactive.flatMap { field.lens?.get($0) }
       }
     }
   }

@@ -26,13 +26,12 @@ extension PlanBuilder {
   /// What each domain depends on: as the spec says, or as is recorded with one that has left it.
   private func dependencies() -> [String: [String]] {
     var needs = Dictionary(spec.domains.map { ($0.name, $0.dependencies) }, uniquingKeysWith: { first, _ in first })
-    let type = Vocabulary.domain.field("depends-on")?.type
     for object in parts.objects where object.verb == .delete && object.object.kind == .domain {
       let name = object.object.name
       guard needs[name] == nil, let domain = inventory.domains[name],
-        let text = OwnershipRecord(in: domain.inactive)?[OwnershipRecord.itself, "depends-on"]
+        let recorded = OwnershipRecord(in: domain.inactive)?.content(of: .dependsOn)
       else { continue }
-      needs[name] = (try? type?.parse(text))?.list?.compactMap(\.string) ?? []
+      needs[name] = recorded
     }
     return needs
   }

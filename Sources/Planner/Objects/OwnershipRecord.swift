@@ -34,8 +34,8 @@ public struct OwnershipRecord: Hashable {
     func hash(into hasher: inout Hasher) {}
   }
 
-  mutating func renew(_ object: String, _ field: String, as text: String) {
-    renewals.texts[object, default: [:]][field] = text
+  mutating func renew(_ object: String, _ field: Field, as text: String) {
+    renewals.texts[object, default: [:]][field.name] = text
   }
 
   /// The record with its texts in their newest notation.
@@ -60,15 +60,37 @@ public struct OwnershipRecord: Hashable {
     self.stack = stack
   }
 
-  subscript(object: String, field: String) -> String? {
-    get { objects[object]?[field] }
-    set {
-      guard newValue != nil || objects[object] != nil else { return }
-      objects[object, default: [:]][field] = newValue
-    }
+  /// The text that the record has of a field.
+  subscript(object: String, field: Field) -> String? {
+    get { objects[object]?[field.name] }
+    set { set(field.name, of: object, to: newValue) }
   }
 
-  /// What the record has of an object, by field.
+  /// The text that the record has of the field of a key.
+  subscript<Content>(object: String, key: FieldKey<Content>) -> String? { objects[object]?[key.name] }
+
+  /// What a domain's own record has of a field that a guest or an apply obeys.
+  func content<Content>(of key: FieldKey<Content>) -> Content? {
+    guard let text = self[Self.itself, key] else { return nil }
+    return (try? Vocabulary.domain[key].type.parse(text)).flatMap(Content.content)
+  }
+
+  /// The file of a disk that Vireo makes.
+  subscript(fileOf disk: String) -> String? {
+    get { objects[disk]?[Self.file] }
+    set { set(Self.file, of: disk, to: newValue) }
+  }
+
+  private mutating func set(_ name: String, of object: String, to text: String?) {
+    guard text != nil || objects[object] != nil else { return }
+    objects[object, default: [:]][name] = text
+  }
+
+  /// The name that the record has for the file of a disk that Vireo makes; no field of the vocabulary has this name.
+  static let file = "file"
+
+  /// What the record has of an object, by the name of the field. Another version of Vireo may have written names that this one
+  /// does not know.
   func fields(of object: String) -> [String: String] { objects[object] ?? [:] }
 
   func hasDevice(_ key: String) -> Bool { objects[key] != nil }
@@ -85,7 +107,7 @@ public struct OwnershipRecord: Hashable {
   func devices(of collection: String) -> [String] { objects.keys.filter { $0.hasPrefix(collection + ".") }.sorted() }
 
   /// The files that Vireo has made for disks.
-  package var diskFiles: [String] { devices(of: "disks").compactMap { self[$0, "file"] } }
+  package var diskFiles: [String] { devices(of: "disks").compactMap { self[fileOf: $0] } }
 
   /// Records what a device is found by.
   mutating func setMarks(_ key: String, _ value: DeviceMarks?) { marks[key] = value }

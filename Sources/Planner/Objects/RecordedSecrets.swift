@@ -28,10 +28,10 @@ package struct RecordedSecrets {
       guard (try? places.insert(name, in: kind, owner: owner)) != nil else { continue }
       var texts: [String: Set<String>] = [:]
       for owner in places.owners {
-        guard let (element, kind) = Self.element(of: owner, in: definition, type, record) else { continue }
+        guard let (element, _) = Self.element(of: owner, in: definition, type, record) else { continue }
         var found = XMLFragment(element).texts(at: places.paths(of: owner).filter { !$0.isWhole })
         for field in places.fields(of: owner) {
-          found += kind.field(field)?.lens?.get(element)?.concealingTexts.secrets ?? []
+          found += field.lens?.get(element)?.concealingTexts.secrets ?? []
         }
         texts[owner] = Set(found.filter { !$0.isEmpty })
       }

@@ -30,7 +30,9 @@ public enum RecordedStack {
 
   /// The domain's own fields without a place in libvirt's XML that say how the guest is to be; others say what an apply
   /// may do, or what comes of the definition once.
-  private static let states: Set = ["state", "autostart", Field.sensitiveName]
+  private static let states: Set = [
+    Vocabulary.domain[.state], Vocabulary.domain[.autostart], Vocabulary.domain[.sensitive],
+  ]
 
   private static func spec(of name: String, _ record: OwnershipRecord) -> ObjectSpec {
     var domain = ObjectSpec(
@@ -41,8 +43,8 @@ public enum RecordedStack {
         let recorded = record.fields(of: key)
         var device = ObjectSpec(
           collection.type, String(key.dropFirst(collection.key.count + 1)), at: nowhere,
-          settings: settings(recorded, of: collection.type, keeping: ["source", Field.sensitiveName]))
-        if let file = recorded["file"] { device.settings["source"] = Setting(.string(file), at: nowhere) }
+          settings: settings(recorded, of: collection.type, keeping: kept(of: collection.type)))
+        if let file = record[fileOf: key] { device.set(.source, to: Setting(.string(file), at: nowhere)) }
         return device
       }
       if !devices.isEmpty { domain.members[collection.key] = devices }
@@ -50,12 +52,17 @@ public enum RecordedStack {
     return domain
   }
 
+  /// The fields of a device without a place in libvirt's XML that say which one it is.
+  private static func kept(of type: ObjectType) -> Set<Field> {
+    type.has(.source) ? [type[.source], type[.sensitive]] : [type[.sensitive]]
+  }
+
   private static func settings(
-    _ recorded: [String: String], of type: ObjectType, keeping kept: Set<String>
-  ) -> [String: Setting] {
-    var settings: [String: Setting] = [:]
+    _ recorded: [String: String], of type: ObjectType, keeping kept: Set<Field>
+  ) -> [Field: Setting] {
+    var settings: [Field: Setting] = [:]
     for (name, text) in recorded {
-      guard let field = type.field(name), field.lens != nil || kept.contains(name) || name == Field.xmlName else {
+      guard let field = type.field(name), field.lens != nil || kept.contains(field) || field.isFragment else {
         continue
       }
       // Of a secret the record says only that there is one.
@@ -63,7 +70,7 @@ public enum RecordedStack {
       // A value that is concealed has its digest there, whatever its kind allows.
       let digest = Value.string(text).readingMasks
       guard let value = digest.isConfidential ? digest : try? field.type.parse(text).readingMasks else { continue }
-      settings[name] = Setting(value, at: nowhere)
+      settings[field] = Setting(value, at: nowhere)
     }
     return settings
   }

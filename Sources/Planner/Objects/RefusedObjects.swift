@@ -87,29 +87,29 @@ extension PlanBuilder {
     }
     var result: [Needs] = []
     for image in spec.images {
-      result.append((ObjectReference(.image, image.name), [named(.pool, image.settings["pool"])].compactMap(\.self)))
+      result.append((ObjectReference(.image, image.name), [named(.pool, image.setting(.pool))].compactMap(\.self)))
     }
     for volume in spec.volumes {
-      let pool = volume["path"] == nil ? spec.filePool(of: volume) : nil
+      let pool = volume[.path] == nil ? spec.filePool(of: volume) : nil
       result.append(
         (
           ObjectReference(.volume, volume.name),
           [
             pool.map { (object: ObjectReference(.pool, $0.name), range: volume.range) },
-            named(.image, volume.settings["image"]),
+            named(.image, volume.setting(.image)),
           ]
           .compactMap(\.self)
         ))
     }
-    for domain in spec.domains where domain["state"] != .string("absent") {
+    for domain in spec.domains where domain[.state] != .absent {
       var needs = domain.dependencies.map {
-        (object: ObjectReference(.domain, $0), range: domain.settings["depends-on"]?.range)
+        (object: ObjectReference(.domain, $0), range: domain.setting(.dependsOn)?.range)
       }
-      needs += domain.members("interfaces").compactMap { named(.network, $0.settings["network"]) }
+      needs += domain.members("interfaces").compactMap { named(.network, $0.setting(.network)) }
         .filter { spec.network($0.object.name) != nil }
       for disk in domain.members("disks") {
-        needs += [named(.image, disk.settings["image"])].compactMap(\.self)
-        if let volume = disk["source"]?.string.flatMap({ volumePaths[$0] }) {
+        needs += [named(.image, disk.setting(.image))].compactMap(\.self)
+        if let volume = disk[.source].flatMap({ volumePaths[$0] }) {
           needs.append((ObjectReference(.volume, volume), disk.range))
         }
         if layout.isMade(disk), let pool = layout.pool(of: disk) {
@@ -128,13 +128,11 @@ extension PlanBuilder {
     case .network:
       return [domain.inactive, domain.running].contains { definition in
         (definition?.devices(Vocabulary.interface) ?? []).contains {
-          $0.value(at: "source/@network") == object.name
+          $0.value(at: .interfaceNetwork) == object.name
         }
       }
     case .domain:
-      let text = OwnershipRecord(in: domain.inactive)?[OwnershipRecord.itself, "depends-on"]
-      let recorded = text.flatMap { try? Vocabulary.domain.field("depends-on")?.type.parse($0) }
-      return (recorded?.list ?? []).contains(.string(object.name))
+      return OwnershipRecord(in: domain.inactive)?.content(of: .dependsOn)?.contains(object.name) ?? false
     default: return false
     }
   }

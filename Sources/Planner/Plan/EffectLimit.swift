@@ -30,9 +30,9 @@ extension PlanBuilder {
 
   /// The limit that a domain has of its own: what the spec says, and what is recorded with one that the spec no longer has.
   private func ownLimit(of name: String, _ declared: ObjectSpec?) -> Effect? {
-    if let declared { return declared["max-effect"]?.string.flatMap(Effect.init) }
+    if let declared { return declared[.maxEffect] }
     let record = (inventory.domains[name]?.inactive).flatMap { OwnershipRecord(in: $0) }
-    return record?[OwnershipRecord.itself, "max-effect"].flatMap(Effect.init)
+    return record?.content(of: .maxEffect)
   }
 }
 

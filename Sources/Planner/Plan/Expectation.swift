@@ -11,15 +11,15 @@ public struct Expectation: Sendable, Hashable, Codable {
   public var value: Value?
   /// Finds the device that the field belongs to; nil for the domain itself.
   public var device: DeviceIdentity?
-  /// The entry of the vocabulary, by the name that it has in its object's table: `bus`.
-  public var entry: String
+  /// The entry of the vocabulary: a disk's `bus`.
+  public var entry: FieldReference
 
   /// An expectation of a field; a device of nil means the definition's own.
-  public init(field: String, value: Value?, device: DeviceIdentity?, entry: String) {
+  public init(field: String, value: Value?, device: DeviceIdentity?, entry: Field) {
     self.field = field
     self.value = value
     self.device = device
-    self.entry = entry
+    self.entry = FieldReference(entry)
   }
 }
 
@@ -31,14 +31,14 @@ extension ObjectSpec {
   ///   - device: how the element is found when it is read back; nil for a definition's own.
   ///   - others: fields that are what somebody else makes them.
   func expectations(
-    of prefix: String = "", on device: DeviceIdentity? = nil, except others: Set<String> = []
+    of prefix: String = "", on device: DeviceIdentity? = nil, except others: Set<Field> = []
   ) -> [Expectation] {
     type.fields.compactMap { field in
-      guard let setting = settings[field.name], field.lens != nil || field.name == Field.xmlName,
-        !others.contains(field.name)
+      guard let setting = settings[field], field.lens != nil || field.isFragment,
+        !others.contains(field)
       else { return nil }
       return Expectation(
-        field: prefix + type.displayName(of: field), value: setting.value, device: device, entry: field.name)
+        field: prefix + type.displayName(of: field), value: setting.value, device: device, entry: field)
     }
   }
 }

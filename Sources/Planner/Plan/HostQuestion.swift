@@ -12,17 +12,17 @@ extension InventoryRequest {
   public init(for spec: StackSpec, deleting deletions: DeletionOptions = DeletionOptions()) {
     self.init()
     let layout = DiskLayout(spec: spec)
-    domains = .some(Set(spec.domains.map(\.name) + spec.domains.compactMap { $0["renamed-from"]?.string }))
+    domains = .some(Set(spec.domains.map(\.name) + spec.domains.compactMap { $0[.renamedFrom] }))
     pools = .some(Set(spec.pools.map(\.name)))
     needsNetworks = spec.domains.contains { domain in
-      domain.members("interfaces").contains { $0["type"] == .string("network") }
+      domain.members("interfaces").contains { $0[.type] == "network" }
     }
     // A network that left the spec is reported, also where it was the last one.
     needsNetworkDefinitions = true
     snapshots = .some(
       Set(
         spec.domains.filter {
-          !$0.members("snapshots").isEmpty || $0["snapshot-before"] != nil || $0["state"] == .string("absent")
+          !$0.members("snapshots").isEmpty || $0[.snapshotBefore] != nil || $0[.state] == .absent
         }.map(\.name)))
     if !spec.domains.isEmpty { drivers = Set(LibvirtDriver.allCases) }
     if !spec.networks.isEmpty { drivers.insert(.networks) }
@@ -33,7 +33,7 @@ extension InventoryRequest {
     }
     var folders: Set<String> = []
     for pool in spec.pools where pool.holdsFiles {
-      guard let path = pool["path"]?.string else { continue }
+      guard let path = pool[.path] else { continue }
       files.updateValue(nil, forKey: path)
       folders.insert(path)
     }
@@ -46,8 +46,8 @@ extension InventoryRequest {
       guard let path = spec.path(ofVolume: volume) else { continue }
       files.updateValue(layout.format(of: volume), forKey: path)
       volumes[path] = Volume(
-        size: volume["size"]?.bytes, snapshots: Set(volume.members("snapshots").map(\.name)))
-      guard volume["path"] != nil else {
+        size: volume[.size], snapshots: Set(volume.members("snapshots").map(\.name)))
+      guard volume[.path] != nil else {
         ownFiles.insert(path)
         continue
       }
@@ -56,7 +56,7 @@ extension InventoryRequest {
     }
     for domain in spec.domains {
       for disk in domain.members("disks") {
-        if let source = disk["source"]?.string {
+        if let source = disk[.source] {
           files.updateValue(layout.format(of: disk), forKey: source)
           folders.insert(folder(of: source))
         } else if layout.isMade(disk), let path = layout.path(of: disk, domain: domain.name) {

@@ -14,7 +14,7 @@ public enum Operation: Sendable, Equatable, Codable {
   /// Define a network: a new one, or a changed definition of one that exists.
   case defineNetwork(ObjectDefinition)
   /// Change in a running network what can be changed there, as the stored definition has it by then.
-  case updateNetwork(name: String, fields: [String])
+  case updateNetwork(name: String, fields: [FieldReference])
   /// Set whether a network starts with the host.
   case setNetworkAutostart(name: String, Bool)
   /// Start a network that is defined; one that runs is left as it is.

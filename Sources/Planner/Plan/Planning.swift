@@ -33,7 +33,7 @@ extension Plan {
       stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,
       notes: builder.parts.notes)
     scope = deletions.scope
-    for folder in spec.pools.compactMap({ $0.holdsFiles ? $0["path"]?.string : nil }) {
+    for folder in spec.pools.compactMap({ $0.holdsFiles ? $0[.path] : nil }) {
       pools.updateValue(inventory.folders[folder], forKey: folder)
     }
     secrets = builder.parts.secrets

@@ -42,7 +42,7 @@ public struct DeletionOptions: Sendable, Hashable {
 extension PlanBuilder {
   /// Plans what leaves because the spec no longer has it, or because the whole stack goes.
   func planDeletions(_ options: DeletionOptions) {
-    let names = spec.domains.flatMap { [$0.name] + [$0["renamed-from"]?.string].compactMap(\.self) }
+    let names = spec.domains.flatMap { [$0.name] + [$0[.renamedFrom]].compactMap(\.self) }
     let wanted = options.scope == .everything ? [] : Set(names)
     let leftovers = inventory.domains.values.filter { domain in
       !wanted.contains(domain.name) && OwnershipRecord(in: domain.inactive)?.stack == spec.name
@@ -98,9 +98,9 @@ extension PlanBuilder {
     let object = ObjectReference(.domain, domain.name)
     let record = OwnershipRecord(in: domain.inactive)
     let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
-    guard declared?["protect"] != .boolean(true), record?[OwnershipRecord.itself, "protect"] != "true" else {
+    guard declared?[.protect] != true, record?.content(of: .protect) != true else {
       return refuse(
-        "protected", "the domain is protected, and would be deleted", at: declared?.settings["protect"]?.range,
+        "protected", "the domain is protected, and would be deleted", at: declared?.setting(.protect)?.range,
         subject: object, suggestion: "apply it with `protect: false` first")
     }
     var changes: [FieldChange] = []
@@ -246,8 +246,8 @@ extension PlanBuilder {
     for disk in domain.inactive.devices(Vocabulary.disk) {
       guard let path = DiskSource.path(of: disk) else { continue }
       let key = known?.key(of: disk) ?? DeviceIdentity.key(of: disk, kind: Vocabulary.disk.name)
-      let field = "disks.\(key ?? disk.value(at: "target/@dev") ?? "?")"
-      let own = key.flatMap { record?["disks.\($0)", "file"] }
+      let field = "disks.\(key ?? disk.value(at: .diskTarget) ?? "?")"
+      let own = key.flatMap { record?[fileOf: "disks.\($0)"] }
       let chain = if case .image(let chain)? = inventory.files[path] { chain.images } else { [ImageInfo]() }
       if let own, let end = chain.firstIndex(where: { $0.path == own }) {
         made += chain[...end].map { DiskFile(field: field, path: $0.path, bytes: $0.bytesOnDisk ?? $0.fileLength) }
@@ -255,7 +255,7 @@ extension PlanBuilder {
         path == own || SnapshotChoice.isOverlay(path, on: own)
       {
         // A file of the chain is gone, as after a deletion that was cut off: snapshots and the record know the others.
-        let target = disk.value(at: "target/@dev") ?? ""
+        let target = disk.value(at: .diskTarget) ?? ""
         let overlays = (domain.snapshots ?? []).compactMap { $0.disks[target] ?? nil }
         var seen: Set<String> = []
         made += ([path] + overlays.reversed() + [own]).filter {

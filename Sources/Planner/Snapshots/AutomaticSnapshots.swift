@@ -52,7 +52,7 @@ extension DomainPlanning {
   mutating func planSnapshot(
     before effect: Effect?, after steps: [Int]
   ) -> (snapshot: AutomaticSnapshot, step: Int)? {
-    guard let effect, let observed, observed.isActive, let setting = spec.settings["snapshot-before"],
+    guard let effect, let observed, observed.isActive, let setting = spec.setting(.snapshotBefore),
       (setting.value.list ?? []).contains(.string(effect.rawValue)),
       let running = observed.running, SnapshotChoice.hasWrittenDisk(running)
     else { return nil }
@@ -70,10 +70,10 @@ extension DomainPlanning {
   ///   - taken: the one that this plan takes.
   ///   - steps: what must have gone well before.
   mutating func planRetention(with taken: AutomaticSnapshot?, after steps: [Int]) {
-    guard let setting = spec.settings["snapshot-before"] else { return }
+    guard let setting = spec.setting(.snapshotBefore) else { return }
     let all = automaticSnapshots + [taken].compactMap(\.self)
-    let kept = spec["snapshot-retention.count"]?.integer ?? 3
-    let age = spec["snapshot-retention.age"]?.seconds
+    let kept = spec[.retainedSnapshots] ?? 3
+    let age = spec[.snapshotAge]
     let now = builder.inventory.time
     var previous = steps
     for (place, snapshot) in all.enumerated().dropLast() {
@@ -108,11 +108,10 @@ extension PlanBuilder {
   func planSnapshot(
     beforeRemovalOf domain: ObservedDomain, _ declared: ObjectSpec?, _ record: OwnershipRecord?
   ) -> (change: FieldChange, step: Int)? {
-    let setting = declared?.settings["snapshot-before"]
-    let recorded = declared == nil ? record?[OwnershipRecord.itself, "snapshot-before"] : nil
-    let effects = setting?.value ?? recorded.flatMap { try? Vocabulary.domain.field("snapshot-before")?.type.parse($0) }
+    let setting = declared?.setting(.snapshotBefore)
+    let effects = declared.map { $0[.snapshotBefore] } ?? record?.content(of: .snapshotBefore)
     let definition = domain.running ?? domain.inactive
-    guard [Effect.delete, .replace].contains(where: { effects?.list?.contains(.string($0.rawValue)) ?? false }),
+    guard [Effect.delete, .replace].contains(where: { effects?.contains($0.rawValue) ?? false }),
       domain.isPersistent,
       SnapshotChoice.hasWrittenDisk(definition)
     else { return nil }

@@ -70,7 +70,7 @@ public struct SnapshotChoice: Sendable, Hashable {
   ) throws(SnapshotRefusal) {
     let disks = definition.devices(Vocabulary.disk)
     let written = disks.filter(Self.isWritten)
-    others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: "target/@dev") }
+    others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: .diskTarget) }
     guard !written.isEmpty else {
       throw SnapshotRefusal(message: "the domain has no disk that it writes to", remedy: "it needs no snapshot")
     }
@@ -116,7 +116,7 @@ public struct SnapshotChoice: Sendable, Hashable {
     }
     overlays = [:]
     for disk in written {
-      guard let target = disk.value(at: "target/@dev") else { continue }
+      guard let target = disk.value(at: .diskTarget) else { continue }
       guard let path = DiskSource.path(of: disk), disk[attribute: "type"] == "file" || wish == .internal else {
         throw SnapshotRefusal(
           message: "disk \(target) is not an image file, and its overlay would have no place",
@@ -160,25 +160,25 @@ public struct SnapshotChoice: Sendable, Hashable {
   // MARK: Rules
 
   private static func isWritten(_ disk: XMLElement) -> Bool {
-    (disk[attribute: "device"] ?? "disk") == "disk" && !disk.exists(at: "readonly")
+    (disk[attribute: "device"] ?? "disk") == "disk" && !disk.exists(at: .diskReadOnly)
   }
 
   /// What keeps a snapshot from going into the images; nil for nothing.
   private static func obstacleInside(
     _ disks: [XMLElement], _ definition: XMLElement, _ version: LibvirtVersion?
   ) -> String? {
-    for disk in disks where disk.value(at: "driver/@type") != "qcow2" {
+    for disk in disks where disk.value(at: .diskFormat) != "qcow2" {
       return
-        "disk \(disk.value(at: "target/@dev") ?? "") is \(disk.value(at: "driver/@type") ?? "raw"), and only qcow2 holds snapshots"
+        "disk \(disk.value(at: .diskTarget) ?? "") is \(disk.value(at: .diskFormat) ?? "raw"), and only qcow2 holds snapshots"
     }
     return obstacleInVariables(definition, version)
   }
 
   /// What keeps a snapshot from going into the file of UEFI variables; nil for nothing, or where there is none.
   private static func obstacleInVariables(_ definition: XMLElement, _ version: LibvirtVersion?) -> String? {
-    let isUEFI = definition.value(at: "os/loader/@type") == "pflash" || definition.value(at: "os/@firmware") == "efi"
+    let isUEFI = definition.value(at: .loaderType) == "pflash" || definition.value(at: .firmware) == "efi"
     guard isUEFI, definition.isFirmwareOpen || definition.keepsVariables else { return nil }
-    guard definition.value(at: "os/nvram/@format") == "qcow2" else {
+    guard definition.value(at: .nvramFormat) == "qcow2" else {
       return "the UEFI variables are in a raw file, which cannot hold one (see `nvram.format`)"
     }
     // 10.9 takes them, and cannot go back to them nor delete them (libvirt's news of 10.10).

@@ -13,9 +13,9 @@ extension DomainPlanning {
     var taken: [Int] = []
     for declared in spec.members("snapshots") {
       let creation = SnapshotCreation(
-        name: declared.name, description: declared["description"]?.string,
-        kind: declared["kind"]?.string.flatMap(SnapshotKind.init(rawValue:)), memory: declared["memory"]?.boolean,
-        quiesce: declared["quiesce"]?.boolean ?? false)
+        name: declared.name, description: declared[.description],
+        kind: declared[.snapshotKind].flatMap(SnapshotKind.init(rawValue:)), memory: declared[.keepsMemory],
+        quiesce: declared[.quiesce] ?? false)
       let key = "snapshots.\(declared.name)"
       if let present = knownSnapshots.first(where: { $0.name == declared.name }) {
         noteDifference(present, declared, key: key)
@@ -49,7 +49,8 @@ extension DomainPlanning {
 
   /// A snapshot is what the guest was: it is not taken again because the spec says another kind now.
   private func noteDifference(_ present: ObservedSnapshot, _ declared: ObjectSpec, key: String) {
-    guard let kind = declared.settings["kind"], let actual = present.kind, kind.value != .string(actual.rawValue) else {
+    guard let kind = declared.setting(.snapshotKind), let actual = present.kind, kind.value != .string(actual.rawValue)
+    else {
       return
     }
     builder.note(

@@ -11,7 +11,7 @@ struct DiskLayout {
 
   /// Whether a disk's file is Vireo's to make: an overlay or a blank one.
   func isMade(_ disk: ObjectSpec) -> Bool {
-    disk["source"] == nil && (disk["image"] != nil || disk["size"] != nil) && disk["device"] != .string("cdrom")
+    disk[.source] == nil && (disk[.image] != nil || disk[.size] != nil) && disk[.device] != .cdrom
   }
 
   /// The pool that a new disk's file is made in.
@@ -21,18 +21,28 @@ struct DiskLayout {
   ///
   /// The dot keeps the names apart: a disk's key has none, so that no two pairs of domain and disk share a file.
   func path(of disk: ObjectSpec, domain: String) -> String? {
-    guard let folder = pool(of: disk)?["path"]?.string else { return nil }
+    guard let folder = pool(of: disk)?[.path] else { return nil }
     return StackSpec.path(in: folder, "\(domain).\(disk.name).\(disk.fileFormat)")
   }
 
-  func format(of disk: ObjectSpec) -> ImageFormat { ImageFormat(rawValue: disk.fileFormat) ?? .qcow2 }
+  func format(of disk: ObjectSpec) -> ImageFormat { ImageFormat(disk.fileFormat) }
 
   /// What to ask the inventory about a base image.
   func request(for image: ObjectSpec) -> InventoryRequest.BaseImage? {
-    guard let source = image["source"]?.string else { return nil }
-    let folder = image["pool"]?.string.flatMap(spec.pool)?["path"]?.string
+    guard let source = image[.source] else { return nil }
+    let folder = image[.pool].flatMap(spec.pool)?[.path]
     return InventoryRequest.BaseImage(
-      source: source, format: image["format"]?.string.flatMap(ImageFormat.init(rawValue:)),
-      sha256: image["sha256"]?.string, copy: folder.map { .init(folder: $0, name: image.name) })
+      source: source, format: image[.format].map(ImageFormat.init),
+      sha256: image[.sha256], copy: folder.map { .init(folder: $0, name: image.name) })
+  }
+}
+
+extension ImageFormat {
+  /// The format that a spec says.
+  init(_ format: FileFormat) {
+    switch format {
+    case .qcow2: self = .qcow2
+    case .raw: self = .raw
+    }
   }
 }

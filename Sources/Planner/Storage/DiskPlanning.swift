@@ -12,7 +12,7 @@ extension DomainPlanning {
 
   /// The file or block device that a disk is to have; nil for an empty tray and for what is neither.
   func desiredPath(of disk: ObjectSpec) -> String? {
-    if let source = disk["source"]?.string { return source }
+    if let source = disk[.source] { return source }
     guard isMadeByVireo(disk) else { return builder.base(of: disk)?.path }
     let path = layout.path(of: disk, domain: spec.name)
     return path.map { fileBeforeRenaming(of: disk, like: $0) ?? $0 }
@@ -20,7 +20,7 @@ extension DomainPlanning {
 
   /// The file of a disk whose domain had another name when it was made: a domain that is renamed keeps its files.
   private func fileBeforeRenaming(of disk: ObjectSpec, like path: String) -> String? {
-    guard let file = record?["disks.\(disk.name)", "file"], file != path else { return nil }
+    guard let file = record?[fileOf: "disks.\(disk.name)"], file != path else { return nil }
     let (folder, name) = (path.prefix(through: path.lastIndex(of: "/") ?? path.startIndex), spec.name)
     let ending = path.dropFirst(folder.count + name.count)
     guard file.hasPrefix(folder), file.hasSuffix(ending), !file.dropFirst(folder.count).contains("/") else {
@@ -40,30 +40,30 @@ extension DomainPlanning {
     of disk: ObjectSpec, key: String, current: XMLElement?, into element: inout XMLElement
   ) -> Bool {
     guard let path = desiredPath(of: disk) else {
-      if let medium = current.flatMap(DiskSource.path), disk["image"] == nil {
+      if let medium = current.flatMap(DiskSource.path), disk[.image] == nil {
         changeSource(of: disk, key: key, from: medium, to: nil)
         DiskSource.put(nil, into: &element)
       }
       return false
     }
-    if isMadeByVireo(disk) { owned[key, "file"] = path }
-    if disk["source"] != nil, let volume = builder.volumePaths[path],
+    if isMadeByVireo(disk) { owned[fileOf: key] = path }
+    if disk[.source] != nil, let volume = builder.volumePaths[path],
       let step = builder.readyStep(of: ObjectReference(.volume, volume))
     {
       fileSteps.append(step)
     }
-    let isWritable = disk["device"] != .string("cdrom") && disk["read-only"] != .boolean(true)
+    let isWritable = disk[.device] != .cdrom && disk[.readOnly] != true
     if isWritable, let image = builder.basePaths[path] {
       builder.fail(
         "base-image", "\(path) is the base image \(image), which nobody may write to",
-        at: disk.settings["source"]?.range ?? disk.range, subject: object,
+        at: disk.place(of: .source), subject: object,
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
     }
-    let isShared = disk["shareable"] == .boolean(true)
+    let isShared = disk[.shareable] == true
     if isWritable, let other = uses.other(than: nameOnHost, using: path, isShared: isShared) {
       builder.refuse(
-        "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.settings["source"]?.range ?? disk.range,
+        "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.place(of: .source),
         subject: object, suggestion: Self.sharingRemedy)
       return false
     }
@@ -100,8 +100,8 @@ extension DomainPlanning {
       planGrowth(of: disk, key: key, chain.top, current: current)
       return true
     }
-    let isFree = disk["source"] != nil || disk["device"] == .string("cdrom")
-    let wasDrift = record?[key, "file"] == path
+    let isFree = disk[.source] != nil || disk[.device] == .cdrom
+    let wasDrift = record?[fileOf: key] == path
     guard isFree || wasDrift else {
       builder.refuse(
         "other-file", "\(key) has the file \(old), and the spec would put a new one in its place", at: disk.range,
@@ -110,18 +110,18 @@ extension DomainPlanning {
     }
     changeSource(of: disk, key: key, from: old, to: path)
     DiskSource.put(path, into: &element)
-    guard disk["device"] != .string("cdrom") || disk["source"] != nil else { return false }
+    guard disk[.device] != .cdrom || disk[.source] != nil else { return false }
     switch builder.inventory.files[path] ?? .missing {
     case .missing where isVolume(path):
       // Another volume is asked for explicitly; another place of the same one would be an empty disk by accident.
-      guard let name = disk["volume.entry"], record?[key, "volume.entry"] == name.description else { break }
+      guard let name = disk[.volumeEntry], record?[key, .volumeEntry] == name else { break }
       builder.refuse(
         "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
         subject: object,
         suggestion: "move the file to \(path) first, while no guest has it; or write `path: \(old)` at the volume")
     case .missing:
       builder.refuse(
-        "missing-file", "there is no file \(path)", at: disk.settings["source"]?.range ?? disk.range, subject: object,
+        "missing-file", "there is no file \(path)", at: disk.place(of: .source), subject: object,
         suggestion: "\(key) has \(old) now; put the file there or correct the spec")
     default: planFoundFile(of: disk, key: key, at: path, current: current)
     }
@@ -139,23 +139,22 @@ extension DomainPlanning {
     guard let running = observed.running.flatMap(drive.find) else { return .nextBoot }
     // What the guest has already costs nothing.
     if DiskSource.path(of: running) == path { return .define }
-    guard let field = disk.type.field("source") else { return .nextBoot }
-    let medium = path.map(Value.string)
+    let (field, medium) = (disk.type[.source], path.map(Value.string))
     let effect = effect(of: field, to: medium, on: drive)
     if effect == .live { addLive(field, name: name, to: medium, on: drive) }
     return effect
   }
 
   private mutating func changeSource(of disk: ObjectSpec, key: String, from old: String?, to new: String?) {
-    let setting = disk.settings["source"] ?? disk.settings["image"]
+    let setting = disk.setting(.source) ?? disk.setting(.image)
     let isDrift =
       new != nil
-      && (record?[key, "file"] == new || record?[key, "source"] == new
-        || (disk["image"] != nil && record?[key, "image"] == disk["image"]?.description))
+      && (record?[fileOf: key] == new || record?[key, .source] == new
+        || (disk[.image] != nil && record?[key, .image] == disk[.image]))
     changes.append(
       FieldChange(
-        "\(key).source", old: old.map(Value.string), new: new.map(Value.string),
-        effect: effectOfMedium(new, in: disk, name: "\(key).source"), reason: isDrift ? .drift : .spec,
+        "\(key).\(FieldKey.source.name)", old: old.map(Value.string), new: new.map(Value.string),
+        effect: effectOfMedium(new, in: disk, name: "\(key).\(FieldKey.source.name)"), reason: isDrift ? .drift : .spec,
         range: setting?.range ?? disk.range))
   }
 
@@ -164,8 +163,8 @@ extension DomainPlanning {
   /// A new disk: its file is made, unless it is there.
   private mutating func planNewFile(of disk: ObjectSpec, key: String, at path: String) {
     // A cdrom's image has been planned as an image.
-    if disk["device"] == .string("cdrom"), disk["source"] == nil { return }
-    let range = disk.settings["source"]?.range ?? disk.range
+    if disk[.device] == .cdrom, disk[.source] == nil { return }
+    let range = disk.place(of: .source)
     switch builder.inventory.files[path] ?? .missing {
     case .missing where isMadeByVireo(disk):
       planCreation(of: disk, key: key, at: path)
@@ -186,11 +185,11 @@ extension DomainPlanning {
   }
 
   private mutating func planFoundFile(of disk: ObjectSpec, key: String, at path: String, current: XMLElement?) {
-    if disk["device"] == .string("cdrom"), disk["source"] == nil { return }
-    let range = disk.settings["source"]?.range ?? disk.range
+    if disk[.device] == .cdrom, disk[.source] == nil { return }
+    let range = disk.place(of: .source)
     let observedFile = builder.inventory.files[path] ?? .missing
     // A disk that has the file already is taken as it is: whether the guest can start with it is another matter.
-    if current != nil, disk["source"] != nil, disk["size"] == nil, let problem = observedFile.problem {
+    if current != nil, disk[.source] != nil, disk[.size] == nil, let problem = observedFile.problem {
       builder.note(
         "unusable-file", "the file \(path) of \(key) \(problem)", at: range, subject: object,
         suggestion: "the guest cannot start with it", severity: .warning)
@@ -210,10 +209,10 @@ extension DomainPlanning {
       if isMadeByVireo(disk), layout.pool(of: disk).map(builder.isUnusable) ?? false { return }
       builder.refuse("unusable-file", "\(key): \(error)", at: range, subject: object)
     case .image(let chain):
-      if current == nil, disk["source"] != nil, let looksLike = chain.top.looksLike {
+      if current == nil, disk[.source] != nil, let looksLike = chain.top.looksLike {
         builder.note(
           "looks-like", "the file of \(key) is taken as \(chain.top.format.rawValue) and looks like \(looksLike)",
-          at: disk.settings["format"]?.range ?? range, subject: object,
+          at: disk.setting(.format)?.range ?? range, subject: object,
           suggestion: "correct `format` unless the guest should see the image file itself", severity: .warning)
       }
       if current != nil, isMadeByVireo(disk) {
@@ -226,7 +225,7 @@ extension DomainPlanning {
   private mutating func planCreation(of disk: ObjectSpec, key: String, at path: String) {
     guard let creation = builder.creation(of: file(of: disk, key: key), at: path) else { return }
     var objects = layout.pool(of: disk).map { [ObjectReference(.pool, $0.name)] } ?? []
-    if let image = disk["image"]?.string { objects.append(ObjectReference(.image, image)) }
+    if let image = disk[.image] { objects.append(ObjectReference(.image, image)) }
     fileSteps.append(builder.add(.createImage(path: path, creation, device: key), for: object, waitingFor: objects))
   }
 
@@ -253,10 +252,11 @@ extension DomainPlanning {
     }
     changes.append(
       FieldChange(
-        "\(key).size", old: .bytes(image.virtualSize), new: setting.value, effect: isLive ? .live : .define,
+        "\(key).\(FieldKey.size.name)", old: .bytes(image.virtualSize), new: setting.value,
+        effect: isLive ? .live : .define,
         reason: .spec, range: setting.range))
     let operation: Operation =
-      if isLive, let target = running?.value(at: "target/@dev") {
+      if isLive, let target = running?.value(at: .diskTarget) {
         .resizeBlockDevice(domain: identity, target: target, path: image.path, to: size, device: key)
       } else {
         .growImage(
@@ -281,48 +281,48 @@ extension DomainPlanning {
 
   /// Values of a new disk that the spec leaves out.
   func completeDisk(_ disk: ObjectSpec, _ element: inout XMLElement) {
-    let isMedium = disk["device"] == .string("cdrom")
-    if element.value(at: "target/@bus") == nil {
-      let isOldPC = xml.value(at: "os/type/@machine").map { MachineType.isOne($0, of: "pc") } ?? false
-      element.set(isMedium ? (isOldPC ? "ide" : "sata") : "virtio", at: "target/@bus")
+    let isMedium = disk[.device] == .cdrom
+    if element.value(at: .diskBus) == nil {
+      let isOldPC = xml.value(at: .machine).map { MachineType.isOne($0, of: "pc") } ?? false
+      element.set(isMedium ? (isOldPC ? "ide" : "sata") : "virtio", at: .diskBus)
     }
-    if element.value(at: "target/@dev") == nil { element.set(freeTarget(for: element), at: "target/@dev") }
+    if element.value(at: .diskTarget) == nil { element.set(freeTarget(for: element), at: .diskTarget) }
     if isMedium {
-      element.set(builder.base(of: disk)?.format.rawValue ?? "raw", at: "driver/@type")
-      element.set("", at: "readonly")
+      element.set(builder.base(of: disk)?.format.rawValue ?? "raw", at: .diskFormat)
+      element.set("", at: .diskReadOnly)
       return
     }
-    if disk["discard"] == nil { element.set("unmap", at: "driver/@discard") }
-    if disk["serial"] == nil {
-      element.set(Identity.serial(stack: stack, domain: spec.name, disk: disk.name), at: "serial")
+    if disk[.discard] == nil { element.set("unmap", at: .diskDiscard) }
+    if disk[.serial] == nil {
+      element.set(Identity.serial(stack: stack, domain: spec.name, disk: disk.name), at: .diskSerial)
     }
   }
 
   /// A disk that changes its bus gets a target of the new one, unless the spec names it: libvirt derives the disk's place
   /// on the bus from it.
   mutating func retarget(_ disk: ObjectSpec, _ element: inout XMLElement, from current: XMLElement?) {
-    guard disk["target"] == nil, current?.value(at: "target/@bus") != element.value(at: "target/@bus") else { return }
+    guard disk[.target] == nil, current?.value(at: .diskBus) != element.value(at: .diskBus) else { return }
     let inGuest = observed?.running.flatMap { identities["disks.\(disk.name)"]?.find(in: $0) }
     // A guest that has the disk on this bus keeps what it knows it by.
-    let isRight = inGuest?.value(at: "target/@bus") == element.value(at: "target/@bus")
-    var others = xml.first("devices")?.all("disk").compactMap { $0.value(at: "target/@dev") } ?? []
-    if let own = current?.value(at: "target/@dev").flatMap({ others.firstIndex(of: $0) }) { others.remove(at: own) }
-    let kept = inGuest?.value(at: "target/@dev").flatMap { isRight && !others.contains($0) ? $0 : nil }
+    let isRight = inGuest?.value(at: .diskBus) == element.value(at: .diskBus)
+    var others = xml.first("devices")?.all("disk").compactMap { $0.value(at: .diskTarget) } ?? []
+    if let own = current?.value(at: .diskTarget).flatMap({ others.firstIndex(of: $0) }) { others.remove(at: own) }
+    let kept = inGuest?.value(at: .diskTarget).flatMap { isRight && !others.contains($0) ? $0 : nil }
     let target = kept ?? freeTarget(for: element)
     newTargets.insert(target)
-    let old = element.value(at: "target/@dev")
-    element.set(target, at: "target/@dev")
+    let old = element.value(at: .diskTarget)
+    element.set(target, at: .diskTarget)
     guard old != target else { return }
     changes.append(
       FieldChange(
         "disks.\(disk.name).target", old: old.map(Value.string), new: .string(target),
-        effect: inGuest.map { $0.value(at: "target/@dev") != target } ?? false ? .nextBoot : .define, reason: .default,
+        effect: inGuest.map { $0.value(at: .diskTarget) != target } ?? false ? .nextBoot : .define, reason: .default,
         range: disk.range))
   }
 
   /// The first target of the bus that no disk has, here or in the spec.
   private func freeTarget(for element: XMLElement) -> String {
-    let bus = element.value(at: "target/@bus")
+    let bus = element.value(at: .diskBus)
     let prefix =
       switch bus {
       case "virtio": "vd"
@@ -331,9 +331,9 @@ extension DomainPlanning {
       }
     // A disk that left the definition earlier keeps its target in the running guest.
     let here = [xml, observed?.running].compactMap { $0?.first("devices") }.flatMap { devices in
-      devices.all("disk").compactMap { $0.value(at: "target/@dev") }
+      devices.all("disk").compactMap { $0.value(at: .diskTarget) }
     }
-    let taken = Set(here + spec.members("disks").compactMap { $0["target"]?.string }).union(newTargets)
+    let taken = Set(here + spec.members("disks").compactMap { $0[.target] }).union(newTargets)
     if bus == "nvme" { return (1...).lazy.map { "nvme0n\($0)" }.first { !taken.contains($0) } ?? "nvme0n1" }
     let letters = (0...25).map { String(UnicodeScalar(UInt8(ascii: "a") + $0)) }
     let names = letters + letters.flatMap { first in letters.map { first + $0 } }

@@ -18,7 +18,7 @@ struct DiskUses {
       for definition in [domain.inactive, domain.running].compactMap({ $0 }) {
         for disk in definition.devices(Vocabulary.disk) {
           // Media that are read-only may be shared.
-          guard let path = DiskSource.path(of: disk, in: inventory), !disk.exists(at: "readonly") else { continue }
+          guard let path = DiskSource.path(of: disk, in: inventory), !disk.exists(at: .diskReadOnly) else { continue }
           if disk.exists(at: "shareable") {
             sharers[path, default: []].insert(domain.name)
           } else {
@@ -45,8 +45,8 @@ extension DiskSource {
   /// The file of a disk, which may be a volume of one of the host's pools; nil for what has none.
   static func path(of disk: XMLElement, in inventory: Inventory) -> String? {
     if let path = path(of: disk) { return path }
-    guard disk[attribute: "type"] == "volume", let pool = disk.value(at: "source/@pool"),
-      let name = disk.value(at: "source/@volume"), let folder = inventory.pools?[pool]?.path
+    guard disk[attribute: "type"] == "volume", let pool = disk.value(at: .diskVolumePool),
+      let name = disk.value(at: .diskVolumeName), let folder = inventory.pools?[pool]?.path
     else { return nil }
     return "\(folder)/\(name)"
   }

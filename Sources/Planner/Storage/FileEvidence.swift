@@ -33,7 +33,7 @@ struct EvidenceSearch {
       guard let record = OwnershipRecord(in: domain.inactive), options.stack.map({ record.stack == $0 }) ?? true
       else { continue }
       for disk in record.devices(of: "disks") {
-        guard let path = record[disk, "file"] else { continue }
+        guard let path = record[fileOf: disk] else { continue }
         recorded.insert(census.names[path] ?? path)
       }
     }

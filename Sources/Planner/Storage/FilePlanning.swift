@@ -19,19 +19,19 @@ struct PlannedFile {
 extension PlanBuilder {
   /// The base image of a disk or a volume; nil where there is none, or where it cannot be used.
   func base(of spec: ObjectSpec) -> BaseImage? {
-    spec["image"]?.string.flatMap(self.spec.image).flatMap { BaseImage($0, in: self) }
+    spec[.image].flatMap(self.spec.image).flatMap { BaseImage($0, in: self) }
   }
 
   /// How a new file is made; nil where it cannot be, which has been reported.
   func creation(of file: PlannedFile, at path: String) -> ImageCreation? {
     let base = base(of: file.spec)
     // An image that cannot be used has been reported as an image.
-    guard file.spec["image"] == nil || base != nil else { return nil }
-    let size = file.spec["size"]?.bytes
+    guard file.spec[.image] == nil || base != nil else { return nil }
+    let size = file.spec[.size]
     if let base, let size, size < base.virtualSize {
       refuse(
         "smaller-than-image", "the \(file.noun) would be smaller than its image, \(ByteCount.text(base.virtualSize))",
-        at: file.spec.settings["size"]?.range, subject: file.object,
+        at: file.spec.setting(.size)?.range, subject: file.object,
         suggestion: "make it at least that, or leave out `size`")
       return nil
     }
@@ -43,7 +43,7 @@ extension PlanBuilder {
       return ImageCreation.Backing(name: name, format: base.format, path: base.path)
     }
     return ImageCreation(
-      format: ImageFormat(rawValue: file.spec.fileFormat) ?? .qcow2, virtualSize: size ?? base?.virtualSize ?? 0,
+      format: ImageFormat(file.spec.fileFormat), virtualSize: size ?? base?.virtualSize ?? 0,
       backing: backing)
   }
 
@@ -53,7 +53,7 @@ extension PlanBuilder {
   func checkBase(of file: PlannedFile, _ chain: BackingChain, isNew: Bool) {
     let expected = base(of: file.spec)?.path
     let actual = chain.images.dropFirst().first?.path
-    guard file.spec["image"] == nil || expected != nil, actual != expected else { return }
+    guard file.spec[.image] == nil || expected != nil, actual != expected else { return }
     if isNew {
       refuse(
         "other-base",
@@ -64,7 +64,7 @@ extension PlanBuilder {
       let name = file.name == file.object.description ? "the image" : file.name
       note(
         "base-kept", "\(name) keeps its base, \(actual ?? "none"); the spec's image is \(expected ?? "none")",
-        at: file.spec.settings["image"]?.range ?? file.spec.range, subject: file.object,
+        at: file.spec.place(of: .image), subject: file.object,
         suggestion: "new \(file.noun)s get the new one", severity: .warning)
     }
   }
@@ -85,7 +85,7 @@ extension PlanBuilder {
 
   /// The size that an image is to grow to; nil where it stays as it is. A smaller size is refused.
   func growth(of file: PlannedFile, _ image: ImageInfo) -> (setting: Setting, size: UInt64)? {
-    guard let setting = file.spec.settings["size"], let size = setting.value.bytes, size != image.virtualSize else {
+    guard let setting = file.spec.setting(.size), let size = setting.value.bytes, size != image.virtualSize else {
       return nil
     }
     guard size > image.virtualSize else {

@@ -14,7 +14,7 @@ extension PlanBuilder {
 
   /// Whether a pool's folder cannot be looked into.
   func isUnusable(_ pool: ObjectSpec) -> Bool {
-    guard let path = pool["path"]?.string, case .unusable? = inventory.files[path] else { return false }
+    guard let path = pool[.path], case .unusable? = inventory.files[path] else { return false }
     return true
   }
 
@@ -23,7 +23,7 @@ extension PlanBuilder {
     let object = ObjectReference(.image, image.name)
     guard let request = DiskLayout(spec: spec).request(for: image) else { return explainMissing(image) }
     if let problem = inventory.baseImages[request]?.copyProblem {
-      return refuse("false-copy", "\(problem)", at: image.settings["source"]?.range, subject: object)
+      return refuse("false-copy", "\(problem)", at: image.setting(.source)?.range, subject: object)
     }
     guard let base = BaseImage(image, in: self) else { return explainMissing(image) }
     // A copy that is there already has nothing to do with its source any more.
@@ -33,7 +33,7 @@ extension PlanBuilder {
     {
       return refuse(
         "written-image", "\(request.source) is a disk of the domain \(user), which writes to it",
-        at: image.settings["source"]?.range, subject: object,
+        at: image.setting(.source)?.range, subject: object,
         suggestion: request.copy == nil
           ? "give the image a `pool`, so that it is copied while that domain is stopped"
           : "stop that domain while the image is copied")
@@ -48,12 +48,12 @@ extension PlanBuilder {
         length: chain.top.fileLength)
       changes.append(
         FieldChange(
-          "source", new: .string(request.source), effect: .define, reason: .spec,
+          FieldKey.source.name, new: .string(request.source), effect: .define, reason: .spec,
           detail: "copy \(ByteCount.approximate(`import`.length)) to \(base.path)",
-          range: image.settings["source"]?.range))
+          range: image.setting(.source)?.range))
       let step = add(
         .importImage(`import`), for: object,
-        waitingFor: image["pool"]?.string.map { [ObjectReference(.pool, $0)] } ?? [])
+        waitingFor: image[.pool].map { [ObjectReference(.pool, $0)] } ?? [])
       setReady(object, after: step)
     }
     let isNew = !changes.isEmpty
@@ -72,7 +72,7 @@ extension PlanBuilder {
     let object = ObjectReference(.image, image.name)
     guard let request = DiskLayout(spec: spec).request(for: image) else { return }
     let source = request.source
-    let range = image.settings["source"]?.range
+    let range = image.setting(.source)?.range
     switch inventory.baseImages[request]?.source ?? .missing {
     case .missing:
       refuse(
@@ -81,7 +81,7 @@ extension PlanBuilder {
     case .folder:
       refuse("not-an-image", "\(source) is a folder", at: range, subject: object, suggestion: "name the image file")
     case .unusable(let error):
-      refuse("unusable-image", "\(error)", at: image.settings["format"]?.range ?? range, subject: object)
+      refuse("unusable-image", "\(error)", at: image.setting(.format)?.range ?? range, subject: object)
     case .image(let chain):
       refuse(
         "not-standalone", "\(source) is an overlay on \(chain.images.dropFirst().first?.path ?? "another image")",

@@ -35,7 +35,7 @@ extension PlanBuilder {
       for: ObjectReference(.image, image.name))
     return FieldChange(
       "mode", old: copy.top.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
-      detail: "nobody may read the copy who may not read its source", range: image.settings["source"]?.range)
+      detail: "nobody may read the copy who may not read its source", range: image.setting(.source)?.range)
   }
 }
 

@@ -21,8 +21,8 @@ struct PoolPlanning {
   }
 
   private var observed: ObservedPool? { builder.inventory.pools?[spec.name] }
-  private var isToRun: Bool { spec["state"] != .string("any") }
-  private var isFolder: Bool { spec.poolType == "dir" }
+  private var isToRun: Bool { spec[.poolState] != .any }
+  private var isFolder: Bool { spec.poolType == .dir }
 
   mutating func plan() {
     guard planFolder() else { return }
@@ -43,7 +43,7 @@ struct PoolPlanning {
 
   /// Plans the folder of a pool of type `dir`. False when it cannot be.
   private mutating func planFolder() -> Bool {
-    guard isFolder, let setting = spec.settings["path"], let path = setting.value.string else { return !isFolder }
+    guard isFolder, let setting = spec.setting(.path), let path = spec[.path] else { return !isFolder }
     switch builder.inventory.files[path] ?? .missing {
     case .folder: break
     // A pool that need not run needs no folder.
@@ -51,7 +51,8 @@ struct PoolPlanning {
     case .missing:
       changes.append(
         FieldChange(
-          "path", new: setting.value, effect: .define, reason: .spec, detail: "make the folder", range: setting.range))
+          FieldKey.path.name, new: setting.value, effect: .define, reason: .spec, detail: "make the folder",
+          range: setting.range))
       last = [builder.add(.createDirectory(path: path), for: object)]
     case .image:
       builder.refuse("not-a-folder", "\(path) is a file, not a folder", at: setting.range, subject: object)
@@ -71,14 +72,15 @@ struct PoolPlanning {
       builder.refuse("no-pools", message, at: spec.range, subject: object, suggestion: remedy)
       return false
     }
-    let known: Set = ["type", "path", "uuid", "state"]
-    let rest = spec.type.fields.first { !known.contains($0.name) && spec.settings[$0.name] != nil }
-    guard let name = isFolder ? rest?.name : "type", let setting = spec.settings[name] else { return true }
+    let type = spec.type
+    let known: Set = [type[.poolType], type[.path], type[.uuid], type[.poolState]]
+    let rest = type.fields.first { !known.contains($0) && spec.settings[$0] != nil }
+    guard let field = isFolder ? rest : type[.poolType], let setting = spec.settings[field] else { return true }
     builder.refuse(
       "no-pools", "the connection \(host.uri) has no storage pools: a pool is its folder alone", at: setting.range,
       subject: object,
       suggestion: isFolder
-        ? "leave out `\(name)`, or connect to a daemon, such as `--connect qemu:///system`"
+        ? "leave out `\(field.name)`, or connect to a daemon, such as `--connect qemu:///system`"
         : "connect to a daemon, such as `--connect qemu:///system`")
     return false
   }
@@ -89,7 +91,7 @@ struct PoolPlanning {
   private mutating func planDefinition(among pools: [String: ObservedPool]) -> Bool {
     if let observed = pools[spec.name] {
       guard isSame(observed) else { return false }
-    } else if isFolder, let path = spec["path"]?.string,
+    } else if isFolder, let path = spec[.path],
       let other = pools.values.filter({ $0.path == path }).min(by: { $0.name < $1.name })
     {
       // libvirt refuses a second pool over one folder; the one that is there does as well.
@@ -98,30 +100,30 @@ struct PoolPlanning {
       return true
     }
     let uuid = spec[.uuid] ?? Identity.uuid(stack: builder.spec.name, pool: spec.name)
-    if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: "uuid")?.lowercased() == uuid }) {
+    if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: .uuid)?.lowercased() == uuid }) {
       builder.refuse(
         "renamed-pool", "the host has this pool's UUID, \(uuid), under the name \(other.name)",
-        at: spec.setting(.uuid)?.range ?? spec.range, subject: object, suggestion: "use that name, or another UUID")
+        at: spec.place(of: .uuid), subject: object, suggestion: "use that name, or another UUID")
       return false
     }
-    var fresh = XMLElement("pool", ["type": spec.poolType], children: [XMLElement("name", text: spec.name)])
+    var fresh = XMLElement("pool", ["type": spec.poolType.rawValue], children: [XMLElement("name", text: spec.name)])
     // libvirt's schema wants it even where it says nothing.
-    if spec.poolType == "mpath" { fresh.append(XMLElement("source")) }
-    if spec.poolType == "logical" { fresh.append(XMLElement("target")) }
+    if spec.poolType == .mpath { fresh.append(XMLElement("source")) }
+    if spec.poolType == .logical { fresh.append(XMLElement("target")) }
     var fields = DefinitionFields(
       spec, object, in: builder, observed: observed?.inactive,
       running: observed?.isActive ?? false ? observed?.inactive : nil, fresh: fresh)
-    fields.setDefault("uuid", .string(uuid))
+    fields.setDefault(.uuid, uuid)
     // The path is looked after above; a pool that is found has it.
-    fields.plan(except: observed == nil ? [] : ["path", "type"])
+    fields.plan(except: observed == nil ? [] : [spec.type[.path], spec.type[.poolType]])
     fields.noteGiven()
     if observed == nil {
       changes.append(
         FieldChange(
-          "definition", new: .string("libvirt pool"), effect: .define, reason: .spec, detail: spec["path"]?.string,
-          range: spec.settings["path"]?.range ?? spec.range))
+          "definition", new: .string("libvirt pool"), effect: .define, reason: .spec, detail: spec[.path],
+          range: spec.place(of: .path)))
     }
-    changes += fields.changes.filter { $0.field != "path" }
+    changes += fields.changes.filter { $0.field != FieldKey.path.name }
     // libvirt keeps no metadata of pools, so that nothing is recorded; what a new one gets is shown all the same.
     if observed == nil {
       changes += RecordDifference(before: nil, now: fields.owned, isNew: true).changes(
@@ -133,15 +135,15 @@ struct PoolPlanning {
 
   /// Whether the pool that libvirt has under the name is the one that is meant.
   private func isSame(_ observed: ObservedPool) -> Bool {
-    let range = spec.settings["path"]?.range ?? spec.range
-    if observed.type != spec.poolType, !(isFolder && observed.path != spec["path"]?.string) {
+    let range = spec.place(of: .path)
+    if observed.type != spec.poolType.rawValue, !(isFolder && observed.path != spec[.path]) {
       builder.refuse(
         "cannot-change",
         "libvirt has a pool of this name of type \(observed.type), which cannot become \(spec.poolType)",
-        at: spec.settings["type"]?.range ?? spec.range, subject: object, suggestion: "give the pool another name")
+        at: spec.place(of: .poolType), subject: object, suggestion: "give the pool another name")
       return false
     }
-    guard spec["path"] == nil || observed.path == spec["path"]?.string else {
+    guard spec[.path] == nil || observed.path == spec[.path] else {
       builder.refuse(
         "pool-elsewhere", "libvirt has a pool of this name at \(observed.path ?? "another kind of place")", at: range,
         subject: object, suggestion: "write that path, or give the pool another name")
@@ -153,32 +155,32 @@ struct PoolPlanning {
   private mutating func addSteps(_ fields: DefinitionFields) {
     let definition = ObjectDefinition(
       name: spec.name, xml: fields.xml, replacing: observed?.inactive, expectations: spec.expectations())
-    let autostart = spec.settings["autostart"]
+    let autostart = spec.setting(.autostart)
     if observed == nil, autostart == nil {
       changes.append(
-        FieldChange("autostart", new: .boolean(true), effect: .define, reason: .default, range: spec.range))
+        FieldChange(FieldKey.autostart.name, new: .boolean(true), effect: .define, reason: .default, range: spec.range))
     }
     if fields.xml != observed?.inactive {
       let isBuilt =
-        ["fs", "netfs"].contains(spec.poolType) && observed == nil
+        [.fs, .netfs].contains(spec.poolType) && observed == nil
         || isFolder && fields.changes.contains { $0.field.hasPrefix("permissions.") }
       last = [
         builder.add(
           .definePool(
             PoolDefinition(
               definition, isBuilt: isBuilt && isToRun, isStarted: isToRun,
-              autostart: observed == nil ? autostart?.value.boolean ?? true : nil)),
+              autostart: observed == nil ? spec[.autostart] ?? true : nil)),
           for: object, after: last, effect: fields.changes.map(\.effect).max() ?? .define)
       ]
     }
     guard let observed else { return }
     // One that Vireo has made is known by its UUID. The run that made it may have been cut off before it got its autostart.
     let isMade =
-      observed.inactive.value(at: "uuid")?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
-    if let wanted = autostart?.value.boolean ?? (isMade ? true : nil), wanted != observed.autostart {
+      observed.inactive.value(at: .uuid)?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
+    if let wanted = spec[.autostart] ?? (isMade ? true : nil), wanted != observed.autostart {
       changes.append(
         FieldChange(
-          "autostart", old: .boolean(observed.autostart), new: .boolean(wanted), effect: .define,
+          FieldKey.autostart.name, old: .boolean(observed.autostart), new: .boolean(wanted), effect: .define,
           reason: autostart == nil ? .drift : .spec, range: autostart?.range ?? spec.range))
       builder.add(.setPoolAutostart(name: spec.name, wanted), for: object, after: last)
     }

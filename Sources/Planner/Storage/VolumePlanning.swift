@@ -61,12 +61,12 @@ struct VolumePlanning {
       return builder.refuse("not-an-image", "\(path) is a folder", at: place, subject: object)
     case .unusable(let error):
       // A pool that cannot be looked into has been reported as a pool.
-      if spec["path"] == nil, builder.spec.filePool(of: spec).map(builder.isUnusable) ?? false { return }
+      if spec[.path] == nil, builder.spec.filePool(of: spec).map(builder.isUnusable) ?? false { return }
       return builder.refuse(
-        "unusable-file", "\(error)", at: spec.settings["format"]?.range ?? place, subject: object)
+        "unusable-file", "\(error)", at: spec.setting(.format)?.range ?? place, subject: object)
     case .image(let chain):
       // A guest that has it already writes to it as before.
-      if spec["path"] == nil, users.all(path).isEmpty, !builder.checkNames(of: file, chain.top) { return }
+      if spec[.path] == nil, users.all(path).isEmpty, !builder.checkNames(of: file, chain.top) { return }
       planExisting(chain)
       verb = changes.isEmpty ? .none : .update
     }
@@ -75,7 +75,7 @@ struct VolumePlanning {
   }
 
   /// Where the spec says which file it is.
-  private var place: SourceRange { spec.settings["path"]?.range ?? spec.range }
+  private var place: SourceRange { spec.place(of: .path) }
 
   /// Whether nothing else of the stack is the file.
   private func isFree() -> Bool {
@@ -85,7 +85,7 @@ struct VolumePlanning {
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
     }
-    guard spec["path"] != nil else { return true }
+    guard spec[.path] != nil else { return true }
     let layout = DiskLayout(spec: builder.spec)
     for domain in builder.spec.domains {
       for disk in domain.members("disks")
@@ -106,7 +106,7 @@ struct VolumePlanning {
   /// - Returns: whether it can be made.
   private mutating func planCreation() -> Bool {
     let isDevice = path.hasPrefix("/dev/")
-    guard !isDevice, spec["size"] != nil || spec["image"] != nil else {
+    guard !isDevice, spec[.size] != nil || spec[.image] != nil else {
       builder.refuse(
         "missing-file", "there is no \(isDevice ? "device" : "file") \(path)", at: place, subject: object,
         suggestion: isDevice ? "make it first, or correct the path" : "put it there, or add `size:` for a new image")
@@ -119,20 +119,21 @@ struct VolumePlanning {
       return false
     }
     guard hasFolder(), var creation = builder.creation(of: file, at: path) else { return false }
-    if let size = spec["cluster-size"]?.bytes { creation.clusterSize = size }
-    creation.extendedL2 = spec["extended-l2"]?.boolean ?? false
-    creation.lazyRefcounts = spec["lazy-refcounts"]?.boolean ?? false
-    creation.preallocation = spec["preallocation"]?.string.flatMap(Preallocation.init(rawValue:)) ?? .off
+    if let size = spec[.clusterSize] { creation.clusterSize = size }
+    creation.extendedL2 = spec[.extendedL2] ?? false
+    creation.lazyRefcounts = spec[.lazyRefcounts] ?? false
+    creation.preallocation = spec[.preallocation].map(Preallocation.init) ?? .off
     creation.access = access
-    for field in spec.type.fields(spec.settings.keys) where !["pool", "path"].contains(field.name) {
-      guard let setting = spec.settings[field.name] else { continue }
+    for field in spec.type.fields(spec.settings.keys)
+    where ![spec.type[.pool], spec.type[.path]].contains(field) {
+      guard let setting = spec.settings[field] else { continue }
       changes.append(
         FieldChange(field.name, new: setting.value, effect: .define, reason: .spec, range: setting.range))
     }
-    let pools = builder.spec.pools.filter { $0["path"]?.string == folder(of: path) }.map {
+    let pools = builder.spec.pools.filter { $0[.path] == folder(of: path) }.map {
       ObjectReference(.pool, $0.name)
     }
-    let images = spec["image"]?.string.map { [ObjectReference(.image, $0)] } ?? []
+    let images = spec[.image].map { [ObjectReference(.image, $0)] } ?? []
     last = [builder.add(.createImage(path: path, creation), for: object, waitingFor: pools + images)]
     for snapshot in spec.members("snapshots") { take(snapshot) }
     return true
@@ -141,7 +142,7 @@ struct VolumePlanning {
   /// Whether there is a folder for the file, or one of the stack's pools will be it.
   private func hasFolder() -> Bool {
     let folder = folder(of: path)
-    guard spec["path"] != nil, !builder.spec.pools.contains(where: { $0["path"]?.string == folder }) else {
+    guard spec[.path] != nil, !builder.spec.pools.contains(where: { $0[.path] == folder }) else {
       return true
     }
     switch builder.inventory.files[folder] ?? .missing {
@@ -158,8 +159,8 @@ struct VolumePlanning {
 
   /// Who may use a new file. Whoever is not named stays the process's own: chown(2) leaves -1 alone.
   private var access: FileAccess {
-    let mode = spec["permissions.mode"]?.string.flatMap { UInt32($0, radix: 8) } ?? FileAccess().mode
-    let (owner, group) = (spec["permissions.owner"]?.integer, spec["permissions.group"]?.integer)
+    let mode = spec[.permissionsMode].flatMap { UInt32($0, radix: 8) } ?? FileAccess().mode
+    let (owner, group) = (spec[.permissionsOwner], spec[.permissionsGroup])
     guard owner != nil || group != nil else { return FileAccess(mode: mode) }
     return FileAccess(
       mode: mode,
@@ -173,11 +174,11 @@ struct VolumePlanning {
     if let looksLike = image.looksLike {
       builder.note(
         "looks-like", "\(path) is taken as \(image.format.rawValue) and looks like \(looksLike)",
-        at: spec.settings["format"]?.range ?? place, subject: object,
+        at: spec.setting(.format)?.range ?? place, subject: object,
         suggestion: "correct `format` unless the file should contain exactly that", severity: .warning)
     }
     // Without a word about it, whatever the file stands on is as good as any.
-    if spec["image"] != nil { builder.checkBase(of: file, chain, isNew: false) }
+    if spec[.image] != nil { builder.checkBase(of: file, chain, isNew: false) }
     noteLayout(image)
     let known = users.all(path).filter { name in builder.spec.domains.contains { $0.name == name } == false }
     if let user = known.first {
@@ -190,14 +191,15 @@ struct VolumePlanning {
   /// What only a new file gets.
   private func noteLayout(_ image: ImageInfo) {
     guard let qcow2 = image.qcow2 else { return }
-    let actual: [String: Value] = [
-      "cluster-size": .bytes(qcow2.clusterSize), "extended-l2": .boolean(qcow2.extendedL2),
-      "lazy-refcounts": .boolean(qcow2.lazyRefcounts),
+    let type = spec.type
+    let actual: [(Field, Value)] = [
+      (type[.clusterSize], .bytes(qcow2.clusterSize)), (type[.extendedL2], .boolean(qcow2.extendedL2)),
+      (type[.lazyRefcounts], .boolean(qcow2.lazyRefcounts)),
     ]
-    for (field, value) in actual.sorted(by: { $0.key < $1.key }) {
+    for (field, value) in actual {
       guard let setting = spec.settings[field], setting.value != value else { continue }
       builder.note(
-        "layout-kept", "its file keeps `\(field): \(value)`; the spec says \(setting.value)", at: setting.range,
+        "layout-kept", "its file keeps `\(field.name): \(value)`; the spec says \(setting.value)", at: setting.range,
         subject: object, suggestion: "only a new file gets another: `vireo image convert` makes one",
         severity: .warning)
     }
@@ -222,7 +224,7 @@ struct VolumePlanning {
     }
     changes.append(
       FieldChange(
-        "size", old: .bytes(image.virtualSize), new: setting.value, effect: .define, reason: .spec,
+        FieldKey.size.name, old: .bytes(image.virtualSize), new: setting.value, effect: .define, reason: .spec,
         detail: stoppedUser, range: setting.range))
     last = [
       builder.add(
@@ -237,7 +239,7 @@ struct VolumePlanning {
     guard let user = users.running(path), users.overlay(on: path) == nil,
       let domain = builder.spec.domains.first(where: { $0.name == user })
     else { return false }
-    return domain.members("disks").contains { $0["source"] == .string(path) && $0["size"] == .bytes(size) }
+    return domain.members("disks").contains { $0[.source] == path && $0[.size] == size }
   }
 
   /// Whether no guest stands in the way. QEMU holds the lock of an image that it has open, and what an overlay stands on
@@ -313,6 +315,18 @@ struct VolumePlanning {
   private var planned: PlannedImage {
     var identity: FileIdentity?
     if case .image(let chain)? = builder.inventory.files[path] { identity = chain.top.identity }
-    return PlannedImage(isStated: spec["path"] != nil, identity: identity)
+    return PlannedImage(isStated: spec[.path] != nil, identity: identity)
+  }
+}
+
+extension Preallocation {
+  /// The space that a spec says.
+  fileprivate init(_ preallocation: VolumePreallocation) {
+    switch preallocation {
+    case .off: self = .off
+    case .metadata: self = .metadata
+    case .falloc: self = .falloc
+    case .full: self = .full
+    }
   }
 }

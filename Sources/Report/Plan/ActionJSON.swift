@@ -27,7 +27,7 @@ extension Operation {
     switch self {
     case .createDirectory(let path): [("path", .string(path))]
     case .defineNetwork(let definition): definition.details(hiding: secrets)
-    case .updateNetwork(_, let fields): [("fields", .array(fields.map(JSON.string)))]
+    case .updateNetwork(_, let fields): [("fields", .array(fields.map { .string($0.field.name) }))]
     case .setNetworkAutostart(_, let on), .setPoolAutostart(_, let on): [("autostart", .boolean(on))]
     case .startNetwork, .stopNetwork: []
     case .definePool(let pool):

@@ -50,7 +50,8 @@ extension Operation {
     case .createDirectory(let path): ["make", "the folder", path]
     case .defineNetwork(let definition):
       definition.replacing == nil ? ["define", "the network"] : ["store", "the definition"]
-    case .updateNetwork(_, let fields): ["change", fields.joined(separator: ", "), "in the running network"]
+    case .updateNetwork(_, let fields):
+      ["change", fields.map(\.field.name).joined(separator: ", "), "in the running network"]
     case .setNetworkAutostart(_, let on), .setPoolAutostart(_, let on): on ? ["autostart on"] : ["autostart off"]
     case .startNetwork: ["start", "the network"]
     case .stopNetwork: ["stop", "the network"]

@@ -10,12 +10,12 @@ enum AliasChecks {
       collection.type.device.map { rule in domain.members(collection.key).map { (rule, collection.key, $0) } } ?? []
     }
     var seen: [String: (name: String, range: SourceRange)] = [:]
-    for (rule, collection, device) in devices where rule.identity == .alias && !device.says("alias") {
+    for (rule, collection, device) in devices where rule.identity == .alias && !saysAlias(device) {
       let alias = DeviceIdentity.alias(kind: device.type.name, key: device.name)
       seen[alias] = ("\(collection).\(device.name), which is called so for its key", device.range)
     }
     for (_, collection, device) in devices {
-      guard let setting = device.settings["alias"], let alias = setting.value.string else { continue }
+      guard let alias = device[ifKnown: .alias], let setting = device.setting(.alias) else { continue }
       let name = "\(collection).\(device.name)"
       guard let other = seen.updateValue((name, setting.range), forKey: alias) else { continue }
       diagnostics.append(
@@ -25,4 +25,6 @@ enum AliasChecks {
           notes: [.init("the other one: \(other.name)", at: other.range)]))
     }
   }
+
+  private static func saysAlias(_ device: ObjectSpec) -> Bool { device.type.has(.alias) && device.says(.alias) }
 }

@@ -5,20 +5,18 @@ import Vocabulary
 
 /// Checks `depends-on`.
 enum DependencyChecks {
-  static let field = "depends-on"
-
   /// Replaces names of counted entries by those of their domains, and checks that there is an order at all.
   ///
   /// - Parameter counted: the domains of each entry that has a count.
   static func resolve(
     _ domains: inout [ObjectSpec], counted: [String: [String]], into diagnostics: inout [Diagnostic]
   ) {
-    guard domains.contains(where: { $0.says(field) }) else { return }
+    guard domains.contains(where: { $0.says(.dependsOn) }) else { return }
     let known = Set(domains.map(\.name))
     for index in domains.indices {
-      guard let setting = domains[index].settings[field] else { continue }
+      guard let setting = domains[index].setting(.dependsOn) else { continue }
       var names: [String] = []
-      for name in (setting.value.list ?? []).compactMap(\.string) {
+      for name in domains[index][.dependsOn] ?? [] {
         if let group = counted[name], !known.contains(name) {
           names += group
         } else if known.contains(name) {
@@ -33,7 +31,7 @@ enum DependencyChecks {
                 ?? "name domains of this stack"))
         }
       }
-      domains[index].settings[field]?.value = .list(names.map(Value.string))
+      domains[index].set(.dependsOn, to: Setting(.list(names.map(Value.string)), at: setting.range))
     }
     if let circle = circle(in: domains) {
       let last = domains.first { $0.name == circle.last }
@@ -43,7 +41,7 @@ enum DependencyChecks {
           circle.count == 1
             ? "domain `\(circle[0])` depends on itself"
             : "domains depend on each other in a circle: \((circle + circle.prefix(1)).joined(separator: ", "))",
-          at: last?.settings[field]?.range, suggestion: "take one of them out of `depends-on`"))
+          at: last?.setting(.dependsOn)?.range, suggestion: "take one of them out of `depends-on`"))
     }
   }
 
@@ -77,5 +75,5 @@ enum DependencyChecks {
 
 extension ObjectSpec {
   /// The domains that a domain depends on, by name.
-  public var dependencies: [String] { (self[DependencyChecks.field]?.list ?? []).compactMap(\.string) }
+  public var dependencies: [String] { self[.dependsOn] ?? [] }
 }

@@ -9,7 +9,7 @@ enum DiskChecks {
     _ disk: ObjectSpec, of domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]
   ) {
     guard checkVolume(disk, into: &diagnostics) else { return }
-    if let image = disk.settings["image"], disk.says("source") {
+    if let image = disk.setting(.image), disk.says(.source) {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(disk.title) has both `image` and `source`", at: image.range,
@@ -18,11 +18,11 @@ enum DiskChecks {
     }
     guard checkSources(disk, into: &diagnostics) else { return }
     checkThrottling(disk, of: domain, into: &diagnostics)
-    if disk["device"] == .string("cdrom") {
+    if disk[.device] == .cdrom {
       checkMedium(disk, into: &diagnostics)
       return
     }
-    if disk["read-only"] == .boolean(true), let bus = disk.settings["bus"], let name = bus.value.string,
+    if disk[.readOnly] == true, let bus = disk.setting(.bus), let name = bus.value.string,
       ["sata", "ide"].contains(name)
     {
       diagnostics.append(
@@ -30,11 +30,11 @@ enum DiskChecks {
           "conflict", "a disk on the bus \(name) cannot be read-only", at: bus.range,
           suggestion: "write virtio, scsi or usb"))
     }
-    if disk.says("source") {
+    if disk.says(.source) {
       checkExisting(disk, into: &diagnostics)
-    } else if disk.says("image") || disk.says("size") {
+    } else if disk.says(.image) || disk.says(.size) {
       checkNew(disk, of: domain, in: stack, into: &diagnostics)
-    } else if !disk.says(Field.xmlName), disk["device"] != .string("floppy"), !otherSources.contains(where: disk.says) {
+    } else if !disk.says(.xml), disk[.device] != .floppy, !otherSources.contains(where: { disk.says($0) }) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(disk.title) does not say what it is", at: disk.range,
@@ -44,14 +44,11 @@ enum DiskChecks {
 
   /// Whether a disk that is one of the stack's volumes says no other thing that it is.
   private static func checkVolume(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) -> Bool {
-    guard let volume = disk.settings[ObjectSpec.volumeKey] else {
-      return !disk.malformed.contains(ObjectSpec.volumeKey)
-    }
+    guard let volume = disk.setting(.volumeEntry) else { return !disk.hasMalformed(.volumeEntry) }
     // The volume's file has been put in as the source, at the place where the volume is named.
-    let source = disk.settings["source"].map { $0.range == volume.range } ?? true ? nil : "source"
-    guard let other = source ?? (["image", "pool"] + otherSources).first(where: disk.says) else {
-      return disk.says("source")
-    }
+    let source = disk.setting(.source).map { $0.range == volume.range } ?? true ? nil : disk.type[.source]
+    let others = [disk.type[.image], disk.type[.pool]] + otherSources
+    guard let other = source ?? others.first(where: { disk.says($0) }) else { return disk.says(.source) }
     diagnostics.append(
       Diagnostic(
         "conflict", "\(disk.title) has both `volume` and `\(other)`", at: volume.range,
@@ -61,14 +58,15 @@ enum DiskChecks {
 
   /// Keys of what is neither a file nor a block device.
   private static let otherSources = [
-    "dir", "volume.pool", "network.protocol", "nvme.namespace", "vhost-user.path", "vhost-vdpa",
+    Vocabulary.disk[.dir], Vocabulary.disk[.volumePool], Vocabulary.disk[.networkProtocol],
+    Vocabulary.disk[.nvmeNamespace], Vocabulary.disk[.vhostUserPath], Vocabulary.disk[.vhostVDPA],
   ]
 
   /// Whether the disk says one kind of source at most.
   private static func checkSources(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) -> Bool {
-    let others = otherSources.filter(disk.says)
+    let others = otherSources.filter { disk.says($0) }
     guard let other = others.first, let setting = disk.settings[other] else { return true }
-    let files = ["image", "source", "size"].filter(disk.says)
+    let files = [disk.type[.image], disk.type[.source], disk.type[.size]].filter { disk.says($0) }
     if let second = files.first ?? others.dropFirst().first {
       diagnostics.append(
         Diagnostic(
@@ -81,15 +79,15 @@ enum DiskChecks {
 
   /// The groups that a disk names are the domain's, and the only limits of the disk.
   private static func checkThrottling(_ disk: ObjectSpec, of domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard let setting = disk.settings["throttle-groups"] else { return }
-    if let limit = disk.type.fields.first(where: { $0.group == "iotune" && disk.says($0.name) }) {
+    guard let setting = disk.setting(.throttleGroups) else { return }
+    if let limit = disk.type.fields.first(where: { $0.group == "iotune" && disk.says($0) }) {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(disk.title) has both `throttle-groups` and `\(limit.name)`", at: setting.range,
           suggestion: "put the limits of `iotune` into a group of their own"))
     }
-    guard !domain.malformed.contains("throttle-groups"), !domain.says(Field.xmlName) else { return }
-    let known = domain["throttle-groups"]?.table?.keys.sorted() ?? []
+    guard !domain.hasMalformed(.throttleGroups), !domain.says(.xml) else { return }
+    let known = domain[.throttleGroups]?.table?.keys.sorted() ?? []
     for name in setting.value.list?.compactMap(\.string) ?? [] where !known.contains(name) {
       diagnostics.append(
         Diagnostic(
@@ -100,23 +98,23 @@ enum DiskChecks {
   }
 
   private static func checkMedium(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    for field in ["size", "pool"] {
+    for field in [disk.type[.size], disk.type[.pool]] {
       guard let setting = disk.settings[field] else { continue }
       diagnostics.append(
         Diagnostic("conflict", "a cdrom has no `\(field)`", at: setting.range, suggestion: "leave it out"))
     }
-    if let readOnly = disk.settings["read-only"], readOnly.value == .boolean(false) {
+    if let readOnly = disk.setting(.readOnly), disk[.readOnly] == false {
       diagnostics.append(
         Diagnostic("conflict", "a cdrom is always read-only", at: readOnly.range, suggestion: "leave it out"))
     }
-    if let bus = disk.settings["bus"], bus.value == .string("virtio") {
+    if let bus = disk.setting(.bus), disk[.bus] == "virtio" {
       diagnostics.append(
         Diagnostic("conflict", "a cdrom cannot be on the bus virtio", at: bus.range, suggestion: "write sata or scsi"))
     }
   }
 
   private static func checkExisting(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    if !disk.says("format"), let source = disk.settings["source"] {
+    if !disk.says(.format), let source = disk.setting(.source) {
       diagnostics.append(
         source.value.string.flatMap(ForeignImageName.init).map { foreign in
           Diagnostic(
@@ -127,7 +125,7 @@ enum DiskChecks {
             "missing-key", "\(disk.title) does not say the format of its file", at: source.range,
             suggestion: "add `format: qcow2` or `format: raw`"))
     }
-    if let pool = disk.settings["pool"] {
+    if let pool = disk.setting(.pool) {
       diagnostics.append(
         Diagnostic(
           "conflict", "`pool` is where a new file is made, and `source` exists", at: pool.range,
@@ -145,7 +143,7 @@ enum DiskChecks {
 
   /// What stands on an image is qcow2.
   static func checkOverlay(_ disk: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard disk.says("image"), let format = disk.settings["format"], format.value == .string("raw") else { return }
+    guard disk.says(.image), let format = disk.setting(.format), disk[.format] == .raw else { return }
     diagnostics.append(
       Diagnostic(
         "conflict", "an overlay is always qcow2: a raw file cannot have a backing file", at: format.range,

@@ -17,7 +17,7 @@ enum DomainChecks {
     }
     for interface in domain.members("interfaces") { checkInterface(interface, into: &diagnostics) }
     for key in ["serials", "consoles"] {
-      for device in domain.members(key) where device["type"] == .string("file") && !device.says("path") {
+      for device in domain.members(key) where device[.type] == "file" && !device.says(.path) {
         diagnostics.append(
           Diagnostic(
             "missing-key", "\(device.title) of type `file` has no `path`", at: device.range,
@@ -26,7 +26,7 @@ enum DomainChecks {
     }
     checkGraphics(domain.members("graphics"), into: &diagnostics)
     checkWatchdogs(domain.members("watchdogs"), into: &diagnostics)
-    if let address = domain.settings["ready.address"], !domain.says("ready.tcp") {
+    if let address = domain.setting(.readyAddress), !domain.says(.readyTCP) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "there is an address to try a port at, and no port", at: address.range,
@@ -39,9 +39,9 @@ enum DomainChecks {
   // MARK: Memory and processors
 
   private static func checkAmounts(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    let devices = domain.members("memory-devices").compactMap { $0["size"]?.bytes }
-    if let initial = domain["memory"]?.bytes, let current = domain.settings["current-memory"],
-      case let memory = devices.reduce(initial, &+), let bytes = current.value.bytes, bytes > memory
+    let devices = domain.members("memory-devices").compactMap { $0[.size] }
+    if let initial = domain[.memory], let current = domain.setting(.currentMemory),
+      case let memory = devices.reduce(initial, &+), let bytes = domain[.currentMemory], bytes > memory
     {
       diagnostics.append(
         Diagnostic(
@@ -49,18 +49,18 @@ enum DomainChecks {
           suggestion: "make it at most that"))
     }
     // Memory devices on virtio take no slots.
-    let models = domain.members("memory-devices").map { $0["model"]?.string }
+    let models = domain.members("memory-devices").map { $0[.model] }
     let takesSlots = models.isEmpty || models.contains { !($0?.hasPrefix("virtio-") ?? false) }
-    if let size = domain.settings["max-memory.size"], let most = size.value.bytes, !domain.says("max-memory.slots"),
-      takesSlots, !domain.says(Field.xmlName)
+    if let size = domain.setting(.maxMemorySize), let most = domain[.maxMemorySize], !domain.says(.maxMemorySlots),
+      takesSlots, !domain.says(.xml)
     {
       diagnostics.append(
         Diagnostic(
           "missing-key", "max-memory of \(ByteCount.text(most)) has no slots to plug memory into", at: size.range,
           suggestion: "add `slots:`, such as 16"))
     }
-    let count = domain["vcpus.count"]?.integer ?? 1
-    if let current = domain.settings["vcpus.current"], let number = current.value.integer, number > count {
+    let count = domain[.vcpuCount] ?? 1
+    if let current = domain.setting(.currentVCPUs), let number = domain[.currentVCPUs], number > count {
       diagnostics.append(
         Diagnostic(
           "conflict", "vcpus.current is more than the \(count) vcpus that there are", at: current.range,
@@ -70,46 +70,47 @@ enum DomainChecks {
   }
 
   private static func checkProcessor(_ domain: ObjectSpec, count: Int, into diagnostics: inout [Diagnostic]) {
-    if let model = domain.settings["cpu.model"], let mode = domain.settings["cpu.mode"], mode.value != .string("custom")
-    {
+    if let model = domain.setting(.cpuModel), let mode = domain[.cpuMode], mode != .custom {
       diagnostics.append(
         Diagnostic(
-          "conflict", "a CPU of mode \(mode.value) has no model", at: model.range,
+          "conflict", "a CPU of mode \(mode) has no model", at: model.range,
           suggestion: "leave out `model`, or write `mode: custom`"))
     }
-    if let mode = domain.settings["cpu.mode"], mode.value == .string("custom"), !domain.says("cpu.model"),
-      !domain.says(Field.xmlName)
+    if let mode = domain.setting(.cpuMode), domain[.cpuMode] == .custom, !domain.says(.cpuModel),
+      !domain.says(.xml)
     {
       diagnostics.append(
         Diagnostic(
           "missing-key", "a CPU of mode custom needs a model", at: mode.range,
           suggestion: "add `model:`; `virsh cpu-models x86_64` lists them"))
     }
-    if let features = domain.settings["cpu.features"], !domain.says("cpu.mode"), !domain.says("cpu.model"),
-      !domain.says(Field.xmlName)
+    if let features = domain.setting(.cpuFeatures), !domain.says(.cpuMode), !domain.says(.cpuModel),
+      !domain.says(.xml)
     {
       diagnostics.append(
         Diagnostic(
           "missing-key", "the CPU's features do not say what they are added to", at: features.range,
           suggestion: "add `mode:` or `model:`"))
     }
-    let names = ["sockets", "cores", "threads"].map { "cpu.topology.\($0)" }
-    let given = names.filter(domain.says)
-    let optional = ["dies", "clusters"].map { "cpu.topology.\($0)" }
-    guard let first = given.first ?? optional.first(where: domain.says), let range = domain.settings[first]?.range
-    else {
-      return
-    }
-    guard given.count == names.count else {
-      let missing = names.filter { !domain.says($0) }.map { $0.split(separator: ".")[2] }
+    let keys: [FieldKey<Int>] = [.topologySockets, .topologyCores, .topologyThreads]
+    let given = keys.filter { domain.says($0) }
+    let optional: [FieldKey<Int>] = [.topologyDies, .topologyClusters]
+    guard let first = given.first ?? optional.first(where: { domain.says($0) }),
+      let range = domain.setting(first)?.range
+    else { return }
+    guard given.count == keys.count else {
+      let missing = keys.filter { !domain.says($0) }.map(\.lastWord)
       diagnostics.append(
         Diagnostic(
           "missing-key", "the topology lacks \(missing.joined(separator: " and "))", at: range,
           suggestion: "give sockets, cores and threads"))
       return
     }
-    let parts = ["sockets", "dies", "clusters", "cores", "threads"].filter { domain.says("cpu.topology.\($0)") }
-    let values = parts.compactMap { domain["cpu.topology.\($0)"]?.integer }
+    let all: [FieldKey<Int>] = [
+      .topologySockets, .topologyDies, .topologyClusters, .topologyCores, .topologyThreads,
+    ]
+    let parts = all.filter { domain.says($0) }
+    let values = parts.compactMap { domain[$0] }
     guard values.count == parts.count else { return }
     // Each is at most 4096, so that the product fits.
     guard values.reduce(1, *) != count else { return }
@@ -117,14 +118,14 @@ enum DomainChecks {
       Diagnostic(
         "conflict", "\(values.map(String.init).joined(separator: " × ")) is not the number of vcpus, \(count)",
         at: range,
-        suggestion: "\(parts.joined(separator: " × ")) must be \(count)"))
+        suggestion: "\(parts.map(\.lastWord).joined(separator: " × ")) must be \(count)"))
   }
 
   // MARK: Watchdogs
 
   /// What a guest that hangs gets is QEMU's to do, once for all of its watchdogs.
   private static func checkWatchdogs(_ watchdogs: [ObjectSpec], into diagnostics: inout [Diagnostic]) {
-    let actions = watchdogs.compactMap { $0.settings["action"] }
+    let actions = watchdogs.compactMap { $0.setting(.action) }
     guard let first = actions.first, let other = actions.first(where: { $0.value != first.value }) else { return }
     diagnostics.append(
       Diagnostic(
@@ -136,30 +137,34 @@ enum DomainChecks {
   // MARK: Firmware and clock
 
   private static func checkFirmware(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard let firmware = domain.settings["firmware"], firmware.value != .string("uefi") else { return }
-    let isUEFI = firmware.value == .string("any-uefi")
-    for key in isUEFI ? ["secure-boot"] : ["secure-boot", "enrolled-keys"] {
-      guard let setting = domain.settings[key] else { continue }
+    guard let firmware = domain.setting(.firmware), domain[.firmware] != .uefi else { return }
+    let isUEFI = domain[.firmware] == .anyUEFI
+    for key in isUEFI ? [FieldKey.secureBoot] : [.secureBoot, .enrolledKeys] {
+      guard let setting = domain.setting(key) else { continue }
       diagnostics.append(
         Diagnostic(
-          "conflict", "firmware \(firmware.value) and `\(key)` exclude each other", at: setting.range,
-          suggestion: "write `firmware: uefi`, or leave out `\(key)`",
+          "conflict", "firmware \(firmware.value) and `\(key.name)` exclude each other", at: setting.range,
+          suggestion: "write `firmware: uefi`, or leave out `\(key.name)`",
           notes: [.init("the firmware", at: firmware.range)]))
     }
   }
 
   /// What an offset cannot do without, and what only that offset has.
   private static func checkClock(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard !domain.says(Field.xmlName) else { return }
-    let offset = domain.settings["clock.offset"]
-    for (name, key) in [("timezone", "timezone"), ("absolute", "start")] {
-      let part = domain.settings["clock.\(key)"]
-      if let offset, offset.value == .string(name), !domain.says("clock.\(key)") {
+    guard !domain.says(.xml) else { return }
+    let offset = domain.setting(.clockOffset)
+    let parts: [(ClockOffset, Field)] = [
+      (.timezone, domain.type[.clockTimezone]), (.absolute, domain.type[.clockStart]),
+    ]
+    for (name, field) in parts {
+      let key = field.name.dropFirst("clock.".count)
+      let part = domain.settings[field]
+      if let offset, domain[.clockOffset] == name, !domain.says(field) {
         diagnostics.append(
           Diagnostic(
             "missing-key", "a clock of offset \(name) has no `\(key)`", at: offset.range,
-            suggestion: "add `\(key):`, \(domain.type.field("clock.\(key)")?.type.explanation ?? "")"))
-      } else if let part, offset?.value != .string(name), offset != nil || !domain.says("clock.offset") {
+            suggestion: "add `\(key):`, \(field.type.explanation)"))
+      } else if let part, domain[.clockOffset] != name, offset != nil || !domain.says(.clockOffset) {
         diagnostics.append(
           Diagnostic(
             "conflict", "`clock.\(key)` is for a clock of offset \(name)", at: part.range,
@@ -174,7 +179,7 @@ enum DomainChecks {
     let devices = domain.members("disks") + domain.members("interfaces")
     var seen: [Value: SourceRange] = [:]
     for device in devices {
-      guard let order = device.settings["boot-order"] else { continue }
+      guard let order = device.setting(.bootOrder) else { continue }
       if let other = seen.updateValue(order.range, forKey: order.value) {
         diagnostics.append(
           Diagnostic(
@@ -182,7 +187,7 @@ enum DomainChecks {
             notes: [.init("the other one", at: other)]))
       }
     }
-    if let boot = domain.settings["boot"], let other = seen.values.min(by: { $0.start < $1.start }) {
+    if let boot = domain.setting(.boot), let other = seen.values.min(by: { $0.start < $1.start }) {
       diagnostics.append(
         Diagnostic(
           "conflict", "`boot` and `boot-order` of devices exclude each other", at: boot.range,
@@ -193,7 +198,7 @@ enum DomainChecks {
   private static func checkTargets(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
     var seen: [Value: SourceRange] = [:]
     for disk in domain.members("disks") {
-      guard let target = disk.settings["target"] else { continue }
+      guard let target = disk.setting(.target) else { continue }
       if let other = seen.updateValue(target.range, forKey: target.value) {
         diagnostics.append(
           Diagnostic(
@@ -206,16 +211,17 @@ enum DomainChecks {
   // MARK: Devices
 
   private static func checkInterface(_ interface: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    let sources = ["network", "bridge", "direct"].filter(interface.says)
-    if sources.count > 1, let range = interface.settings[sources[1]]?.range {
+    let keys: [FieldKey<String>] = [.network, .bridge, .direct]
+    let sources = keys.filter { interface.says($0) }
+    if sources.count > 1, let range = interface.setting(sources[1])?.range {
       diagnostics.append(
         Diagnostic(
-          "conflict", "\(interface.title) has both `\(sources[0])` and `\(sources[1])`", at: range,
+          "conflict", "\(interface.title) has both `\(sources[0].name)` and `\(sources[1].name)`", at: range,
           suggestion: "an interface is connected to one of them"))
       return
     }
-    guard let type = interface.settings["type"] else {
-      if sources.isEmpty, !interface.says("type"), !interface.says(Field.xmlName) {
+    guard let type = interface.setting(.type) else {
+      if sources.isEmpty, !interface.says(.type), !interface.says(.xml) {
         diagnostics.append(
           Diagnostic(
             "missing-key", "\(interface.title) does not say what it is connected to", at: interface.range,
@@ -223,30 +229,30 @@ enum DomainChecks {
       }
       return
     }
-    let name = type.value.string ?? ""
-    if let source = sources.first, source != name {
+    let name = interface[.type] ?? ""
+    if let source = sources.first, source.name != name {
       diagnostics.append(
         Diagnostic(
-          "conflict", "an interface of type \(name) has no `\(source)`", at: interface.settings[source]?.range,
+          "conflict", "an interface of type \(name) has no `\(source.name)`", at: interface.setting(source)?.range,
           suggestion: "leave out `type`: it follows"))
-    } else if sources.isEmpty, ["network", "bridge", "direct"].contains(name), !interface.says(Field.xmlName) {
+    } else if sources.isEmpty, let key = keys.first(where: { $0.name == name }), !interface.says(.xml) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(interface.title) of type \(name) has no `\(name)`", at: type.range,
-          suggestion: "add `\(name):`, \(interface.type.field(name)?.type.explanation ?? "")"))
+          suggestion: "add `\(name):`, \(interface.type[key].type.explanation)"))
     }
-    if let mtu = interface.settings["mtu"], name == "user" {
+    if let mtu = interface.setting(.mtu), name == "user" {
       diagnostics.append(
         Diagnostic("conflict", "an interface of type user has no `mtu`", at: mtu.range, suggestion: "leave it out"))
     }
-    if let mode = interface.settings["mode"], name != "direct" {
+    if let mode = interface.setting(.macvtapMode), name != "direct" {
       diagnostics.append(
         Diagnostic("conflict", "`mode` is for `direct` interfaces", at: mode.range, suggestion: "leave it out"))
     }
   }
 
   private static func checkGraphics(_ graphics: [ObjectSpec], into diagnostics: inout [Diagnostic]) {
-    for display in graphics where !display.says("type") && !display.says(Field.xmlName) {
+    for display in graphics where !display.says(.type) && !display.says(.xml) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(display.title) has no `type`", at: display.range,
@@ -261,10 +267,10 @@ enum DomainChecks {
       var seen: [String: SourceRange] = [:]
       for device in domain.members(collection.key) {
         var what = device.type.name
-        if case .attribute(let field) = rule.identity {
+        if case .attribute(let name) = rule.identity, let field = device.type.field(name) {
           // What is wrong or missing has been told.
           guard !device.malformed.contains(field) else { continue }
-          what += " of \(field) \(device[field]?.description ?? device.name)"
+          what += " of \(name) \(device.settings[field]?.value.description ?? device.name)"
         }
         guard let other = seen.updateValue(device.range, forKey: what) else { continue }
         diagnostics.append(
@@ -273,4 +279,9 @@ enum DomainChecks {
       }
     }
   }
+}
+
+extension FieldKey {
+  /// The name within its group: `cores`.
+  fileprivate var lastWord: Substring { name.split(separator: ".").last ?? "" }
 }

@@ -27,7 +27,7 @@ struct FragmentChecks {
   // MARK: Objects
 
   private mutating func checkObject(_ object: ObjectSpec) {
-    guard let setting = object.settings[Field.xmlName], case .xml(let fragment) = setting.value else { return }
+    guard let setting = object.setting(.xml), case .xml(let fragment) = setting.value else { return }
     let kind = object.type.name
     for child in fragment.root.elements where !child.isForeign {
       switch child.name {
@@ -72,7 +72,7 @@ struct FragmentChecks {
   // MARK: Devices
 
   private mutating func checkDevice(_ device: ObjectSpec, in collection: String) {
-    guard let setting = device.settings[Field.xmlName], case .xml(let fragment) = setting.value,
+    guard let setting = device.setting(.xml), case .xml(let fragment) = setting.value,
       let rule = device.type.device
     else { return }
     let name = "\(collection).\(device.name)"
@@ -83,12 +83,14 @@ struct FragmentChecks {
     }
     checkNamespaces(fragment.root, setting)
     let places = ["file", "dev", "dir", "name", "volume", "pool", "path", "protocol", "namespace"]
-    if rule.role == .storage, let field = ["source", "image", "size", "volume.entry"].first(where: device.says),
+    let disk = Vocabulary.disk
+    let sources = [disk[.source], disk[.image], disk[.size], disk[.volumeEntry]]
+    if rule.role == .storage, let field = sources.first(where: { device.says($0) }),
       fragment.root[attribute: "type"] != nil
         || fragment.root.all("source").contains(where: { source in places.contains { source[attribute: $0] != nil } })
     {
       refuse(
-        "both `xml` of \(name) and `\(field)` set the source of the disk", setting,
+        "both `xml` of \(name) and `\(field.name)` set the source of the disk", setting,
         "say it once: with `source:`, or in `xml` alone")
     }
     checkFields(of: device, fragment, setting, start: rule.template)
@@ -102,12 +104,12 @@ struct FragmentChecks {
   ) {
     var element = start
     for field in object.type.fields {
-      if let value = object.settings[field.name]?.value { field.lens?.put(value, into: &element) }
+      if let value = object.settings[field]?.value { field.lens?.put(value, into: &element) }
     }
     var merged = element
     fragment.merge(into: &merged)
     for field in object.type.fields {
-      guard let said = object.settings[field.name], let lens = field.lens, field.isMet(said.value, in: element),
+      guard let said = object.settings[field], let lens = field.lens, field.isMet(said.value, in: element),
         !field.isMet(said.value, in: merged)
       else { continue }
       let name = object.type.displayName(of: field)
@@ -130,7 +132,7 @@ extension XMLElement {
 
   /// The alias of a device, where it is one of those that Vireo gives.
   fileprivate var aliasOfVireo: String? {
-    guard let alias = first("alias")?[attribute: "name"] else { return nil }
+    guard let alias = value(at: .alias) else { return nil }
     let kinds = Vocabulary.domain.collections.filter { $0.type.device?.element == name }.map(\.type.name)
     return kinds.contains { DeviceIdentity.key(alias: alias, kind: $0) != nil } ? alias : nil
   }

@@ -6,39 +6,44 @@ import Vocabulary
 /// Checks one pool.
 enum PoolChecks {
   /// The fields that a kind of storage cannot do without; of several in one entry one is enough.
-  private static let needed: [String: [[String]]] = [
-    "dir": [["path"]],
-    "fs": [["path"], ["source.devices"]],
-    "netfs": [["path"], ["source.hosts"], ["source.dir"]],
-    "logical": [["source.name", "source.devices"]],
-    "disk": [["path"], ["source.devices"]],
-    "iscsi": [["path"], ["source.hosts"], ["source.devices"]],
-    "iscsi-direct": [["source.hosts"], ["source.devices"], ["source.initiator"]],
-    "scsi": [["path"], ["source.adapter.type"]],
-    "mpath": [["path"]],
-    "rbd": [["source.name"], ["source.hosts"]],
-    "sheepdog": [["source.name"], ["source.hosts"]],
-    "gluster": [["source.name"], ["source.hosts"]],
-    "zfs": [["source.name"]],
-    "vstorage": [["path"], ["source.name"]],
-  ]
+  private static let needed: [PoolType: [[Field]]] = {
+    let type = Vocabulary.pool
+    let (path, name, dir) = ([type[.path]], [type[.sourceName]], [type[.sourceDir]])
+    let (hosts, devices) = ([type[.sourceHosts]], [type[.sourceDevices]])
+    return [
+      .dir: [path],
+      .fs: [path, devices],
+      .netfs: [path, hosts, dir],
+      .logical: [name + devices],
+      .disk: [path, devices],
+      .iscsi: [path, hosts, devices],
+      .iscsiDirect: [hosts, devices, [type[.initiator]]],
+      .scsi: [path, [type[.adapterType]]],
+      .mpath: [path],
+      .rbd: [name, hosts],
+      .sheepdog: [name, hosts],
+      .gluster: [name, hosts],
+      .zfs: [name],
+      .vstorage: [path, name],
+    ]
+  }()
 
   static func check(_ pool: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard !pool.malformed.contains("type") else { return }
-    for fields in needed[pool.poolType] ?? [] where !fields.contains(where: pool.says) {
-      guard let field = fields.first.flatMap(pool.type.field) else { continue }
-      let kind = pool["type"].map { " of type \($0)" } ?? ""
+    guard !pool.hasMalformed(.poolType) else { return }
+    for fields in needed[pool.poolType] ?? [] where !fields.contains(where: { pool.says($0) }) {
+      guard let field = fields.first else { continue }
+      let kind = pool[.poolType].map { " of type \($0)" } ?? ""
       diagnostics.append(
         Diagnostic(
           "missing-key", "the pool\(kind) has no `\(field.name)`", at: pool.range, subject: pool.title,
           suggestion: "add `\(field.name):`, \(field.type.explanation)"))
     }
-    if let path = pool.settings["path"], ["rbd", "sheepdog", "gluster", "iscsi-direct"].contains(pool.poolType) {
+    if let path = pool.setting(.path), [.rbd, .sheepdog, .gluster, .iscsiDirect].contains(pool.poolType) {
       diagnostics.append(
         Diagnostic(
           "conflict", "a pool of type \(pool.poolType) has no `path`", at: path.range, suggestion: "leave it out"))
     }
-    if pool.says("source.auth.secret"), let usage = pool.settings["source.auth.secret-usage"] {
+    if pool.says(.authSecret), let usage = pool.setting(.authSecretUsage) {
       diagnostics.append(
         Diagnostic(
           "conflict", "a secret is known by its UUID or by its usage", at: usage.range,
@@ -56,7 +61,7 @@ enum PoolChecks {
     into diagnostics: inout [Diagnostic]
   ) {
     let pools = stack.pools.filter(\.holdsFiles)
-    guard !object.says("pool"), pools.count != 1 else { return }
+    guard !object.says(.pool), pools.count != 1 else { return }
     let other = alternative.map { ", or add \($0)" } ?? ""
     diagnostics.append(
       Diagnostic(
@@ -68,7 +73,7 @@ enum PoolChecks {
 
   /// Disks and images are files, which not every pool has.
   static func checkHoldsFiles(_ object: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
-    guard let setting = object.settings["pool"], let pool = setting.value.string.flatMap(stack.pool), !pool.holdsFiles
+    guard let setting = object.setting(.pool), let pool = object[.pool].flatMap(stack.pool), !pool.holdsFiles
     else { return }
     let known = stack.pools.filter(\.holdsFiles).map(\.name)
     diagnostics.append(

@@ -9,7 +9,7 @@ extension ObjectSpec {
   public var sensitivePlaces: SensitivePlaces {
     var places = SensitivePlaces()
     for (object, owner) in withDevices {
-      for name in object[Field.sensitiveName]?.list?.compactMap(\.string) ?? [] {
+      for name in object[.sensitive] ?? [] {
         // What a name means nothing for is reported by the checks.
         try? places.insert(name, in: object.type, owner: owner)
       }
@@ -32,7 +32,7 @@ extension ObjectSpec {
     var places = sensitivePlaces
     places.formUnion(others)
     for (object, owner) in withDevices {
-      for (name, setting) in object.settings {
+      for (field, setting) in object.settings {
         switch setting.value {
         case .xml(let fragment):
           secrets.insertSuspects(fragment.secrets() + fragment.passwords)
@@ -40,7 +40,7 @@ extension ObjectSpec {
           if !paths.isEmpty { secrets.insert(fragment.texts(at: paths)) }
         // What a file beside the spec holds.
         case .secret(let password): secrets.insertSuspects([password])
-        case _ where places.contains(name, of: owner): secrets.insert(setting.value.concealingTexts.secrets)
+        case _ where places.contains(field, of: owner): secrets.insert(setting.value.concealingTexts.secrets)
         case let value where value.isConfidential: secrets.insertSuspects(value.secrets)
         default: break
         }
@@ -68,8 +68,8 @@ enum SensitiveChecks {
   }
 
   private static func check(_ object: ObjectSpec, in owner: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard let setting = object.settings[Field.sensitiveName] else { return }
-    for name in setting.value.list?.compactMap(\.string) ?? [] {
+    guard let setting = object.setting(.sensitive) else { return }
+    for name in object[.sensitive] ?? [] {
       guard let problem = problem(name, of: object) else { continue }
       diagnostics.append(
         Diagnostic(
@@ -95,9 +95,9 @@ enum SensitiveChecks {
     }
     guard let path = places.paths(of: owner).first else { return nil }
     let prefix = owner.isEmpty ? "" : "\(owner)."
-    guard case .xml(let fragment)? = named[Field.xmlName] else {
+    guard let fragment = named[.xml] else {
       // What is wrong with it has been reported.
-      guard !named.says(Field.xmlName) else { return nil }
+      guard !named.says(.xml) else { return nil }
       return ValueProblem(
         "`\(name)` is listed as sensitive, but \(owner.isEmpty ? "the \(object.type.name)" : "`\(owner)`") has no `xml`",
         suggestion: "write `xml:`, or take the name out")
@@ -150,7 +150,7 @@ enum SensitiveChecks {
   }
 
   private static func names(of type: ObjectType) -> [String] {
-    type.fields.filter { $0.holdsSecrets || $0.name == Field.xmlName }.map(\.name)
+    type.fields.filter { $0.holdsSecrets || $0.isFragment }.map(\.name)
   }
 
   private static func didYouMean(_ name: String, among known: [String]) -> String? {

@@ -15,7 +15,7 @@ enum StackChecks {
       SensitiveChecks.check(object, into: &diagnostics)
     }
     for objects in [stack.domains, stack.networks, stack.pools] {
-      checkDistinct(objects, "uuid", "two objects cannot have one UUID", into: &diagnostics)
+      checkDistinct(objects, .uuid, "two objects cannot have one UUID", into: &diagnostics)
     }
     for network in stack.networks { NetworkChecks.check(network, into: &diagnostics) }
     NetworkChecks.checkTogether(stack.networks, into: &diagnostics)
@@ -23,7 +23,7 @@ enum StackChecks {
     for image in stack.images { PoolChecks.checkHoldsFiles(image, in: stack, into: &diagnostics) }
     for volume in stack.volumes { VolumeChecks.check(volume, in: stack, into: &diagnostics) }
     VolumeChecks.checkTogether(stack, into: &diagnostics)
-    checkDistinct(stack.pools.filter(\.holdsFiles), "path", "two pools cannot be one folder", into: &diagnostics)
+    checkDistinct(stack.pools.filter(\.holdsFiles), .path, "two pools cannot be one folder", into: &diagnostics)
     var names: [String: SourceRange] = [:]
     var addresses: [String: SourceRange] = [:]
     for domain in stack.domains {
@@ -36,7 +36,7 @@ enum StackChecks {
       checkRequired(domain, into: &diagnostics)
       DomainChecks.check(domain, in: stack, into: &diagnostics)
       for interface in domain.members("interfaces") {
-        guard let mac = interface.settings["mac"], let text = mac.value.string else { continue }
+        guard let mac = interface.setting(.mac), let text = mac.value.string else { continue }
         if let other = addresses.updateValue(mac.range, forKey: text) {
           diagnostics.append(
             // libvirt takes it, and a host may have it: two guests that never run side by side.
@@ -51,8 +51,8 @@ enum StackChecks {
 
   /// Fields that an object cannot do without. What is to be gone needs none.
   static func checkRequired(_ object: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard object["state"] != .string("absent") else { return }
-    for field in object.type.fields where field.isRequired && !object.says(field.name) {
+    guard object[ifKnown: .state] != .absent else { return }
+    for field in object.type.fields where field.isRequired && !object.says(field) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "the \(object.type.name) has no `\(field.name)`", at: object.range, subject: object.title,
@@ -63,7 +63,7 @@ enum StackChecks {
   /// Names of other objects that a field refers to.
   static func checkReferences(_ object: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
     for field in object.type.fields {
-      guard case .reference(let collection) = field.type, let setting = object.settings[field.name],
+      guard case .reference(let collection) = field.type, let setting = object.settings[field],
         let name = setting.value.string
       else { continue }
       let objects = ["pools": stack.pools, "volumes": stack.volumes][collection] ?? stack.images
@@ -79,16 +79,16 @@ enum StackChecks {
   }
 
   private static func checkDistinct(
-    _ objects: [ObjectSpec], _ field: String, _ message: String, into diagnostics: inout [Diagnostic]
+    _ objects: [ObjectSpec], _ key: FieldKey<String>, _ message: String, into diagnostics: inout [Diagnostic]
   ) {
     var seen: [Value: SourceRange] = [:]
     for object in objects {
-      guard let setting = object.settings[field] else { continue }
+      guard let setting = object.setting(key) else { continue }
       // One setting of several, which `count` has made, is reported by itself.
       if let other = seen.updateValue(setting.range, forKey: setting.value), other != setting.range {
         diagnostics.append(
           Diagnostic(
-            "duplicate-value", message, at: setting.range, suggestion: field == "uuid" ? "leave one of them out" : nil,
+            "duplicate-value", message, at: setting.range, suggestion: key == .uuid ? "leave one of them out" : nil,
             notes: [.init("the other one", at: other)]))
       }
     }

@@ -6,7 +6,7 @@ import Vocabulary
 /// Checks volumes.
 enum VolumeChecks {
   static func check(_ volume: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
-    if let path = volume.settings["path"], let pool = volume.settings["pool"] {
+    if let path = volume.setting(.path), let pool = volume.setting(.pool) {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(volume.title) has both `path` and `pool`", at: path.range,
@@ -14,15 +14,15 @@ enum VolumeChecks {
           notes: [.init("the pool", at: pool.range)]))
     }
     PoolChecks.checkHoldsFiles(volume, in: stack, into: &diagnostics)
-    if !volume.says("path") { PoolChecks.checkIsSaid(for: volume, in: stack, or: "`path:`", into: &diagnostics) }
-    if !volume.says("size"), !volume.says("image"), !volume.says("path") {
+    if !volume.says(.path) { PoolChecks.checkIsSaid(for: volume, in: stack, or: "`path:`", into: &diagnostics) }
+    if !volume.says(.size), !volume.says(.image), !volume.says(.path) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(volume.title) does not say what it is", at: volume.range,
           suggestion: "add `size:` for a blank image, `image:` for an overlay, or `path:` for a file that exists"))
     }
     DiskChecks.checkOverlay(volume, into: &diagnostics)
-    if volume.fileFormat == "raw" {
+    if volume.fileFormat == .raw {
       checkRaw(volume, into: &diagnostics)
     } else {
       checkLayout(volume, into: &diagnostics)
@@ -31,13 +31,13 @@ enum VolumeChecks {
 
   /// What only qcow2 has.
   private static func checkRaw(_ volume: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    for field in ["cluster-size", "extended-l2", "lazy-refcounts"] {
+    for field in [volume.type[.clusterSize], volume.type[.extendedL2], volume.type[.lazyRefcounts]] {
       guard let setting = volume.settings[field] else { continue }
       diagnostics.append(
         Diagnostic(
           "conflict", "a raw image has no `\(field)`", at: setting.range, suggestion: "leave it out, or make it qcow2"))
     }
-    if let setting = volume.settings["preallocation"], setting.value == .string("metadata") {
+    if let setting = volume.setting(.preallocation), volume[.preallocation] == .metadata {
       diagnostics.append(
         Diagnostic(
           "conflict", "a raw image has no metadata to make room for", at: setting.range,
@@ -53,8 +53,8 @@ enum VolumeChecks {
 
   /// The rules of a new qcow2 image (QEMU's qcow2 specification, "Header").
   private static func checkLayout(_ volume: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    let hasSubclusters = volume["extended-l2"] == .boolean(true)
-    if let setting = volume.settings["cluster-size"], let size = setting.value.bytes {
+    let hasSubclusters = volume[.extendedL2] == true
+    if let setting = volume.setting(.clusterSize), let size = volume[.clusterSize] {
       if size.nonzeroBitCount != 1 || size > 2 << 20 {
         diagnostics.append(
           Diagnostic(
@@ -67,7 +67,7 @@ enum VolumeChecks {
             suggestion: "make them 16 KiB or more, or leave out `extended-l2`"))
       }
     }
-    if let setting = volume.settings["preallocation"], setting.value != .string("off"), volume.says("image"),
+    if let setting = volume.setting(.preallocation), volume[.preallocation] != .off, volume.says(.image),
       !hasSubclusters
     {
       diagnostics.append(
@@ -92,17 +92,17 @@ enum VolumeChecks {
       diagnostics.append(
         Diagnostic(
           "duplicate-value", "two volumes cannot be one file, \(path)",
-          at: volume.settings["path"]?.range ?? volume.range,
-          notes: [.init("the other one", at: other.settings["path"]?.range ?? other.range)]))
+          at: volume.place(of: .path),
+          notes: [.init("the other one", at: other.place(of: .path))]))
     }
     var users: [String: (domain: ObjectSpec, range: SourceRange)] = [:]
     for domain in stack.domains {
       for disk in domain.members("disks") {
-        guard let source = disk.settings["source"], let path = source.value.string, let volume = owners[path] else {
+        guard let source = disk.setting(.source), let path = source.value.string, let volume = owners[path] else {
           continue
         }
         checkAgreement(disk, with: volume, into: &diagnostics)
-        guard disk["read-only"] != .boolean(true), disk["device"] != .string("cdrom") else { continue }
+        guard disk[.readOnly] != true, disk[.device] != .cdrom else { continue }
         guard let other = users.updateValue((domain, source.range), forKey: path) else { continue }
         diagnostics.append(
           Diagnostic(
@@ -118,19 +118,19 @@ enum VolumeChecks {
   private static func checkAgreement(
     _ disk: ObjectSpec, with volume: ObjectSpec, into diagnostics: inout [Diagnostic]
   ) {
-    if let format = disk.settings["format"], format.value != .string(volume.fileFormat) {
+    if let format = disk.setting(.format), disk[.format] != volume.fileFormat {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(disk.title) is \(format.value), and \(volume.title) is \(volume.fileFormat)", at: format.range,
           suggestion: "leave out `format` with `volume: \(volume.name)`"))
     }
-    if let size = disk.settings["size"], !volume.says("size") {
+    if let size = disk.setting(.size), !volume.says(.size) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(disk.title) sets a size, but \(volume.title) does not", at: size.range,
           suggestion: "set it at the volume; set it here only to grow the disk of a running guest"))
     }
-    if let size = disk.settings["size"], let other = volume.settings["size"], size.value != other.value {
+    if let size = disk.setting(.size), let other = volume.setting(.size), size.value != other.value {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(disk.title) is \(size.value), and \(volume.title) is \(other.value)", at: size.range,

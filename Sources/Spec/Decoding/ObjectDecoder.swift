@@ -78,9 +78,9 @@ struct ObjectDecoder {
     if case .map = field.type { return }
     kind = object.type
     if let value = value(of: field.type, from: node, at: field.name) {
-      object.settings[field.name] = Setting(value, at: node.range)
+      object.settings[field] = Setting(value, at: node.range)
     } else {
-      object.malformed.insert(field.name)
+      object.malformed.insert(field)
     }
   }
 
@@ -323,9 +323,7 @@ struct ObjectDecoder {
     // What is there under a misspelt key is not missed as well.
     if let name = meaning?.key ?? closest.map({ key in group.map { "\($0).\(key)" } ?? key }) {
       let shorthand = type.group(name)?.shorthand.map { "\(name).\($0)" }
-      for field in [name, shorthand].compactMap(\.self) where type.field(field) != nil {
-        object.malformed.insert(field)
-      }
+      object.malformed.formUnion([name, shorthand].compactMap { $0.flatMap(type.field) })
     }
     let place = group.map { "`\($0)`" } ?? (type.name == "stack" ? "a spec" : type.name.withArticle)
     report(

@@ -37,7 +37,7 @@ struct SecretNodes {
     }
     for entry in root["domains"]?.entries ?? [] {
       let own = Self.names(in: entry.value, Vocabulary.domain)
-      let used = Self.words(entry.value["profiles"])
+      let used = Self.words(entry.value[.profiles])
       search(entry.value, Vocabulary.domain, own.union(used.flatMap { profiles[$0] ?? [] }))
       // What a domain says is secret is so in its profiles.
       for name in used { profiles[name]?.formUnion(own) }
@@ -49,10 +49,10 @@ struct SecretNodes {
 
   /// What an object and its devices say is secret, by whole names.
   private static func names(in node: YAMLNode, _ type: ObjectType) -> Set<String> {
-    var names = words(node[Field.sensitiveName])
+    var names = words(node[.sensitive])
     for collection in type.collections where collection.type.device != nil {
       for device in node[collection.key]?.entries ?? [] {
-        names.formUnion(words(device.value[Field.sensitiveName]).map { "\(collection.key).\(device.name).\($0)" })
+        names.formUnion(words(device.value[.sensitive]).map { "\(collection.key).\(device.name).\($0)" })
       }
     }
     return names
@@ -72,7 +72,7 @@ struct SecretNodes {
         type.group(name) == nil ? [] : type.fields.filter { $0.name.hasPrefix(name + ".") && $0.holdsSecrets }
       for name in members.isEmpty ? [name] : members.map(\.name) { concealAll(at: name, in: node) }
     }
-    searchXML(node[Field.xmlName], type, names)
+    searchXML(node[.xml], type, names)
     searchKnownPlaces(node, type, group: nil, isMarked: !names.isEmpty)
     for collection in type.collections where collection.type.device != nil {
       for device in node[collection.key]?.entries ?? [] {

@@ -24,14 +24,14 @@ struct StackDecoder {
     var decoder = ObjectDecoder()
     let object = decoder.decode(top, as: Vocabulary.stack, named: YAMLNode("", at: root.range))
     diagnostics += decoder.diagnostics
-    if !object.says("stack") {
+    if !object.says(.stackName) {
       diagnostics.append(
         Diagnostic(
           "missing-key", "the spec does not name its stack", at: root.range, suggestion: "add `stack: NAME`"))
     }
     decodeProfiles(profiles)
     var stack = StackSpec(
-      name: object["stack"]?.string ?? "", connect: object["connect"]?.string, networks: object.members("networks"),
+      name: object[.stackName] ?? "", connect: object[.connect], networks: object.members("networks"),
       pools: object.members("pools"), images: object.members("images"), volumes: object.members("volumes"),
       domains: [])
     stack.networks = stack.networks.map { NetworkChecks.completed($0, into: &diagnostics) }
@@ -39,7 +39,7 @@ struct StackDecoder {
     for entry in collection(domains, "domains") {
       let before = stack.domains.count
       decodeDomain(entry, into: &stack)
-      if entry.value["count"] != nil { counted[entry.name] = stack.domains[before...].map(\.name) }
+      if entry.value[.count] != nil { counted[entry.name] = stack.domains[before...].map(\.name) }
     }
     DependencyChecks.resolve(&stack.domains, counted: counted, into: &diagnostics)
     stack.domains = stack.domains.map { [stack] in DomainDefaults.completed($0, in: stack) }
@@ -75,23 +75,23 @@ struct StackDecoder {
   // MARK: Domains
 
   private mutating func decodeDomain(_ entry: YAMLEntry, into stack: inout StackSpec) {
-    let counted = entry.value["count"] != nil
+    let counted = entry.value[.count] != nil
     var (first, usesIndex) = domain(entry, index: counted ? 1 : nil)
     guard counted else {
       stack.domains.append(first)
       return
     }
-    let count = first["count"]?.integer ?? 1
-    first.settings["count"] = nil
-    if first.settings["uuid"] != nil, count > 1, !usesIndex {
+    let count = first[.count] ?? 1
+    first.set(.count, to: nil)
+    if let uuid = first.setting(.uuid), count > 1, !usesIndex {
       diagnostics.append(
         Diagnostic(
-          "shared-uuid", "\(count) domains cannot have one UUID", at: first.settings["uuid"]!.range,
+          "shared-uuid", "\(count) domains cannot have one UUID", at: uuid.range,
           suggestion: "leave it out: each gets its own"))
     }
     for number in 1...max(count, 1) {
       var object = number == 1 || !usesIndex ? first : domain(entry, index: number).object
-      object.settings["count"] = nil
+      object.set(.count, to: nil)
       object.name = "\(entry.name)-\(number)"
       stack.domains.append(object)
     }
@@ -103,9 +103,9 @@ struct StackDecoder {
     decoder.index = index
     var object = decoder.decode(entry.value, as: Vocabulary.domain, named: entry.key)
     var usesIndex = decoder.usesIndex
-    if case .list(let names)? = object["profiles"], let range = object.settings["profiles"]?.range {
+    if let names = object[.profiles], let range = object.setting(.profiles)?.range {
       // From the last to the first: what is merged over something wins.
-      for name in names.compactMap(\.string).reversed() {
+      for name in names.reversed() {
         guard let profile = profile(name, index: index) else {
           diagnostics.append(
             Diagnostic(
@@ -115,13 +115,13 @@ struct StackDecoder {
               }
                 ?? "declare it under `profiles`"))
           // Whatever is missing may be what the profile was to give.
-          for field in object.type.fields where field.isRequired { object.malformed.insert(field.name) }
+          for field in object.type.fields where field.isRequired { object.malformed.insert(field) }
           continue
         }
         usesIndex = usesIndex || decodedProfiles[name] == nil
         object = object.merged(over: profile)
       }
-      object.settings["profiles"] = nil
+      object.set(.profiles, to: nil)
     }
     diagnostics += decoder.diagnostics
     return (object, usesIndex)
@@ -155,4 +155,9 @@ struct StackDecoder {
     var seen: Set<Diagnostic> = []
     diagnostics.removeAll { !seen.insert($0).inserted }
   }
+}
+
+extension YAMLNode {
+  /// The node of a field that stands at the top of its object; nil where the object does not say it.
+  subscript<Content>(key: FieldKey<Content>) -> YAMLNode? { self[key.name] }
 }

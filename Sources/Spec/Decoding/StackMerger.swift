@@ -17,7 +17,7 @@ enum StackMerger {
             suggestion: "begin with `stack: NAME`"))
         continue
       }
-      if let second = document["stack"] {
+      if let second = document[.stackName] {
         if let first = stack, first.scalar?.text != second.scalar?.text {
           diagnostics.append(
             Diagnostic(

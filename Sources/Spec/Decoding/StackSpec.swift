@@ -36,7 +36,7 @@ public struct StackSpec: Sendable {
 
   /// Whether the stack has files on the host: folders, images or disks.
   public var usesFiles: Bool {
-    pools.contains { $0.poolType == "dir" } || !images.isEmpty || !volumes.isEmpty
+    pools.contains { $0.poolType == .dir } || !images.isEmpty || !volumes.isEmpty
       || domains.contains { !$0.members("disks").isEmpty }
   }
 
@@ -72,16 +72,16 @@ public struct ObjectSpec: Sendable {
   public var name: String
   /// Where its key stands.
   public var range: SourceRange
-  /// What it says, by the field's name in the vocabulary.
-  public var settings: [String: Setting]
+  /// What it says, by the fields of its table.
+  public var settings: [Field: Setting]
   /// The objects within it, by the collection's key. A collection that the spec names is here even when it is empty.
   public var members: [String: [ObjectSpec]]
   /// Fields that the spec names with values that are wrong: reported once, and not missed.
-  var malformed: Set<String> = []
+  var malformed: Set<Field> = []
 
   /// An object that says nothing but what is given: no fields and no members by default.
   public init(
-    _ type: ObjectType, _ name: String, at range: SourceRange, settings: [String: Setting] = [:],
+    _ type: ObjectType, _ name: String, at range: SourceRange, settings: [Field: Setting] = [:],
     members: [String: [ObjectSpec]] = [:]
   ) {
     self.type = type
@@ -91,25 +91,45 @@ public struct ObjectSpec: Sendable {
     self.members = members
   }
 
-  /// The value of a field, or nil where the spec is silent.
-  public subscript(field: String) -> Value? { settings[field]?.value }
-
-  /// The value of a field, by its key; nil where the spec is silent.
+  /// What a field holds, by its key; nil where the spec is silent.
+  ///
+  /// - Precondition: such objects have the field.
   public subscript<Content>(key: FieldKey<Content>) -> Content? { setting(key).flatMap { .content(of: $0.value) } }
+
+  /// What a field holds that only some kinds of objects have; nil for the others, and where the spec is silent.
+  public subscript<Content>(ifKnown key: FieldKey<Content>) -> Content? { type.has(key) ? self[key] : nil }
 
   /// What the spec says of a field, with its place; nil where the spec is silent.
   ///
   /// - Precondition: such objects have the field.
-  public func setting<Content>(_ key: FieldKey<Content>) -> Setting? {
-    assert(type.field(key.name) != nil, "\(type.name) has no field \(key.name)")
-    return settings[key.name]
-  }
+  public func setting<Content>(_ key: FieldKey<Content>) -> Setting? { settings[type[key]] }
+
+  /// The value of a field in the spec language's own notation; nil where the spec is silent.
+  ///
+  /// - Precondition: such objects have the field.
+  public func text<Content>(_ key: FieldKey<Content>) -> String? { setting(key)?.value.description }
+
+  /// The place of what the spec says of a field; that of the object where it is silent.
+  ///
+  /// - Precondition: such objects have the field.
+  public func place<Content>(of key: FieldKey<Content>) -> SourceRange { setting(key)?.range ?? range }
+
+  /// Makes the object say something of a field; nil makes it silent.
+  ///
+  /// - Precondition: such objects have the field.
+  public mutating func set<Content>(_ key: FieldKey<Content>, to setting: Setting?) { settings[type[key]] = setting }
 
   /// The objects of a collection; none where the spec is silent.
   public func members(_ collection: String) -> [ObjectSpec] { members[collection] ?? [] }
 
   /// Whether the spec names a field, be its value right or wrong.
-  func says(_ field: String) -> Bool { settings[field] != nil || malformed.contains(field) }
+  func says(_ field: Field) -> Bool { settings[field] != nil || malformed.contains(field) }
+
+  /// Whether the spec names the field of a key, be its value right or wrong.
+  func says<Content>(_ key: FieldKey<Content>) -> Bool { says(type[key]) }
+
+  /// Whether the spec names the field of a key with a wrong value, which has been reported.
+  func hasMalformed<Content>(_ key: FieldKey<Content>) -> Bool { malformed.contains(type[key]) }
 
   /// What it is, for messages: `disk root`.
   public var title: String { "\(type.name) \(name)" }
@@ -124,11 +144,11 @@ extension ObjectSpec {
       return Setting(.xml(upper.merged(over: lower)), at: own.range)
     }
     // What a profile marks as secret stays so.
-    if let own = settings[Field.sensitiveName], case .list(let names) = own.value,
-      case .list(let others)? = base[Field.sensitiveName]
+    if type.has(.sensitive), let own = setting(.sensitive), case .list(let names) = own.value,
+      case .list(let others)? = base.setting(.sensitive)?.value
     {
       let all = names + others.filter { !names.contains($0) }
-      result.settings[Field.sensitiveName] = Setting(.list(all), at: own.range)
+      result.set(.sensitive, to: Setting(.list(all), at: own.range))
     }
     result.malformed.formUnion(base.malformed)
     for (key, inherited) in base.members {
@@ -154,8 +174,8 @@ extension ObjectSpec {
 
 extension ObjectSpec {
   /// A pool's kind of storage.
-  public var poolType: String { self["type"]?.string ?? "dir" }
+  public var poolType: PoolType { self[.poolType] ?? .dir }
 
   /// Whether a pool is a folder of files, in which disks and images can be made.
-  public var holdsFiles: Bool { ["dir", "fs", "netfs"].contains(poolType) }
+  public var holdsFiles: Bool { [.dir, .fs, .netfs].contains(poolType) }
 }

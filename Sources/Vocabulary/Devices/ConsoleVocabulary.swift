@@ -143,3 +143,18 @@ extension Vocabulary {
     "target.port", .integer(0...65535), "The number of the port in the guest; the next free one if not set.",
     at: "target/@port", staysWhenDropped: true, reference: characterReference)
 }
+
+extension FieldKey<String> {
+  /// The name by which the guest finds a channel.
+  public static var targetName: Self { Self("target.name") }
+}
+
+extension FieldKey<String> {
+  /// The kind of a serial port, or how the guest sees a channel.
+  public static var targetType: Self { Self("target.type") }
+}
+
+extension FieldKey<Int> {
+  /// The number of a port in the guest.
+  public static var targetPort: Self { Self("target.port") }
+}

@@ -125,3 +125,8 @@ extension Vocabulary {
 
   private static let controllerReference = "formatdomain.html#controllers"
 }
+
+extension FieldKey<Int> {
+  /// The number by which addresses name the bus of a controller.
+  public static var index: Self { Self("index") }
+}

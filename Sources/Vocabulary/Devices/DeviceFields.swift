@@ -111,4 +111,18 @@ extension Lens {
 extension FieldKey<String> {
   /// The user alias of a device.
   public static var alias: Self { Self("alias") }
+
+  /// Where a device sits in the guest.
+  public static var address: Self { Self("address") }
+
+  /// The model of a device.
+  public static var model: Self { Self("model") }
+
+  /// The file of a device, the folder of a pool, or the file of a volume.
+  public static var path: Self { Self("path") }
+}
+
+extension FieldKey<Int> {
+  /// A device's place in the boot order.
+  public static var bootOrder: Self { Self("boot-order") }
 }

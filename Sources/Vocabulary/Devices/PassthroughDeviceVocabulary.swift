@@ -299,3 +299,8 @@ extension TextRule {
 extension Notation {
   fileprivate static let octal = Notation.of(.text(.octal))
 }
+
+extension FieldKey<String> {
+  /// How a filesystem is shared.
+  public static var driverType: Self { Self("driver.type") }
+}

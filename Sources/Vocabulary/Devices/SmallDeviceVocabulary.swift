@@ -371,3 +371,8 @@ extension Lens {
     }
   }
 }
+
+extension FieldKey<String> {
+  /// What happens to a guest that hangs.
+  public static var action: Self { Self("action") }
+}

@@ -2,14 +2,22 @@
 
 public import XMLTree
 
+extension XMLPath {
+  /// The file of a disk of type `file`.
+  public static let diskFile: XMLPath = "source/@file"
+
+  /// The block device of a disk of type `block`.
+  public static let diskDevice: XMLPath = "source/@dev"
+}
+
 /// The file or device that a disk element names.
 public enum DiskSource {
   /// The path in a disk's `source`; nil for an empty tray, and for what is reached otherwise: over a network, or as a
   /// volume of a pool.
   public static func path(of disk: XMLElement) -> String? {
     switch disk[attribute: "type"] {
-    case "file", nil: disk.value(at: "source/@file")
-    case "block": disk.value(at: "source/@dev")
+    case "file", nil: disk.value(at: .diskFile)
+    case "block": disk.value(at: .diskDevice)
     default: nil
     }
   }

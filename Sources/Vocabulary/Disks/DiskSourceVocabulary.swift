@@ -148,3 +148,33 @@ extension Vocabulary {
     Field(name, kind, summary, lens: .at(path, kind, notation).only(types: [type]), reference: diskReference)
   }
 }
+
+extension FieldKey<String> {
+  /// The volume of the stack that a disk is.
+  public static var volumeEntry: Self { Self("volume.entry") }
+
+  /// The pool of the libvirt volume that a disk is.
+  public static var volumePool: Self { Self("volume.pool") }
+
+  /// The folder that the guest sees as a disk.
+  public static var dir: Self { Self("dir") }
+
+  /// How the network storage of a disk is spoken to.
+  public static var networkProtocol: Self { Self("network.protocol") }
+
+  /// The socket of the vhost-user process that a disk is.
+  public static var vhostUserPath: Self { Self("vhost-user.path") }
+
+  /// The vDPA device that a disk is.
+  public static var vhostVDPA: Self { Self("vhost-vdpa") }
+}
+
+extension FieldKey<Int> {
+  /// The namespace of the NVMe controller that a disk is.
+  public static var nvmeNamespace: Self { Self("nvme.namespace") }
+}
+
+extension FieldKey<String> {
+  /// The name of the libvirt volume that a disk is.
+  public static var volumeName: Self { Self("volume.name") }
+}

@@ -4,7 +4,7 @@ import XMLTree
 
 extension Vocabulary {
   /// A disk: an overlay on an image, a blank one, or a file that exists.
-  public static let disk = ObjectType(
+  public static let disk: ObjectType = ObjectType(
     "disk",
     """
     A disk. With `image` it is a qcow2 overlay on a base image, with `size` alone a blank one, with `source` a file that \
@@ -103,7 +103,7 @@ extension Vocabulary {
     template: XMLElement("disk", ["type": "file"], children: [XMLElement("driver", ["name": "qemu"])]))
 
   /// The first words and the steps of a plan have the file, its pool and its format.
-  private static let diskSummary = DeviceSummary(
+  private static let diskSummary: DeviceSummary = DeviceSummary(
     telling: [
       "image", "size", "source", "pool", "format", "device", "type", "network", "bridge", "direct", "volume.entry",
     ],
@@ -112,16 +112,16 @@ extension Vocabulary {
       return DiskSource.path(of: disk).map { "\(target), \($0)" } ?? target
     },
     entry: { value in
-      let size = value("size").map { ", \($0)" } ?? ""
-      if value("device") == .string("cdrom") {
-        return (value("image") ?? value("source")).map { "cdrom with \($0)" } ?? "empty cdrom"
+      let size = value(disk[.size]).map { ", \($0)" } ?? ""
+      if value(disk[.device]) == .string(DiskDevice.cdrom.rawValue) {
+        return (value(disk[.image]) ?? value(disk[.source])).map { "cdrom with \($0)" } ?? "empty cdrom"
       }
-      if let image = value("image") { return "overlay on \(image)\(size)" }
-      let volume = value("volume.entry").map { "volume \($0), " } ?? ""
-      let format = value("format")?.description
-      if let source = value("source") { return volume + "\(format ?? "") file \(source)\(size)" }
+      if let image = value(disk[.image]) { return "overlay on \(image)\(size)" }
+      let volume = value(disk[.volumeEntry]).map { "volume \($0), " } ?? ""
+      let format = value(disk[.format])?.description
+      if let source = value(disk[.source]) { return volume + "\(format ?? "") file \(source)\(size)" }
       // Storage that is not a file: its own fields say what it is.
-      if value("size") == nil { return value("device")?.description ?? "disk" }
+      if value(disk[.size]) == nil { return value(disk[.device])?.description ?? "disk" }
       return "blank \(format ?? "disk")\(size)"
     })
 
@@ -131,4 +131,73 @@ extension Vocabulary {
 
   /// `target/@bus`. A disk that changes its bus cannot keep its address on the old one.
   private static let busLens = Lens.at("target/@bus", .enumeration(buses)).replacing("address")
+}
+
+/// What a guest sees of a disk.
+public enum DiskDevice: String, FieldWord {
+  /// A hard disk.
+  case disk
+  /// A drive with an optical medium, or without one.
+  case cdrom
+  /// A drive with a floppy disk, or without one.
+  case floppy
+  /// A SCSI device of the host.
+  case lun
+}
+
+/// The format of an image file.
+public enum FileFormat: String, FieldWord {
+  /// QEMU's own format, with snapshots and backing files.
+  case qcow2
+  /// The disk's content and nothing else.
+  case raw
+}
+
+extension FieldKey<DiskDevice> {
+  /// What the guest sees of a disk.
+  public static var device: Self { Self("device") }
+}
+
+extension FieldKey<FileFormat> {
+  /// The format of the file of a disk, a volume or a base image.
+  public static var format: Self { Self("format") }
+}
+
+extension FieldKey<UInt64> {
+  /// The size of a disk, of a volume or of a memory device, in bytes.
+  public static var size: Self { Self("size") }
+}
+
+extension FieldKey<String> {
+  /// The base image of a disk or a volume.
+  public static var image: Self { Self("image") }
+
+  /// The file that a disk is, or that a base image is.
+  public static var source: Self { Self("source") }
+
+  /// The pool that the file of a disk, a volume or a base image is in.
+  public static var pool: Self { Self("pool") }
+
+  /// How a disk is attached.
+  public static var bus: Self { Self("bus") }
+
+  /// The name that orders the disks of a bus.
+  public static var target: Self { Self("target") }
+
+  /// The serial number of a disk.
+  public static var serial: Self { Self("serial") }
+
+  /// How the host caches what is written to a disk.
+  public static var cache: Self { Self("cache") }
+
+  /// Whether blocks that the guest discards are given back to the host.
+  public static var discard: Self { Self("discard") }
+}
+
+extension FieldKey<Bool> {
+  /// Whether several guests may write to a disk.
+  public static var shareable: Self { Self("shareable") }
+
+  /// Whether the guest may only read a disk.
+  public static var readOnly: Self { Self("read-only") }
 }

@@ -49,3 +49,8 @@ extension Vocabulary {
 extension TextRule {
   static let throttleGroup = TextRule.word("the name of a throttle group")
 }
+
+extension FieldKey<FieldValue> {
+  /// The throttle groups of a domain, by name; those that a disk is in.
+  public static var throttleGroups: Self { Self("throttle-groups") }
+}

@@ -2,7 +2,7 @@
 // nothing down. Since then it writes its choice beside what was asked for, as soon as it reads a definition, and gives a
 // loader that it knows the form of a choice. Both forms mean the same (measured with 9.0, 11.3 and 12.8).
 
-import XMLTree
+package import XMLTree
 
 extension XMLElement {
   /// Whether libvirt is to choose the domain's firmware and has written down which it chose.
@@ -72,5 +72,12 @@ extension XMLElement {
       }
       if os.first("nvram")?.isBare ?? false { os.removeAll("nvram") }
     }
+  }
+}
+
+extension XMLElement {
+  /// The file with the UEFI variables that a domain's definition names; nil where it leaves the file to libvirt.
+  package var variablesFile: String? {
+    [value(at: "os/nvram/source/@file"), value(at: "os/nvram")].compactMap(\.self).first { $0.hasPrefix("/") }
   }
 }

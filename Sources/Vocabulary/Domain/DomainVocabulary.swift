@@ -4,7 +4,7 @@ import XMLTree
 
 extension Vocabulary {
   /// A guest.
-  public static let domain = ObjectType(
+  public static let domain: ObjectType = ObjectType(
     "domain", "A guest: libvirt's domain, its disks and its devices.",
     // What decides what else there is comes first: a type before its parts, firmware before its image.
     fields: domainLifecycle + domainGeneral + domainMemory + domainProcessors + domainNUMA + domainSystem
@@ -26,13 +26,4 @@ extension Vocabulary {
       .init("cryptos", crypto), .init("pstores", persistentStore), .init("memory-devices", memoryDevice),
       .init("snapshots", snapshot),
     ], keyRule: .domainName)
-}
-
-extension Vocabulary {
-  /// Every key, with the tables that have its field.
-  static let keys: [KeyPlace] = [
-    KeyPlace(FieldKey.state, domain), KeyPlace(FieldKey.defaults, domain), KeyPlace(FieldKey.renamedFrom, domain),
-    KeyPlace(FieldKey.uuid, domain, network, pool), KeyPlace(FieldKey.alias, disk, interface, watchdog),
-    KeyPlace(FieldKey.mac, interface, network),
-  ]
 }

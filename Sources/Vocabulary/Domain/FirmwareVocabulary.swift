@@ -286,3 +286,69 @@ extension XMLElement {
     }
   }
 }
+
+/// The firmware that a spec asks for.
+public enum FirmwareChoice: String, FieldWord {
+  /// BIOS.
+  case bios
+  /// UEFI, with Secure Boot only if asked for.
+  case uefi
+  /// The first UEFI firmware that fits.
+  case anyUEFI = "any-uefi"
+}
+
+extension FieldKey<FirmwareChoice> {
+  /// The firmware of a domain.
+  public static var firmware: Self { Self("firmware") }
+}
+
+extension FieldKey<FileFormat> {
+  /// The format of the file with the firmware's variables.
+  public static var nvramFormat: Self { Self("nvram.format") }
+}
+
+extension FieldKey<String> {
+  /// The processor architecture.
+  public static var arch: Self { Self("arch") }
+
+  /// The machine type.
+  public static var machine: Self { Self("machine") }
+
+  /// The firmware's image, in place of one that libvirt picks.
+  public static var loaderPath: Self { Self("loader.path") }
+
+  /// How the firmware's image is mapped.
+  public static var loaderType: Self { Self("loader.type") }
+
+  /// The file with the firmware's variables.
+  public static var nvramPath: Self { Self("nvram.path") }
+}
+
+extension FieldKey<[String]> {
+  /// The kinds of devices to boot from, in order.
+  public static var boot: Self { Self("boot") }
+}
+
+extension FieldKey<Bool> {
+  /// Whether the UEFI firmware has Secure Boot.
+  public static var secureBoot: Self { Self("secure-boot") }
+
+  /// Whether it comes with the usual keys enrolled.
+  public static var enrolledKeys: Self { Self("enrolled-keys") }
+
+  /// Whether the firmware stores nothing.
+  public static var loaderStateless: Self { Self("loader.stateless") }
+}
+
+extension FieldKey<FileFormat> {
+  /// The format of the firmware's image.
+  public static var loaderFormat: Self { Self("loader.format") }
+
+  /// The format of the image that a new file of variables is copied from.
+  public static var nvramTemplateFormat: Self { Self("nvram.template-format") }
+}
+
+extension FieldKey<String> {
+  /// The image that a new file of variables is copied from.
+  public static var nvramTemplate: Self { Self("nvram.template") }
+}

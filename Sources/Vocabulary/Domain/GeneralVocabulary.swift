@@ -202,4 +202,13 @@ extension TextRule {
 extension FieldKey<String> {
   /// The UUID of a domain, a network or a pool.
   public static var uuid: Self { Self("uuid") }
+
+  /// The hypervisor of a domain, or the kind of a device. A pool has ``FieldKey/poolType``.
+  public static var type: Self { Self("type") }
+
+  /// What an object is for, in words for people.
+  public static var description: Self { Self("description") }
+
+  /// A short description on one line.
+  public static var title: Self { Self("title") }
 }

@@ -144,6 +144,14 @@ public enum Completion: String, FieldWord {
   case libvirt
 }
 
+/// Whether an apply may restart the running guest.
+public enum RestartPolicy: String, FieldWord {
+  /// What a running guest cannot be given waits for its next start.
+  case never
+  /// The guest is shut down and started again.
+  case whenNeeded = "when-needed"
+}
+
 extension FieldKey<WantedState> {
   /// What a domain's guest should be doing.
   public static var state: Self { Self("state") }
@@ -154,7 +162,71 @@ extension FieldKey<Completion> {
   public static var defaults: Self { Self("defaults") }
 }
 
+extension FieldKey<RestartPolicy> {
+  /// Whether an apply may restart the running guest.
+  public static var restartPolicy: Self { Self("restart-policy") }
+}
+
+extension FieldKey<Effect> {
+  /// How disruptive a change of the domain may be.
+  public static var maxEffect: Self { Self("max-effect") }
+}
+
 extension FieldKey<String> {
   /// The name that a domain has on the host until it is renamed.
   public static var renamedFrom: Self { Self("renamed-from") }
+
+  /// Who is asked to shut the guest down.
+  public static var shutdownMode: Self { Self("shutdown.mode") }
+
+  /// The guest's address that its port is tried at.
+  public static var readyAddress: Self { Self("ready.address") }
+}
+
+extension FieldKey<[String]> {
+  /// The profiles whose values a domain has, the last with the last word.
+  public static var profiles: Self { Self("profiles") }
+
+  /// The domains that a domain needs.
+  public static var dependsOn: Self { Self("depends-on") }
+
+  /// The effects before which a snapshot is taken.
+  public static var snapshotBefore: Self { Self("snapshot-before") }
+}
+
+extension FieldKey<Bool> {
+  /// Whether libvirt starts a domain, a network or a pool when the host starts.
+  public static var autostart: Self { Self("autostart") }
+
+  /// Whether a domain is never deleted.
+  public static var protect: Self { Self("protect") }
+
+  /// Whether a guest that has not shut down in time may be forced off.
+  public static var shutdownForceOff: Self { Self("shutdown.force-off") }
+
+  /// Whether a guest is ready only when it has an address from libvirt's DHCP server.
+  public static var readyLease: Self { Self("ready.lease") }
+
+  /// Whether a guest is ready only when the agent in it answers.
+  public static var readyAgent: Self { Self("ready.agent") }
+}
+
+extension FieldKey<Int> {
+  /// How many domains an entry makes.
+  public static var count: Self { Self("count") }
+
+  /// How many seconds a guest may take to shut down.
+  public static var shutdownTimeout: Self { Self("shutdown.timeout") }
+
+  /// The port that must take a connection before the guest is ready.
+  public static var readyTCP: Self { Self("ready.tcp") }
+
+  /// How many seconds a started guest may take until it is ready.
+  public static var readyTimeout: Self { Self("ready.timeout") }
+
+  /// How many of the snapshots that `snapshot-before` takes are kept.
+  public static var retainedSnapshots: Self { Self("snapshot-retention.count") }
+
+  /// The age in seconds from which such snapshots are deleted.
+  public static var snapshotAge: Self { Self("snapshot-retention.age") }
 }

@@ -140,3 +140,24 @@ extension Vocabulary {
     if let current { currentLens.put(current, into: &domain) }
   }
 }
+
+extension FieldKey<UInt64> {
+  /// The memory that a guest has when it starts, without its memory devices.
+  public static var memory: Self { Self("memory") }
+
+  /// The memory that the balloon leaves the guest.
+  public static var currentMemory: Self { Self("current-memory") }
+
+  /// How much memory a guest can have once memory is plugged in.
+  public static var maxMemorySize: Self { Self("max-memory.size") }
+}
+
+extension FieldKey<Int> {
+  /// How many memory devices can be plugged in.
+  public static var maxMemorySlots: Self { Self("max-memory.slots") }
+}
+
+extension FieldKey<String> {
+  /// Whether other processes can share the memory.
+  public static var memoryAccess: Self { Self("memory-backing.access") }
+}

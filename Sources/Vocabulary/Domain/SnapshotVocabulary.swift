@@ -28,3 +28,16 @@ extension Vocabulary {
       Field("description", .text(.any), "What it is for.", effect: .define, reference: "formatsnapshot.html"),
     ])
 }
+
+extension FieldKey<String> {
+  /// Where a snapshot keeps the disks' content.
+  public static var snapshotKind: Self { Self("kind") }
+}
+
+extension FieldKey<Bool> {
+  /// Whether a snapshot of a running guest has its memory.
+  public static var keepsMemory: Self { Self("memory") }
+
+  /// Whether the guest's agent freezes its file systems meanwhile.
+  public static var quiesce: Self { Self("quiesce") }
+}

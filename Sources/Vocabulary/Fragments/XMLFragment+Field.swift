@@ -17,3 +17,8 @@ extension Field {
       """, reference: reference)
   }
 }
+
+extension FieldKey<XMLFragment> {
+  /// libvirt's own XML of an object.
+  public static var xml: Self { Self("xml") }
+}

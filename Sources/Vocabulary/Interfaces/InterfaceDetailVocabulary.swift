@@ -229,3 +229,8 @@ extension Vocabulary {
 extension String {
   fileprivate var replacingUnderscore: String { String(map { $0 == "_" ? "-" : $0 }) }
 }
+
+extension FieldKey<String> {
+  /// The network filter that watches over the traffic of an interface.
+  public static var filter: Self { Self("filter") }
+}

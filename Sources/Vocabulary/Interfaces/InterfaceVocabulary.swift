@@ -101,4 +101,24 @@ extension Vocabulary {
 extension FieldKey<String> {
   /// The MAC address of an interface or of a network's bridge.
   public static var mac: Self { Self("mac") }
+
+  /// The libvirt network that an interface is connected to.
+  public static var network: Self { Self("network") }
+
+  /// The host bridge that an interface is connected to.
+  public static var bridge: Self { Self("bridge") }
+
+  /// The host device that an interface is connected to by macvtap.
+  public static var direct: Self { Self("direct") }
+
+  /// Whether the cable of an interface is plugged in.
+  public static var link: Self { Self("link") }
+
+  /// The macvtap mode of a `direct` interface. A network has ``FieldKey/networkMode``.
+  public static var macvtapMode: Self { Self("mode") }
+}
+
+extension FieldKey<Int> {
+  /// The largest packet of an interface or a network, in bytes.
+  public static var mtu: Self { Self("mtu") }
 }

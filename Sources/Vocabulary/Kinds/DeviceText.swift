@@ -21,7 +21,7 @@ struct DeviceText: Sendable {
 /// A device in a few words, for plans: `overlay on debian-12, 20 GiB`, `network lab`.
 public struct DeviceSummary: Sendable {
   /// Reads a field of an entry.
-  public typealias Values = (String) -> Value?
+  public typealias Values = (Field) -> Value?
 
   /// Fields of an entry that the first words tell.
   private let told: Set<String>
@@ -52,7 +52,7 @@ public struct DeviceSummary: Sendable {
   /// An entry that becomes a device: what it is, then whatever else the entry says of it.
   public func text(of type: ObjectType, _ values: Values, _ device: XMLElement) -> String {
     let rest = type.fields.compactMap { field in
-      told.contains(field.name) ? nil : values(field.name).map { "\(field.name) \($0)" }
+      told.contains(field.name) ? nil : values(field).map { "\(field.name) \($0)" }
     }
     return ([entry?(values) ?? text(device)] + rest).joined(separator: ", ")
   }

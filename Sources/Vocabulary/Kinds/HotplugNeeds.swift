@@ -114,7 +114,7 @@ extension Hotplug.Need {
   private static func hasRoom(for device: XMLElement, beside added: [XMLElement], in running: XMLElement) -> Bool {
     guard running.exists(at: "cpu/numa/cell"), let whole = Vocabulary.wholeMemory(of: running),
       let slots = running.value(at: "maxMemory/@slots").flatMap({ Int($0) }),
-      let most = Vocabulary.domain.field("max-memory.size")?.lens?.get(running)?.bytes
+      let most = Vocabulary.domain[.maxMemorySize, in: running]
     else { return false }
     let taken = (running.first("devices")?.all(device.name).count ?? 0) + added.count
     let holder = XMLElement("domain", children: [XMLElement("devices", children: added + [device])])

@@ -90,3 +90,5 @@ public struct LiveStep: Sendable, Hashable {
   /// What must hold, in words that follow "where".
   public var condition: String?
 }
+
+extension Effect: FieldWord {}

@@ -92,3 +92,21 @@ public final class Field: Sendable {
     name.lastIndex(of: ".").map { String(name[..<$0]) }
   }
 }
+
+extension Field: Hashable {
+  /// Whether both are the same entry of the same table.
+  public static func == (left: Field, right: Field) -> Bool { left === right }
+
+  /// Feeds the entry's identity to a hasher.
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}
+
+extension Field: CustomStringConvertible {
+  /// The field's name.
+  public var description: String { name }
+}
+
+extension Field {
+  /// Whether the field is libvirt's own XML, which is merged after all the others.
+  public var isFragment: Bool { name == Self.xmlName }
+}

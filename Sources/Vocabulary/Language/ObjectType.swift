@@ -52,9 +52,12 @@ public final class ObjectType: Sendable {
   /// The field with a whole name, such as `cpu.mode`; nil where the object does not have it.
   public func field(_ name: String) -> Field? { fieldIndex[name].map { fields[$0] } }
 
-  /// The fields with these names, in the table's order. An object has few of the many that there are.
-  public func fields(_ names: some Sequence<String>) -> [Field] {
-    names.compactMap { fieldIndex[$0] }.sorted().map { fields[$0] }
+  /// These fields, and those with these names, each once, in the table's order. An object has few of the many that there
+  /// are. A name that no field has is passed over.
+  public func fields(_ said: some Sequence<Field>, named names: some Sequence<String> = []) -> [Field] {
+    var places = Set(said.compactMap { fieldIndex[$0.name] })
+    places.formUnion(names.compactMap { fieldIndex[$0] })
+    return places.sorted().map { fields[$0] }
   }
 
   /// The group with this name; nil where there is none.

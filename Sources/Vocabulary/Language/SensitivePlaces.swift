@@ -24,8 +24,8 @@ extension Field {
 
 /// What of an object and of its devices is secret.
 public struct SensitivePlaces: Sendable, Hashable {
-  /// Names of fields by the object that they belong to: `disks.root`; the empty name for the object itself.
-  private var fields: [String: Set<String>] = [:]
+  /// Fields by the object that they belong to: `disks.root`; the empty name for the object itself.
+  private var fields: [String: Set<Field>] = [:]
   /// Places in libvirt's XML, likewise.
   private var paths: [String: [XMLPath]] = [:]
 
@@ -36,13 +36,13 @@ public struct SensitivePlaces: Sendable, Hashable {
   public var isEmpty: Bool { fields.isEmpty && paths.isEmpty }
 
   /// Whether a field is concealed. The field `xml` never is as a whole: ``paths(of:)`` says what of it.
-  public func contains(_ field: String, of owner: String) -> Bool { fields[owner]?.contains(field) ?? false }
+  public func contains(_ field: Field, of owner: String) -> Bool { fields[owner]?.contains(field) ?? false }
 
   /// What of an object's own XML is concealed, relative to its element.
   public func paths(of owner: String) -> [XMLPath] { paths[owner] ?? [] }
 
   /// The concealed fields of an object.
-  public func fields(of owner: String) -> Set<String> { fields[owner] ?? [] }
+  public func fields(of owner: String) -> Set<Field> { fields[owner] ?? [] }
 
   /// The objects of which something is concealed.
   public var owners: Set<String> { Set(fields.keys).union(paths.keys) }
@@ -70,7 +70,7 @@ public struct SensitivePlaces: Sendable, Hashable {
     if !members.isEmpty {
       let texts = members.filter(\.holdsSecrets)
       guard !texts.isEmpty else { throw .noText }
-      fields[owner, default: []].formUnion(texts.map(\.name))
+      fields[owner, default: []].formUnion(texts)
       return
     }
     let parts = name.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
@@ -159,4 +159,9 @@ extension Value {
     default: self
     }
   }
+}
+
+extension FieldKey<[String]> {
+  /// Names of fields and places in XML that are secret.
+  public static var sensitive: Self { Self("sensitive") }
 }

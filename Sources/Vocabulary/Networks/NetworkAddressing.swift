@@ -273,3 +273,33 @@ enum IPLenses {
     }
   }
 }
+
+extension FieldKey<String> {
+  /// The file that guests of a network boot.
+  public static var dhcpBootFile: Self { Self("dhcp.boot-file") }
+
+  /// The folder whose files guests may fetch by TFTP.
+  public static var tftpRoot: Self { Self("tftp-root") }
+}
+
+extension FieldKey<[String]> {
+  /// Another name of ``FieldKey/addresses``.
+  public static var networkAddress: Self { Self("address") }
+
+  /// The host's addresses on a network, each with the prefix of its network.
+  public static var addresses: Self { Self("addresses") }
+
+  /// Another name of ``FieldKey/dhcpRanges``.
+  public static var dhcpRange: Self { Self("dhcp.range") }
+
+  /// The addresses that are given to guests that ask for one.
+  public static var dhcpRanges: Self { Self("dhcp.ranges") }
+
+  /// Networks that the host reaches through a guest.
+  public static var routes: Self { Self("routes") }
+}
+
+extension FieldKey<FieldValue> {
+  /// Addresses that are kept for guests, by address.
+  public static var dhcpHosts: Self { Self("dhcp.hosts") }
+}

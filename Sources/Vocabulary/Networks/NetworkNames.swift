@@ -65,3 +65,19 @@ extension Vocabulary {
 
   private static let hostNames = Shape.list("hostname", .text(.text(.dnsName)))
 }
+
+extension FieldKey<String> {
+  /// The DNS domain of a network.
+  public static var domainName: Self { Self("domain.name") }
+}
+
+extension FieldKey<FieldValue> {
+  /// Names by address.
+  public static var dnsHosts: Self { Self("dns.hosts") }
+
+  /// TXT records, by name.
+  public static var dnsTexts: Self { Self("dns.texts") }
+
+  /// SRV records.
+  public static var dnsServices: Self { Self("dns.services") }
+}

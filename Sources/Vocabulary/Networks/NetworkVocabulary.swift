@@ -309,3 +309,83 @@ extension Field {
       equivalent: { type.covers(desired: $0, stored: $1) })
   }
 }
+
+/// How a network is connected to the outside.
+public enum NetworkMode: String, FieldWord {
+  /// Behind the host's address.
+  case nat
+  /// By the host's routing.
+  case route
+  /// By the host's routing, without firewall rules of libvirt's.
+  case open
+  /// Not at all.
+  case isolated
+  /// By a bridge of the host.
+  case bridge
+  /// By macvtap; guests do not reach each other.
+  case `private`
+  /// By macvtap and a switch that sends packets back.
+  case vepa
+  /// By macvtap, a device for each guest.
+  case passthrough
+  /// By whole devices of the host.
+  case hostdev
+}
+
+/// What a network should be doing.
+public enum NetworkState: String, FieldWord {
+  /// It runs.
+  case active
+  /// It does not run; the definition stays.
+  case inactive
+  /// Whatever it does now.
+  case any
+}
+
+extension FieldKey<NetworkMode> {
+  /// How a network is connected to the outside.
+  public static var networkMode: Self { Self("mode") }
+}
+
+extension FieldKey<NetworkState> {
+  /// The desired state of a network.
+  public static var networkState: Self { Self("state") }
+}
+
+extension FieldKey<String> {
+  /// The bridge of a network.
+  public static var bridgeName: Self { Self("bridge.name") }
+
+  /// The network card whose virtual functions guests are given.
+  public static var physicalFunction: Self { Self("physical-function") }
+
+  /// Who hands out devices in the mode `hostdev`.
+  public static var driver: Self { Self("driver") }
+
+  /// The addresses that guests appear under outside.
+  public static var natAddresses: Self { Self("nat.addresses") }
+
+  /// The ports that guests' connections get outside.
+  public static var natPorts: Self { Self("nat.ports") }
+}
+
+extension FieldKey<[String]> {
+  /// The network devices of the host that a network uses.
+  public static var devices: Self { Self("devices") }
+
+  /// The PCI devices that guests are given in the mode `hostdev`.
+  public static var hostDevices: Self { Self("host-devices") }
+}
+
+extension FieldKey<Bool> {
+  /// Whether libvirt takes a device from the host's driver and gives it back.
+  public static var managed: Self { Self("managed") }
+
+  /// Whether IPv6 is translated as well.
+  public static var natIPv6: Self { Self("nat.ipv6") }
+}
+
+extension FieldKey<FieldValue> {
+  /// Kinds of ports, by name.
+  public static var portGroups: Self { Self("portgroups") }
+}

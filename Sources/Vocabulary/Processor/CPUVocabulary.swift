@@ -196,3 +196,56 @@ extension TextRule {
         ? text : nil
     })
 }
+
+/// What a guest's processor is made after.
+public enum CPUMode: String, FieldWord {
+  /// A named model.
+  case custom
+  /// The nearest model to the host's that can migrate.
+  case hostModel = "host-model"
+  /// The host's processor.
+  case hostPassthrough = "host-passthrough"
+  /// All that emulation can do.
+  case maximum
+}
+
+extension FieldKey<CPUMode> {
+  /// What a guest's processor is made after.
+  public static var cpuMode: Self { Self("cpu.mode") }
+}
+
+extension FieldKey<String> {
+  /// The model of a `custom` processor.
+  public static var cpuModel: Self { Self("cpu.model") }
+
+  /// The host's processors that vcpus may run on.
+  public static var cpuSet: Self { Self("vcpus.cpuset") }
+}
+
+extension FieldKey<[String: String]> {
+  /// Single features of the processor and what becomes of each.
+  public static var cpuFeatures: Self { Self("cpu.features") }
+}
+
+extension FieldKey<Int> {
+  /// How many virtual processors there are.
+  public static var vcpuCount: Self { Self("vcpus.count") }
+
+  /// How many of them are plugged in when the guest starts.
+  public static var currentVCPUs: Self { Self("vcpus.current") }
+
+  /// How many sockets the virtual processors are in.
+  public static var topologySockets: Self { Self("cpu.topology.sockets") }
+
+  /// How many dies a socket has.
+  public static var topologyDies: Self { Self("cpu.topology.dies") }
+
+  /// How many clusters a die has.
+  public static var topologyClusters: Self { Self("cpu.topology.clusters") }
+
+  /// How many cores there are in what is above them.
+  public static var topologyCores: Self { Self("cpu.topology.cores") }
+
+  /// How many threads a core has.
+  public static var topologyThreads: Self { Self("cpu.topology.threads") }
+}

@@ -99,3 +99,13 @@ extension Vocabulary {
     ]
   }
 }
+
+extension FieldKey<String> {
+  /// How memory is taken from the host's nodes.
+  public static var numaMode: Self { Self("numatune.mode") }
+}
+
+extension FieldKey<FieldValue> {
+  /// The NUMA cells of a guest, by number.
+  public static var numaCells: Self { Self("numa.cells") }
+}

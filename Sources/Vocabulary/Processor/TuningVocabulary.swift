@@ -156,3 +156,21 @@ extension Vocabulary {
       .at("@cpuset", .text(.cpuset)), effect: .live(way), reference: tuneReference)
   }
 }
+
+extension FieldKey<FieldValue> {
+  /// The processors of the host for each vcpu.
+  public static var vcpuPins: Self { Self("cputune.vcpupin") }
+
+  /// The processors of the host for each I/O thread.
+  public static var ioThreadPins: Self { Self("cputune.iothreadpin") }
+}
+
+extension FieldKey<String> {
+  /// The processors of the host for the emulator.
+  public static var emulatorPin: Self { Self("cputune.emulatorpin") }
+}
+
+extension FieldKey<Int> {
+  /// How many I/O threads there are.
+  public static var ioThreadCount: Self { Self("iothreads.count") }
+}

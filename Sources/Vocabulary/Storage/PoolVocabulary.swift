@@ -277,3 +277,81 @@ struct StorageHost {
     port = number
   }
 }
+
+/// What a pool should be doing.
+public enum PoolState: String, FieldWord {
+  /// It runs.
+  case active
+  /// Whatever it does now.
+  case any
+}
+
+/// The kind of storage of a pool.
+public enum PoolType: String, FieldWord {
+  /// A folder of the host.
+  case dir
+  /// A file system that libvirt mounts.
+  case fs
+  /// A network file system that libvirt mounts.
+  case netfs
+  /// A volume group.
+  case logical
+  /// The partitions of a disk.
+  case disk
+  /// An iSCSI target.
+  case iscsi
+  /// An iSCSI target that QEMU speaks to itself.
+  case iscsiDirect = "iscsi-direct"
+  /// A SCSI adapter.
+  case scsi
+  /// The host's multipath devices.
+  case mpath
+  /// A pool of Ceph's.
+  case rbd
+  /// A Sheepdog cluster.
+  case sheepdog
+  /// A Gluster volume.
+  case gluster
+  /// A ZFS pool.
+  case zfs
+  /// A Virtuozzo storage.
+  case vstorage
+}
+
+extension FieldKey<PoolType> {
+  /// The kind of storage of a pool.
+  public static var poolType: Self { Self("type") }
+}
+
+extension FieldKey<PoolState> {
+  /// The desired state of a pool.
+  public static var poolState: Self { Self("state") }
+}
+
+extension FieldKey<[String]> {
+  /// The hosts that have a pool's storage.
+  public static var sourceHosts: Self { Self("source.hosts") }
+
+  /// The devices that a pool's storage is made of.
+  public static var sourceDevices: Self { Self("source.devices") }
+}
+
+extension FieldKey<String> {
+  /// The folder on the host that has a pool's storage.
+  public static var sourceDir: Self { Self("source.dir") }
+
+  /// The name of a pool's storage on its host.
+  public static var sourceName: Self { Self("source.name") }
+
+  /// The name that the host has towards an iSCSI target.
+  public static var initiator: Self { Self("source.initiator") }
+
+  /// The kind of a pool's adapter.
+  public static var adapterType: Self { Self("source.adapter.type") }
+
+  /// The UUID of libvirt's secret with a pool's password.
+  public static var authSecret: Self { Self("source.auth.secret") }
+
+  /// The usage of that secret.
+  public static var authSecretUsage: Self { Self("source.auth.secret-usage") }
+}

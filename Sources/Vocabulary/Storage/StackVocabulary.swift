@@ -62,3 +62,14 @@ public enum Vocabulary {
     fields: domain.fields.filter { !["count", "profiles", "uuid"].contains($0.name) }, groups: domain.groups,
     collections: domain.collections)
 }
+
+extension FieldKey<String> {
+  /// The name of a stack.
+  public static var stackName: Self { Self("stack") }
+
+  /// The libvirt connection of a stack.
+  public static var connect: Self { Self("connect") }
+
+  /// The checksum that a base image must have.
+  public static var sha256: Self { Self("sha256") }
+}

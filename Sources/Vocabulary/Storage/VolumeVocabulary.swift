@@ -88,3 +88,46 @@ extension TextRule {
       (try? name.normalised(text)).flatMap { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } ? nil : $0 }
     })
 }
+
+/// The space that a new file of a volume gets at once.
+public enum VolumePreallocation: String, FieldWord {
+  /// None.
+  case off
+  /// That of its tables.
+  case metadata
+  /// Reserved space.
+  case falloc
+  /// Space that zeros are written to.
+  case full
+}
+
+extension FieldKey<VolumePreallocation> {
+  /// The space that a new file of a volume gets at once.
+  public static var preallocation: Self { Self("preallocation") }
+}
+
+extension FieldKey<UInt64> {
+  /// The size of the clusters of a new qcow2 file, in bytes.
+  public static var clusterSize: Self { Self("cluster-size") }
+}
+
+extension FieldKey<Bool> {
+  /// Whether the clusters of a new qcow2 file are divided.
+  public static var extendedL2: Self { Self("extended-l2") }
+
+  /// Whether QEMU may postpone a new qcow2 file's reference counts.
+  public static var lazyRefcounts: Self { Self("lazy-refcounts") }
+}
+
+extension FieldKey<String> {
+  /// The permissions of a volume's new file or of a pool's folder, in octal digits.
+  public static var permissionsMode: Self { Self("permissions.mode") }
+}
+
+extension FieldKey<Int> {
+  /// The number of the user who owns a volume's new file or a pool's folder.
+  public static var permissionsOwner: Self { Self("permissions.owner") }
+
+  /// The number of the group that owns it.
+  public static var permissionsGroup: Self { Self("permissions.group") }
+}

@@ -200,7 +200,7 @@ struct GarbageCommand: AsyncParsableCommand {
       format.map { FileReference(path, format: $0.rawValue) }
     }
     for pool in stack.pools where pool.holdsFiles {
-      if let path = pool["path"]?.string { census.folders.insert(path) }
+      if let path = pool[.path] { census.folders.insert(path) }
     }
     let inventory = try await HostConnection.read(request, from: connection, notice)
     for (image, observed) in inventory.baseImages {
