@@ -65,6 +65,13 @@ struct FileRemovalTests {
     let path = folder("web.root.qcow2")
     try disk(path)
     try await Host.withGuest("leaver", devices: diskXML(path)) { connection, domain, identity in
+      // What an apply has recorded of the disk.
+      let record = """
+        <metadata><vireo:stack xmlns:vireo='urn:vireo:stack:1' name='lab'>\
+        <vireo:owned object='disks.root' file='\(path)' format='qcow2'/></vireo:stack></metadata>
+        """
+      let definition = try await domain.xml([.inactive]).replacingOccurrences(of: "<memory ", with: record + "<memory ")
+      _ = try await connection.defineDomain(definition, named: "leaver")
       let seen = try await domain.stored
       var undefinition = Undefinition(seen: seen)
       undefinition.files = [.init(path, .disk, isDeleted: true)]

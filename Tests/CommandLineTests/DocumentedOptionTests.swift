@@ -12,6 +12,8 @@ struct DocumentedOptionTests {
     "tpm",
     // qemu-img's
     "image-opts", "object", "bitmaps", "salvage", "max-length", "remove",
+    // swift test's
+    "filter",
     // document-check's
     "daemon",
   ]

@@ -17,6 +17,24 @@ private func load(
 
 @Suite("loading specs")
 struct LoadingTests {
+  @Test("a name that a field had in an earlier version means the field, and stands on no page")
+  func formerNames() throws {
+    let types = [Vocabulary.domain, Vocabulary.network, Vocabulary.pool] + Vocabulary.domain.collections.map(\.type)
+    for type in types {
+      for (former, present) in type.formerNames {
+        #expect(type.field(former) == nil && type.field(present) != nil, "\(type.name): \(former)")
+      }
+    }
+    func ranges(_ dhcp: String) throws -> [String]? {
+      try load("stack: lab\nnetworks: { lab: { mode: nat, address: 10.0.0.1/24, dhcp: \(dhcp) } }").networks[0][
+        .dhcpRanges]
+    }
+    let range = "10.0.0.100-10.0.0.200"
+    for dhcp in ["{ ranges: [\(range)] }", "{ ranges: \(range) }", "{ range: \(range) }", range] {
+      #expect(try ranges(dhcp) == [range], "\(dhcp)")
+    }
+  }
+
   @Test("values are normalised and keep their place")
   func values() throws {
     let stack = try load(

@@ -8,20 +8,19 @@ enum NetworkChecks {
   /// Modes in which libvirt makes a bridge for the network.
   private static let ownBridge: Set<NetworkMode> = [.nat, .route, .open, .isolated]
 
-  /// The network with what its short forms stand for.
+  /// The network with what its short form stands for.
   static func completed(_ network: ObjectSpec, into diagnostics: inout [Diagnostic]) -> ObjectSpec {
+    let (short, long) = (FieldKey.networkAddress, FieldKey.addresses)
+    guard let setting = network.setting(short) else { return network }
     var result = network
-    for (short, long) in [(FieldKey.networkAddress, FieldKey.addresses), (.dhcpRange, .dhcpRanges)] {
-      guard let setting = network.setting(short) else { continue }
-      result.set(short, to: nil)
-      if network.says(long) {
-        diagnostics.append(
-          Diagnostic(
-            "conflict", "`\(short.name)` and `\(long.name)` are the same", at: setting.range,
-            suggestion: "write all of them under `\(long.name)`"))
-      } else {
-        result.set(long, to: setting)
-      }
+    result.set(short, to: nil)
+    if network.says(long) {
+      diagnostics.append(
+        Diagnostic(
+          "conflict", "`\(short.name)` and `\(long.name)` are the same", at: setting.range,
+          suggestion: "write all of them under `\(long.name)`"))
+    } else {
+      result.set(long, to: setting)
     }
     return result
   }

@@ -30,8 +30,15 @@ struct ObjectDecoder {
   private mutating func decode(_ entry: YAMLEntry, in group: String?, into object: inout ObjectSpec) {
     let type = object.type
     let name = group.map { "\($0).\(entry.name)" } ?? entry.name
-    if let field = type.field(name) {
-      set(field, from: entry.value, in: &object)
+    if let field = type.field(type.formerNames[name] ?? name) {
+      if object.settings[field] != nil {
+        let former = type.formerNames.first { $0.value == field.name }?.key ?? name
+        report(
+          "conflict", "`\(former)` and `\(field.name)` are the same", at: entry.value.range,
+          suggestion: "write all of them under `\(field.name)`")
+      } else {
+        set(field, from: entry.value, in: &object)
+      }
     } else if let inner = type.group(name) {
       if let entries = entry.value.entries {
         for entry in entries { decode(entry, in: name, into: &object) }

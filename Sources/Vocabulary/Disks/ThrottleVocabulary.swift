@@ -3,6 +3,36 @@
 import XMLTree
 
 extension Vocabulary {
+  static let diskTuning: [Field] =
+    ["total", "read", "write"].flatMap { way in
+      [("bytes", "bytes"), ("iops", "requests")].flatMap { unit, words in
+        let of = way == "total" ? "in all" : way == "read" ? "read" : "written"
+        return [
+          Field.count(
+            "iotune.\(way)-\(unit)", "The most \(words) \(of) in a second.", at: "iotune/\(way)_\(unit)_sec",
+            effect: .live(.blockIO("\(way)_\(unit)_sec")),
+            reference: diskReference),
+          Field.count(
+            "iotune.\(way)-\(unit)-max", "The most \(words) \(of) in a second of a burst.",
+            at: "iotune/\(way)_\(unit)_sec_max", effect: .live(.blockIO("\(way)_\(unit)_sec_max")),
+            reference: diskReference),
+          Field.count(
+            "iotune.\(way)-\(unit)-max-length", "How many seconds a burst of \(words) \(of) may last.",
+            at: "iotune/\(way)_\(unit)_sec_max_length", effect: .live(.blockIO("\(way)_\(unit)_sec_max_length")),
+            reference: diskReference),
+        ]
+      }
+    } + [
+      .count(
+        "iotune.size-iops", "The bytes that count as one request.", at: "iotune/size_iops_sec",
+        effect: .live(.blockIO("size_iops_sec")), reference: diskReference
+      ),
+      Field(
+        "iotune.group", .text(.line), "The group of disks that share the limits.", at: "iotune/group_name",
+        effect: .live(.blockIO("group_name")), reference: diskReference),
+      diskThrottling,
+    ]
+
   static let domainThrottling: [Field] = [
     Field(
       "throttle-groups",

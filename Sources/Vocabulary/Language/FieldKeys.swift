@@ -65,7 +65,7 @@ extension Vocabulary {
     KeyPlace(FieldKey.natPorts), KeyPlace(FieldKey.devices), KeyPlace(FieldKey.hostDevices),
     KeyPlace(FieldKey.managed), KeyPlace(FieldKey.natIPv6), KeyPlace(FieldKey.domainName),
     KeyPlace(FieldKey.dhcpBootFile), KeyPlace(FieldKey.tftpRoot), KeyPlace(FieldKey.networkAddress),
-    KeyPlace(FieldKey.addresses), KeyPlace(FieldKey.dhcpRange), KeyPlace(FieldKey.dhcpRanges),
+    KeyPlace(FieldKey.addresses), KeyPlace(FieldKey.dhcpRanges),
     KeyPlace(FieldKey.routes), KeyPlace(FieldKey.dhcpHosts),
   ]
 

@@ -21,14 +21,19 @@ public final class ObjectType: Sendable {
   public let keyRule: TextRule
   /// The version of libvirt that brought such objects; nil for what every version has that Vireo works with.
   public let since: LibvirtVersion?
+  /// Names that fields had in earlier versions, with their present ones. Specs may use them still; no page or schema has
+  /// them.
+  public let formerNames: [String: String]
   private let fieldIndex: [String: Int]
   /// The names of groups, by the field that a plain value in place of the group means.
   private let shorthands: [String: String]
 
   init(
     _ name: String, _ summary: String, fields: [Field], groups: [FieldGroup] = [], collections: [Collection] = [],
-    device: DeviceRule? = nil, keyRule: TextRule = .name, since: LibvirtVersion? = nil
+    device: DeviceRule? = nil, keyRule: TextRule = .name, since: LibvirtVersion? = nil,
+    formerNames: [String: String] = [:]
   ) {
+    self.formerNames = formerNames
     self.name = name
     self.summary = summary
     // Whatever its fields do not name is within reach.

@@ -55,9 +55,9 @@ enum Synonyms {
   private static let network = table([
     ("cidr subnet ip ipaddress gateway", Meaning("address")),
     ("type forward forwardmode", Meaning("mode")),
-    ("dhcprange range", Meaning("dhcp.range")),
+    ("dhcprange range", Meaning("dhcp.ranges")),
     ("dnsdomain domainname", Meaning("domain")),
-    ("dhcp.start dhcp.end dhcp.from dhcp.to", Meaning("dhcp.range", "write `range: FIRST-LAST`")),
+    ("dhcp.start dhcp.end dhcp.from dhcp.to", Meaning("dhcp.ranges", "write `ranges: FIRST-LAST`")),
   ])
 
   private static let pool = table([

@@ -24,8 +24,6 @@ extension Vocabulary {
         }
       }),
     Field(
-      "dhcp.range", .list(of: .text(.addressRange)), "The addresses that are given away; the same as `dhcp.ranges`."),
-    Field(
       "dhcp.ranges", .list(of: .text(.addressRange)),
       """
       The addresses that are given to guests that ask for one: `10.0.0.100-10.0.0.200`, with `lease 12 h` behind it \
@@ -288,9 +286,6 @@ extension FieldKey<[String]> {
 
   /// The host's addresses on a network, each with the prefix of its network.
   public static var addresses: Self { Self("addresses") }
-
-  /// Another name of ``FieldKey/dhcpRanges``.
-  public static var dhcpRange: Self { Self("dhcp.range") }
 
   /// The addresses that are given to guests that ask for one.
   public static var dhcpRanges: Self { Self("dhcp.ranges") }

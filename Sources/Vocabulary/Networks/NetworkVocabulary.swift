@@ -16,10 +16,10 @@ extension Vocabulary {
       FieldGroup("bridge", "The bridge that guests are connected to.", shorthand: "name"),
       FieldGroup("nat", "How addresses are translated in the mode `nat`."),
       FieldGroup("domain", "The DNS domain of the network.", shorthand: "name"),
-      FieldGroup("dhcp", "Addresses for guests that ask for one.", shorthand: "range"),
+      FieldGroup("dhcp", "Addresses for guests that ask for one.", shorthand: "ranges"),
       FieldGroup("dns", "The name server on the network's own addresses.", shorthand: "enable"),
       FieldGroup("bandwidth", "Limits for all that the network carries together."),
-    ], keyRule: .networkName)
+    ], keyRule: .networkName, formerNames: ["dhcp.range": "dhcp.ranges"])
 
   static let networkReference = "formatnetwork.html"
 

@@ -1,4 +1,4 @@
-// The fields of an interface beside what it is connected to by default: other sources, its driver, its traffic.
+// The fields of what an interface is connected to, beside the usual networks and bridges.
 
 import XMLTree
 
@@ -128,68 +128,6 @@ extension Vocabulary {
       reference: interfaceReference),
   ]
 
-  static let interfaceDriver: [Field] =
-    [
-      driver("name", .enumeration(["qemu", "vhost", "kvm", "vfio", "xen"]), "What moves the packets.", "name"),
-      driver(
-        "model", .text(.word("the name of a driver of the host")),
-        "The host's driver that an assigned card is bound to, where `vfio-pci` is not the one.", "model"
-      ).since(10, 0),
-      flag("iommufd", "Whether an assigned card is reached through IOMMUFD.", "@iommufd", .yesNo).since(12, 1),
-      driver("queues", .integer(1...256), "The number of queue pairs.", "queues"),
-      driver("rx-queue-size", .integer(1...1024), "The length of the queue for what is received.", "rx_queue_size"),
-      driver("tx-queue-size", .integer(1...1024), "The length of the queue for what is sent.", "tx_queue_size"),
-      driver("txmode", .enumeration(["iothread", "timer"]), "How packets are sent.", "txmode"),
-      flag("ioeventfd", "Whether requests are handled apart from the guest's processors.", "@ioeventfd"),
-      flag("event-idx", "Whether notifications are saved by event indexes.", "@event_idx"),
-      flag("rss", "Whether received packets are spread over the queues.", "@rss"),
-      flag("rss-hash-report", "Whether the guest gets the packets' hashes.", "@rss_hash_report"),
-    ]
-    + ["csum", "gso", "tso4", "tso6", "ecn", "ufo", "mrg_rxbuf"].map {
-      flag("host-\($0.replacingUnderscore)", "Whether the host offers the offload `\($0)`.", "host/@\($0)")
-    }
-    + ["csum", "tso4", "tso6", "ecn", "ufo"].map {
-      flag("guest-\($0)", "Whether the guest may use the offload `\($0)`.", "guest/@\($0)")
-    } + DeviceFields.virtio
-
-  static let interfaceTraffic: [Field] =
-    ["inbound", "outbound"].flatMap { way in
-      ["average", "peak", "burst"].map { (part: String) in
-        Field.count(
-          "\(way).\(part)", part == "burst" ? "Kilobytes that may pass at the peak rate." : "The \(part) rate.",
-          at: "bandwidth/\(way)/@\(part)", effect: .live(.device), reference: interfaceReference)
-      }
-    } + [
-      .count(
-        "inbound.floor", "The rate that the network guarantees.", at: "bandwidth/inbound/@floor",
-        effect: .live(.device),
-        reference: interfaceReference),
-      Field(
-        "filter", .text(.line), "The network filter of libvirt's that watches over the traffic.",
-        at: "filterref/@filter", effect: .live(.device), reference: interfaceReference),
-      .yesNo(
-        "vlan-trunk", "Whether several VLANs share the interface.", at: "vlan/@trunk", reference: interfaceReference),
-      Field(
-        "vlans", "The VLANs.", list: "vlan", "tag",
-        .record([
-          Part("id", .integer(0...4095), "The number.", at: "@id", isRequired: true),
-          Part(
-            "native-mode", .enumeration(["tagged", "untagged"]), "How the native VLAN's packets are marked.",
-            at: "@nativeMode"),
-        ]), reference: interfaceReference),
-      Field(
-        "isolated", .boolean, "Whether isolated interfaces of a bridge cannot reach each other.", at: "port/@isolated",
-        .yesNo, effect: .live(.device), reference: interfaceReference),
-      .yesNo(
-        "trust-guest-rx-filters", "Whether the host follows the guest's choice of MAC addresses.",
-        at: "@trustGuestRxFilters", reference: interfaceReference),
-      .count(
-        "send-buffer", "The size in bytes of the host's send buffer.", at: "tune/sndbuf", reference: interfaceReference),
-      .count(
-        "coalesce-frames", "The most packets that are handed over together.", at: "coalesce/rx/frames/@max",
-        effect: .live(.device), reference: interfaceReference),
-    ]
-
   private static let passtReference = "formatdomain.html#userspace-connection-using-passt"
   private static let port = ValueType.integer(1...65535)
 
@@ -214,23 +152,4 @@ extension Vocabulary {
     Field(
       "virtual-port.\(name)", kind, summary, at: "virtualport/parameters/@\(attribute)", reference: interfaceReference)
   }
-
-  private static func driver(_ name: String, _ kind: ValueType, _ summary: String, _ attribute: String) -> Field {
-    Field("driver.\(name)", kind, summary, at: "driver/@\(attribute)", reference: interfaceReference)
-  }
-
-  private static func flag(
-    _ name: String, _ summary: String, _ path: String, _ notation: Notation = .onOff
-  ) -> Field {
-    Field("driver.\(name)", .boolean, summary, at: "driver/\(path)", notation, reference: interfaceReference)
-  }
-}
-
-extension String {
-  fileprivate var replacingUnderscore: String { String(map { $0 == "_" ? "-" : $0 }) }
-}
-
-extension FieldKey<String> {
-  /// The network filter that watches over the traffic of an interface.
-  public static var filter: Self { Self("filter") }
 }

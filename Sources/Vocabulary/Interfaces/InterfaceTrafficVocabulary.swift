@@ -1,0 +1,48 @@
+// The fields of an interface's traffic: limits, filters, VLANs.
+
+import XMLTree
+
+extension Vocabulary {
+  static let interfaceTraffic: [Field] =
+    ["inbound", "outbound"].flatMap { way in
+      ["average", "peak", "burst"].map { (part: String) in
+        Field.count(
+          "\(way).\(part)", part == "burst" ? "Kilobytes that may pass at the peak rate." : "The \(part) rate.",
+          at: "bandwidth/\(way)/@\(part)", effect: .live(.device), reference: interfaceReference)
+      }
+    } + [
+      .count(
+        "inbound.floor", "The rate that the network guarantees.", at: "bandwidth/inbound/@floor",
+        effect: .live(.device),
+        reference: interfaceReference),
+      Field(
+        "filter", .text(.line), "The network filter of libvirt's that watches over the traffic.",
+        at: "filterref/@filter", effect: .live(.device), reference: interfaceReference),
+      .yesNo(
+        "vlan-trunk", "Whether several VLANs share the interface.", at: "vlan/@trunk", reference: interfaceReference),
+      Field(
+        "vlans", "The VLANs.", list: "vlan", "tag",
+        .record([
+          Part("id", .integer(0...4095), "The number.", at: "@id", isRequired: true),
+          Part(
+            "native-mode", .enumeration(["tagged", "untagged"]), "How the native VLAN's packets are marked.",
+            at: "@nativeMode"),
+        ]), reference: interfaceReference),
+      Field(
+        "isolated", .boolean, "Whether isolated interfaces of a bridge cannot reach each other.", at: "port/@isolated",
+        .yesNo, effect: .live(.device), reference: interfaceReference),
+      .yesNo(
+        "trust-guest-rx-filters", "Whether the host follows the guest's choice of MAC addresses.",
+        at: "@trustGuestRxFilters", reference: interfaceReference),
+      .count(
+        "send-buffer", "The size in bytes of the host's send buffer.", at: "tune/sndbuf", reference: interfaceReference),
+      .count(
+        "coalesce-frames", "The most packets that are handed over together.", at: "coalesce/rx/frames/@max",
+        effect: .live(.device), reference: interfaceReference),
+    ]
+}
+
+extension FieldKey<String> {
+  /// The network filter that watches over the traffic of an interface.
+  public static var filter: Self { Self("filter") }
+}
