@@ -89,9 +89,9 @@ struct DeviceKindTests {
       let rule = try #require(kind.type.device)
       guard rule.role != .storage else { continue }
       for device in Self.devices where rule.matches(device) {
-        let values = kind.type.fields.reduce(into: [String: Value]()) { $0[$1.name] = $1.lens?.get(device) }
+        let values = kind.type.fields.reduce(into: [Field: Value]()) { $0[$1] = $1.lens?.get(device) }
         let text = rule.summary.text(of: kind.type, { values[$0] }, device)
-        for (name, value) in values { #expect(text.contains(value.description), "\(kind.key).\(name) in \(text)") }
+        for (field, value) in values { #expect(text.contains(value.description), "\(kind.key).\(field) in \(text)") }
       }
     }
   }
