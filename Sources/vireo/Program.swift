@@ -43,13 +43,13 @@ enum Program {
       let message = lines[0].hasPrefix("Error: ") ? lines[0].dropFirst(7) : lines[0]
       let messages = Messages.asked(by: arguments)
       let usage = lines.dropFirst().flatMap { $0.split(separator: "\n") }
-      if messages.format == .json {
+      if messages.format == .text {
+        messages.tell([Diagnostic("usage", String(message))])
+      } else {
         let help = usage.map { $0.drop { $0 == " " } }.joined(separator: "\n")
         _ = messages.fail([Diagnostic("usage", String(message), suggestion: help.isEmpty ? nil : help)])
-      } else {
-        messages.tell([Diagnostic("usage", String(message))])
       }
-      for line in messages.format == .json ? [] : usage {
+      for line in messages.format == .text ? usage : [] {
         let columns = Output.error.isTerminal ? Output.error.size.width : nil
         Output.write(broken(String(line), to: columns, indent: "    ") + "\n", to: .error)
       }

@@ -240,4 +240,44 @@ struct HotplugTests {
       #expect(run.output.contains("channels.c") && run.output.contains("/none/log"), "\(run.output)")
     }
   }
+
+  @Test("parts of devices that a killed run has left in QEMU are in nobody's way")
+  func halfPlugged() throws {
+    try ScratchHost.with { host in
+      let base = [
+        ("controllers", "s: { type: scsi, index: 0, model: virtio-scsi }"), ("serials", "first: { type: pty }"),
+        ("rngs", "first: { model: virtio, backend: random, device: /dev/urandom }"),
+      ]
+      // The controller that channels are plugged into.
+      let first = [("channels", "f: { type: unix, target.type: virtio, target.name: a.b.f }")]
+      try host.apply(Self.spec(host, "memory: 32 MiB", base + first))
+      let devices = [
+        ("channels", "c: { type: unix, target.type: virtio, target.name: a.b.c }"), ("interfaces", "i: { type: user }"),
+        ("rngs", "n: { model: virtio, backend: random, device: /dev/urandom }"),
+        ("inputs", "t: { type: tablet, bus: usb }"), ("disks", "d: { size: 1 MiB, format: raw, bus: scsi }"),
+      ]
+      let parts = [
+        ("chardev-add", #"{"id":"charua-channel-c","backend":{"type":"null","data":{}}}"#),
+        ("netdev_add", #"{"id":"hostua-interface-i","type":"user"}"#),
+        ("object-add", #"{"id":"objua-rng-n","qom-type":"rng-random","filename":"/dev/urandom"}"#),
+        ("device_add", #"{"id":"ua-input-t","driver":"usb-tablet"}"#),
+      ]
+      for (command, arguments) in parts {
+        let answer = try host.virsh(
+          "qemu-monitor-command", "web", "{\"execute\":\"\(command)\",\"arguments\":\(arguments)}")
+        #expect(!answer.contains("\"error\""), "\(command): \(answer)")
+      }
+      let guests = host.guestProcesses
+      let full = Self.spec(host, "memory: 32 MiB", base + first + devices)
+      let applied = try host.apply(full)
+      #expect(!applied.output.contains("waits"), "\(applied.output)")
+      let plan = try host.plan(full)
+      #expect(plan.status == 0 && !plan.output.contains("waits"), "\(plan.output)")
+      let running = try host.running("web")
+      for name in ["channel-c", "interface-i", "rng-n", "input-t", "disk-d"] {
+        #expect(running.text.contains("<alias name='ua-\(name)'/>"), "\(name)")
+      }
+      #expect(host.guestProcesses == guests, "the guest was restarted")
+    }
+  }
 }

@@ -51,7 +51,9 @@ extension KilledCommand {
       to: web(state: "running", memory: 32, more: tuned(vcpus: 2, memory: 24, title: "new"))),
     apply("apply that plugs in many devices", from: running, to: web(state: "running", data: 4, more: devices)),
     apply("apply that unplugs many devices", from: web(state: "running", data: 4, more: devices), to: running),
-    apply("apply that grows the disks of a running guest", from: running, to: web(state: "running", size: 40, data: 9, more: scsi)),
+    apply(
+      "apply that grows the disks of a running guest", from: running,
+      to: web(state: "running", size: 40, data: 9, more: scsi)),
     apply("apply that grows the disks of a stopped guest", from: web(data: 4), to: web(size: 40, data: 9)),
     apply(
       "apply that adopts a running guest", from: running, to: running, edit: { try disown($0, isRunning: true) }),
@@ -77,10 +79,13 @@ extension KilledCommand {
       to: [web(state: "running", size: 30, data: 4), named("db", web(state: "running", data: 4))]
         .map { $0.replacing("state:", with: "restart-policy: when-needed\n    state:") }.joined(separator: "\n"),
       jobs: 2),
-    volumes("apply that creates volumes", from: nil, to: ["data: { size: 4 MiB }", "over: { image: base, size: 20 MiB }"]),
+    volumes(
+      "apply that creates volumes", from: nil, to: ["data: { size: 4 MiB }", "over: { image: base, size: 20 MiB }"]),
     volumes(
       "apply that grows volumes and takes snapshots", from: ["data: { size: 4 MiB }", "over: { image: base }"],
-      to: ["data: { size: 8 MiB, snapshots: { one: {} } }", "over: { image: base, size: 20 MiB, snapshots: { one: {} } }"]),
+      to: [
+        "data: { size: 8 MiB, snapshots: { one: {} } }", "over: { image: base, size: 20 MiB, snapshots: { one: {} } }",
+      ]),
   ]
 
   private static func volumes(_ name: String, from before: [String]?, to after: [String]) -> KilledCommand {
@@ -102,10 +107,13 @@ extension KilledCommand {
   static let furtherRemovals = [
     destroy("destroy of a paused guest with disks", web(state: "paused", data: 4), "--delete-disks"),
     destroy(
-      "destroy of running guests by force", web(state: "running") + "\n" + named("db", web(state: "running")), "--force",
+      "destroy of running guests by force", web(state: "running") + "\n" + named("db", web(state: "running")),
+      "--force",
       "--delete-disks"),
     destroy("destroy with disks and snapshots inside", web(snapshots: "one: {}, two: {}"), "--delete-disks"),
-    apply("apply that removes what is to be absent", from: web(data: 4) + "\n" + db, to: web(data: 4) + "\n" + named("db", web(state: "absent", data: 2))),
+    apply(
+      "apply that removes what is to be absent", from: web(data: 4) + "\n" + db,
+      to: web(data: 4) + "\n" + named("db", web(state: "absent", data: 2))),
     KilledCommand(
       name: "gc of a stack", prepare: { try remove($0, web(data: 4) + "\n" + db) },
       arguments: { host in
@@ -174,7 +182,8 @@ extension KilledCommand {
         let active = networks.output.split(separator: "\n").count { $0.contains(" active ") }
         let made = bridges.split(separator: "\n").count
         guard made == active else {
-          throw TestError("\(story): \(made) bridges of \(active) networks: \(bridges)\(networks.output)\(pools.output)")
+          throw TestError(
+            "\(story): \(made) bridges of \(active) networks: \(bridges)\(networks.output)\(pools.output)")
         }
       })
   }
@@ -226,7 +235,8 @@ extension KilledCommand {
       "destroy of pools and networks", from: pools + "\n" + network, to: pools + "\n" + network, command: ["destroy"],
       isPlanned: false),
     objects(
-      "apply that prunes a network", from: pools + "\n" + network, to: pools + "\n" + network.components(separatedBy: "\n  side")[0],
+      "apply that prunes a network", from: pools + "\n" + network,
+      to: pools + "\n" + network.components(separatedBy: "\n  side")[0],
       command: ["apply", "--prune"]),
   ]
 }

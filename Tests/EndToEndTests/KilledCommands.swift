@@ -52,7 +52,8 @@ extension KilledCommand {
         try edit(host)
         try host.folder.write(spec(host, after), to: "spec.yaml")
       },
-      arguments: { ["apply", "--yes", "--jobs", "\(jobs)"] + options + [$0.folder.path("spec.yaml")] }, isPlanned: isPlanned)
+      arguments: { ["apply", "--yes", "--jobs", "\(jobs)"] + options + [$0.folder.path("spec.yaml")] },
+      isPlanned: isPlanned)
   }
 
   // MARK: Making and changing

@@ -53,7 +53,9 @@ struct KilledMergeTests {
     return answer["return"]
   }
 
-  private func jobs(_ host: ScratchHost) throws -> [[String: Any]] { try ask(host, "query-jobs") as? [[String: Any]] ?? [] }
+  private func jobs(_ host: ScratchHost) throws -> [[String: Any]] {
+    try ask(host, "query-jobs") as? [[String: Any]] ?? []
+  }
 
   /// Writes to the guest's disk as the guest would, to the image that QEMU has it on.
   private func write(_ byte: Int, at place: String, _ host: ScratchHost) throws {
@@ -177,7 +179,7 @@ struct KilledMergeTests {
         for command in commands {
           let run = try vireo(command + ["--connect", host.uri])
           let text = (run.output + run.errors).split(whereSeparator: \.isWhitespace).joined(separator: " ")
-          #expect(run.status == 1 && text.contains("it cannot be told which of them"), "\(command): \(text)")
+          #expect(run.status == 1 && text.contains("Vireo cannot know which of them"), "\(command): \(text)")
           #expect(text.contains("vireo image commit \(overlay)"), "\(text)")
         }
         #expect(host.guestProcesses.isEmpty)
@@ -210,7 +212,8 @@ struct KilledMergeTests {
       #expect(try delete(host, ["VIREO_FAILPOINT": String(point)]).status == 128 + SIGKILL)
       let (overlay, below) = (host.pool + "/web.root.one.qcow2", host.pool + "/web.root.raw")
       // QEMU leaves the overlay, and libvirt does not hear of it.
-      let disk = try (ask(host, "query-block") as? [[String: Any]])?.compactMap { $0["inserted"] as? [String: Any] }.first
+      let disk = try (ask(host, "query-block") as? [[String: Any]])?.compactMap { $0["inserted"] as? [String: Any] }
+        .first
       let nodes = try ask(host, "query-named-block-nodes") as? [[String: Any]] ?? []
       let base = nodes.first { $0["file"] as? String == below && $0["drv"] as? String == "raw" }
       try ask(

@@ -156,7 +156,7 @@ struct DefinitionLawTests {
     let ordered = try host.plan(spice.replacing("size: 20 GiB }", with: "size: 20 GiB, boot-order: 1 }"))
     #expect(ordered.change("web", "boot")?.old == .list([.string("hd")]))
     #expect(ordered.change("web", "boot")?.reason == .default)
-    let more = try host.plan(spice + "    consoles: { more: { type: pty, target: { type: virtio } } }\n")
+    let more = try host.plan(spice + "    consoles: { more: { type: pty } }\n")
     #expect(more.change("web", "consoles.serial")?.new?.table?["target.type"] == .string("serial"))
   }
 }

@@ -101,7 +101,8 @@ struct ImaginedHost {
     // As libvirt stores it.
     let (prefix, uri) = (RefusedValues.prefix, RefusedValues.namespace)
     let text = refused.element.serialised()
-      .replacing("<values", with: "<\(prefix):values xmlns:\(prefix)='\(uri)'").replacing("</values", with: "</\(prefix):values")
+      .replacing("<values", with: "<\(prefix):values xmlns:\(prefix)='\(uri)'").replacing(
+        "</values", with: "</\(prefix):values")
     guard let element = try? XMLElement.parse(text) else { return }
     inventory.domains[domain]?.running?.update("metadata") { metadata in
       metadata.children.removeAll { $0.element?.namespaceURI == uri }

@@ -29,7 +29,7 @@ struct HalfPluggedDevice {
       for channel in channels where channel == "char\(alias)" {
         try await monitor.ask("chardev-remove", ["id": .text(channel)])
       }
-      if device.name == "interface" {
+      if Vocabulary.interface.holds(device) {
         // QEMU has no question for these.
         _ = try? await monitor.ask("netdev_del", ["id": .text("host\(alias)")])
       }

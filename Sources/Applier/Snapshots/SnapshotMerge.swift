@@ -163,7 +163,7 @@ struct SnapshotMerge: Sendable {
     throw ActionFailure("QEMU does not finish merging \(disk.overlay) into \(disk.below)")
   }
 
-  /// - Returns: whether QEMU was told to leave the overlay.
+  /// - Returns: whether QEMU was asked to leave the overlay.
   private func pivot(_ disk: Disk) async throws -> Bool {
     do {
       try await domain.pivotBlockJob(disk.target)

@@ -69,10 +69,15 @@ struct SnapshotProof {
     guard status.isRegular else { return "it is not a regular file" }
     if ownFiles.contains(where: { isOneFile($0, overlay) }) { return "it is the disk's own file" }
     if Self.isBaseImage(overlay) { return "it is a base image" }
-    guard let chain = try? BackingChain.read(path: overlay, format: .qcow2, followsLinks: false) else {
+    let below: [String]
+    do throws(ImageError) {
+      below = try Self.below(overlay)
+    } catch .permissionDenied {
+      // Not this user's to read, nor to change: libvirt does what is to be done, by rules of its own.
+      return nil
+    } catch {
       return "it cannot be read as one"
     }
-    let below = chain.images.dropFirst().map(\.path)
     guard let backing = below.first else { return "it stands on nothing" }
     if Self.isBaseImage(backing) { return "it stands on the base image \(backing)" }
     let images = images(ofDisk: target)
@@ -94,10 +99,23 @@ struct SnapshotProof {
       guard let disk = disks.first(where: { $0.value(at: .diskTarget) == target }),
         let path = DiskSource.path(of: disk)
       else { return [] }
-      let format = ImageFormat(rawValue: disk.value(at: .diskFormat) ?? "raw")
-      let chain = try? BackingChain.read(path: path, format: format ?? .raw)
-      return chain?.images.map(\.path) ?? [path]
+      let isQcow2 = disk.value(at: .diskFormat) == ImageFormat.qcow2.rawValue
+      return [path] + (isQcow2 ? (try? Self.below(path)) ?? [] : [])
     }
+  }
+
+  /// The files that a qcow2 image stands on, as far as they can be followed.
+  private static func below(_ path: String) throws(ImageError) -> [String] {
+    var found: [String] = []
+    var info = try ImageInfo.read(path: path, format: .qcow2)
+    while let next = info.backingPath, !found.contains(next), found.count < BackingChain.defaultLimit {
+      found.append(next)
+      guard info.backingFormat?.string == ImageFormat.qcow2.rawValue,
+        let further = try? ImageInfo.read(path: next, format: .qcow2)
+      else { break }
+      info = further
+    }
+    return found
   }
 
   /// A copy of a base image, by its name or by its mark.

@@ -40,17 +40,17 @@ struct LeftOverlay: Sendable {
   }
 
   /// - Parameter isActive: whether the guest runs, on the image below.
-  /// - Returns: nil where the overlay is no part of a merge that was cut off.
+  /// - Returns: nil where the overlay is not part of a merge that was cut off.
   func rest(isActive: Bool) -> Rest? {
     guard fileStatus(overlay) != nil else { return .below }
     guard stands else { return nil }
     switch MergeMark.read(path: overlay) {
     case .done: return .below
-    // The guest that was told to leave the overlay has left it, if it is this one.
+    // The guest that was asked to leave the overlay has left it, if it is this one.
     case .leaving where isActive: return .below
     case .leaving: return isSame ? .below : .unclear
     case .begun where isSame: return .below
-    // It was never told to. A guest that was started on the image below has gone on without what is above.
+    // It was never asked to. A guest that was started on the image below has gone on without what is above.
     case .begun: return !isActive && isWrittenLast ? .above : .unclear
     case nil: return isSame ? .below : nil
     }
@@ -76,7 +76,7 @@ struct LeftOverlay: Sendable {
   var doubt: ActionFailure {
     ActionFailure(
       "disk \(target) of domain \(domain) was being moved from \(overlay) to \(below) when the guest ended; the two differ, "
-        + "and it cannot be told which of them the guest wrote to last",
+        + "and Vireo cannot know which of them the guest wrote to last",
       remedy: "to keep what \(overlay) has, run `vireo image commit \(overlay)`; to keep \(below) as it is, delete "
         + "\(overlay); then run the command again")
   }
@@ -110,7 +110,7 @@ struct UnfinishedMerges {
 
   /// Merges what a guest that is about to start has written to overlays that it would not have any more.
   ///
-  /// - Throws: ``ActionFailure`` where it cannot be told what the guest has written last.
+  /// - Throws: ``ActionFailure`` where it cannot be known what the guest has written last.
   func finish() async throws {
     let stored = try await connection.storedDefinition(of: domain)
     let overlays = try await overlays(below: stored)

@@ -25,7 +25,7 @@ public struct ImageInfo: Sendable, Equatable {
   public var mode: UInt32?
   /// The number of the user who owns the file, or nil for what is not a local file.
   public var owner: UInt32?
-  /// Whether the file has other names (hard links) and no mark of Vireo's: it may be a file of another folder.
+  /// Whether the file has other names (hard links) and no mark of its origin: it may be a file of another folder.
   public var hasOtherNames = false
   /// What only qcow2 images have.
   public var qcow2: Qcow2Info?

@@ -115,7 +115,9 @@ package enum Phrase: CaseIterable {
       ]
 
     case .nameTaken:
-      [.qemu("Duplicate ID"), .qemu("duplicate property"), .qemu("Duplicate nodes"), .qemu("already exists")]
+      [
+        .libvirt("unable to execute QEMU command …uplicate "), .libvirt("unable to execute QEMU command …already exists"),
+      ]
 
     case .reservedPort: [.libvirt("Failed to reserve port ")]
     case .spiceUnsupported: [.libvirt("spice… graphics are not supported")]

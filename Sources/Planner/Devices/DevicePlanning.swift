@@ -292,7 +292,9 @@ extension DomainPlanning {
         if isLive { detachments.append((name, identity)) }
         let isInGuest = observed?.running.map { identity.find(in: $0) != nil || rule.identity != .alias } ?? false
         // What shows later that it is the guest's no more, where a run is cut off before it has left.
-        if isInGuest, identity.marks != nil || isLive { owned.setMarks(name, concealment.recorded(DeviceMarks(of: element))) }
+        if isInGuest, identity.marks != nil || isLive {
+          owned.setMarks(name, concealment.recorded(DeviceMarks(of: element)))
+        }
         let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
         changes.append(
           FieldChange(

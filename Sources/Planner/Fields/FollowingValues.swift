@@ -1,5 +1,5 @@
-// What a change takes along: fields that share an element with one that changes, or that mean something with it alone. Their
-// values are shown like all others.
+// Fields that change with another one, because they share an element with it, or mean something only beside it. Their values are
+// shown like all others.
 
 import Spec
 import Vocabulary

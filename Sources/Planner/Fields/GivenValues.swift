@@ -46,7 +46,8 @@ struct GivenValues {
     let device = ObjectType.Collection.holding(element).map { kind in
       let values = read.values(of: kind.type, in: element).map { ($0.name, $0.value) }
       return Device(
-        name: "\(kind.key).\(kind.type.device?.usualKey(of: element) ?? element.name)", values: .table(Dictionary(values) { first, _ in first }))
+        name: "\(kind.key).\(kind.type.device?.usualKey(of: element) ?? element.name)",
+        values: .table(Dictionary(values) { first, _ in first }))
     }
     let found = device ?? Self.mirror(element)
     devices[element] = .some(found)
@@ -55,7 +56,9 @@ struct GivenValues {
 
   /// The first serial port as a console, which is a device of its own in libvirt's XML and for nobody else.
   private static func mirror(_ element: XMLElement) -> Device? {
-    guard element.name == "console", let type = element[attribute: "type"] else { return nil }
+    guard Vocabulary.serial.device?.isMirrored(by: element) ?? false, let type = element[attribute: "type"] else {
+      return nil
+    }
     return Device(
       name: "consoles.serial", values: .table([FieldKey.type.name: .string(type), FieldKey.targetType.name: .string("serial")]))
   }

@@ -34,7 +34,9 @@ public struct RefusedValues: Sendable, Hashable {
     }
     for value in element.elements {
       if let field = value[attribute: "field"] { values[field] = value[attribute: "value"] ?? "" }
-      if let device = value[attribute: "device"] { devices[device] = value[attribute: "refused"].flatMap(Plugging.init) }
+      if let device = value[attribute: "device"] {
+        devices[device] = value[attribute: "refused"].flatMap(Plugging.init)
+      }
     }
   }
 

@@ -88,7 +88,7 @@ extension PlanBlock {
         key != "index"
           && !(key == "type" && value.string.map { ($0 == parts[1]) || parts[1].hasPrefix($0 + "-") } ?? false)
       }.map { ([$0.key] + FieldChange.words($0.value)).joined(separator: " ") }
-      // Numbered devices that are alike are told once.
+      // Numbered devices that are alike are one range.
       if let last = devices.last, last.values == values, last.kind == parts[0] {
         devices[devices.count - 1].last = parts[1]
       } else {

@@ -39,7 +39,7 @@ struct RestoreCommand: AsyncParsableCommand {
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var lock: LockOptions
 
-  @Option(help: "The format of the list and of the result.")
+  @Option(help: "The format of the list and the result.")
   var format: ReportFormat = .text
 
   @OptionGroup var color: ColorOptions
