@@ -55,7 +55,8 @@ struct NamesInSourcesTests {
   }
 
   private static func isName(_ text: Substring) -> Bool {
-    !text.isEmpty && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E }
+    !text.isEmpty
+      && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2E }
   }
 
   @Test("no field is named by a string where a key can name it")
@@ -64,7 +65,8 @@ struct NamesInSourcesTests {
     #expect(lines.count > 10_000)
     // What a spec, an import, a table or a record is asked for, and what its answer is compared with.
     let asked = [
-      "settings[", "values[", "says(", ".field(", "hasMalformed(", "setDefault(", " entry: ", "== .string(", "!= .string(",
+      "settings[", "values[", "says(", ".field(", "hasMalformed(", "setDefault(", " entry: ", "== .string(",
+      "!= .string(",
       "OwnershipRecord.itself, ",
     ]
     // Objects of the spec are asked for nothing but keys, whatever they are called.

@@ -116,7 +116,8 @@ package enum Phrase: CaseIterable {
 
     case .nameTaken:
       [
-        .libvirt("unable to execute QEMU command …uplicate "), .libvirt("unable to execute QEMU command …already exists"),
+        .libvirt("unable to execute QEMU command …uplicate "),
+        .libvirt("unable to execute QEMU command …already exists"),
       ]
 
     case .reservedPort: [.libvirt("Failed to reserve port ")]
