@@ -289,7 +289,7 @@ extension XMLElement {
 
 /// The firmware that a spec asks for.
 public enum FirmwareChoice: String, FieldWord {
-  /// BIOS.
+  /// The firmware of PCs before UEFI.
   case bios
   /// UEFI, with Secure Boot only if asked for.
   case uefi

@@ -25,7 +25,7 @@ extension XMLPath {
   /// The name that orders the disks of a bus.
   public static let diskTarget = Vocabulary.disk.place(of: .target)
 
-  /// The bus of a disk.
+  /// How a disk is attached.
   public static let diskBus = Vocabulary.disk.place(of: .bus)
 
   /// The format of a disk's file.
@@ -147,7 +147,7 @@ extension XMLPath {
 // MARK: In networks and pools
 
 extension XMLPath {
-  /// The bridge of a network.
+  /// What guests of a network are connected to on the host.
   public static let networkBridge = Vocabulary.network.place(of: .bridgeName)
 
   /// The folder of a pool, or where its devices appear on the host.

@@ -64,7 +64,7 @@ public enum Vocabulary {
 }
 
 extension FieldKey<String> {
-  /// The name of a stack.
+  /// What a stack is called, and what its objects are recorded under.
   public static var stackName: Self { Self("stack") }
 
   /// The libvirt connection of a stack.
