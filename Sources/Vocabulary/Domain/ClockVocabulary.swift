@@ -79,7 +79,7 @@ extension TextRule {
 
 /// What a guest's clock shows when it starts.
 public enum ClockOffset: String, FieldWord {
-  /// UTC.
+  /// Coordinated Universal Time.
   case utc
   /// The host's local time.
   case localtime
