@@ -30,7 +30,7 @@ func faultyField(_ message: String, in domain: XMLElement) -> String? {
   {
     return field
   }
-  if FailureCause(message)?.concernsKVM ?? false { return "type" }
+  if FailureCause(message)?.concernsKVM ?? false { return FieldKey.type.name }
   for subject in subjects where subject.phrase.occurs(in: message) {
     if let field = subject.field(domain, devices) { return field }
   }
@@ -63,7 +63,7 @@ private struct NamedDevice {
 
   /// The field of the device that has a value.
   func field(with value: String) -> String? {
-    if type.device?.role == .storage, DiskSource.path(of: element) == value { return "\(name).source" }
+    if type.device?.role == .storage, DiskSource.path(of: element) == value { return "\(name).\(FieldKey.source.name)" }
     return type.fields.first { $0.names(value, in: element) }.map { "\(name).\(type.displayName(of: $0))" }
   }
 }
@@ -122,11 +122,13 @@ private let subjects = [
   Subject(.spiceOption) { _, devices in port(of: "spice", among: devices) },
   Subject(.hostDevice) { _, devices in only("hostdevs", among: devices) },
   Subject(.vsockDevice) { _, devices in only("vsocks", among: devices) },
-  Subject(.processorMode, is: "cpu"), Subject(.processorFeature, is: "cpu.features"),
-  Subject(.processorModel) { domain, _ in domain.exists(at: "cpu/model") ? "cpu.model" : "cpu" },
-  Subject(.processorCount, is: "vcpus"), Subject(.machineType, is: "machine"),
+  Subject(.processorMode, is: "cpu"), Subject(.processorFeature, is: FieldKey.cpuFeatures.name),
+  Subject(.processorModel) { domain, _ in
+    Vocabulary.domain[.cpuModel].isThere(in: domain) ? FieldKey.cpuModel.name : "cpu"
+  },
+  Subject(.processorCount, is: "vcpus"), Subject(.machineType, is: FieldKey.machine.name),
   Subject(.hugePages, is: "memory-backing.hugepages"), Subject(.node, is: "numatune"),
-  Subject(.processorSet) { domain, _ in pin(in: domain) }, Subject(.guestMemory, is: "memory"),
+  Subject(.processorSet) { domain, _ in pin(in: domain) }, Subject(.guestMemory, is: FieldKey.memory.name),
   Subject(.option, is: "qemu.args"),
 ]
 

@@ -19,7 +19,7 @@ struct DiskUses {
         for disk in definition.devices(Vocabulary.disk) {
           // Media that are read-only may be shared.
           guard let path = DiskSource.path(of: disk, in: inventory), !disk.exists(at: .diskReadOnly) else { continue }
-          if disk.exists(at: "shareable") {
+          if disk.exists(at: .diskShareable) {
             sharers[path, default: []].insert(domain.name)
           } else {
             users[path, default: []].insert(domain.name)

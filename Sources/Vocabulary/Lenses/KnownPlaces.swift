@@ -37,6 +37,9 @@ extension XMLPath {
   /// What stands in a disk that the guest may only read.
   public static let diskReadOnly = Vocabulary.disk.place(of: .readOnly)
 
+  /// What stands in a disk that several guests may write to.
+  public static let diskShareable = Vocabulary.disk.place(of: .shareable)
+
   /// The serial number of a disk.
   public static let diskSerial = Vocabulary.disk.place(of: .serial)
 
