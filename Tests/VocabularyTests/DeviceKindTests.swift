@@ -90,7 +90,7 @@ struct DeviceKindTests {
       guard rule.role != .storage else { continue }
       for device in Self.devices where rule.matches(device) {
         let values = kind.type.fields.reduce(into: [String: Value]()) { $0[$1.name] = $1.lens?.get(device) }
-        let text = rule.summary.text(of: kind.type, { values[$0] }, device)
+        let text = rule.summary.text(of: kind.type, { values[$0.name] }, device)
         for (name, value) in values { #expect(text.contains(value.description), "\(kind.key).\(name) in \(text)") }
       }
     }
