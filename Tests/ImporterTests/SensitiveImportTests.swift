@@ -106,14 +106,14 @@ struct SensitiveImportTests {
           let range = spec.domains[0].range
           let name = collection.map { isOuter ? "\($0.key).extra.\(field.name)" : field.name } ?? field.name
           let mark = Setting(Value.list([.string(name)]), at: range)
-          if isOuter { spec.domains[0].settings[Field.sensitiveName] = mark }
+          if isOuter { spec.domains[0].set(.sensitive, to: mark) }
           if let collection {
             var device = ObjectSpec(collection.type, "extra", at: range)
-            device.settings[field.name] = Setting(value, at: range)
-            if !isOuter { device.settings[Field.sensitiveName] = mark }
+            device.settings[field] = Setting(value, at: range)
+            if !isOuter { device.set(.sensitive, to: mark) }
             spec.domains[0].members[collection.key] = [device]
           } else {
-            spec.domains[0].settings[field.name] = Setting(value, at: range)
+            spec.domains[0].settings[field] = Setting(value, at: range)
           }
           if try expectHidden(spec, .domain, "\(collection?.key ?? ""): \(name)") { tried += 1 }
         }
@@ -124,8 +124,8 @@ struct SensitiveImportTests {
       guard let value = Self.value(of: field.type) else { continue }
       var spec = network
       let range = spec.networks[0].range
-      spec.networks[0].settings[field.name] = Setting(value, at: range)
-      spec.networks[0].settings[Field.sensitiveName] = Setting(.list([.string(field.name)]), at: range)
+      spec.networks[0].settings[field] = Setting(value, at: range)
+      spec.networks[0].set(.sensitive, to: Setting(.list([.string(field.name)]), at: range))
       if try expectHidden(spec, .network, "network: \(field.name)") { tried += 1 }
     }
     #expect(tried > 60, "\(tried)")

@@ -9,11 +9,14 @@ import Testing
   @Test("only a type that the schema library did not know yet is the race")
   func messages() {
     #expect(
-      Phrase.schemaRace.occurs(in: 
-        "Unable to parse RNG /usr/share/libvirt/schemas/network.rng: Error type 'unsignedInt' is not exported by type "
+      Phrase.schemaRace.occurs(
+        in:
+          "Unable to parse RNG /usr/share/libvirt/schemas/network.rng: Error type 'unsignedInt' is not exported by type "
           + "library 'http://www.w3.org/2001/XMLSchema-datatypes'"))
     #expect(!Phrase.schemaRace.occurs(in: "XML document failed to validate against schema: Unable to validate doc"))
-    #expect(!Phrase.schemaRace.occurs(in: "Unable to parse RNG /usr/share/libvirt/schemas/network.rng: No such file or directory"))
+    #expect(
+      !Phrase.schemaRace.occurs(
+        in: "Unable to parse RNG /usr/share/libvirt/schemas/network.rng: No such file or directory"))
   }
 
   @Test("a call that succeeds, and one that fails otherwise, is made once")

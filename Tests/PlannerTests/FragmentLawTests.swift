@@ -57,15 +57,15 @@ struct FragmentLawTests {
         let xml = fragment.map { Setting(.xml($0), at: object.range) }
         let setting = Setting(sample.value, at: object.range)
         guard let collection = sample.collection else {
-          object.settings[sample.field.name] = setting
-          return object.settings[Field.xmlName] = xml
+          object.settings[sample.field] = setting
+          return object.set(.xml, to: xml)
         }
         var devices = object.members(collection.key)
         if devices.isEmpty { devices.append(ObjectSpec(collection.type, "extra", at: object.range)) }
-        devices[0].settings[sample.field.name] = setting
-        if place == .beside { devices[0].settings[Field.xmlName] = xml }
+        devices[0].settings[sample.field] = setting
+        if place == .beside { devices[0].set(.xml, to: xml) }
         object.members[collection.key] = devices
-        if place == .around { object.settings[Field.xmlName] = xml }
+        if place == .around { object.set(.xml, to: xml) }
       }
     }
 

@@ -19,7 +19,7 @@ struct GivenValueTests {
     let changes = Dictionary(grouping: object.changes, by: \.field)
     var missing: [String] = []
     func isInFragment(_ field: Field, _ value: Value, of object: ObjectSpec?) -> Bool {
-      guard case .xml(let fragment)? = object?[Field.xmlName] else { return false }
+      guard let fragment = object?[.xml] else { return false }
       return field.lens?.get(fragment.root) == value
     }
     /// Reads with all lenses, whatever places they say.
@@ -34,7 +34,7 @@ struct GivenValueTests {
     for (field, value) in values(domain.type, xml) where !isInFragment(field, value, of: domain) {
       let name = domain.type.displayName(of: field)
       let shown = changes[name]?.last
-      if shown == nil || domain[field.name] == nil && shown?.new != value { missing.append("\(name): \(value)") }
+      if shown == nil || domain.settings[field] == nil && shown?.new != value { missing.append("\(name): \(value)") }
     }
     // Root ports differ in nothing but their numbers.
     let devices = xml.first("devices").map { Array($0.elements) } ?? []
@@ -50,14 +50,14 @@ struct GivenValueTests {
         let name = kind.type.displayName(of: field)
         if let entry {
           // What the entry says is told in the words of the device.
-          if entry[field.name] != nil { continue }
+          if entry.settings[field] != nil { continue }
           let shown = changes["\(kind.key).\(entry.name).\(name)"]?.last
           if shown?.new != value { missing.append("\(kind.key).\(entry.name).\(name): \(value)") }
         } else {
           let isShown = object.changes.contains { change in
             change.field.hasPrefix(kind.key + ".") && change.reason == .default && change.new?.table?[name] == value
           }
-          if !isShown, domain[Field.xmlName] == nil { missing.append("\(kind.key): \(name) \(value)") }
+          if !isShown, domain[.xml] == nil { missing.append("\(kind.key): \(name) \(value)") }
         }
       }
     }
@@ -130,7 +130,7 @@ struct GivenValueTests {
     let base = try stack(text)
     for sample in FieldSamples.cases(of: Vocabulary.network) {
       var spec = base
-      spec.networks[0].settings[sample.field.name] = Setting(sample.value, at: base.networks[0].range)
+      spec.networks[0].settings[sample.field] = Setting(sample.value, at: base.networks[0].range)
       guard let plan = try? Plan(for: spec, on: host.inventory), let object = plan.objects.first else { continue }
       for case .defineNetwork(let definition) in plan.actions.map(\.operation) {
         for field in Vocabulary.network.fields {

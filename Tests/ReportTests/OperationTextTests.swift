@@ -39,7 +39,9 @@ struct OperationTextTests {
   static let samples: [Sample] = [
     Sample(.pool, .createDirectory(path: "/srv/vms")),
     Sample(.network, .defineNetwork(definition)),
-    Sample(.network, .updateNetwork(name: "thing", fields: [FieldReference(Vocabulary.network, .dhcpHosts)]), key: "dhcp.hosts"),
+    Sample(
+      .network, .updateNetwork(name: "thing", fields: [FieldReference(Vocabulary.network, .dhcpHosts)]),
+      key: "dhcp.hosts"),
     Sample(.network, .setNetworkAutostart(name: "thing", true)), Sample(.network, .startNetwork(name: "thing")),
     Sample(.network, .stopNetwork(name: "thing")), Sample(.network, .undefineNetwork(name: "thing")),
     Sample(.pool, .definePool(PoolDefinition(definition, isBuilt: false, isStarted: true, autostart: true))),

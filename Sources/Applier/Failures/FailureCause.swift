@@ -32,7 +32,7 @@ enum FailureCause: CaseIterable {
   /// Whether it is that guests of type `kvm` cannot run here.
   var concernsKVM: Bool { [.kvmForbidden, .kvmBusy, .kvmMissing].contains(self) }
 
-  /// What says so. Causes above others are the closer ones.
+  /// The phrases of the cause. Causes above others are the closer ones.
   private var phrase: Phrase {
     switch self {
     case .kvmForbidden: .kvmForbidden

@@ -1,30 +1,33 @@
-// What libvirt and QEMU say, where an error code does not tell and their words have to: every text that anything is decided
-// by, in one table. A reader falls to the safe side when it finds none of its phrases: it tries nothing again, calls nothing
-// a matter of waiting, and shows the message as it is. The table was read against libvirt 9.0 to 12.8 and QEMU 7.2 to
-// 11.1; a row that not all of them have says so.
+// The messages of libvirt and QEMU that Vireo reads, because no error code tells the cases apart: all of them, in one table.
+// Code that finds none of its phrases is on the safe side: it does not try again, it does not wait for a restart, and it shows
+// the message as it is. The table was compared with libvirt 9.0 to 12.8 and QEMU 7.2 to 11.1; rows that only some versions
+// have name them.
 //
-// A row is a whole phrase of theirs, not a word: `lock` is in "blockdev", and `kvm` in the path of every other QEMU.
+// A row is a whole phrase, not a word: `lock` is in "blockdev", and `kvm` is in the path of some QEMU programs.
 
 import Versions
 
 /// What a message may say, by the phrases that say it.
 package enum Phrase: CaseIterable {
-  // What the host lacks.
-  case kvmForbidden, kvmBusy, kvmMissing, firewall, dnsServerAddress, dnsServerMissing, addressesTaken, bridgeTaken
-  case forwarding, networkInactive, networkMissing, imageLocked, hugePagesMissing, memoryExhausted, vsockMissing
-  case portTaken, permissionDenied, deviceMissing
-  // What a running guest cannot be given, and might be at its next start; and what the host cannot give it then, either.
-  case noFreePlace, hostCannot
-  // QEMU has something of the name already.
+  /// What the host lacks.
+  case kvmForbidden, kvmBusy, kvmMissing, firewall, dnsServerAddress, dnsServerMissing, addressesTaken, bridgeTaken,
+    forwarding, networkInactive, networkMissing, imageLocked, hugePagesMissing, memoryExhausted, vsockMissing,
+    portTaken,
+    permissionDenied, deviceMissing
+  /// A running guest has no place for a device, and may have one at its next start.
+  case noFreePlace
+  /// The host cannot give a guest a device, at its next start either.
+  case hostCannot
+  /// QEMU has something of the name already.
   case nameTaken
-  // What a failed start is about.
-  case reservedPort, spiceUnsupported, vncUnsupported, watchdogActions, vncOption, spiceOption, hostDevice, vsockDevice
-  case processorMode, processorFeature, processorModel, processorCount, machineType, hugePages, node, processorSet
-  case guestMemory, option
-  // What a connection lacks.
+  /// What a start that failed is about.
+  case reservedPort, spiceUnsupported, vncUnsupported, watchdogActions, vncOption, spiceOption, hostDevice, vsockDevice,
+    processorMode, processorFeature, processorModel, processorCount, machineType, hugePages, node, processorSet,
+    guestMemory, option
+  /// What a connection lacks.
   case socketPath, socketDead, connectionRefused, driverMissing, rootPath, stateFolder, socketDenied, bus,
     embeddedAccount, embeddedRootInUse
-  // Of libvirt's schemas.
+  /// A schema of libvirt: what a document has against it follows, or it could not be read.
   case schemaFile, schemaRace
 
   /// Whether a message has one of the phrases. The parts of a phrase stand on one line, one behind the other.
@@ -116,7 +119,8 @@ package enum Phrase: CaseIterable {
 
     case .nameTaken:
       [
-        .libvirt("unable to execute QEMU command …uplicate "), .libvirt("unable to execute QEMU command …already exists"),
+        .libvirt("unable to execute QEMU command …uplicate "),
+        .libvirt("unable to execute QEMU command …already exists"),
       ]
 
     case .reservedPort: [.libvirt("Failed to reserve port ")]

@@ -1,4 +1,4 @@
-// A phrase of libvirt's, or of a program that libvirt quotes.
+// A phrase in a message of libvirt, or of a program that libvirt quotes.
 
 package import Versions
 

@@ -60,7 +60,8 @@ struct GivenValues {
       return nil
     }
     return Device(
-      name: "consoles.serial", values: .table([FieldKey.type.name: .string(type), FieldKey.targetType.name: .string("serial")]))
+      name: "consoles.serial",
+      values: .table([FieldKey.type.name: .string(type), FieldKey.targetType.name: .string("serial")]))
   }
 }
 

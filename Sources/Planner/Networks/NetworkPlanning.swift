@@ -152,7 +152,9 @@ private struct NetworkPlanning {
   private func addLifecycle(_ fields: inout DefinitionFields, after definition: Int?) {
     let steps = definition.map { [$0] } ?? []
     if !fields.live.isEmpty {
-      builder.add(.updateNetwork(name: spec.name, fields: fields.live.map(FieldReference.init)), for: object, after: steps, effect: .live)
+      builder.add(
+        .updateNetwork(name: spec.name, fields: fields.live.map(FieldReference.init)), for: object, after: steps,
+        effect: .live)
     }
     if let setting = spec.setting(.autostart), let wanted = setting.value.boolean,
       wanted != observed?.autostart ?? false

@@ -79,7 +79,7 @@ extension TextRule {
 
 /// What a guest's clock shows when it starts.
 public enum ClockOffset: String, FieldWord {
-  /// UTC.
+  /// Universal time.
   case utc
   /// The host's local time.
   case localtime

@@ -289,7 +289,7 @@ extension XMLElement {
 
 /// The firmware that a spec asks for.
 public enum FirmwareChoice: String, FieldWord {
-  /// BIOS.
+  /// The firmware that QEMU has built in (SeaBIOS).
   case bios
   /// UEFI, with Secure Boot only if asked for.
   case uefi

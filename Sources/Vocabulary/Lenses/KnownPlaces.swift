@@ -25,7 +25,7 @@ extension XMLPath {
   /// The name that orders the disks of a bus.
   public static let diskTarget = Vocabulary.disk.place(of: .target)
 
-  /// The bus of a disk.
+  /// What a disk is connected to in the guest: `virtio`, `scsi`, `sata`.
   public static let diskBus = Vocabulary.disk.place(of: .bus)
 
   /// The format of a disk's file.
@@ -144,7 +144,7 @@ extension XMLPath {
 // MARK: In networks and pools
 
 extension XMLPath {
-  /// The bridge of a network.
+  /// The device on the host that connects a network's interfaces.
   public static let networkBridge = Vocabulary.network.place(of: .bridgeName)
 
   /// The folder of a pool, or where its devices appear on the host.

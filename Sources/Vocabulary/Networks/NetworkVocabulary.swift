@@ -316,7 +316,7 @@ public enum NetworkMode: String, FieldWord {
   case nat
   /// By the host's routing.
   case route
-  /// By the host's routing, without firewall rules of libvirt's.
+  /// By the host's routing; libvirt adds no firewall rules.
   case open
   /// Not at all.
   case isolated

@@ -64,7 +64,7 @@ public enum Vocabulary {
 }
 
 extension FieldKey<String> {
-  /// The name of a stack.
+  /// What owns the objects of a file.
   public static var stackName: Self { Self("stack") }
 
   /// The libvirt connection of a stack.
