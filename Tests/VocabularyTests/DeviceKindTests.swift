@@ -89,15 +89,9 @@ struct DeviceKindTests {
       let rule = try #require(kind.type.device)
       guard rule.role != .storage else { continue }
       for device in Self.devices where rule.matches(device) {
-<<<<<<< HEAD
-        let values = kind.type.fields.reduce(into: [String: Value]()) { $0[$1.name] = $1.lens?.get(device) }
-        let text = rule.summary.text(of: kind.type, { values[$0.name] }, device)
-        for (name, value) in values { #expect(text.contains(value.description), "\(kind.key).\(name) in \(text)") }
-=======
         let values = kind.type.fields.reduce(into: [Field: Value]()) { $0[$1] = $1.lens?.get(device) }
         let text = rule.summary.text(of: kind.type, { values[$0] }, device)
         for (field, value) in values { #expect(text.contains(value.description), "\(kind.key).\(field) in \(text)") }
->>>>>>> 0561e9ec347832a72d05902b26cf270fa5333561
       }
     }
   }
