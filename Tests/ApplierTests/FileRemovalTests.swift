@@ -24,6 +24,16 @@ struct FileRemovalTests {
     try NewImage(creation).create(at: new)
   }
 
+  /// Puts into a domain's definition what an apply records of a disk that it has made.
+  private func record(_ path: String, of domain: LibvirtDomain, on connection: LibvirtConnection) async throws {
+    let record = """
+      <metadata><vireo:stack xmlns:vireo='urn:vireo:stack:1' name='lab'>\
+      <vireo:owned object='disks.root' file='\(path)' format='qcow2'/></vireo:stack></metadata>
+      """
+    let definition = try await domain.xml([.inactive]).replacingOccurrences(of: "<memory ", with: record + "<memory ")
+    _ = try await connection.defineDomain(definition, named: domain.name)
+  }
+
   private func disk(_ path: String) throws {
     try NewImage(ImageCreation(format: .qcow2, virtualSize: 1 << 20)).create(at: path)
   }
@@ -65,13 +75,7 @@ struct FileRemovalTests {
     let path = folder("web.root.qcow2")
     try disk(path)
     try await Host.withGuest("leaver", devices: diskXML(path)) { connection, domain, identity in
-      // What an apply has recorded of the disk.
-      let record = """
-        <metadata><vireo:stack xmlns:vireo='urn:vireo:stack:1' name='lab'>\
-        <vireo:owned object='disks.root' file='\(path)' format='qcow2'/></vireo:stack></metadata>
-        """
-      let definition = try await domain.xml([.inactive]).replacingOccurrences(of: "<memory ", with: record + "<memory ")
-      _ = try await connection.defineDomain(definition, named: "leaver")
+      try await record(path, of: domain, on: connection)
       let seen = try await domain.stored
       var undefinition = Undefinition(seen: seen)
       undefinition.files = [.init(path, .disk, isDeleted: true)]
@@ -102,6 +106,7 @@ struct FileRemovalTests {
     try disk(base)
     try overlay(on: base, as: top)
     try await Host.withGuest("leaver", devices: diskXML(top)) { connection, domain, identity in
+      try await record(base, of: domain, on: connection)
       let owner = FileOwner(identity, try await domain.stored)
       if isChanged {
         _ = try await connection.defineDomain(

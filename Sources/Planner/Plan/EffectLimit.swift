@@ -14,7 +14,10 @@ extension PlanBuilder {
     for object in parts.objects {
       let own = object.object.kind == .domain ? ownLimit(of: object.object.name, declared[object.object.name]) : nil
       guard let limit = [runLimit, own].compactMap(\.self).min() else { continue }
-      for change in object.changes where change.effect > limit {
+      let beyond = object.changes.filter { $0.effect > limit }
+      // What another change takes along is that change's doing.
+      let causes = beyond.filter { $0.reason != .default }
+      for change in causes.isEmpty ? beyond : causes {
         let isOwn = limit == own
         let asked = isOwn ? "the domain's `max-effect: \(limit.rawValue)`" : "`--max-effect \(limit.rawValue)`"
         let needed = change.effect.rawValue
