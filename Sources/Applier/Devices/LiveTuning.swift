@@ -178,7 +178,7 @@ struct IOThreads {
       }
     }
     // libvirt lists them all, and no guest has thousands.
-    let count = min(Vocabulary.domain[.ioThreadCount, in: domain] ?? 0, Self.limit)
+    let count = min(domain.value(at: .ioThreadCount).flatMap { Int($0) } ?? 0, Self.limit)
     var next: UInt32 = 1
     while numbers.count < count {
       numbers.insert(next)
