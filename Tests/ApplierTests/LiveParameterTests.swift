@@ -30,10 +30,7 @@ struct LiveParameterTests {
 
   @Test(
     "I/O threads are counted as far as guests have any",
-    arguments: [
-      ("0", 0), ("4", 4), ("-1", 0), ("70000", 65_536), ("4294967295", 65_536), ("4294967297", 0),
-      ("9223372036854775807", 0), ("many", 0),
-    ])
+    arguments: [("0", 0), ("4", 4), ("-1", 0), ("4294967297", 65_536), ("9223372036854775807", 65_536), ("many", 0)])
   func threads(count: String, numbers: Int) throws {
     let domain = try XMLElement.parse("<domain><iothreads>\(count)</iothreads></domain>")
     #expect(IOThreads(in: domain).numbers.count == numbers)
