@@ -161,6 +161,55 @@ struct KilledMergeTests {
     }
   }
 
+  @Test(
+    "what a guest has written to an overlay that only QEMU knew of is kept when the guest ends",
+    arguments: ["start", "take", "take another"], [true, false])
+  func cutOffSnapshot(next: String, isWritten: Bool) throws {
+    try ScratchHost.with { host in
+      try host.apply(Self.spec(host))
+      let log = host.folder.path("points")
+      let take = ["snapshot", "take", "web", "one", "--external", "--connect", host.uri]
+      #expect(try vireo(take, environment: ["VIREO_FAILPOINT_LOG": log]).status == 0)
+      #expect(try delete(host).status == 0)
+      let points = (fileText(log) ?? "").split(separator: "\n")
+      let point = try #require(points.firstIndex { $0.contains("before: take a snapshot of") }) + 1
+      #expect(try vireo(take, environment: ["VIREO_FAILPOINT": String(point)]).status == 128 + SIGKILL)
+
+      // As far as libvirt comes when it is killed.
+      let (overlay, below) = (host.pool + "/web.root.one.qcow2", host.pool + "/web.root.raw")
+      try output(of: "qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", below, overlay, "4M")
+      let storage = ["driver": "file", "filename": overlay, "node-name": "libvirt-9-storage"]
+      try ask(host, "blockdev-add", storage)
+      try ask(
+        host, "blockdev-add",
+        [
+          "driver": "qcow2", "file": "libvirt-9-storage", "node-name": "libvirt-9-format", "backing": NSNull(),
+        ])
+      let disk = try (ask(host, "query-block") as? [[String: Any]])?.compactMap { $0["inserted"] as? [String: Any] }
+        .first
+      let node = try #require(disk?["node-name"] as? String)
+      try ask(host, "blockdev-snapshot", ["node": node, "overlay": "libvirt-9-format"])
+      if isWritten { try write(2, at: "2M", host) }
+      host.stopGuests()
+      try waitUntil("libvirt sees it") { try host.state("web") == "shut off" }
+      #expect(try host.definition("web")("//disk/source/@file") == below)
+
+      if next == "start" {
+        try host.apply(Self.spec(host))
+        try host.expectNoChanges(Self.spec(host))
+      } else {
+        let name = next == "take" ? "one" : "two"
+        let again = try host.vireo("snapshot", "take", "web", name, "--external")
+        #expect(again.status == 0, "\(again.output)\(again.errors)")
+        #expect(try host.definition("web")("//disk/source/@file") == host.pool + "/web.root.\(name).qcow2")
+        #expect(try host.vireo("snapshot", "delete", "web", name, "--yes").status == 0)
+      }
+      try host.apply(Self.spec(host, state: "stopped"))
+      #expect(try host.definition("web")("//disk/source/@file") == below)
+      #expect(try read(isWritten ? 2 : 0, at: "2M", host), "what was written at 2M is gone")
+    }
+  }
+
   @Test("where nobody can tell which image the guest wrote to last, nothing is touched, and the ways out work")
   func unclear() throws {
     try ScratchHost.with { host in

@@ -97,7 +97,7 @@ struct DefinitionLawTests {
     "for every field and value set and dropped, and every kind of device that comes and goes",
     arguments: [false, true])
   func everyField(isRunning: Bool) throws {
-    let base = try stack(RecordLawTests.lab)
+    let base = try stack(ImaginedHost.lab)
     var (tried, seen): (Int, Set<String>) = (0, [])
     // What stands before anything is said is the same for all fields of a kind.
     var beginnings: [String: ImaginedHost?] = [:]
@@ -145,12 +145,12 @@ struct DefinitionLawTests {
   @Test("a boot order of devices, the sound of a SPICE display, and the console of a serial port beside another")
   func settled() throws {
     var host = ImaginedHost()
-    let spice = RecordLawTests.lab + "\n    graphics: { spice: { type: spice } }\n"
+    let spice = ImaginedHost.lab + "\n    graphics: { spice: { type: spice } }\n"
     host.apply(try host.plan(spice))
     host.edit("web") { domain in
       domain.update("devices") { $0.append(XMLElement("audio", ["id": "1", "type": "spice"])) }
     }
-    let silent = try host.plan(RecordLawTests.lab)
+    let silent = try host.plan(ImaginedHost.lab)
     #expect(silent.change("web", "audios.audio")?.old?.table?["type"] == .string("spice"))
     #expect(silent.change("web", "audios.audio")?.new == nil)
     let ordered = try host.plan(spice.replacing("size: 20 GiB }", with: "size: 20 GiB, boot-order: 1 }"))

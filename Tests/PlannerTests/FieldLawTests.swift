@@ -25,18 +25,7 @@ struct FieldLawTests {
     var givesMore = false
   }
 
-  private static let domain = """
-    stack: lab
-    pools: { vms: { path: /vms } }
-    images: { base: { source: /images/base.qcow2 } }
-    domains:
-      web:
-        type: qemu
-        memory: 1 GiB
-        disks: { root: { image: base, size: 20 GiB } }
-        interfaces: { lan: { type: user } }
-
-    """
+  private static let domain = ImaginedHost.lab + "\n"
 
   static let beds = [
     Bed(

@@ -67,7 +67,7 @@ struct GivenValueTests {
   @Test("for every field and value, with Vireo's defaults and libvirt's")
   func everyField() throws {
     var tried = 0
-    for text in [RecordLawTests.lab, RecordLawTests.lab + "\n    defaults: libvirt\n"] {
+    for text in [ImaginedHost.lab, ImaginedHost.lab + "\n    defaults: libvirt\n"] {
       let base = try stack(text)
       var seen: Set<String> = []
       for sample in FieldSamples.cases(of: Vocabulary.domain) where sample.value != .string("absent") {
@@ -85,7 +85,7 @@ struct GivenValueTests {
 
   @Test("identities, hardware and devices that the spec leaves out, and of numbered devices each one")
   func whole() throws {
-    let plan = try ImaginedHost().plan(RecordLawTests.lab)
+    let plan = try ImaginedHost().plan(ImaginedHost.lab)
     let xml = try #require(plan.definition(of: "web")).xml
     for (name, path) in [
       ("uuid", "uuid"), ("machine", "os/type/@machine"), ("disks.root.serial", "devices/disk/serial"),
@@ -102,9 +102,9 @@ struct GivenValueTests {
   @Test("a device that an existing domain gets is shown with what it is given, and with the controller that it needs")
   func newDevice() throws {
     var host = ImaginedHost()
-    host.apply(try host.plan(RecordLawTests.lab))
+    host.apply(try host.plan(ImaginedHost.lab))
     let plan = try host.plan(
-      RecordLawTests.lab.replacing(
+      ImaginedHost.lab.replacing(
         "size: 20 GiB } }", with: "size: 20 GiB }, more: { size: 1 GiB, bus: scsi } }"))
     #expect(plan.change("web", "disks.more.target")?.new == .string("sda"))
     #expect(plan.change("web", "disks.more.serial")?.reason == .default)
@@ -116,8 +116,8 @@ struct GivenValueTests {
   @Test("a disk on another bus shows the target that it is given")
   func retargeted() throws {
     var host = ImaginedHost()
-    host.apply(try host.plan(RecordLawTests.lab))
-    let plan = try host.plan(RecordLawTests.lab.replacing("size: 20 GiB }", with: "size: 20 GiB, bus: sata }"))
+    host.apply(try host.plan(ImaginedHost.lab))
+    let plan = try host.plan(ImaginedHost.lab.replacing("size: 20 GiB }", with: "size: 20 GiB, bus: sata }"))
     #expect(plan.change("web", "disks.root.target")?.old == .string("vda"))
     #expect(plan.change("web", "disks.root.target")?.new == .string("sda"))
   }
@@ -176,16 +176,16 @@ struct FoundFileTests {
   @Test("fields and devices that a saved guest resumes without wait, by name, and no other")
   func saved() throws {
     var host = ImaginedHost()
-    host.apply(try host.plan(RecordLawTests.lab))
+    host.apply(try host.plan(ImaginedHost.lab))
     host.inventory.domains["web"]?.hasManagedSave = true
     let stored = host.inventory.domains["web"]?.inactive
     host.inventory.domains["web"]?.saved = stored
-    #expect(try host.plan(RecordLawTests.lab).object("web")?.pending == [])
-    let changed = RecordLawTests.lab.replacing("memory: 1 GiB", with: "memory: 2 GiB")
+    #expect(try host.plan(ImaginedHost.lab).object("web")?.pending == [])
+    let changed = ImaginedHost.lab.replacing("memory: 1 GiB", with: "memory: 2 GiB")
       .replacing("lan: { type: user }", with: "lan: { type: user }, wan: { type: user }")
     host.apply(try host.plan(changed))
     host.inventory.domains["web"]?.hasManagedSave = true
-    host.inventory.domains["web"]?.saved = try ImaginedHost().plan(RecordLawTests.lab).definition(of: "web")?.xml
+    host.inventory.domains["web"]?.saved = try ImaginedHost().plan(ImaginedHost.lab).definition(of: "web")?.xml
     let plan = try host.plan(changed)
     #expect(plan.isEmpty)
     #expect(

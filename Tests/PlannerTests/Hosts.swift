@@ -28,6 +28,19 @@ struct ImaginedHost {
   static let base = "/images/base.qcow2"
   static let sha256 = String(repeating: "ab", count: 32)
 
+  /// A domain with a disk and an interface, to which tests add what they are about.
+  static let lab = """
+    stack: lab
+    pools: { vms: { path: /vms } }
+    images: { base: { source: /images/base.qcow2 } }
+    domains:
+      web:
+        type: qemu
+        memory: 1 GiB
+        disks: { root: { image: base, size: 20 GiB } }
+        interfaces: { lan: { type: user } }
+    """
+
   var inventory = Inventory(
     host: .init(
       uri: "qemu:///embed", capabilities: Capabilities(arch: "x86_64", domainTypes: ["x86_64": ["qemu", "kvm"]])),

@@ -11,18 +11,6 @@ import XMLTree
 
 @Suite("what an apply records is among the changes of its plan")
 struct RecordLawTests {
-  static let lab = """
-    stack: lab
-    pools: { vms: { path: /vms } }
-    images: { base: { source: /images/base.qcow2 } }
-    domains:
-      web:
-        type: qemu
-        memory: 1 GiB
-        disks: { root: { image: base, size: 20 GiB } }
-        interfaces: { lan: { type: user } }
-    """
-
   /// What the host's record of the domain says.
   private func record(_ host: ImaginedHost) -> OwnershipRecord? {
     host.inventory.domains["web"].flatMap { OwnershipRecord(in: $0.inactive) }
@@ -94,7 +82,7 @@ struct RecordLawTests {
   @Test(
     "for every field and value: at creation, set, changed and dropped, alone and beside another change, and adopted")
   func everyField() throws {
-    let base = try stack(Self.lab)
+    let base = try stack(ImaginedHost.lab)
     let title: [(Field, Value)] = [(Vocabulary.domain[.title], .string("other"))]
     var tried: [String: Int] = [:]
     for sample in Self.cases {
@@ -138,7 +126,7 @@ struct RecordLawTests {
   @Test("policies that are set, flipped or dropped are shown beside other changes, with the values that they had")
   func policies() throws {
     func lab(_ lines: [String], memory: String = "1 GiB") -> String {
-      Self.lab.replacing(
+      ImaginedHost.lab.replacing(
         "    memory: 1 GiB\n", with: "    memory: \(memory)\n" + lines.map { "    \($0)\n" }.joined())
     }
     let names = ["max-effect", "protect", "restart-policy", "shutdown.force-off"]
@@ -166,13 +154,13 @@ struct RecordLawTests {
   @Test("a device that was gone before it left the spec is shown as no longer recorded")
   func goneDevice() throws {
     var host = ImaginedHost()
-    let text = Self.lab + "\n    rngs: { random: { backend: random } }\n"
+    let text = ImaginedHost.lab + "\n    rngs: { random: { backend: random } }\n"
     host.apply(try host.plan(text))
     host.edit("web") { $0.update("devices") { $0.removeAll("rng") } }
-    let plan = try host.plan(Self.lab)
+    let plan = try host.plan(ImaginedHost.lab)
     #expect(plan.change("web", "rngs.random")?.detail == FieldChange.goneAlready)
     host.apply(plan)
-    #expect(try host.plan(Self.lab).isEmpty)
+    #expect(try host.plan(ImaginedHost.lab).isEmpty)
   }
 }
 

@@ -10,12 +10,14 @@ extension ApplyRun {
   /// Starts a domain's guest.
   ///
   /// libvirt looks for a free port for each display that states none, and QEMU takes it a moment later: another guest of
-  /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses again.
+  /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses again. A start is also tried again
+  /// where libvirt came too late to hear why QEMU ended: the next time it usually hears.
   func start(_ domain: LibvirtDomain) async throws {
     for _ in 0..<4 {
       do {
         return try await domain.start()
       } catch let error as LibvirtError {
+        if Phrase.monitorRefused.occurs(in: error.message) { continue }
         guard await chosePort(of: domain, error) else { throw error }
       }
     }

@@ -7,6 +7,7 @@ public import Inventory
 public import Libvirt
 public import Planner
 import Versions
+import Vocabulary
 import XMLTree
 
 /// The snapshots of one domain.
@@ -65,7 +66,16 @@ public struct DomainSnapshots: Sendable {
     } else if !isActive {
       try await removeRepeated(creation.name, inDisksOf: definition)
     }
-    try await domain.takeSnapshot(choice.xml(for: creation).serialised(), options)
+    // Where the program is killed, an embedded driver does not come to write down that the guest was moved.
+    let images = isActive && !connection.isRemote ? choice.moves(in: definition) : [:]
+    for (image, overlay) in images { OverlayMark.put(overlay, path: image) }
+    do {
+      try await domain.takeSnapshot(choice.xml(for: creation).serialised(), options)
+    } catch {
+      for (image, overlay) in images where fileStatus(overlay) == nil { OverlayMark.put(nil, path: image) }
+      throw error
+    }
+    for image in images.keys { OverlayMark.put(nil, path: image) }
     if choice.kind == .external { try await keepPrivate(creation.name) }
     guard try await list().contains(where: { $0.name == creation.name && $0.kind == choice.kind }) else {
       throw ActionFailure("libvirt did not keep the snapshot \(creation.name) of domain \(domain.name)")
@@ -158,6 +168,18 @@ public struct DomainSnapshots: Sendable {
 
   func unknown(_ name: String) -> ActionFailure {
     ActionFailure("domain \(domain.name) has no snapshot \(name)", remedy: "see `vireo snapshot list \(domain.name)`")
+  }
+}
+
+extension SnapshotChoice {
+  /// The images that a running guest is moved from, each with the overlay that it is moved to.
+  fileprivate func moves(in definition: XMLElement) -> [String: String] {
+    guard kind == .external else { return [:] }
+    return definition.devices(Vocabulary.disk).reduce(into: [:]) { moves, disk in
+      guard let overlay = disk.value(at: .diskTarget).flatMap({ overlays[$0] }), let path = DiskSource.path(of: disk)
+      else { return }
+      moves[path] = overlay
+    }
   }
 }
 

@@ -1,9 +1,11 @@
-// Merges of overlays that were cut off, of guests that have ended or started since: where the last of what the guest wrote is.
+// Moves between an overlay and the image below it that were cut off, of guests that have ended or started since: where the
+// last of what the guest wrote is.
 //
 // Before QEMU moves a running guest from an overlay to the image below it, the stored definition names that image. A guest that
 // ends in between has written last to the overlay, and the next start would be on the image below. So whoever starts the guest
 // merges the overlay first. The marks on the overlay tell how far QEMU was; where they and the files do not, nothing is
-// touched.
+// touched. A snapshot that was cut off after QEMU had moved the guest up is the same the other way round: only the mark on the
+// image below shows that there is an overlay.
 
 import BlockingWork
 import DiskImage
@@ -22,6 +24,8 @@ struct LeftOverlay: Sendable {
   var below: String
   /// The format of the image below; nil for raw.
   var format: String?
+  /// Whether it comes from a snapshot that was cut off, and libvirt does not know of it.
+  var isForgotten = false
 
   /// Where what the guest wrote last is.
   enum Rest: Equatable {
@@ -52,6 +56,8 @@ struct LeftOverlay: Sendable {
     case .begun where isSame: return .below
     // It was never asked to. A guest that was started on the image below has gone on without what is above.
     case .begun: return !isActive && isWrittenLast ? .above : .unclear
+    // QEMU made it for the guest, or had not come to that.
+    case nil where isForgotten: return isSame ? .below : !isActive && isWrittenLast ? .above : .unclear
     case nil: return isSame ? .below : nil
     }
   }
@@ -74,9 +80,10 @@ struct LeftOverlay: Sendable {
 
   /// What is said where nobody can tell.
   var doubt: ActionFailure {
-    ActionFailure(
-      "disk \(target) of domain \(domain) was being moved from \(overlay) to \(below) when the guest ended; the two differ, "
-        + "and Vireo cannot know which of them the guest wrote to last",
+    let (old, new) = isForgotten ? (below, overlay) : (overlay, below)
+    return ActionFailure(
+      "disk \(target) of domain \(domain) was being moved from \(old) to \(new) when the guest ended; the two differ, and "
+        + "Vireo cannot know which of them the guest wrote to last",
       remedy: "to keep what \(overlay) has, run `vireo image commit \(overlay)`; to keep \(below) as it is, delete "
         + "\(overlay); then run the command again")
   }
@@ -88,7 +95,7 @@ struct UnfinishedMerges {
   let connection: LibvirtConnection
   private static let files = BlockingPool(name: "unfinished merges", threads: 1)
 
-  /// Overlays of snapshots that a definition's disks stand below of.
+  /// Overlays that a definition's disks stand below of: of snapshots, and of one that was cut off.
   private func overlays(below definition: XMLElement) async throws -> [LeftOverlay] {
     guard !connection.isRemote else { return [] }
     var sources: [String: (path: String, format: String?)] = [:]
@@ -97,15 +104,25 @@ struct UnfinishedMerges {
         sources[target] = (path, disk.value(at: .diskFormat))
       }
     }
-    return try await domain.snapshots().map(ObservedSnapshot.init).filter { $0.kind == .external }.flatMap { snapshot in
-      snapshot.disks.compactMap { target, overlay in
-        guard let overlay, let source = sources[target], source.path != overlay,
-          [.begun, .leaving].contains(MergeMark.read(path: overlay))
-        else { return nil }
-        return LeftOverlay(
-          domain: domain.name, target: target, overlay: overlay, below: source.path, format: source.format)
-      }
+    let snapshots = try await domain.snapshots().map(ObservedSnapshot.init).filter { $0.kind == .external }
+    let forgotten = sources.compactMap { target, source -> LeftOverlay? in
+      guard let overlay = OverlayMark.read(path: source.path), source.path != overlay,
+        !snapshots.contains(where: { $0.disks.values.contains(overlay) })
+      else { return nil }
+      return LeftOverlay(
+        domain: domain.name, target: target, overlay: overlay, below: source.path, format: source.format,
+        isForgotten: true)
     }
+    return forgotten
+      + snapshots.flatMap { snapshot in
+        snapshot.disks.compactMap { target, overlay in
+          guard let overlay, let source = sources[target], source.path != overlay,
+            [.begun, .leaving].contains(MergeMark.read(path: overlay))
+          else { return nil }
+          return LeftOverlay(
+            domain: domain.name, target: target, overlay: overlay, below: source.path, format: source.format)
+        }
+      }
   }
 
   /// Merges what a guest that is about to start has written to overlays that it would not have any more.
@@ -129,6 +146,7 @@ struct UnfinishedMerges {
         case .below: MergeMark.done.put(path: overlay.overlay)
         case nil: break
         }
+        if overlay.isForgotten { OverlayMark.put(nil, path: overlay.below) }
       }
     }
   }

@@ -20,6 +20,8 @@ package enum Phrase: CaseIterable {
   case hostCannot
   /// QEMU has something of the name already.
   case nameTaken
+  /// QEMU ended before libvirt was connected to it, and libvirt did not read what it said.
+  case monitorRefused
   /// What a start that failed is about.
   case reservedPort, spiceUnsupported, vncUnsupported, watchdogActions, vncOption, spiceOption, hostDevice, vsockDevice,
     processorMode, processorFeature, processorModel, processorCount, machineType, hugePages, node, processorSet,
@@ -122,6 +124,8 @@ package enum Phrase: CaseIterable {
         .libvirt("unable to execute QEMU command …uplicate "),
         .libvirt("unable to execute QEMU command …already exists"),
       ]
+
+    case .monitorRefused: [.libvirt("failed to connect to monitor socket")]
 
     case .reservedPort: [.libvirt("Failed to reserve port ")]
     case .spiceUnsupported: [.libvirt("spice… graphics are not supported")]
