@@ -35,11 +35,17 @@ extension ApplyRun {
     let stored = try await connection.storedDefinition(of: domain)
     let element = try device.element(in: stored, name, of: domain.name)
     var refusal = try await plug(element, into: domain)
-    // A run that was killed may have left parts of it.
-    if let error = refusal, HalfPluggedDevice.isSuspected(error),
-      try await HalfPluggedDevice(domain: domain, device: element).clear()
-    {
+    // A run that was killed may have left parts of it. QEMU's news that they are gone reach libvirt a moment later, which takes
+    // them for news of the new device, so that is looked at again.
+    for _ in 0..<3 {
+      guard let error = refusal, HalfPluggedDevice.isSuspected(error),
+        try await HalfPluggedDevice(domain: domain, device: element).clear()
+      else { break }
+      try await Task.sleep(for: .milliseconds(500))
       refusal = try await plug(element, into: domain)
+      guard refusal == nil else { continue }
+      try await Task.sleep(for: .milliseconds(500))
+      if device.find(in: try await running(domain)) == nil { refusal = error }
     }
     var reason: String?
     if let refusal {
