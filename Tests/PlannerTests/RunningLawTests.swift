@@ -12,18 +12,8 @@ import XMLTree
 
 @Suite("a running guest pays only for what it does not have")
 struct RunningLawTests {
-  static let lab = """
-    stack: lab
-    pools: { vms: { path: /vms } }
-    images: { base: { source: /images/base.qcow2 } }
-    domains:
-      web:
-        type: qemu
-        memory: 1 GiB
-        restart-policy: when-needed
-        disks: { root: { image: base, size: 20 GiB } }
-        interfaces: { lan: { type: user } }
-    """
+  static let lab = ImaginedHost.lab.replacing(
+    "memory: 1 GiB", with: "memory: 1 GiB\n    restart-policy: when-needed")
 
   private static func plan(_ spec: StackSpec, on host: ImaginedHost) -> Plan? {
     try? Plan(for: spec, on: host.inventory)

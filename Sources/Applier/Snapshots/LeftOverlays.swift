@@ -1,9 +1,9 @@
 // Overlays that a running guest has left, while libvirt believes that it is on them: a driver in a killed process had QEMU
 // move the guest to the image below, and did not write down that this was done (libvirt 9.0). What QEMU has open decides.
 //
-// there is no call that corrects libvirt. So what it believes is made true: an empty overlay takes the place of the one that was left, and
-// QEMU puts the guest on it. All that the left one held is in the image below, so nothing is lost, and whoever starts the
-// guest on an empty overlay meanwhile starts it on the right disk.
+// No call corrects libvirt. So Vireo makes true what libvirt believes: an empty overlay takes the place of the one that was
+// left, and QEMU puts the guest on it. All that the left one held is in the image below, so nothing is lost. Whoever starts
+// the guest on an empty overlay meanwhile starts it on the right disk.
 
 import BlockingWork
 import DiskImage

@@ -225,7 +225,7 @@ struct SnapshotMerge: Sendable {
         return try FileRemoval.needs(deletions, others)
       }
       guard let failure = deletions.compactMap({ outcome[$0.path] ?? nil }).first else { break }
-      let isOpen = isActive && failure.message.contains(" is in use by ")
+      let isOpen = isActive && failure.isFileInUse
       guard isOpen, ContinuousClock.now < deadline else {
         throw ActionFailure(
           "the snapshot was merged, and what is left of it was not removed: \(failure.message)", remedy: failure.remedy)

@@ -48,7 +48,7 @@ extension DomainSnapshots {
     }
     // The definition of the time comes back, with the disks that it names.
     if change == .revert {
-      for disk in snapshot.definition?.first("devices")?.all("disk") ?? [] where !disk.exists(at: .diskReadOnly) {
+      for disk in snapshot.definition?.devices(Vocabulary.disk) ?? [] where !disk.exists(at: .diskReadOnly) {
         if let path = DiskSource.path(of: disk) { files.insert(path) }
       }
     }

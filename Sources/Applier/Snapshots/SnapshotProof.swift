@@ -40,7 +40,7 @@ struct SnapshotProof {
     guard change == .revert, let then = snapshot.definition else { return }
     if let name = then.value(at: "name"), name != domain { throw refusal(snapshot, "the domain \(name)") }
     if let other = then.value(at: .uuid), other != uuid { throw refusal(snapshot, "the UUID \(other)") }
-    for disk in then.first("devices")?.all("disk") ?? [] where !disk.exists(at: .diskReadOnly) {
+    for disk in then.devices(Vocabulary.disk) where !disk.exists(at: .diskReadOnly) {
       guard let path = DiskSource.path(of: disk), Self.isBaseImage(path) else { continue }
       throw refusal(snapshot, "the base image \(path) as a disk, which nobody may write to")
     }
@@ -95,7 +95,7 @@ struct SnapshotProof {
   /// The images that a disk of the domain is made of, in its definitions.
   private func images(ofDisk target: String) -> [String] {
     definitions.flatMap { definition -> [String] in
-      let disks = definition.first("devices")?.all("disk") ?? []
+      let disks = definition.devices(Vocabulary.disk)
       guard let disk = disks.first(where: { $0.value(at: .diskTarget) == target }),
         let path = DiskSource.path(of: disk)
       else { return [] }
@@ -148,7 +148,7 @@ struct SnapshotProof {
   /// Whether the memory of a snapshot is in a file that Vireo has named, beside an image of the domain, and is this domain's.
   func isOwnMemory(_ path: String, of snapshot: ObservedSnapshot) -> Bool {
     let disks = (definitions + [snapshot.definition].compactMap(\.self)).flatMap {
-      ($0.first("devices")?.all("disk") ?? []).compactMap { $0.value(at: .diskTarget) }
+      $0.devices(Vocabulary.disk).compactMap { $0.value(at: .diskTarget) }
     }
     let images = Set(disks).flatMap(images(ofDisk:)) + ownFiles
     guard !snapshot.name.contains("/"),

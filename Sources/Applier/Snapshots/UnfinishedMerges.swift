@@ -99,7 +99,7 @@ struct UnfinishedMerges {
   private func overlays(below definition: XMLElement) async throws -> [LeftOverlay] {
     guard !connection.isRemote else { return [] }
     var sources: [String: (path: String, format: String?)] = [:]
-    for disk in definition.first("devices")?.all("disk") ?? [] {
+    for disk in definition.devices(Vocabulary.disk) {
       if let target = disk.value(at: .diskTarget), let path = DiskSource.path(of: disk) {
         sources[target] = (path, disk.value(at: .diskFormat))
       }

@@ -110,7 +110,7 @@ extension DomainPlanning {
   /// Refuses disks that come from libvirt's own XML and have the file of another domain, or a base image. Those that the
   /// definition has already stay, as they are.
   private func refuseFilesOfOthers() {
-    func disks(_ definition: XMLElement?) -> [XMLElement] { definition?.first("devices")?.all("disk") ?? [] }
+    func disks(_ definition: XMLElement?) -> [XMLElement] { definition?.devices(Vocabulary.disk) ?? [] }
     let present = Set(
       disks(observed?.inactive).compactMap { DiskSource.path(of: $0, in: builder.inventory).map(Self.plainPath) })
     // What a field names is looked at where that is planned.

@@ -305,7 +305,7 @@ extension DomainPlanning {
     let inGuest = observed?.running.flatMap { identities["disks.\(disk.name)"]?.find(in: $0) }
     // A guest that has the disk on this bus keeps what it knows it by.
     let isRight = inGuest?.value(at: .diskBus) == element.value(at: .diskBus)
-    var others = xml.first("devices")?.all("disk").compactMap { $0.value(at: .diskTarget) } ?? []
+    var others = xml.devices(Vocabulary.disk).compactMap { $0.value(at: .diskTarget) }
     if let own = current?.value(at: .diskTarget).flatMap({ others.firstIndex(of: $0) }) { others.remove(at: own) }
     let kept = inGuest?.value(at: .diskTarget).flatMap { isRight && !others.contains($0) ? $0 : nil }
     let target = kept ?? freeTarget(for: element)
