@@ -94,7 +94,7 @@ struct ContributingTests {
   func liveWays() throws {
     let section = try #require(Self.sections()["A live field"])
     let switches = try Self.switches(over: "Sources/Vocabulary/Language/LiveWay.swift")
-    #expect(switches == ["Sources/Applier/Devices/LiveChanges.swift"])
+    #expect(switches == ["Sources/Applier/Devices/LiveActions.swift"])
     #expect(switches.subtracting(Self.paths(section)) == [])
   }
 
