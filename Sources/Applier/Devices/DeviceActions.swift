@@ -5,7 +5,7 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// Carries out what is to happen to devices of running guests.
+/// Plugs devices into running guests and out of them, and grows their disks.
 struct DeviceActions: Sendable {
   let context: ApplyContext
   /// Shared with the changes of values: the notes of a guest are one text.

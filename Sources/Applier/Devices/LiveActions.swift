@@ -6,7 +6,7 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// Carries out changes of values of running guests.
+/// Changes values of running guests.
 struct LiveActions: Sendable {
   let connection: LibvirtConnection
   /// Shared with the plugging of devices: the notes of a guest are one text.

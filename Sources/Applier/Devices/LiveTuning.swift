@@ -6,7 +6,7 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// Changes of one running guest that take several calls.
+/// Changes of one running guest for which libvirt has no single call.
 struct LiveTuning {
   let domain: LibvirtDomain
   let connection: LibvirtConnection
@@ -104,6 +104,7 @@ struct LiveTuning {
     try refusals.throwFirst()
   }
 
+  /// Sets what follows an event of a running guest, such as its end.
   func setLifecycle(_ change: LiveChange, _ event: String) async throws {
     let word = (change.value ?? change.entry.field.libvirtDefault)?.string
     guard let event = lifecycleEvents[event], let action = word.flatMap({ lifecycleActions[$0] }) else { return }

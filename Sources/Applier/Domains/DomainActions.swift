@@ -5,7 +5,7 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// Carries out what is to happen to stored definitions of domains.
+/// Stores definitions of domains.
 struct DomainActions: Sendable {
   let connection: LibvirtConnection
   let replaced: ReplacedDefinitions

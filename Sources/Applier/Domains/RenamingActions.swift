@@ -9,20 +9,21 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// Carries out renamings of domains.
+/// Renames domains.
 struct RenamingActions: Sendable {
   let context: ApplyContext
+  private var connection: LibvirtConnection { context.connection }
 
   /// Gives a stopped domain another name. One that has it already counts as renamed.
   func rename(_ identity: DomainIdentity, to name: String) async throws {
-    if let renamed = try await context.connection.domainIfAny(named: name) {
+    if let renamed = try await connection.domainIfAny(named: name) {
       guard renamed.uuid == identity.uuid else {
         throw ActionFailure("domain \(name) now exists with another UUID", remedy: planAgain)
       }
       return try await moveVariables(of: renamed, from: identity.name)
     }
-    let domain = try await context.connection.domain(identity)
-    let definition = try await context.connection.storedDefinition(of: domain)
+    let domain = try await connection.domain(identity)
+    let definition = try await connection.storedDefinition(of: domain)
     if let owner = OwnershipRecord(in: definition)?.stack, owner != context.stack {
       throw ActionFailure(
         "domain \(identity.name) now belongs to the stack \(owner)", remedy: "give the domain here another name")
@@ -45,7 +46,7 @@ struct RenamingActions: Sendable {
       }
     }
     try await domain.rename(to: name)
-    guard let renamed = try await context.connection.domainIfAny(named: name), renamed.uuid == identity.uuid else {
+    guard let renamed = try await connection.domainIfAny(named: name), renamed.uuid == identity.uuid else {
       throw ActionFailure("libvirt did not rename domain \(identity.name)")
     }
     try await moveVariables(of: renamed, from: identity.name)
@@ -53,7 +54,7 @@ struct RenamingActions: Sendable {
 
   /// Takes the old name from the variables of a domain that is renamed.
   private func moveVariables(of domain: LibvirtDomain, from name: String) async throws {
-    let definition = try await context.connection.storedDefinition(of: domain)
+    let definition = try await connection.storedDefinition(of: domain)
     guard let (old, new) = namedVariables(definition, from: name, to: domain.name) else { return }
     try await context.files.run {
       if isOneFile(old, new) {
@@ -68,8 +69,8 @@ struct RenamingActions: Sendable {
   private func namedVariables(
     _ definition: XMLElement, from old: String, to new: String
   ) -> (old: String, new: String)? {
-    guard definition.variablesFile == nil, let before = context.connection.variablesFile(of: definition, named: old),
-      let after = context.connection.variablesFile(of: definition, named: new)
+    guard definition.variablesFile == nil, let before = connection.variablesFile(of: definition, named: old),
+      let after = connection.variablesFile(of: definition, named: new)
     else { return nil }
     return (before, after)
   }

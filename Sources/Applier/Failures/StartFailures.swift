@@ -6,7 +6,7 @@ import Libvirt
 import Vocabulary
 import XMLTree
 
-/// Finds out why guests do not start, and why they do not take a device.
+/// Finds out why a guest does not start, or does not get a device.
 struct StartFailures {
   let context: ApplyContext
 
@@ -28,8 +28,7 @@ struct StartFailures {
       return (locked ?? nil).map { ActionFailure("cannot \(error.operation): \($0.message)", remedy: $0.remedy) }
         ?? plain
     }
-    let explained = try? await context.files.run { explainFile(path, text) }
-    guard let found = explained ?? nil else { return plain }
+    guard let found = await explanation(of: path, text) else { return plain }
     return ActionFailure("cannot \(error.operation): \(found.message)", remedy: found.remedy ?? plain.remedy)
   }
 
@@ -37,11 +36,14 @@ struct StartFailures {
   func failure(_ error: LibvirtError, plugging name: String, into domain: String) async -> ActionFailure {
     if error.unreachableDaemon != nil { return ActionFailure(error) }
     let (text, path) = startMessage(error)
-    let explained = try? await context.files.run { path.flatMap { explainFile($0, text) } }
-    let found = explained ?? nil
+    let found = if let path { await explanation(of: path, text) } else { ActionFailure?.none }
     return ActionFailure(
       "cannot plug `\(name)` into the running domain \(domain): \(found?.message ?? text)",
       remedy: found?.remedy ?? FailureCause(text)?.remedy, field: name)
+  }
+
+  private func explanation(of path: String, _ text: String) async -> ActionFailure? {
+    (try? await context.files.run { explainFile(path, text) }) ?? nil
   }
 
   /// The first of a domain's disks that another process has open for writing.

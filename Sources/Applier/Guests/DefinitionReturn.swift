@@ -6,10 +6,11 @@ import Libvirt
 struct DefinitionReturn {
   let context: ApplyContext
   let replaced: ReplacedDefinitions
+  private var connection: LibvirtConnection { context.connection }
 
   /// Keeps the UEFI variables that a guest has before it starts with a definition of this run.
   func keepVariables(of domain: LibvirtDomain) async {
-    guard let path = await replaced.variablesToKeep(of: domain, context.connection),
+    guard let path = await replaced.variablesToKeep(of: domain, connection),
       let kept = try? await context.files.run({ try UEFIVariables(at: path) })
     else { return }
     await replaced.keep(kept, of: domain.uuid)
@@ -24,8 +25,8 @@ struct DefinitionReturn {
     guard let definition, !failure.isConnectionLost else { return failure }
     var failure = failure
     do {
-      try await context.connection.requireUnmoved(domain, definition.new)
-      try await context.connection.defineDomain(definition.old.serialised(), named: domain.name)
+      try await connection.requireUnmoved(domain, definition.new)
+      try await connection.defineDomain(definition.old.serialised(), named: domain.name)
       failure.message += "; its old definition was put back"
     } catch {
       failure.message += "; its old definition could not be put back: \(ActionFailure(error).message)"
@@ -40,7 +41,7 @@ struct DefinitionReturn {
     }
     guard wasStopped else { return failure }
     do {
-      try await GuestStart(domain: domain, connection: context.connection).start()
+      try await connection.startGuest(of: domain)
       failure.message += " and the guest was started with it"
     } catch {
       failure.message += ", and the guest does not start with it either"

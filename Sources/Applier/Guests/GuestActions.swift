@@ -3,13 +3,15 @@
 import Libvirt
 import Planner
 
-/// Carries out what is to happen to guests.
+/// Starts, pauses and stops guests.
 struct GuestActions: Sendable {
   let context: ApplyContext
   let replaced: ReplacedDefinitions
+  private var connection: LibvirtConnection { context.connection }
 
+  /// Sets whether a guest starts with the host.
   func setAutostart(of identity: DomainIdentity, _ value: Bool) async throws {
-    let domain = try await context.connection.domain(identity)
+    let domain = try await connection.domain(identity)
     if try await domain.autostart() == value { return }
     try await domain.setAutostart(value)
     guard try await domain.autostart() == value else {
@@ -19,7 +21,7 @@ struct GuestActions: Sendable {
 
   /// Starts a domain. One that does not start with a definition of this run gets its old one back.
   func start(_ identity: DomainIdentity) async throws {
-    let domain = try await context.connection.domain(identity)
+    let domain = try await connection.domain(identity)
     try await waitUntilSettled(domain)
     switch try await domain.state() {
     case .running, .blocked: return
@@ -28,11 +30,11 @@ struct GuestActions: Sendable {
       throw ActionFailure(
         "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
     }
-    try await UnfinishedMerges(domain: domain, connection: context.connection).finish()
+    try await UnfinishedMerges(domain: domain, connection: connection).finish()
     let before = DefinitionReturn(context: context, replaced: replaced)
     do {
       await before.keepVariables(of: domain)
-      try await GuestStart(domain: domain, connection: context.connection).start()
+      try await connection.startGuest(of: domain)
       guard try await domain.isActive() else {
         throw ActionFailure(
           "domain \(domain.name) ended right after its start",
@@ -52,7 +54,7 @@ struct GuestActions: Sendable {
 
   /// Drops the memory of a saved guest. One that has none counts as done.
   func discardSavedState(of identity: DomainIdentity) async throws {
-    let domain = try await context.connection.domain(identity)
+    let domain = try await connection.domain(identity)
     guard try await domain.hasManagedSave() else { return }
     try await domain.removeManagedSave()
     guard try await !domain.hasManagedSave() else {
@@ -62,7 +64,7 @@ struct GuestActions: Sendable {
 
   /// Holds a guest where it is; one that does not run is started first.
   func pause(_ identity: DomainIdentity) async throws {
-    let domain = try await context.connection.domain(identity)
+    let domain = try await connection.domain(identity)
     if try await !domain.isActive() { try await start(identity) }
     try await waitUntilSettled(domain)
     if try await domain.state() == .paused { return }
@@ -72,8 +74,9 @@ struct GuestActions: Sendable {
     }
   }
 
+  /// Lets a paused guest run on.
   func resume(_ identity: DomainIdentity) async throws {
-    let domain = try await context.connection.domain(identity)
+    let domain = try await connection.domain(identity)
     try await waitUntilSettled(domain)
     switch try await domain.state() {
     case .running, .blocked: return
@@ -110,12 +113,12 @@ struct GuestActions: Sendable {
   /// Asks a guest to shut down and waits; forces it off only with the spec's consent.
   func stop(_ identity: DomainIdentity, _ shutdown: Shutdown) async throws {
     // A transient domain ends with its guest.
-    guard let domain = try await context.connection.domainIfAny(named: identity.name),
+    guard let domain = try await connection.domainIfAny(named: identity.name),
       domain.uuid == identity.uuid.lowercased(),
       try await domain.isActive()
     else { return }
-    await replaced.noteVariables(try await context.connection.runningDefinition(of: domain), of: domain.uuid)
-    try await UnfinishedMerges(domain: domain, connection: context.connection).settle()
+    await replaced.noteVariables(try await connection.runningDefinition(of: domain), of: domain.uuid)
+    try await UnfinishedMerges(domain: domain, connection: connection).settle()
     let clock = ContinuousClock()
     let deadline = clock.now + .seconds(max(0, shutdown.timeout))
     var nextRequest = clock.now
@@ -166,10 +169,10 @@ struct GuestActions: Sendable {
     } catch {
       var failure = ActionFailure(error)
       if failure.isConnectionLost { throw failure }
-      let domain = try await context.connection.domain(identity)
+      let domain = try await connection.domain(identity)
       do {
-        try await UnfinishedMerges(domain: domain, connection: context.connection).finish()
-        if try await !domain.isActive() { try await GuestStart(domain: domain, connection: context.connection).start() }
+        try await UnfinishedMerges(domain: domain, connection: connection).finish()
+        if try await !domain.isActive() { try await connection.startGuest(of: domain) }
         failure.message += "; it runs again"
       } catch {
         failure.message += "; it is stopped"
@@ -186,7 +189,7 @@ struct GuestActions: Sendable {
       switch mode {
       case .agent: [.agent]
       case .acpi: [.acpi]
-      case nil: try await context.connection.hasAgent(domain) ? [.agent, .acpi] : [.acpi, []]
+      case nil: try await connection.hasAgent(domain) ? [.agent, .acpi] : [.acpi, []]
       }
     var refusal: ActionFailure?
     for way in ways {

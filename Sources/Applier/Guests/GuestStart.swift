@@ -4,32 +4,28 @@ import Libvirt
 import Vocabulary
 import XMLTree
 
-/// The start of one domain's guest.
-struct GuestStart {
-  let domain: LibvirtDomain
-  let connection: LibvirtConnection
-
-  /// Starts the guest.
+extension LibvirtConnection {
+  /// Starts the guest of a domain.
   ///
   /// libvirt looks for a free port for each display that states none, and QEMU takes it a moment later: another guest of
   /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses again. A start is also tried again
   /// where libvirt came too late to hear why QEMU ended: the next time it usually hears.
-  func start() async throws {
+  func startGuest(of domain: LibvirtDomain) async throws {
     for _ in 0..<4 {
       do {
         return try await domain.start()
       } catch let error as LibvirtError {
         if Phrase.monitorRefused.occurs(in: error.message) { continue }
-        guard await chosePort(error) else { throw error }
+        guard await chosePort(of: domain, error) else { throw error }
       }
     }
     try await domain.start()
   }
 
-  /// Whether the guest did not start for want of a port that libvirt itself may have chosen.
-  private func chosePort(_ error: LibvirtError) async -> Bool {
+  /// Whether a guest did not start for want of a port that libvirt itself may have chosen.
+  private func chosePort(of domain: LibvirtDomain, _ error: LibvirtError) async -> Bool {
     guard FailureCause(startMessage(error).text) == .portTaken,
-      let definition = try? await connection.storedDefinition(of: domain)
+      let definition = try? await storedDefinition(of: domain)
     else { return false }
     return definition.devices(Vocabulary.graphics).contains { $0[attribute: "autoport"] == "yes" }
   }

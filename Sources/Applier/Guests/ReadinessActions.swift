@@ -5,18 +5,19 @@ import Libvirt
 import Planner
 import XMLTree
 
-/// Carries out waits for guests.
+/// Waits until guests are ready.
 struct ReadinessActions: Sendable {
   let context: ApplyContext
   let replaced: ReplacedDefinitions
   let guests: GuestActions
+  private var connection: LibvirtConnection { context.connection }
 
   /// Waits until a guest is ready. One that is not in time, or ends meanwhile, gets back what it had before this run,
   /// where its definition was changed.
   func wait(
     for identity: DomainIdentity, _ readiness: Readiness, _ shutdown: Shutdown, _ news: ActionNews
   ) async throws {
-    let domain = try await context.connection.domain(identity)
+    let domain = try await connection.domain(identity)
     let clock = ContinuousClock()
     let start = clock.now
     let deadline = start + .seconds(max(0, readiness.timeout))
@@ -52,14 +53,14 @@ struct ReadinessActions: Sendable {
       return ("ready.lease", "it has no DHCP lease")
     }
     if readiness.agent {
-      guard try await context.connection.hasAgent(domain), try await domain.agentAnswers() else {
+      guard try await connection.hasAgent(domain), try await domain.agentAnswers() else {
         return ("ready.agent", "its agent does not answer")
       }
     }
     guard let port = readiness.port else { return nil }
     var addresses = readiness.address.map { [$0] } ?? []
     if addresses.isEmpty { addresses = try await domain.knownAddresses(from: .lease) }
-    if addresses.isEmpty, try await context.connection.hasAgent(domain) {
+    if addresses.isEmpty, try await connection.hasAgent(domain) {
       addresses = try await domain.knownAddresses(from: .agent)
     }
     if addresses.isEmpty { return ("ready.tcp", "no address of it is known to try port \(port) at") }

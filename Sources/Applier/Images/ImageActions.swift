@@ -6,7 +6,7 @@ import Inventory
 import Planner
 import Vocabulary
 
-/// Carries out what is to happen to files of images.
+/// Makes folders and images, and changes images.
 struct ImageActions: Sendable {
   private let context: ApplyContext
   private let places: PoolFolders

@@ -6,7 +6,7 @@ import Glibc
 import Inventory
 import Planner
 
-/// Carries out imports of base images.
+/// Copies base images into pools.
 struct ImportActions: Sendable {
   let context: ApplyContext
   let places: PoolFolders

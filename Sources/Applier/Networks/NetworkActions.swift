@@ -5,7 +5,7 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// Carries out what is to happen to networks.
+/// Defines, changes, starts, stops and removes networks.
 struct NetworkActions: Sendable {
   let connection: LibvirtConnection
 
@@ -41,6 +41,7 @@ struct NetworkActions: Sendable {
     }
   }
 
+  /// Sets whether a network starts with the host.
   func setAutostart(of name: String, _ value: Bool) async throws {
     let network = try await network(name)
     if try await network.autostart() == value { return }
@@ -50,6 +51,7 @@ struct NetworkActions: Sendable {
     }
   }
 
+  /// Starts a network. One that is active counts as started.
   func start(_ name: String) async throws {
     let network = try await network(name)
     if try await network.isActive() { return }
@@ -64,6 +66,7 @@ struct NetworkActions: Sendable {
     guard try await network.isActive() else { throw ActionFailure("network \(name) is not active after its start") }
   }
 
+  /// Stops a network. One that is not active counts as stopped.
   func stop(_ name: String) async throws {
     let network = try await network(name)
     guard try await network.isActive() else { return }

@@ -7,7 +7,7 @@ import Libvirt
 import Planner
 import XMLTree
 
-/// Carries out what is to leave the host.
+/// Undefines domains and deletes files.
 struct RemovalActions: Sendable {
   private let context: ApplyContext
   private let desk: RemovalDesk

@@ -2,6 +2,7 @@
 
 import BlockingWork
 public import DiskImage
+import Inventory
 public import Libvirt
 public import Planner
 
@@ -42,8 +43,8 @@ public struct Applier: Sendable {
     let stop = StopRequest()
     let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
     let context = ApplyContext(
-      connection: connection, stack: plan.stack, files: BlockingPool(name: "vireo-files", threads: jobs), stop: stop,
-      patience: patience)
+      connection: connection, host: HostIdentity(of: connection), stack: plan.stack,
+      files: BlockingPool(name: "vireo-files", threads: jobs), stop: stop, patience: patience)
     let run = ApplyRun(
       context, jobs: jobs, disruptions: disruptions, events: sender, folders: plan.pools, secrets: plan.secrets)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for

@@ -9,6 +9,7 @@ import Planner
 /// Where and for whom a plan is carried out.
 struct ApplyContext: Sendable {
   let connection: LibvirtConnection
+  let host: HostIdentity
   /// The stack that is applied.
   let stack: String
   /// For work on files, which blocks.
@@ -21,6 +22,6 @@ struct ApplyContext: Sendable {
 extension ApplyContext {
   /// The mark of a file that is made for an object.
   func origin(of object: ObjectReference) -> String {
-    FileOrigin(host: HostIdentity(of: connection), stack: stack, object: object.description).text
+    FileOrigin(host: host, stack: stack, object: object.description).text
   }
 }

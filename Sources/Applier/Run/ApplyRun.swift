@@ -137,8 +137,8 @@ struct ApplyRun: Sendable {
     case .undefineNetwork(let name): try await networks.undefine(name)
     case .deleteFile(let path, _, let owner): try await removals.deleteFile(path, of: owner)
     case .restartDomain(let domain, let shutdown): try await guests.restart(domain, shutdown)
-    case .awaitReady(let domain, let readiness, let shutdown):
-      try await self.readiness.wait(for: domain, readiness, shutdown, news)
+    case .awaitReady(let domain, let needs, let shutdown):
+      try await readiness.wait(for: domain, needs, shutdown, news)
     case .discardSavedState(let domain): try await guests.discardSavedState(of: domain)
     case .deleteSnapshot(let domain, let name): try await snapshots.delete(of: domain, name)
     case .narrowMode(let path, let mode, _, let file): try await images.narrowMode(of: path, to: mode, file)

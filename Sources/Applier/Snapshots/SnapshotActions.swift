@@ -4,7 +4,7 @@ import Inventory
 import Libvirt
 import Planner
 
-/// Carries out what is to happen to snapshots of domains.
+/// Takes and deletes snapshots of domains.
 struct SnapshotActions: Sendable {
   let context: ApplyContext
 

@@ -6,7 +6,7 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// Carries out what is to happen to storage pools.
+/// Defines, changes and starts storage pools.
 struct PoolActions: Sendable {
   let connection: LibvirtConnection
 
@@ -59,6 +59,7 @@ struct PoolActions: Sendable {
     }
   }
 
+  /// Sets whether a pool starts with the host.
   func setAutostart(of name: String, _ value: Bool) async throws {
     guard let record = try await poolRecord(name) else {
       throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
@@ -70,6 +71,7 @@ struct PoolActions: Sendable {
     }
   }
 
+  /// Starts a pool. One that is active counts as started.
   func start(_ name: String) async throws {
     guard let record = try await poolRecord(name) else {
       throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
