@@ -10,12 +10,12 @@ import Vocabulary
 struct ImageActions: Sendable {
   private let context: ApplyContext
   private let places: PoolFolders
-  private let flush: FolderFlush
+  private let folders: FolderFlush
 
   init(context: ApplyContext, places: PoolFolders) {
     self.context = context
     self.places = places
-    flush = FolderFlush(files: context.files)
+    folders = FolderFlush(files: context.files)
   }
 
   /// Makes a folder and what is missing above it. The folder itself may be passed by everybody and listed by nobody but
@@ -51,7 +51,7 @@ struct ImageActions: Sendable {
       }
     }
     // A name that a killed run made may not be durable either, so this is done in any case.
-    try await flush.flush(folder(of: path))
+    try await folders.flush(folder(of: path))
     try await context.files.run { try requireEqual(OpenImage(at: place), marked) }
   }
 
