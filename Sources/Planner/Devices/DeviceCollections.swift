@@ -45,6 +45,8 @@ struct DeviceCollections {
     let declared = context.spec.members(collection.key)
     var part = DomainPart(context)
     var matcher = DeviceMatcher(rule, of: collection, in: definition, context.record, declared: declared)
+    // There are many kinds of devices, and a guest has few.
+    guard !declared.isEmpty || matcher.count > 0 || context.running != nil else { return part }
     let places = match(declared, in: collection, rule, &matcher, &part.findings)
     // The guest may have others that have left its definition.
     let inGuest = context.running?.first("devices")?.elements.count(where: rule.matches) ?? 0

@@ -146,7 +146,7 @@ struct DevicePlanning {
     if context.isCompletedByVireo {
       if rule.role == .storage { DiskDefaults(context, device, definition, targets).complete(&plan.element) }
       if device.type.has(.mac), device.setting(.mac) == nil {
-        let mac = Identity.macAddress(stack: context.stack.stack, domain: context.spec.name, interface: device.name)
+        let mac = Identity.macAddress(stack: context.stack.name, domain: context.spec.name, interface: device.name)
         plan.element.set(mac, at: .interfaceMAC)
       }
     }
@@ -154,15 +154,15 @@ struct DevicePlanning {
     let (identity, recorded) = identify(new: &plan.element, identity)
     plan.part.identities[key] = identity
     if let recorded { plan.part.owned.setMarks(key, recorded) }
-    let isLive = addition(plan.element, identity, &plan.part)
-    plan.part.changes += given.changes(of: device, in: plan.element, owner: key + ".", effect: isLive)
+    let effect = add(plan.element, identity, to: &plan.part)
+    plan.part.changes += given.changes(of: device, in: plan.element, owner: key + ".", effect: effect)
     if running != nil { plan.part += comparedWithGuest(identity, plan.element, running) }
   }
 
   /// Shows that the device is new, and plugs it into a running guest where that is possible.
   ///
   /// - Returns: the effect.
-  private func addition(_ element: XMLElement, _ identity: DeviceIdentity, _ part: inout DomainPart) -> Effect {
+  private func add(_ element: XMLElement, _ identity: DeviceIdentity, to part: inout DomainPart) -> Effect {
     let effect: Effect
     if let running = context.running, identity.marks != nil || identity.find(in: running) == nil {
       // Of a device that looks as others do, nobody could tell afterwards whether the guest has it.

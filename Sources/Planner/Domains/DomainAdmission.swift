@@ -11,12 +11,12 @@ extension DomainContext {
     var findings = Findings(about: object)
     if isNew, let failure = stack.inventory.failures.first(where: { $0.subject == object.description }) {
       findings.refuse("unreadable-domain", "cannot be read: \(failure.message)", at: spec.range)
-    } else if let owner = record?.stack, owner != stack.stack {
+    } else if let owner = record?.stack, owner != stack.name {
       findings.refuse(
         "owned-by-another-stack", "the host has a domain of this name that belongs to the stack \(owner)",
         at: spec.range, suggestion: "rename the domain here, or there")
     } else if isNew, let other = stack.inventory.domains.values.first(where: { $0.uuid == identity.uuid }) {
-      if let owner = OwnershipRecord(in: other.inactive)?.stack, owner != stack.stack {
+      if let owner = OwnershipRecord(in: other.inactive)?.stack, owner != stack.name {
         findings.refuse(
           "owned-by-another-stack",
           "the host has the UUID \(identity.uuid) at the domain \(other.name) of the stack \(owner)",

@@ -7,7 +7,9 @@ import Vocabulary
 import XMLTree
 
 /// One domain, as the spec and the host have it.
-struct DomainContext {
+///
+/// A class without variables: it is handed to every subject, and a value of this size would be copied each time.
+final class DomainContext {
   let stack: StackContext
   let spec: ObjectSpec
   let object: ObjectReference
@@ -24,10 +26,13 @@ struct DomainContext {
   let concealment: Concealment
   /// What libvirt has refused to change in the guest since it was started.
   let refused: RefusedValues?
+  /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
+  let isCompletedByVireo: Bool
 
   init(_ spec: ObjectSpec, in stack: StackContext) {
     self.spec = spec
     self.stack = stack
+    isCompletedByVireo = spec[.defaults] != .libvirt
     object = ObjectReference(.domain, spec.name)
     let isToLeave = spec[.state] == .absent
     var found = stack.inventory.domains[spec.name]
@@ -42,7 +47,7 @@ struct DomainContext {
     nameOnHost = found?.name ?? spec.name
     refused = found?.running.map(RefusedValues.init)
     record = found.flatMap { OwnershipRecord(in: $0.inactive) }
-    let uuid = found?.uuid ?? spec[.uuid] ?? Identity.uuid(stack: stack.stack, domain: spec.name)
+    let uuid = found?.uuid ?? spec[.uuid] ?? Identity.uuid(stack: stack.name, domain: spec.name)
     identity = DomainIdentity(name: spec.name, uuid: uuid)
     concealment = Concealment(
       of: spec, record: record, salt: stack.inventory.salt,
@@ -52,9 +57,6 @@ struct DomainContext {
   var isNew: Bool { observed == nil }
   var isActive: Bool { observed?.isActive ?? false }
   var running: XMLElement? { observed?.running }
-
-  /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
-  var isCompletedByVireo: Bool { spec[.defaults] != .libvirt }
 
   /// Whether the guest is not to go on running, so that nothing needs to be done to it as it runs.
   var isToBeStopped: Bool { spec[.state] == .stopped }

@@ -41,7 +41,7 @@ struct DomainPart {
   var liveChanges: [LiveChange] = []
 
   init(_ context: DomainContext) {
-    owned = OwnershipRecord(stack: context.stack.stack)
+    owned = OwnershipRecord(stack: context.stack.name)
     findings = Findings(about: context.object)
   }
 
@@ -78,7 +78,7 @@ struct DomainPart {
     part.needsRestart = part.needsRestart || more.needsRestart
     part.fileSteps += more.fileSteps
     part.volumes += more.volumes
-    part.identities.merge(more.identities) { $1 }
+    if !more.identities.isEmpty { part.identities.merge(more.identities) { $1 } }
     part.snapshotDisks.formUnion(more.snapshotDisks)
     part.attachments += more.attachments
     part.detachments += more.detachments

@@ -16,16 +16,7 @@ enum DomainPlanning {
     var result = PlanPart(context.object)
     result.findings = context.admission()
     if result.findings.refusals.isEmpty {
-      if spec[.state] == .absent {
-        result = leaving(context)
-      } else {
-        let renaming = Renaming.plan(context)
-        if renaming.findings.refusals.isEmpty {
-          plan(context, renaming, into: &result, &given)
-        } else {
-          result.findings = renaming.findings
-        }
-      }
+      result = spec[.state] == .absent ? leaving(context) : staying(context, &given)
     }
     result.secrets = context.concealment.secrets
     return result
@@ -39,15 +30,20 @@ enum DomainPlanning {
     return result
   }
 
-  private static func plan(
-    _ context: DomainContext, _ renaming: DomainPart, into result: inout PlanPart, _ given: inout GivenValues
-  ) {
+  /// A domain that is to be on the host.
+  private static func staying(_ context: DomainContext, _ given: inout GivenValues) -> PlanPart {
     let (spec, observed) = (context.spec, context.observed)
+    var result = PlanPart(context.object)
+    // What comes before everything else.
+    var part = SavedState.planDiscarding(context)
+    part += Renaming.plan(context)
+    guard part.findings.refusals.isEmpty else {
+      result.findings = part.findings
+      return result
+    }
     // The definition on its way from what is to what shall be.
     var definition =
       observed?.inactive ?? NewDomain.skeleton(for: spec, context.identity, on: context.stack.host)
-    var part = SavedState.planDiscarding(context)
-    part += renaming
 
     // What the spec says: fields, devices with their files, and libvirt's own XML, which has the last word.
     part += DomainFields.plan(context, in: &definition)
@@ -94,11 +90,12 @@ enum DomainPlanning {
     part += SavedState.note(context, definition, part.identities, hasChanges: !part.changes.isEmpty)
 
     result.steps = lifecycle.steps
-    result.findings += part.findings
+    result.findings = part.findings
     result.plan = context.concealment.concealed(
       ObjectPlan(
         context.object, verb(context, part, isStored: isStored), changes: part.changes, pending: part.pending,
         range: spec.range))
+    return result
   }
 
   private static func verb(_ context: DomainContext, _ part: DomainPart, isStored: Bool) -> ObjectPlan.Verb {

@@ -39,7 +39,7 @@ struct DefinitionFields {
     self.observed = observed
     self.running = running
     record = observed.flatMap { OwnershipRecord(in: $0) }
-    owned = OwnershipRecord(stack: stack.stack)
+    owned = OwnershipRecord(stack: stack.name)
     xml = observed ?? fresh
     concealment = Concealment(
       of: spec, record: record, salt: stack.inventory.salt, definitions: [observed, running].compactMap(\.self))

@@ -54,7 +54,7 @@ struct NetworkPlanning {
   }
 
   private func plan(_ part: inout PlanPart) {
-    let uuid = spec[.uuid] ?? Identity.uuid(stack: stack.stack, network: spec.name)
+    let uuid = spec[.uuid] ?? Identity.uuid(stack: stack.name, network: spec.name)
     part.findings = obstacle(uuid)
     guard part.findings.refusals.isEmpty else { return }
     var fields = fields(part.object, uuid)
@@ -81,7 +81,7 @@ struct NetworkPlanning {
     let isMacvtap = observed?.running.map(Self.isMacvtap) ?? false
     fields.plan(canUpdate: { field in canUpdate && (field != Vocabulary.network[.devices] || isMacvtap) })
     if [.nat, .route, .open, .isolated].contains(spec[.networkMode] ?? .isolated) {
-      fields.setDefault(.mac, Identity.macAddress(stack: stack.stack, network: spec.name))
+      fields.setDefault(.mac, Identity.macAddress(stack: stack.name, network: spec.name))
     }
     fields.noteGiven()
     return fields
@@ -97,12 +97,12 @@ struct NetworkPlanning {
       findings.refuse(
         "transient-network", "the network has no stored definition", at: spec.range,
         suggestion: "store one with `virsh net-dumpxml \(spec.name) > x.xml; virsh net-define x.xml`, or stop it")
-    } else if let owner = owner(observed), owner != stack.stack {
+    } else if let owner = owner(observed), owner != stack.name {
       findings.refuse(
         "owned-by-another-stack", "the host has a network of this name that belongs to the stack \(owner)",
         at: spec.range, suggestion: "rename the network here, or there")
     } else if observed == nil, let other = networks.values.first(where: { $0.uuid == uuid }) {
-      if let owner = owner(other), owner != stack.stack {
+      if let owner = owner(other), owner != stack.name {
         findings.refuse(
           "owned-by-another-stack", "the host has the UUID \(uuid) at the network \(other.name) of the stack \(owner)",
           at: spec.place(of: .uuid), suggestion: "write another UUID, or none")

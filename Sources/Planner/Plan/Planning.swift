@@ -75,11 +75,9 @@ extension PlanBuilder {
     for part in VolumePlanning.plan(spec.volumes, in: context) { add(part) }
     context.awaited = awaited
     // No domain looks at another's plan.
-    for part in concurrentMap(
-      spec.domains, with: GivenValues(),
-      { [context] domain, given in
-        DomainPlanning.plan(domain, in: context, &given)
-      })
-    { add(part) }
+    let domains = concurrentMap(spec.domains, with: GivenValues()) { [context] domain, given in
+      DomainPlanning.plan(domain, in: context, &given)
+    }
+    for part in domains { add(part) }
   }
 }

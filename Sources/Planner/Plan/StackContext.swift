@@ -29,7 +29,7 @@ struct StackContext: Sendable {
       uniquingKeysWith: { $1 })
   }
 
-  var stack: String { spec.name }
+  var name: String { spec.name }
   var layout: DiskLayout { DiskLayout(spec: spec) }
   var host: Inventory.Host { inventory.host }
 

@@ -196,7 +196,7 @@ extension StackContext {
 
   /// Files that were to go with domains of the stack that are gone already.
   fileprivate func deletionsOfForgottenFiles() -> [PlanPart] {
-    inventory.forgotten.filter { $0.stack == stack && inventory.domains[$0.name] == nil }.map { removal in
+    inventory.forgotten.filter { $0.stack == name && inventory.domains[$0.name] == nil }.map { removal in
       var part = PlanPart(ObjectReference(.domain, removal.name))
       let users = ImageUsers(inventory)
       var changes: [FieldChange] = []

@@ -37,7 +37,7 @@ struct DiskDefaults {
     if disk[.discard] == nil { element.set("unmap", at: .diskDiscard) }
     if disk[.serial] == nil {
       element.set(
-        Identity.serial(stack: context.stack.stack, domain: context.spec.name, disk: disk.name), at: .diskSerial)
+        Identity.serial(stack: context.stack.name, domain: context.spec.name, disk: disk.name), at: .diskSerial)
     }
   }
 

@@ -105,7 +105,7 @@ struct PoolPlanning {
         "pool-exists", "the folder is libvirt's pool \(other.name) already, which is left as it is")
       return true
     }
-    let uuid = spec[.uuid] ?? Identity.uuid(stack: stack.stack, pool: spec.name)
+    let uuid = spec[.uuid] ?? Identity.uuid(stack: stack.name, pool: spec.name)
     if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: .uuid)?.lowercased() == uuid }) {
       part.findings.refuse(
         "renamed-pool", "the host has this pool's UUID, \(uuid), under the name \(other.name)",
@@ -184,7 +184,7 @@ struct PoolPlanning {
     guard let observed else { return }
     // One that Vireo has made is known by its UUID. The run that made it may have been cut off before it got its autostart.
     let isMade =
-      observed.inactive.value(at: .uuid)?.lowercased() == Identity.uuid(stack: stack.stack, pool: spec.name)
+      observed.inactive.value(at: .uuid)?.lowercased() == Identity.uuid(stack: stack.name, pool: spec.name)
     if let wanted = spec[.autostart] ?? (isMade ? true : nil), wanted != observed.autostart {
       changes.append(
         FieldChange(
