@@ -30,7 +30,7 @@ struct DeviceCollections {
     var part = DomainPart(context)
     for collection in Vocabulary.domain.collections {
       guard let rule = collection.type.device else { continue }
-      part += planning.plan(collection, rule, in: &definition, after: part, &given)
+      if let more = planning.plan(collection, rule, in: &definition, after: part, &given) { part += more }
     }
     return part
   }
@@ -38,15 +38,15 @@ struct DeviceCollections {
   /// Plans the devices of a kind.
   ///
   /// - Parameter others: what is planned for devices of other kinds.
+  /// - Returns: nil where there are none. There are many kinds of devices, and a guest has few.
   private func plan(
     _ collection: ObjectType.Collection, _ rule: DeviceRule, in definition: inout XMLElement, after others: DomainPart,
     _ given: inout GivenValues
-  ) -> DomainPart {
+  ) -> DomainPart? {
     let declared = context.spec.members(collection.key)
-    var part = DomainPart(context)
     var matcher = DeviceMatcher(rule, of: collection, in: definition, context.record, declared: declared)
-    // There are many kinds of devices, and a guest has few.
-    guard !declared.isEmpty || matcher.count > 0 || context.running != nil else { return part }
+    guard !declared.isEmpty || matcher.count > 0 || context.running != nil else { return nil }
+    var part = DomainPart(context)
     let places = match(declared, in: collection, rule, &matcher, &part.findings)
     // The guest may have others that have left its definition.
     let inGuest = context.running?.first("devices")?.elements.count(where: rule.matches) ?? 0
