@@ -71,21 +71,25 @@ extension MissingDriver {
   }
 }
 
-extension DomainPlanning {
+/// The drivers that a domain needs.
+enum DriverNeeds {
   /// Refuses what a guest needs from a driver that the connection does not have: a definition with it can be stored, and
   /// no guest can start with it, or get it as it runs.
-  func checkDrivers() {
-    let missing = builder.inventory.host.missingDrivers
-    guard !missing.isEmpty else { return }
-    let needs = DriverNeed.all(in: xml).filter { missing[$0.driver] != nil }
-    guard !needs.isEmpty else { return }
-    let present = observed.map { DriverNeed.all(in: $0.inactive) } ?? []
-    let isActive = observed?.isActive ?? false
-    let starts = [.running, .paused].contains(spec[.state]) && !isActive
+  static func check(
+    _ context: DomainContext, _ identities: [String: DeviceIdentity], _ definition: XMLElement
+  ) -> Findings {
+    var findings = Findings(about: context.object)
+    let missing = context.stack.host.missingDrivers
+    guard !missing.isEmpty else { return findings }
+    let needs = DriverNeed.all(in: definition).filter { missing[$0.driver] != nil }
+    guard !needs.isEmpty else { return findings }
+    let present = context.observed.map { DriverNeed.all(in: $0.inactive) } ?? []
+    let isActive = context.isActive
+    let starts = [.running, .paused].contains(context.spec[.state]) && !isActive
     for need in needs.sorted(by: { ($0.driver.rawValue, $0.name) < ($1.driver.rawValue, $1.name) }) {
       guard let reason = missing[need.driver] else { continue }
-      let place = place(of: need)
-      let (message, remedy) = reason.explanation(of: need.driver, on: builder.inventory.host.uri)
+      let place = place(of: need, context.spec, identities, definition)
+      let (message, remedy) = reason.explanation(of: need.driver, on: context.stack.host.uri)
       let instead: String? =
         switch need.driver {
         case .networks where place.kind?.device?.role == .network: "give the interface `type: user`"
@@ -98,24 +102,31 @@ extension DomainPlanning {
         reason == .unsupported ? [instead, remedy].compactMap(\.self).joined(separator: ", or ") : remedy
       let subject = place.name.map { "\($0) needs \(need.title)" } ?? "the domain needs \(need.title)"
       if starts || isActive && !present.contains(need) {
-        builder.refuse(
-          "missing-driver", "\(subject), and \(message)", at: place.range, subject: object, suggestion: suggestion)
+        findings.refuse(
+          "missing-driver", "\(subject), and \(message)", at: place.range, suggestion: suggestion)
       } else {
-        builder.note(
-          "missing-driver", "\(subject), and \(message): the guest cannot start", at: place.range, subject: object,
+        findings.note(
+          "missing-driver", "\(subject), and \(message): the guest cannot start", at: place.range,
           suggestion: suggestion, severity: .warning)
       }
     }
+    return findings
   }
 
   /// Where the spec asks for something: the device, and the value that names it.
-  private func place(of need: DriverNeed) -> (name: String?, kind: ObjectType?, range: SourceRange) {
-    let elements = (xml.first("devices")?.elements.map { $0 } ?? []).filter { DriverNeed.all(in: $0).contains(need) }
+  private static func place(
+    of need: DriverNeed, _ spec: ObjectSpec, _ identities: [String: DeviceIdentity], _ definition: XMLElement
+  ) -> (name: String?, kind: ObjectType?, range: SourceRange) {
+    let elements = (definition.first("devices")?.elements.map { $0 } ?? []).filter {
+      DriverNeed.all(in: $0).contains(need)
+    }
     for collection in Vocabulary.domain.collections {
       guard let rule = collection.type.device else { continue }
       for device in spec.members(collection.key) {
         let identity = identities["\(collection.key).\(device.name)"] ?? DeviceIdentity(of: device, rule)
-        guard let element = identity.find(in: xml), rule.matches(element), elements.contains(element) else { continue }
+        guard let element = identity.find(in: definition), rule.matches(element), elements.contains(element) else {
+          continue
+        }
         let setting =
           device.type.fields.lazy.compactMap { device.settings[$0] }.first { $0.value.string == need.name }
           ?? device.setting(.xml)
