@@ -6,6 +6,7 @@ import DiskImage
 import Inventory
 import Libvirt
 import Planner
+import SystemCalls
 
 /// One apply under way.
 struct ApplyRun: Sendable {
