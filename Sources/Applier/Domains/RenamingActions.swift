@@ -3,9 +3,9 @@
 
 import DiskImage
 import Failpoints
-import Glibc
 import Libvirt
 import Planner
+import SystemCalls
 import Vocabulary
 import XMLTree
 
@@ -78,7 +78,5 @@ struct RenamingActions: Sendable {
 
 /// Whether two paths lead to one file.
 func isOneFile(_ a: String, _ b: String) -> Bool {
-  var (first, second) = (stat(), stat())
-  return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino
-    && first.st_dev == second.st_dev
+  FileStatus.areOne(a, b)
 }

@@ -1,7 +1,8 @@
 // Why guests do not start: QEMU's long messages cut down to the line that matters, with what helps for the usual causes.
 
 import DiskImage
-import Glibc
+import SystemCalls
+import SystemPackage
 import Libvirt
 import Vocabulary
 import XMLTree
@@ -113,14 +114,16 @@ private func isSocketName(_ path: String) -> Bool {
 
 /// What can be said about a file that QEMU or libvirt could not open.
 func explainFile(_ path: String, _ text: String) -> ActionFailure? {
-  var status = stat()
-  let exists = stat(path, &status) == 0
-  if !exists, errno == ENOENT || errno == ENOTDIR {
+  do throws(Errno) {
+    _ = try FileStatus(of: path)
+  } catch  where error.saysAbsence {
     return ActionFailure(
       "\(path) does not exist",
       remedy: isSocketName(path)
         ? "start the program that makes this socket, then apply again"
         : "restore the file, or plan again to see what is to be made")
+  } catch {
+    // It may be there: what QEMU says of it counts.
   }
   if text.contains("Permission denied") {
     guard let folder = closedFolder(above: path) else { return nil }
@@ -152,9 +155,8 @@ private func closedFolder(above path: String) -> String? {
   var present = ""
   for part in path.split(separator: "/").dropLast() {
     present += "/\(part)"
-    var status = stat()
-    guard stat(present, &status) == 0 else { return nil }
-    if status.st_mode & S_IXOTH == 0 { return present }
+    guard let status = try? FileStatus(of: present) else { return nil }
+    if status.mode & 0o001 == 0 { return present }
   }
   return nil
 }

@@ -1,8 +1,8 @@
 // Waiting until a guest that was started is ready: it has an address, its agent answers, a port takes connections.
 
-import Glibc
 import Libvirt
 import Planner
+import SystemCalls
 import XMLTree
 
 /// Waits until guests are ready.
@@ -65,7 +65,9 @@ struct ReadinessActions: Sendable {
     }
     if addresses.isEmpty { return ("ready.tcp", "no address of it is known to try port \(port) at") }
     let known = addresses
-    let answers = try await context.files.run { known.contains { takesConnection(at: $0, port: port) } }
+    let answers = try await context.files.run {
+      known.contains { TCPReachability.answers(at: $0, port: port, milliseconds: 1000) }
+    }
     return answers ? nil : ("ready.tcp", "port \(port) accepts no connection at \(addresses.joined(separator: ", "))")
   }
 
@@ -109,24 +111,4 @@ extension LibvirtDomain {
       return []
     }
   }
-}
-
-/// Whether a TCP connection can be made, within a second. It is closed at once.
-func takesConnection(at address: String, port: Int) -> Bool {
-  var hints = addrinfo()
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
-  hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-  var found: UnsafeMutablePointer<addrinfo>?
-  guard getaddrinfo(address, String(port), &hints, &found) == 0, let target = found?.pointee else { return false }
-  defer { freeaddrinfo(found) }
-  let descriptor = socket(target.ai_family, target.ai_socktype | Int32(SOCK_NONBLOCK.rawValue), target.ai_protocol)
-  guard descriptor >= 0 else { return false }
-  defer { close(descriptor) }
-  if connect(descriptor, target.ai_addr, target.ai_addrlen) == 0 { return true }
-  guard errno == EINPROGRESS else { return false }
-  var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-  guard poll(&wait, 1, 1000) == 1 else { return false }
-  var problem: Int32 = 0
-  var length = socklen_t(MemoryLayout<Int32>.size)
-  return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &problem, &length) == 0 && problem == 0
 }

@@ -2,7 +2,7 @@
 
 package import DiskImage
 import Failpoints
-import Glibc
+import SystemCalls
 
 /// Narrows who may use a file. It never lets anybody in.
 package enum FileMode {
@@ -28,7 +28,7 @@ package enum FileMode {
     let place = try FilePlace(path, links: .own)
     guard let pool = try? OpenFolder(folder, links: .own), pool.identity == place.folder.identity else { return nil }
     let image = try OpenImage(at: place)
-    let most = try OpenImage(stated: source).mode | (geteuid() == 0 ? 0 : 0o040)
+    let most = try OpenImage(stated: source).mode | (ThisProcess.isRoot ? 0 : 0o040)
     let mode = image.mode & ~(0o044 & ~most)
     guard mode != image.mode else { return nil }
     try narrow(image, to: mode)

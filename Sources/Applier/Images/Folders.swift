@@ -2,7 +2,8 @@
 
 import DiskImage
 import Failpoints
-import Glibc
+import SystemCalls
+import SystemPackage
 
 /// Makes each folder in the one above it, which is held open. What is there already may be reached by links.
 func makeFolders(_ path: String) throws(ActionFailure) {
@@ -34,21 +35,36 @@ func makeFolders(_ path: String) throws(ActionFailure) {
         "cannot make the folder \(path): \(present) exists and is not a folder",
         remedy: "move it away, or choose another path")
     }
-    if case .io(let operation, let path, let code) = error { throw .file(operation, path, code) }
+    if case .io(let operation, let path, let code) = error { throw ActionFailure(SystemError(operation, path, code)) }
     throw ActionFailure(error)
   }
 }
 
 extension ActionFailure {
   /// A failed system call on a file.
-  static func file(_ operation: String, _ path: String, _ code: Int32) -> ActionFailure {
-    let remedy: String? =
-      switch code {
-      case EACCES, EPERM: "check the owner and mode of the folder, or run Vireo as a user who may"
-      case ENOSPC, EDQUOT: "make room on the file system"
-      case EROFS: "the file system is mounted read-only"
-      default: nil
-      }
-    return ActionFailure("cannot \(operation) \(path): \(String(cString: strerror(code)))", remedy: remedy)
+  init(_ error: SystemError) {
+    var remedy: String?
+    if error.code.saysDenial {
+      remedy = "check the owner and mode of the folder, or run Vireo as a user who may"
+    } else if error.code.saysFull {
+      remedy = "make room on the file system"
+    } else if error.code == .readOnlyFileSystem {
+      remedy = "the file system is mounted read-only"
+    }
+    self.init("\(error)", remedy: remedy)
+  }
+}
+
+/// Makes a system call on a file.
+///
+/// - Parameter operation: what is tried, as a verb phrase for the message.
+@discardableResult
+func fileCall<Result: ~Copyable>(
+  _ operation: String, _ path: String, _ call: @autoclosure () throws(Errno) -> Result
+) throws(ActionFailure) -> Result {
+  do throws(Errno) {
+    return try call()
+  } catch {
+    throw ActionFailure(SystemError(operation, path, error))
   }
 }

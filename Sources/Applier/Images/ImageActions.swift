@@ -1,9 +1,9 @@
 // Image files and their folders: making them, growing images and taking snapshots inside of them, checked before and after.
 
 import DiskImage
-import Glibc
 import Inventory
 import Planner
+import SystemCalls
 import Vocabulary
 
 /// Makes folders and images, and changes images.
@@ -114,7 +114,7 @@ private func open(_ path: String, _ file: PlannedImage, in places: PoolFolders) 
 
 /// Throws unless the image at a place is what `creation` makes, and holds nothing yet.
 private func requireFresh(_ place: FilePlace, _ creation: ImageCreation) throws {
-  guard let status = try place.folder.status(place.name), status.st_mode & S_IFMT == S_IFREG else {
+  guard let status = try place.folder.status(place.name), status.isRegular else {
     throw ActionFailure("\(place.path) exists and is not a regular file", remedy: moveAway)
   }
   let image = try OpenImage(at: place)
@@ -166,17 +166,7 @@ private func sizeOfBacking(_ path: String, _ chain: BackingChain) throws -> UInt
   return chain.images[1].virtualSize
 }
 
-/// What lstat(2) says.
-struct FileStatus {
-  let isRegular: Bool
-  let length: UInt64
-}
-
 /// What is at `path` itself, symbolic links not followed; nil for nothing that can be seen.
-func fileStatus(_ path: String) -> FileStatus? {
-  var status = stat()
-  guard lstat(path, &status) == 0 else { return nil }
-  return FileStatus(isRegular: status.st_mode & S_IFMT == S_IFREG, length: UInt64(clamping: status.st_size))
-}
+func fileStatus(_ path: String) -> FileStatus? { try? FileStatus(of: path, followingLinks: false) }
 
 let moveAway = "move it away or choose another name, then plan again"

@@ -2,9 +2,9 @@
 
 import Checksum
 import DiskImage
-import Glibc
 import Inventory
 import Planner
+import SystemCalls
 
 /// Copies base images into pools.
 struct ImportActions: Sendable {
@@ -44,11 +44,10 @@ struct ImportActions: Sendable {
 
 private func isThere(_ image: ImageImport, _ place: FilePlace) throws -> Bool {
   guard let status = try place.folder.status(place.name) else { return false }
-  let isRegular = status.st_mode & S_IFMT == S_IFREG
-  guard isRegular, UInt64(clamping: status.st_size) == image.length else {
+  guard status.isRegular, status.length == image.length else {
     throw ActionFailure(
-      isRegular
-        ? "\(image.destination) exists and has \(status.st_size) bytes, not \(image.length)"
+      status.isRegular
+        ? "\(image.destination) exists and has \(status.length) bytes, not \(image.length)"
         : "\(image.destination) exists and is not a regular file", remedy: moveAway)
   }
   return true
@@ -88,9 +87,8 @@ private func copy(
 /// Nobody writes to a copy, and nobody reads it who may not read its source. libvirt gives a running guest's images to the
 /// user that QEMU runs as; another user than root keeps the right to read it by its group.
 private func copyAccess(of source: String) -> FileAccess {
-  var status = stat()
-  let mode = stat(source, &status) == 0 ? status.st_mode & 0o444 : 0
-  return FileAccess(mode: mode | (geteuid() == 0 ? 0o400 : 0o440))
+  let mode = ((try? FileStatus(of: source))?.mode ?? 0) & 0o444
+  return FileAccess(mode: mode | (ThisProcess.isRoot ? 0o400 : 0o440))
 }
 
 /// Why a copy was not published; nil when somebody else has published it meanwhile.

@@ -1,10 +1,10 @@
 // Taking things away: only what the plan has shown, and nothing that moved since.
 
 import DiskImage
-import Glibc
 import Inventory
 import Libvirt
 import Planner
+import SystemCalls
 import XMLTree
 
 /// Undefines domains and deletes files.
@@ -82,7 +82,8 @@ extension LibvirtConnection {
     let checkpoints = try await domain.checkpoints(secure: true)
     return RemovedDomain(
       uri: uri, stack: undefinition.stack, name: domain.name, uuid: domain.uuid, autostart: autostart,
-      removed: time(nil), definition: undefinition.seen, snapshots: try XMLElement.parse(all: snapshots.map(\.xml)),
+      removed: SystemClock.now, definition: undefinition.seen,
+      snapshots: try XMLElement.parse(all: snapshots.map(\.xml)),
       currentSnapshot: snapshots.first(where: \.isCurrent)?.name,
       checkpoints: try XMLElement.parse(all: checkpoints.map(\.xml)),
       files: undefinition.files)
@@ -94,9 +95,8 @@ extension RemovedDomain {
   fileprivate func findingFiles() -> RemovedDomain {
     var result = self
     for index in result.files.indices {
-      var status = stat()
-      guard lstat(result.files[index].path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-      result.files[index].inode = UInt64(status.st_ino)
+      guard let status = fileStatus(result.files[index].path), status.isRegular else { continue }
+      result.files[index].inode = status.identity.inode
     }
     return result
   }

@@ -4,6 +4,7 @@
 import Diagnostics
 import DiskImage
 import Planner
+import SystemCalls
 
 /// One apply under way.
 struct ApplyRun: Sendable {

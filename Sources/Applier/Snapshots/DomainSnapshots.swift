@@ -2,10 +2,10 @@
 
 import BlockingWork
 public import DiskImage
-import Glibc
 public import Inventory
 public import Libvirt
 public import Planner
+import SystemCalls
 import Versions
 import Vocabulary
 import XMLTree

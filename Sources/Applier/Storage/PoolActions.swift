@@ -1,8 +1,8 @@
 // Storage pools: defining, starting, and finding one that is there already.
 
-import Glibc
 import Libvirt
 import Planner
+import SystemCalls
 import Vocabulary
 import XMLTree
 
@@ -79,7 +79,7 @@ struct PoolActions: Sendable {
     if record.isActive { return }
     let definition = try record.definition
     if ["fs", "netfs"].contains(definition[attribute: "type"]), !connection.isRemote,
-      let folder = definition.value(at: .poolPath), access(folder, F_OK) != 0
+      let folder = definition.value(at: .poolPath), !FileNames.exists(folder)
     {
       // The run that defined it was cut off before it made the folder to mount on.
       try await record.handle.build()

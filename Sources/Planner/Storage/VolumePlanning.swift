@@ -4,6 +4,7 @@ import Diagnostics
 import DiskImage
 import Inventory
 import Spec
+import struct SystemCalls.FileIdentity
 import Vocabulary
 
 /// Works out what becomes of one volume.

@@ -1,7 +1,8 @@
 // Deleting a file that nobody has in use: under the locks that QEMU takes, and only the very file that was looked at.
 
 internal import Failpoints
-internal import Glibc
+public import SystemCalls
+internal import SystemPackage
 
 /// A file to be deleted.
 public struct FileDeletion: Sendable, Equatable {
@@ -33,8 +34,8 @@ public struct FileDeletion: Sendable, Equatable {
     }
     guard let status = try place.folder.status(place.name) else { return false }
     // A device is not a file to delete, and a link is not what it leads to.
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .refused(path: path, reason: "it is not a regular file") }
-    let found = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    guard status.kind == .regularFile else { throw .refused(path: path, reason: "it is not a regular file") }
+    let found = status.identity
     guard identity == nil || identity == found else {
       throw .refused(path: path, reason: "it is now another file")
     }
@@ -47,15 +48,19 @@ public struct FileDeletion: Sendable, Equatable {
     }
     guard file.status.identity == found else { throw .refused(path: path, reason: "it is now another file") }
     try ImageLock.take(.delete, on: file)
-    if requiresClosed, fcntl(file.descriptor, Linux.setLease, Int32(F_WRLCK)) != 0 {
-      throw errno == EAGAIN
-        ? .locked(path: path, by: []) : .refused(path: path, reason: "nobody can tell whether a process has it open")
+    if requiresClosed {
+      do throws(Errno) {
+        try file.descriptor.takeWriteLease()
+      } catch {
+        throw error == .resourceTemporarilyUnavailable
+          ? .locked(path: path, by: []) : .refused(path: path, reason: "nobody can tell whether a process has it open")
+      }
     }
     try Failpoint.around("delete \(path)") { () throws(ImageError) in
       // The name may be another file's now.
-      guard let status = try place.folder.status(place.name), UInt64(status.st_ino) == found.inode,
-        UInt64(status.st_dev) == found.device
-      else { throw ImageError.refused(path: path, reason: "it is now another file") }
+      guard try place.folder.status(place.name)?.identity == found else {
+        throw ImageError.refused(path: path, reason: "it is now another file")
+      }
       try place.folder.remove(place.name)
     }
     withExtendedLifetime(file) {}

@@ -51,28 +51,8 @@ public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
     }
   }
 
-  /// Recognises a file by its first and its last bytes; nil for what is not a regular file or block device that can be
-  /// read, and for what looks like nothing known.
-  public init?(path: String) {
-    guard let file = try? LocalFile(path: path),
-      let start = try? file.read(at: 0, count: Self.bytesNeeded)
-    else { return nil }
-    if let seen = Self(start: start) {
-      self = seen
-      return
-    }
-    // A VHD of fixed size and a DMG have nothing but a footer.
-    guard let length = file.length, length >= 512, let end = try? file.read(at: length - 512, count: 512) else {
-      return nil
-    }
-    if end.starts(with: Array("conectix".utf8)) {
-      self = .vhd
-    } else if end.starts(with: Array("koly".utf8)) {
-      self = .dmg
-    } else {
-      return nil
-    }
-  }
+  /// "QFI\xFB" (QEMU's qcow2 specification, "Header": magic).
+  static let qcow2Magic: [UInt8] = [0x51, 0x46, 0x49, 0xFB]
 
   /// How many bytes from the start ``init(start:)`` wants to see.
   static let bytesNeeded = 512
@@ -82,7 +62,7 @@ public enum RecognisedFormat: String, Sendable, Codable, CaseIterable {
     func has(_ magic: [UInt8], at offset: Int = 0) -> Bool {
       start.count >= offset + magic.count && start[offset..<offset + magic.count].elementsEqual(magic)
     }
-    if has(Qcow2Header.magic) {
+    if has(Self.qcow2Magic) {
       self = .qcow2
     } else if has(Array("KDMV".utf8)) || has(Array("COWD".utf8)) || has(Array("# Disk DescriptorFile".utf8)) {
       self = .vmdk

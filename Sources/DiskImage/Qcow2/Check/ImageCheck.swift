@@ -87,6 +87,12 @@ public enum ImageCheck {
       Qcow2Header(from: storage, checking: true), of: storage, decodingData: decodingData)
     return Result(after, mended: before)
   }
+
+  /// Checks a qcow2 image in any source of bytes; its length has to be known.
+  public static func check(_ source: any ByteSource, decodingData: Bool = false) throws(ImageError) -> Result {
+    let header = try Qcow2Header(from: source, checking: true)
+    return Result(try Qcow2References(header, of: source, decodingData: decodingData))
+  }
 }
 
 extension ImageCheck.Result {

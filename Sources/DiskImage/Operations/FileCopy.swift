@@ -1,6 +1,7 @@
 // Copying a file into a pool: read once, hashed by the caller on the way, sparse as its source, published under a name that may depend on the content.
 
-internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 /// A file to be copied, for example a base image into a pool.
 ///
@@ -52,9 +53,9 @@ public struct FileCopy: Sendable, Equatable {
     as name: String, progress: (Progress) throws(ImageError) -> Void = { (_) throws(ImageError) in }
   ) throws(ImageError) -> String {
     let input = try openSource()
-    let total = input.status.length
+    let total = input.openedLength
     let file = try NewFile(in: OpenFolder(directory))
-    if ioctl(file.descriptor, Linux.cloneFile, input.descriptor) == 0 {
+    if (try? file.descriptor.clone(input.descriptor)) != nil {
       try progress(Progress(done: total, total: total))
     } else {
       try copyData(from: input, to: file, showing: false, update: { (_) throws(ImageError) in }, progress: progress)
@@ -123,7 +124,7 @@ public struct FileCopy: Sendable, Equatable {
     update: (UnsafeRawBufferPointer) throws(ImageError) -> Void,
     progress: (Progress) throws(ImageError) -> Void
   ) throws(ImageError) {
-    let total = input.status.length
+    let total = input.openedLength
     let block = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.blockSize, alignment: 4096)
     defer { block.deallocate() }
     var zeros: UnsafeMutableRawBufferPointer?
@@ -131,7 +132,7 @@ public struct FileCopy: Sendable, Equatable {
     try file.setLength(total)
     var offset: UInt64 = 0
     while offset < total {
-      let data = try input.nextData(from: offset, end: total)
+      let data = input.nextData(from: offset, end: total)
       if showing, data.lowerBound > offset, zeros == nil {
         zeros = .allocate(byteCount: Self.blockSize, alignment: 4096)
         zeros?.initializeMemory(as: UInt8.self, repeating: 0)
@@ -147,7 +148,7 @@ public struct FileCopy: Sendable, Equatable {
         let wanted = Int(min(UInt64(Self.blockSize), data.upperBound - offset))
         let count = try input.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: block[..<wanted]))
         guard count == wanted else {
-          throw .io(operation: "read all of the file, which became shorter,", path: source, errno: EIO)
+          throw .io(operation: "read all of the file, which became shorter,", path: source, errno: .ioError)
         }
         let bytes = UnsafeRawBufferPointer(rebasing: block[..<count])
         try file.write(bytes, at: offset)
@@ -156,20 +157,5 @@ public struct FileCopy: Sendable, Equatable {
         try progress(Progress(done: offset, total: total))
       }
     }
-  }
-}
-
-extension LocalFile {
-  /// The next range that holds data, from `offset` up; empty at `end` when only a hole is left. A file system that
-  /// knows no holes gives everything.
-  func nextData(from offset: UInt64, end: UInt64) throws(ImageError) -> Range<UInt64> {
-    let data = lseek(descriptor, off_t(offset), Linux.seekData)
-    if data < 0 {
-      if errno == ENXIO { return end..<end }
-      return offset..<end
-    }
-    let start = min(UInt64(data), end)
-    let hole = lseek(descriptor, data, Linux.seekHole)
-    return start..<(hole < 0 ? end : max(start, min(UInt64(hole), end)))
   }
 }

@@ -1,6 +1,6 @@
 // The sentences for ImageError: what, where, what to do.
 
-internal import Glibc
+internal import SystemPackage
 
 extension ImageError: CustomStringConvertible {
   /// One line for people: what happened, to which file, and what helps. Foreign text is escaped.
@@ -58,9 +58,7 @@ extension ImageError: CustomStringConvertible {
     }
   }
 
-  private static func text(_ code: Int32) -> String {
-    String(cString: strerror(code)) + " (errno \(code))"
-  }
+  private static func text(_ code: Errno) -> String { "\(code) (errno \(code.rawValue))" }
 
   private static func naming(_ holders: [LockHolder]) -> String {
     guard !holders.isEmpty else { return " by another process" }

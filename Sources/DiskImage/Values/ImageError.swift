@@ -1,6 +1,7 @@
 // Every way in which an image operation can fail, as cases that a caller can act on; the text is in ImageErrorText.swift.
 
-internal import Glibc
+public import SystemCalls
+public import SystemPackage
 
 /// Why an image operation did not happen.
 ///
@@ -19,7 +20,7 @@ public enum ImageError: Error, Sendable, Equatable {
   /// takes the right to look into other processes.
   case locked(path: String, by: [LockHolder])
   /// The file system does not offer the locks that keep a running guest's disk safe.
-  case locksUnavailable(path: String, errno: Int32)
+  case locksUnavailable(path: String, errno: Errno)
   /// The file is not of the format that it was said to have.
   case notA(ImageFormat, path: String, looksLike: RecognisedFormat?)
   /// The file is of a format that is known by sight only, and nobody said that it is to be taken for another.
@@ -55,36 +56,22 @@ public enum ImageError: Error, Sendable, Equatable {
   /// The caller asked to stop. For closures that callers pass in.
   case cancelled(path: String)
   /// Any other failed system call.
-  case io(operation: String, path: String, errno: Int32)
-
-  /// What a path turned out to be.
-  public enum FileKind: String, Sendable, Equatable {
-    /// S_IFREG: what images are.
-    case regularFile = "a regular file"
-    /// S_IFBLK: a disk, partition or logical volume.
-    case blockDevice = "a block device"
-    /// S_IFDIR: a folder.
-    case directory = "a directory"
-    /// S_IFCHR: a character device, such as a terminal or `/dev/zero`.
-    case characterDevice = "a character device"
-    /// S_IFIFO: a named pipe, whose reading would wait for a writer.
-    case fifo = "a FIFO"
-    /// S_IFSOCK: a Unix socket.
-    case socket = "a socket"
-    /// Anything else that stat(2) may call it.
-    case other = "not a file"
-  }
+  case io(operation: String, path: String, errno: Errno)
 
   /// Sorts a failed system call into the cases above.
   ///
   /// - Parameter operation: what was tried, as a verb phrase ("open", "write the L1 table").
-  init(_ operation: String, path: String, errno code: Int32) {
-    switch code {
-    case ENOENT, ENOTDIR: self = .notFound(path: path)
-    case EACCES, EPERM: self = .permissionDenied(path: path, operation: operation)
-    case EEXIST: self = .alreadyExists(path: path)
-    case ENOSPC, EDQUOT: self = .noSpace(path: path, operation: operation)
-    default: self = .io(operation: operation, path: path, errno: code)
+  init(_ operation: String, path: String, errno code: Errno) {
+    if code.saysAbsence {
+      self = .notFound(path: path)
+    } else if code.saysDenial {
+      self = .permissionDenied(path: path, operation: operation)
+    } else if code == .fileExists {
+      self = .alreadyExists(path: path)
+    } else if code.saysFull {
+      self = .noSpace(path: path, operation: operation)
+    } else {
+      self = .io(operation: operation, path: path, errno: code)
     }
   }
 }
