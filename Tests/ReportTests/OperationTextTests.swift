@@ -82,6 +82,7 @@ struct OperationTextTests {
       .domain,
       .takeSnapshot(domain: guest, SnapshotCreation(name: "before-upgrade")), key: "before-upgrade"),
     Sample(.domain, .deleteSnapshot(domain: guest, name: "before-upgrade"), key: "before-upgrade"),
+    Sample(.domain, .revertToSnapshot(domain: guest, name: "before-upgrade"), key: "before-upgrade"),
     Sample(.volume, .takeImageSnapshot(path: "/srv/v.qcow2", name: "pristine"), key: "pristine"),
     Sample(.image, .narrowMode(path: "/srv/a.qcow2", to: 0o400, file: PlannedImage())),
     Sample(

@@ -42,7 +42,7 @@ public struct Applier: Sendable {
     let stop = StopRequest()
     let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
     let run = ApplyRun(
-      connection: connection, stack: plan.stack, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs,
+      connection: connection, stack: plan.stack ?? "", files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs,
       disruptions: disruptions, stop: stop, events: sender, patience: patience, pools: plan.pools,
       secrets: plan.secrets)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for

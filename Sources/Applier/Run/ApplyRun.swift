@@ -130,7 +130,9 @@ struct ApplyRun: Sendable {
     case .awaitReady(let domain, let readiness, let shutdown):
       try await awaitReady(domain, readiness, shutdown, index)
     case .discardSavedState(let domain): try await discardSavedState(of: domain)
-    case .deleteSnapshot(let domain, let name): try await deleteSnapshot(of: domain, name)
+    case .deleteSnapshot(let domain, let name):
+      return try await deleteSnapshot(of: domain, name).map(ActionOutcome.remarked) ?? .done
+    case .revertToSnapshot(let domain, let name): try await revert(domain, to: name)
     case .narrowMode(let path, let mode, _, let file): try await narrowMode(of: path, to: mode, file)
     case .takeImageSnapshot(let path, let name, let file): try await takeImageSnapshot(path, name, file)
     }

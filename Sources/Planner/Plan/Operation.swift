@@ -79,6 +79,8 @@ public enum Operation: Sendable, Equatable, Codable {
   case discardSavedState(DomainIdentity)
   /// Delete a snapshot; the domain stays as it is.
   case deleteSnapshot(domain: DomainIdentity, name: String)
+  /// Make a domain what it was when a snapshot was taken: its disks, the memory where that was taken, and its definition.
+  case revertToSnapshot(domain: DomainIdentity, name: String)
   /// Take permissions from a file that more people may read than what it derives from. `device` is the part of the object
   /// that it is about.
   case narrowMode(path: String, to: UInt32, device: String? = nil, file: PlannedImage)

@@ -14,6 +14,10 @@ extension ApplyResult {
       output += paragraph("waits for a restart:", .yellow, "\(plan.actions[index].object): \(reason)", style)
     }
     for (index, outcome) in outcomes.enumerated() {
+      guard case .remarked(let what) = outcome, plan.actions.indices.contains(index) else { continue }
+      output += paragraph("note:", .yellow, "\(plan.actions[index].object): \(what)", style)
+    }
+    for (index, outcome) in outcomes.enumerated() {
       guard case .noted(let what) = outcome, plan.actions.indices.contains(index) else { continue }
       output += paragraph("not asked for:", .yellow, "\(plan.actions[index].object): \(what)", style)
     }
@@ -24,7 +28,7 @@ extension ApplyResult {
     if wasInterrupted {
       output += paragraph(
         "interrupted:", .yellow,
-        "the steps in flight were finished, and the rest were not started; apply again to go on", style)
+        "the steps in flight were finished, and the rest were not started; run the command again to continue", style)
     }
     let refused = plan.refused.map(\.object.description)
     if !refused.isEmpty {
@@ -45,7 +49,7 @@ extension ApplyResult {
     var (done, failed, skipped) = (0, 0, 0)
     for outcome in outcomes {
       switch outcome {
-      case .done, .waits, .noted: done += 1
+      case .done, .waits, .noted, .remarked: done += 1
       case .failed: failed += 1
       case .blocked, .notStarted: skipped += 1
       }

@@ -100,7 +100,8 @@ extension Operation {
         ("timeout", .integer(readiness.timeout)),
       ]
     case .discardSavedState(let domain): [("domain", domain.json)]
-    case .deleteSnapshot(let domain, let name): [("domain", domain.json), ("name", .string(name))]
+    case .deleteSnapshot(let domain, let name), .revertToSnapshot(let domain, let name):
+      [("domain", domain.json), ("name", .string(name))]
     case .takeImageSnapshot(let path, let name, _): [("path", .string(path)), ("name", .string(name))]
     case .narrowMode(let path, let mode, _, _):
       [("path", .string(path)), ("mode", .string("0" + String(mode, radix: 8)))]

@@ -39,6 +39,7 @@ extension Operation {
     case .awaitReady: "await-ready"
     case .discardSavedState: "discard-saved-state"
     case .deleteSnapshot: "delete-snapshot"
+    case .revertToSnapshot: "revert-to-snapshot"
     case .takeImageSnapshot: "take-image-snapshot"
     case .narrowMode: "narrow-mode"
     }
@@ -86,6 +87,7 @@ extension Operation {
     case .awaitReady(_, let readiness, _): ["wait until", "it is ready,", "at most \(readiness.timeout) s"]
     case .discardSavedState: ["discard", "the saved memory"]
     case .deleteSnapshot(_, let name): ["delete", "the snapshot", name]
+    case .revertToSnapshot(_, let name): ["revert", "to the snapshot", name]
     case .takeImageSnapshot(_, let name, _): ["take", "the snapshot", name]
     case .narrowMode(let path, let mode, let device, _):
       ["make", device ?? path.withShortChecksum, "private:", "mode 0\(String(mode, radix: 8))"]

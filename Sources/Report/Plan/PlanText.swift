@@ -12,7 +12,8 @@ extension Plan {
   /// says only count. What does not fit the width is broken into lines or shortened in the middle; the JSON form
   /// (``json()``) has everything.
   public func text(_ style: TextStyle = TextStyle()) -> String {
-    var output = "stack " + style.paint(SafeText.clean(stack), .bold) + " on " + SafeText.clean(uri) + "\n"
+    let subject = stack.map { "stack " + style.paint(SafeText.clean($0), .bold) + " on " } ?? "on "
+    var output = subject + SafeText.clean(uri) + "\n"
     let steps = Dictionary(grouping: actions, by: \.object)
     let shown = objects.filter { $0.verb != .none || !$0.pending.isEmpty }
     var said: [String: String] = [:]
@@ -53,9 +54,14 @@ extension Plan {
 extension Plan {
   /// What a plan without steps says of the host, in a sentence.
   fileprivate var emptiness: String {
+    let stack = SafeText.clean(stack ?? "")
+    switch purpose {
     // Of what is to go there is nothing; whether the host is as the spec says is another question.
-    if scope == .everything { return "the host has no domain and no network of the stack \(SafeText.clean(stack))." }
-    guard !objects.isEmpty else { return "the spec of the stack \(SafeText.clean(stack)) declares nothing." }
+    case .destruction: return "the host has no domain and no network of the stack \(stack)."
+    case .request: return "there is nothing to do."
+    case .spec: break
+    }
+    guard !objects.isEmpty else { return "the spec of the stack \(stack) declares nothing." }
     let waiting = objects.filter { !$0.pending.isEmpty }.map(\.object.description)
     guard !waiting.isEmpty else { return "the host matches the spec." }
     let names = NameList.ranges(waiting)

@@ -1,0 +1,34 @@
+// Reading one domain with its snapshots: what a command needs that is about no other.
+
+import BlockingWork
+import Glibc
+public import Libvirt
+
+extension Inventory {
+  /// Looks at one domain and its snapshots. Nothing is changed.
+  ///
+  /// - Parameter withImages: whether the images of its disks are looked at, which have to be on this machine.
+  /// - Returns: an inventory without the domain where there is none of the name.
+  /// - Throws: ``LibvirtError``, ``XMLError`` for a document that is none.
+  public static func read(
+    domain name: String, withImages: Bool, from connection: LibvirtConnection
+  ) async throws -> Inventory {
+    var inventory = Inventory(host: Host(uri: connection.uri, libvirtVersion: connection.libvirtVersion))
+    inventory.user = geteuid()
+    inventory.time = Glibc.time(nil)
+    guard let record = try await connection.domainRecord(named: name) else { return inventory }
+    var domain = try ObservedDomain(record: record)
+    domain.snapshots = try await record.handle.snapshots().map(ObservedSnapshot.init)
+    inventory.domains[name] = domain
+    guard withImages else { return inventory }
+    var request = InventoryRequest()
+    request.domains = .some([name])
+    let questions = FileQuestion.all(request, of: inventory)
+    for (question, result) in zip(
+      questions, await BlockingPool(name: "inventory", threads: 4).map(questions, { $0.answer() }))
+    {
+      inventory.files[question.path] = try result.get().file
+    }
+    return inventory
+  }
+}
