@@ -67,19 +67,19 @@ struct DefinedIdentity {
   }
 }
 
-extension ApplyRun {
+extension LibvirtConnection {
   /// Throws unless a domain's definition is about a domain that is not there, or that is ours.
   func requireOwn(_ definition: DomainDefinition) async throws {
     let identity = try DefinedIdentity(
       of: definition.xml, kind: "domain", name: definition.identity.name, uuid: definition.identity.uuid)
     let found = try await held(
-      identity, named: connection.domain(named:), withUUID: connection.domain(uuid:), uuid: \.uuid)
+      identity, named: domain(named:), withUUID: domain(uuid:), uuid: \.uuid)
     var held: [DefinedIdentity.Held] = []
     for domain in found {
       held.append(
         .init(
           name: domain.name, uuid: domain.uuid,
-          stack: OwnershipRecord(in: try await connection.storedDefinition(of: domain))?.stack))
+          stack: OwnershipRecord(in: try await storedDefinition(of: domain))?.stack))
     }
     try identity.require(held, isNew: definition.replacing == nil)
   }
@@ -88,13 +88,13 @@ extension ApplyRun {
   func requireOwn(network definition: ObjectDefinition) async throws {
     let identity = try DefinedIdentity(of: definition.xml, kind: "network", name: definition.name)
     let found = try await held(
-      identity, named: connection.network(named:), withUUID: connection.network(uuid:), uuid: \.uuid)
+      identity, named: network(named:), withUUID: network(uuid:), uuid: \.uuid)
     var held: [DefinedIdentity.Held] = []
     for network in found {
       held.append(
         .init(
           name: network.name, uuid: network.uuid,
-          stack: OwnershipRecord(in: try await connection.storedDefinition(of: network))?.stack))
+          stack: OwnershipRecord(in: try await storedDefinition(of: network))?.stack))
     }
     try identity.require(held, isNew: definition.replacing == nil)
   }
@@ -103,7 +103,7 @@ extension ApplyRun {
   func requireOwn(pool definition: ObjectDefinition) async throws {
     let identity = try DefinedIdentity(of: definition.xml, kind: "pool", name: definition.name)
     let held = try await held(
-      identity, named: connection.storagePool(named:), withUUID: connection.storagePool(uuid:), uuid: \.uuid
+      identity, named: storagePool(named:), withUUID: storagePool(uuid:), uuid: \.uuid
     ).map { DefinedIdentity.Held(name: $0.name, uuid: $0.uuid) }
     try identity.require(held, isNew: definition.replacing == nil)
   }

@@ -3,19 +3,6 @@
 package import DiskImage
 import Failpoints
 import Glibc
-import Planner
-
-extension ApplyRun {
-  /// Takes permissions from a file: the very file that was looked at. It gets none that it has not.
-  func narrowMode(of path: String, to mode: UInt32, _ file: PlannedImage) async throws {
-    let places = places
-    try await files.run {
-      let image = try OpenImage(at: places.place(of: path))
-      try image.require(file.identity)
-      try FileMode.narrow(image, to: image.mode & mode)
-    }
-  }
-}
 
 /// Narrows who may use a file. It never lets anybody in.
 package enum FileMode {

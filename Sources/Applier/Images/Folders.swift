@@ -1,19 +1,11 @@
-// Folders: making them durably, and making many new names in one durable at the price of few.
+// Folders: making them durably.
 
 import DiskImage
 import Failpoints
 import Glibc
 
-extension ApplyRun {
-  /// Makes a folder and what is missing above it. The folder itself may be passed by everybody and listed by nobody but
-  /// its owner: QEMU runs as another user.
-  func createDirectory(_ path: String) async throws {
-    try await files.run { try makeFolders(path) }
-  }
-}
-
 /// Makes each folder in the one above it, which is held open. What is there already may be reached by links.
-private func makeFolders(_ path: String) throws(ActionFailure) {
+func makeFolders(_ path: String) throws(ActionFailure) {
   guard path.hasPrefix("/") else { throw ActionFailure("\(path) is not an absolute path") }
   do throws(ImageError) {
     var held = try OpenFolder("/")

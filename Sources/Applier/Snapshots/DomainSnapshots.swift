@@ -182,34 +182,3 @@ extension SnapshotChoice {
     }
   }
 }
-
-extension ApplyRun {
-  /// Takes a snapshot; one of the name that is there is the one.
-  func takeSnapshot(of identity: DomainIdentity, _ creation: SnapshotCreation) async throws {
-    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection, patience: patience)
-    if let found = try await snapshots.list().first(where: { $0.name == creation.name }) {
-      // A run that was cut off may have left its overlays as libvirt made them.
-      if found.kind == .external { try await snapshots.keepPrivate(creation.name) }
-      return
-    }
-    do {
-      try await snapshots.take(creation)
-    } catch let refusal as SnapshotRefusal {
-      throw ActionFailure(refusal.message, remedy: refusal.remedy, field: "snapshots.\(creation.name)")
-    }
-  }
-
-  /// Deletes a snapshot. One that is gone counts as done.
-  ///
-  /// - Returns: what the reader should know; nil for nothing.
-  func deleteSnapshot(of identity: DomainIdentity, _ name: String) async throws -> String? {
-    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection, patience: patience)
-    guard try await snapshots.list().contains(where: { $0.name == name }) else { return nil }
-    return try await snapshots.delete(name).map { "\($0) stays: nothing shows that it is the memory of this snapshot" }
-  }
-
-  /// Reverts a domain to a snapshot.
-  func revert(_ identity: DomainIdentity, to name: String) async throws {
-    try await DomainSnapshots(of: try await domain(identity), on: connection, patience: patience).revert(to: name)
-  }
-}

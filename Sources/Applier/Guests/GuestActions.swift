@@ -3,9 +3,15 @@
 import Libvirt
 import Planner
 
-extension ApplyRun {
+/// Starts, pauses and stops guests.
+struct GuestActions: Sendable {
+  let context: ApplyContext
+  let replaced: ReplacedDefinitions
+  private var connection: LibvirtConnection { context.connection }
+
+  /// Sets whether a guest starts with the host.
   func setAutostart(of identity: DomainIdentity, _ value: Bool) async throws {
-    let domain = try await domain(identity)
+    let domain = try await connection.domain(identity)
     if try await domain.autostart() == value { return }
     try await domain.setAutostart(value)
     guard try await domain.autostart() == value else {
@@ -14,8 +20,8 @@ extension ApplyRun {
   }
 
   /// Starts a domain. One that does not start with a definition of this run gets its old one back.
-  func startDomain(_ identity: DomainIdentity) async throws {
-    let domain = try await domain(identity)
+  func start(_ identity: DomainIdentity) async throws {
+    let domain = try await connection.domain(identity)
     try await waitUntilSettled(domain)
     switch try await domain.state() {
     case .running, .blocked: return
@@ -25,9 +31,10 @@ extension ApplyRun {
         "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
     }
     try await UnfinishedMerges(domain: domain, connection: connection).finish()
+    let before = DefinitionReturn(context: context, replaced: replaced)
     do {
-      await keepVariables(of: domain)
-      try await start(domain)
+      await before.keepVariables(of: domain)
+      try await connection.startGuest(of: domain)
       guard try await domain.isActive() else {
         throw ActionFailure(
           "domain \(domain.name) ended right after its start",
@@ -39,15 +46,15 @@ extension ApplyRun {
         try await waitUntilSettled(domain)
         if [.running, .blocked].contains(try await domain.state()) { return }
       }
-      throw await putBack(domain, because: await startFailure(error, of: domain))
+      throw await before.putBack(domain, because: await StartFailures(context: context).failure(error, of: domain))
     } catch {
-      throw await putBack(domain, because: ActionFailure(error))
+      throw await before.putBack(domain, because: ActionFailure(error))
     }
   }
 
   /// Drops the memory of a saved guest. One that has none counts as done.
   func discardSavedState(of identity: DomainIdentity) async throws {
-    let domain = try await domain(identity)
+    let domain = try await connection.domain(identity)
     guard try await domain.hasManagedSave() else { return }
     try await domain.removeManagedSave()
     guard try await !domain.hasManagedSave() else {
@@ -56,9 +63,9 @@ extension ApplyRun {
   }
 
   /// Holds a guest where it is; one that does not run is started first.
-  func pauseDomain(_ identity: DomainIdentity) async throws {
-    let domain = try await domain(identity)
-    if try await !domain.isActive() { try await startDomain(identity) }
+  func pause(_ identity: DomainIdentity) async throws {
+    let domain = try await connection.domain(identity)
+    if try await !domain.isActive() { try await start(identity) }
     try await waitUntilSettled(domain)
     if try await domain.state() == .paused { return }
     try await domain.suspend()
@@ -67,8 +74,9 @@ extension ApplyRun {
     }
   }
 
-  func resumeDomain(_ identity: DomainIdentity) async throws {
-    let domain = try await domain(identity)
+  /// Lets a paused guest run on.
+  func resume(_ identity: DomainIdentity) async throws {
+    let domain = try await connection.domain(identity)
     try await waitUntilSettled(domain)
     switch try await domain.state() {
     case .running, .blocked: return
@@ -103,9 +111,10 @@ extension ApplyRun {
   }
 
   /// Asks a guest to shut down and waits; forces it off only with the spec's consent.
-  func stopDomain(_ identity: DomainIdentity, _ shutdown: Shutdown) async throws {
+  func stop(_ identity: DomainIdentity, _ shutdown: Shutdown) async throws {
     // A transient domain ends with its guest.
-    guard let domain = try await domainIfAny(named: identity.name), domain.uuid == identity.uuid.lowercased(),
+    guard let domain = try await connection.domainIfAny(named: identity.name),
+      domain.uuid == identity.uuid.lowercased(),
       try await domain.isActive()
     else { return }
     await replaced.noteVariables(try await connection.runningDefinition(of: domain), of: domain.uuid)
@@ -126,7 +135,7 @@ extension ApplyRun {
         return
       }
       if clock.now >= deadline { break }
-      if stop.isMade {
+      if context.stop.isMade {
         throw ActionFailure(
           "domain \(domain.name) is still shutting down: it was asked to, and the wait was interrupted",
           remedy: "apply again when it has stopped")
@@ -153,17 +162,17 @@ extension ApplyRun {
   }
 
   /// Stops a guest and starts it again. One that does not start with its new definition runs with the old one.
-  func restartDomain(_ identity: DomainIdentity, _ shutdown: Shutdown) async throws {
-    try await stopDomain(identity, shutdown)
+  func restart(_ identity: DomainIdentity, _ shutdown: Shutdown) async throws {
+    try await stop(identity, shutdown)
     do {
-      try await startDomain(identity)
+      try await start(identity)
     } catch {
       var failure = ActionFailure(error)
       if failure.isConnectionLost { throw failure }
-      let domain = try await domain(identity)
+      let domain = try await connection.domain(identity)
       do {
         try await UnfinishedMerges(domain: domain, connection: connection).finish()
-        if try await !domain.isActive() { try await start(domain) }
+        if try await !domain.isActive() { try await connection.startGuest(of: domain) }
         failure.message += "; it runs again"
       } catch {
         failure.message += "; it is stopped"
@@ -180,7 +189,7 @@ extension ApplyRun {
       switch mode {
       case .agent: [.agent]
       case .acpi: [.acpi]
-      case nil: try await hasAgent(domain) ? [.agent, .acpi] : [.acpi, []]
+      case nil: try await connection.hasAgent(domain) ? [.agent, .acpi] : [.acpi, []]
       }
     var refusal: ActionFailure?
     for way in ways {

@@ -5,9 +5,12 @@ import Planner
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
+/// Defines, changes, starts, stops and removes networks.
+struct NetworkActions: Sendable {
+  let connection: LibvirtConnection
+
   /// Stores a definition, new or changed. A running network goes on as it is.
-  func defineNetwork(_ definition: ObjectDefinition) async throws {
+  func define(_ definition: ObjectDefinition) async throws {
     let name = definition.name
     if let seen = definition.replacing {
       let network = try await network(name)
@@ -15,10 +18,10 @@ extension ApplyRun {
       if let first = moved.first {
         throw ActionFailure("network \(name) changed since it was planned (\(first.path))", remedy: planAgain)
       }
-    } else if let other = try await networkIfAny(named: name) {
+    } else if let other = try await connection.networkIfAny(named: name) {
       throw ActionFailure("network \(name) now exists (UUID \(other.uuid))", remedy: planAgain)
     }
-    try await requireOwn(network: definition)
+    try await connection.requireOwn(network: definition)
 
     let network: LibvirtNetwork
     do {
@@ -29,13 +32,17 @@ extension ApplyRun {
     do {
       try definition.check(try await connection.storedDefinition(of: network))
     } catch {
-      throw await undo(definition, on: network, called: ("network", "net"), because: ActionFailure(error)) { old in
-        try await connection.defineNetwork(old, named: network.name, checksSchema: false)
+      let undo = DefinitionUndo(kind: "network", name: name, printing: "net-dumpxml", old: definition.replacing)
+      throw await undo.carryOut(because: ActionFailure(error)) { old in
+        try await connection.defineNetwork(old, named: name, checksSchema: false)
+      } undefine: {
+        try await network.undefine()
       }
     }
   }
 
-  func setNetworkAutostart(_ name: String, _ value: Bool) async throws {
+  /// Sets whether a network starts with the host.
+  func setAutostart(of name: String, _ value: Bool) async throws {
     let network = try await network(name)
     if try await network.autostart() == value { return }
     try await network.setAutostart(value)
@@ -44,7 +51,8 @@ extension ApplyRun {
     }
   }
 
-  func startNetwork(_ name: String) async throws {
+  /// Starts a network. One that is active counts as started.
+  func start(_ name: String) async throws {
     let network = try await network(name)
     if try await network.isActive() { return }
     do {
@@ -58,11 +66,18 @@ extension ApplyRun {
     guard try await network.isActive() else { throw ActionFailure("network \(name) is not active after its start") }
   }
 
-  func stopNetwork(_ name: String) async throws {
+  /// Stops a network. One that is not active counts as stopped.
+  func stop(_ name: String) async throws {
     let network = try await network(name)
     guard try await network.isActive() else { return }
     try await network.destroy()
     guard try await !network.isActive() else { throw ActionFailure("network \(name) is still active") }
+  }
+
+  /// Removes the stored definition of a network. One that is gone counts as done.
+  func undefine(_ name: String) async throws {
+    guard let network = try await connection.networkIfAny(named: name) else { return }
+    try await network.undefine()
   }
 
   // MARK: What runs
@@ -70,7 +85,7 @@ extension ApplyRun {
   /// Gives a running network fields of its stored definition.
   ///
   /// - Returns: why it has not all of them; nil when it has. What it has not it gets when it is next started.
-  func updateNetwork(_ name: String, _ fields: [Field]) async throws -> String? {
+  func update(_ name: String, _ fields: [Field]) async throws -> String? {
     let network = try await network(name)
     let stored = try await connection.storedDefinition(of: network)
     // One that is not active now has them when it starts.
@@ -99,13 +114,9 @@ extension ApplyRun {
   // MARK: What is stored
 
   private func network(_ name: String) async throws -> LibvirtNetwork {
-    guard let network = try await networkIfAny(named: name) else {
+    guard let network = try await connection.networkIfAny(named: name) else {
       throw ActionFailure("network \(name) does not exist any more", remedy: planAgain)
     }
     return network
-  }
-
-  func networkIfAny(named name: String) async throws -> LibvirtNetwork? {
-    try await ifAny { try await connection.network(named: name) }
   }
 }

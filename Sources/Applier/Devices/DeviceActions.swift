@@ -5,14 +5,20 @@ import Planner
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
+/// Plugs devices into running guests and out of them, and grows their disks.
+struct DeviceActions: Sendable {
+  let context: ApplyContext
+  /// Shared with the changes of values: the notes of a guest are one text.
+  let refusals: RefusalNotes
+  private var connection: LibvirtConnection { context.connection }
+
   /// Grows the disk of a running guest. Never shrinks it: libvirt would, without a flag or an error.
   ///
   /// - Parameter device: the disk as the spec writes it.
-  func resizeBlockDevice(
+  func resize(
     of identity: DomainIdentity, _ target: String, _ path: String, _ size: UInt64, _ device: String
   ) async throws {
-    let domain = try await domain(identity)
+    let domain = try await connection.domain(identity)
     let disk = "\(device) of domain \(domain.name)"
     // libvirt names the image that it believes the guest to be on.
     try await LeftOverlays(domain: domain, connection: connection).mend()
@@ -28,8 +34,8 @@ extension ApplyRun {
   ///
   /// - Returns: why the guest does not take the device as it runs; nil when it has it. It has it with its next start.
   /// - Throws: where the next start would fail for the same cause.
-  func attachDevice(to identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws -> String? {
-    let domain = try await domain(identity)
+  func attach(to identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws -> String? {
+    let domain = try await connection.domain(identity)
     let before = try await running(domain)
     if device.find(in: before) != nil { return nil }
     let stored = try await connection.storedDefinition(of: domain)
@@ -50,7 +56,7 @@ extension ApplyRun {
     var reason: String?
     if let refusal {
       guard isRefusal(refusal) || HalfPluggedDevice.isSuspected(refusal) else {
-        throw await attachFailure(refusal, name, domain.name)
+        throw await StartFailures(context: context).failure(refusal, plugging: name, into: domain.name)
       }
       reason = "`\(name)` cannot be plugged in as the guest runs (\(startMessage(refusal).text))"
     } else if device.find(in: try await running(domain)) == nil {
@@ -79,22 +85,11 @@ extension ApplyRun {
     return error
   }
 
-  /// Why a device cannot be plugged in, with the file that is at fault where there is one.
-  private func attachFailure(_ error: LibvirtError, _ name: String, _ domain: String) async -> ActionFailure {
-    if error.unreachableDaemon != nil { return ActionFailure(error) }
-    let (text, path) = startMessage(error)
-    let explained = try? await files.run { path.flatMap { explainFile($0, text) } }
-    let found = explained ?? nil
-    return ActionFailure(
-      "cannot plug `\(name)` into the running domain \(domain): \(found?.message ?? text)",
-      remedy: found?.remedy ?? FailureCause(text)?.remedy, field: name)
-  }
-
   /// Asks a running guest to let go of a device that left the stored definition.
   ///
   /// - Returns: why the guest has it still; nil when it is gone. It goes with the guest's next start at the latest.
-  func detachDevice(from identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws -> String? {
-    let domain = try await domain(identity)
+  func detach(from identity: DomainIdentity, _ device: DeviceIdentity, _ name: String) async throws -> String? {
+    let domain = try await connection.domain(identity)
     guard try await domain.isActive() else { return nil }
     let running = try await connection.runningDefinition(of: domain)
     guard let alias = device.find(in: running)?.value(at: .alias) else { return nil }

@@ -6,17 +6,20 @@ import Glibc
 import Inventory
 import Planner
 
-extension ApplyRun {
+/// Copies base images into pools.
+struct ImportActions: Sendable {
+  let context: ApplyContext
+  let places: PoolFolders
+
   /// Copies a base image. The name carries the checksum, and a file gets it only when it is complete; one that is there
   /// already is proved by its content, see `BaseCopies`.
   ///
-  /// - Parameter origin: the mark of the copy.
-  func importImage(_ image: ImageImport, _ index: Int, _ origin: String) async throws {
-    let progress = ProgressSteps(total: image.length) { [events] done in
-      events.yield(.progressed(index, done: done, of: image.length))
-    }
-    let (stop, copies, places) = (stop, BaseCopies(of: connection), places)
-    try await files.run {
+  /// - Parameter object: what the copy is for, for its mark.
+  func importImage(_ image: ImageImport, for object: ObjectReference, _ news: ActionNews) async throws {
+    let progress = ProgressSteps(total: image.length) { done in news.progressed(done, of: image.length) }
+    let (origin, stop, places) = (context.origin(of: object), context.stop, places)
+    let copies = BaseCopies(of: context.connection)
+    try await context.files.run {
       let place = try places.place(of: image.destination)
       if try isThere(image, place) {
         // Somebody may have put it there since the plan.

@@ -9,24 +9,28 @@ import Planner
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
+/// Renames domains.
+struct RenamingActions: Sendable {
+  let context: ApplyContext
+  private var connection: LibvirtConnection { context.connection }
+
   /// Gives a stopped domain another name. One that has it already counts as renamed.
-  func renameDomain(_ identity: DomainIdentity, to name: String) async throws {
-    if let renamed = try await domainIfAny(named: name) {
+  func rename(_ identity: DomainIdentity, to name: String) async throws {
+    if let renamed = try await connection.domainIfAny(named: name) {
       guard renamed.uuid == identity.uuid else {
         throw ActionFailure("domain \(name) now exists with another UUID", remedy: planAgain)
       }
       return try await moveVariables(of: renamed, from: identity.name)
     }
-    let domain = try await domain(identity)
+    let domain = try await connection.domain(identity)
     let definition = try await connection.storedDefinition(of: domain)
-    if let owner = OwnershipRecord(in: definition)?.stack, owner != stack {
+    if let owner = OwnershipRecord(in: definition)?.stack, owner != context.stack {
       throw ActionFailure(
         "domain \(identity.name) now belongs to the stack \(owner)", remedy: "give the domain here another name")
     }
     // Under both names until the domain has its new one: whenever this is cut off, the domain finds them.
     if let (old, new) = namedVariables(definition, from: identity.name, to: name) {
-      try await files.run {
+      try await context.files.run {
         do throws(ImageError) {
           let (from, to) = (try FilePlace(old), try FilePlace(new))
           try Failpoint.around("link \(new)") { () throws(ImageError) in try from.folder.link(from.name, to: to) }
@@ -42,7 +46,7 @@ extension ApplyRun {
       }
     }
     try await domain.rename(to: name)
-    guard let renamed = try await domainIfAny(named: name), renamed.uuid == identity.uuid else {
+    guard let renamed = try await connection.domainIfAny(named: name), renamed.uuid == identity.uuid else {
       throw ActionFailure("libvirt did not rename domain \(identity.name)")
     }
     try await moveVariables(of: renamed, from: identity.name)
@@ -52,7 +56,7 @@ extension ApplyRun {
   private func moveVariables(of domain: LibvirtDomain, from name: String) async throws {
     let definition = try await connection.storedDefinition(of: domain)
     guard let (old, new) = namedVariables(definition, from: name, to: domain.name) else { return }
-    try await files.run {
+    try await context.files.run {
       if isOneFile(old, new) {
         let place = try FilePlace(old)
         try Failpoint.around("delete \(old)") { () throws(ImageError) in try place.folder.remove(place.name) }

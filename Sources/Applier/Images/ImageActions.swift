@@ -1,4 +1,4 @@
-// Image files: making them, growing them and taking snapshots inside of them, checked before and after.
+// Image files and their folders: making them, growing images and taking snapshots inside of them, checked before and after.
 
 import DiskImage
 import Glibc
@@ -6,18 +6,35 @@ import Inventory
 import Planner
 import Vocabulary
 
-extension ApplyRun {
+/// Makes folders and images, and changes images.
+struct ImageActions: Sendable {
+  private let context: ApplyContext
+  private let places: PoolFolders
+  private let flush: FolderFlush
+
+  init(context: ApplyContext, places: PoolFolders) {
+    self.context = context
+    self.places = places
+    flush = FolderFlush(files: context.files)
+  }
+
+  /// Makes a folder and what is missing above it. The folder itself may be passed by everybody and listed by nobody but
+  /// its owner: QEMU runs as another user.
+  func createDirectory(_ path: String) async throws {
+    try await context.files.run { try makeFolders(path) }
+  }
+
   /// Makes an image. One that is there already and is what would be made counts as done, anything else is left alone.
   ///
-  /// - Parameter origin: the mark of a new file.
-  func createImage(_ path: String, _ creation: ImageCreation, _ origin: String) async throws {
+  /// - Parameter object: what the image is for, for the mark of a new file.
+  func create(_ path: String, _ creation: ImageCreation, for object: ObjectReference) async throws {
     var creation = creation
-    creation.origin = origin
+    creation.origin = context.origin(of: object)
     let marked = creation
-    let (stop, places, copies) = (stop, places, BaseCopies(of: connection))
+    let (stop, places, copies) = (context.stop, places, BaseCopies(of: context.connection))
     // Held until the end: what is checked in it is what was made in it.
-    let place = try await files.run { try places.place(of: path) }
-    try await files.run {
+    let place = try await context.files.run { try places.place(of: path) }
+    try await context.files.run {
       if let base = marked.backing?.path, let (sha256, format) = CopyName.parts(of: base) {
         // Somebody may have put another file in its place since the plan.
         try copies.require(base, sha256: sha256, format: format)
@@ -34,16 +51,16 @@ extension ApplyRun {
       }
     }
     // A name that a killed run made may not be durable either, so this is done in any case.
-    try await folders.flush(folder(of: path))
-    try await files.run { try requireEqual(OpenImage(at: place), marked) }
+    try await flush.flush(folder(of: path))
+    try await context.files.run { try requireEqual(OpenImage(at: place), marked) }
   }
 
   /// Grows an image that no guest has open: the very file that was looked at.
-  func growImage(
+  func grow(
     _ path: String, _ format: ImageFormat, from: UInt64, to: UInt64, _ file: PlannedImage
   ) async throws {
     let places = places
-    try await files.run {
+    try await context.files.run {
       let image = try open(path, file, in: places)
       let before = try image.info(format: format).virtualSize
       if before == to { return }
@@ -63,9 +80,9 @@ extension ApplyRun {
 
   /// Takes a snapshot inside an image that no guest has open: the very file that was looked at. One of the name that is
   /// there already counts as done.
-  func takeImageSnapshot(_ path: String, _ name: String, _ file: PlannedImage) async throws {
+  func takeSnapshot(of path: String, _ name: String, _ file: PlannedImage) async throws {
     let places = places
-    try await files.run {
+    try await context.files.run {
       let image = try open(path, file, in: places)
       func isTaken() throws(ImageError) -> Bool { try image.snapshots().contains { $0.name == StoredName(name) } }
       if try isTaken() { return }
@@ -73,6 +90,16 @@ extension ApplyRun {
       guard try isTaken() else {
         throw ActionFailure("\(path) has no snapshot \(name) after it was taken", field: "snapshots.\(name)")
       }
+    }
+  }
+
+  /// Takes permissions from a file: the very file that was looked at. It gets none that it has not.
+  func narrowMode(of path: String, to mode: UInt32, _ file: PlannedImage) async throws {
+    let places = places
+    try await context.files.run {
+      let image = try OpenImage(at: places.place(of: path))
+      try image.require(file.identity)
+      try FileMode.narrow(image, to: image.mode & mode)
     }
   }
 }

@@ -5,13 +5,19 @@ import Libvirt
 import Planner
 import XMLTree
 
-extension ApplyRun {
+/// Waits until guests are ready.
+struct ReadinessActions: Sendable {
+  let context: ApplyContext
+  let replaced: ReplacedDefinitions
+  let guests: GuestActions
+  private var connection: LibvirtConnection { context.connection }
+
   /// Waits until a guest is ready. One that is not in time, or ends meanwhile, gets back what it had before this run,
   /// where its definition was changed.
-  func awaitReady(
-    _ identity: DomainIdentity, _ readiness: Readiness, _ shutdown: Shutdown, _ index: Int
+  func wait(
+    for identity: DomainIdentity, _ readiness: Readiness, _ shutdown: Shutdown, _ news: ActionNews
   ) async throws {
-    let domain = try await domain(identity)
+    let domain = try await connection.domain(identity)
     let clock = ContinuousClock()
     let start = clock.now
     let deadline = start + .seconds(max(0, readiness.timeout))
@@ -22,7 +28,7 @@ extension ApplyRun {
         throw await goBack(domain, identity, shutdown, because: failure)
       }
       guard let missing = try await firstMissing(readiness, of: domain) else { return }
-      if stop.isMade {
+      if context.stop.isMade {
         throw ActionFailure(
           "domain \(domain.name) is not ready yet, and the wait was interrupted: \(missing.text)",
           remedy: "it is still starting; plan again to see its state")
@@ -34,7 +40,7 @@ extension ApplyRun {
         throw await goBack(domain, identity, shutdown, because: failure)
       }
       let waited = (clock.now - start).components.seconds
-      events.yield(.waiting(index, for: "\(missing.text), \(waited) of \(readiness.timeout) s"))
+      news.waits(for: "\(missing.text), \(waited) of \(readiness.timeout) s")
       try await Task.sleep(for: .seconds(1))
     }
   }
@@ -47,24 +53,20 @@ extension ApplyRun {
       return ("ready.lease", "it has no DHCP lease")
     }
     if readiness.agent {
-      guard try await hasAgent(domain), try await domain.agentAnswers() else {
+      guard try await connection.hasAgent(domain), try await domain.agentAnswers() else {
         return ("ready.agent", "its agent does not answer")
       }
     }
     guard let port = readiness.port else { return nil }
     var addresses = readiness.address.map { [$0] } ?? []
     if addresses.isEmpty { addresses = try await domain.knownAddresses(from: .lease) }
-    if addresses.isEmpty, try await hasAgent(domain) { addresses = try await domain.knownAddresses(from: .agent) }
+    if addresses.isEmpty, try await connection.hasAgent(domain) {
+      addresses = try await domain.knownAddresses(from: .agent)
+    }
     if addresses.isEmpty { return ("ready.tcp", "no address of it is known to try port \(port) at") }
     let known = addresses
-    let answers = try await files.run { known.contains { takesConnection(at: $0, port: port) } }
+    let answers = try await context.files.run { known.contains { takesConnection(at: $0, port: port) } }
     return answers ? nil : ("ready.tcp", "port \(port) accepts no connection at \(addresses.joined(separator: ", "))")
-  }
-
-  /// Whether the guest has opened the channel of its agent.
-  func hasAgent(_ domain: LibvirtDomain) async throws -> Bool {
-    let channel = try await connection.runningDefinition(of: domain).agentChannel
-    return channel?.value(at: "target/@state") == "connected"
   }
 
   /// Gives a guest that is not ready the definition back that it had before this run.
@@ -77,7 +79,7 @@ extension ApplyRun {
     var failure = failure
     let wasStopped = await replaced.wasStopped(domain.uuid)
     do {
-      try await stopDomain(identity, shutdown)
+      try await guests.stop(identity, shutdown)
     } catch {
       failure.message +=
         "; it cannot be stopped to get its old definition back: \(ActionFailure(error).message)"
@@ -85,7 +87,15 @@ extension ApplyRun {
     }
     // What this stop means is not what an earlier one meant.
     if !wasStopped { await replaced.forgetStopped(domain.uuid) }
-    return await putBack(domain, because: failure)
+    return await DefinitionReturn(context: context, replaced: replaced).putBack(domain, because: failure)
+  }
+}
+
+extension LibvirtConnection {
+  /// Whether the guest has opened the channel of its agent.
+  func hasAgent(_ domain: LibvirtDomain) async throws -> Bool {
+    let channel = try await runningDefinition(of: domain).agentChannel
+    return channel?.value(at: "target/@state") == "connected"
   }
 }
 

@@ -6,10 +6,13 @@ import Planner
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
+/// Defines, changes and starts storage pools.
+struct PoolActions: Sendable {
+  let connection: LibvirtConnection
+
   /// Stores a pool's definition, new or changed, and starts the pool. A new one over a folder that exists; a pool of
   /// the name over the same folder is taken as it is.
-  func definePool(_ pool: PoolDefinition) async throws {
+  func define(_ pool: PoolDefinition) async throws {
     let definition = pool.definition
     let name = definition.name
     let found = try await poolRecord(name)
@@ -20,20 +23,23 @@ extension ApplyRun {
       if let first = moved.first {
         throw ActionFailure("pool \(name) changed since it was planned (\(first.path))", remedy: planAgain)
       }
-      handle = try await define(definition)
+      handle = try await store(definition)
     } else if let found {
       try requireSame(found, definition.xml)
       handle = found.handle
     } else {
-      handle = try await define(definition)
+      handle = try await store(definition)
     }
 
     if let stored = try await poolRecord(name), definition.replacing != nil || found == nil {
       do {
         try definition.check(try stored.definition)
       } catch {
-        throw await undo(definition, on: handle, called: ("pool", "pool"), because: ActionFailure(error)) { old in
-          try await connection.defineStoragePool(old, named: handle.name)
+        let undo = DefinitionUndo(kind: "pool", name: name, printing: "pool-dumpxml", old: definition.replacing)
+        throw await undo.carryOut(because: ActionFailure(error)) { old in
+          try await connection.defineStoragePool(old, named: name)
+        } undefine: {
+          try await handle.undefine()
         }
       }
     }
@@ -53,7 +59,8 @@ extension ApplyRun {
     }
   }
 
-  func setPoolAutostart(_ name: String, _ value: Bool) async throws {
+  /// Sets whether a pool starts with the host.
+  func setAutostart(of name: String, _ value: Bool) async throws {
     guard let record = try await poolRecord(name) else {
       throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
     }
@@ -64,7 +71,8 @@ extension ApplyRun {
     }
   }
 
-  func startPool(_ name: String) async throws {
+  /// Starts a pool. One that is active counts as started.
+  func start(_ name: String) async throws {
     guard let record = try await poolRecord(name) else {
       throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
     }
@@ -82,8 +90,8 @@ extension ApplyRun {
     }
   }
 
-  private func define(_ definition: ObjectDefinition) async throws -> LibvirtStoragePool {
-    try await requireOwn(pool: definition)
+  private func store(_ definition: ObjectDefinition) async throws -> LibvirtStoragePool {
+    try await connection.requireOwn(pool: definition)
     do {
       return try await connection.defineStoragePool(definition.xml.serialised(), named: definition.name)
     } catch let error as LibvirtError where error.code == .operationFailed {

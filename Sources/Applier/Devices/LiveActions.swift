@@ -6,12 +6,17 @@ import Planner
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
+/// Changes values of running guests.
+struct LiveActions: Sendable {
+  let connection: LibvirtConnection
+  /// Shared with the plugging of devices: the notes of a guest are one text.
+  let refusals: RefusalNotes
+
   /// Gives a running guest values that its stored definition has.
   ///
   /// - Returns: why the guest has not all of them; nil when it has. What could not be done waits for a restart.
-  func changeRunning(_ identity: DomainIdentity, _ changes: [LiveChange]) async throws -> String? {
-    let domain = try await domain(identity)
+  func change(_ identity: DomainIdentity, _ changes: [LiveChange]) async throws -> String? {
+    let domain = try await connection.domain(identity)
     guard try await domain.isActive() else { return nil }
     var reasons: [String] = []
     var answers: [(change: LiveChange, isRefused: Bool)] = []
@@ -70,6 +75,7 @@ extension ApplyRun {
 
   private func ask(_ domain: LibvirtDomain, for changes: [LiveChange]) async throws {
     guard let first = changes.first else { return }
+    let tuning = LiveTuning(domain: domain, connection: connection)
     switch first.way {
     case .title: try await domain.setMetadata(.title, first.value?.string, scope: .live)
     case .description: try await domain.setMetadata(.description, first.value?.string, scope: .live)
@@ -99,15 +105,15 @@ extension ApplyRun {
       guard var element = first.device?.find(in: running), let wanted = first.device?.find(in: stored) else { return }
       element.connect(as: wanted)
       try await domain.updateDevice(element.serialised(), scope: .live)
-    case .ioThreads: try await changeIOThreads(of: domain)
-    case .throttleGroups: try await throttle(domain, first)
-    case .vcpuPins, .emulatorPin, .ioThreadPins: try await pin(changes, of: domain)
+    case .ioThreads: try await tuning.changeIOThreads()
+    case .throttleGroups: try await tuning.throttle(first)
+    case .vcpuPins, .emulatorPin, .ioThreadPins: try await tuning.pin(changes)
     case .hostNodes:
       guard let nodes = first.value?.string else { return }
       try await domain.setNUMAParameters(["numa_nodeset": .text(nodes)], scope: .live)
-    case .blockDevices: try await limitBlockDevices(of: domain, first)
-    case .perfEvents: try await countEvents(of: domain, first)
-    case .lifecycle(let event): try await setLifecycle(of: domain, first, event)
+    case .blockDevices: try await tuning.limitBlockDevices(first)
+    case .perfEvents: try await tuning.countEvents(first)
+    case .lifecycle(let event): try await tuning.setLifecycle(first, event)
     case .statisticsPeriod:
       try await domain.setMemoryStatisticsPeriod(Int32(clamping: first.value?.integer ?? 0), scope: .live)
     }
