@@ -46,7 +46,8 @@ public struct Applier: Sendable {
       connection: connection, host: HostIdentity(of: connection), stack: plan.stack ?? "",
       files: BlockingPool(name: "vireo-files", threads: jobs), stop: stop, patience: patience)
     let run = ApplyRun(
-      context, jobs: jobs, disruptions: disruptions, events: sender, folders: plan.pools, secrets: plan.secrets)
+      context, jobs: jobs, disruptions: disruptions, events: sender, folders: plan.pools, garbage: plan.garbage,
+      secrets: plan.secrets)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for
     // something that happens nevertheless. It is waited for like a child.
     return await withTaskCancellationHandler {

@@ -4,12 +4,23 @@ import BlockingWork
 import Glibc
 public import Libvirt
 
+extension ObservedDomain {
+  /// The domain of a name, or else that of a UUID; nil where there is neither.
+  package static func find(
+    named name: String, uuid: String, on connection: LibvirtConnection
+  ) async throws -> ObservedDomain? {
+    var record = try await connection.domainRecord(named: name)
+    if record == nil { record = try await connection.domainRecord(uuid: uuid) }
+    return try record.map { try ObservedDomain(record: $0) }
+  }
+}
+
 extension Inventory {
   /// Looks at one domain and its snapshots. Nothing is changed.
   ///
   /// - Parameter withImages: whether the images of its disks are looked at, which have to be on this machine.
   /// - Returns: an inventory without the domain where there is none of the name.
-  /// - Throws: ``LibvirtError``, ``XMLError`` for a document that is none.
+  /// - Throws: ``LibvirtError``, ``XMLError`` for a document that cannot be parsed.
   public static func read(
     domain name: String, withImages: Bool, from connection: LibvirtConnection
   ) async throws -> Inventory {

@@ -28,6 +28,8 @@ public struct Plan: Sendable, Equatable, Codable {
   public var secrets = KnownSecrets()
   /// What the plan is for.
   public var purpose = Purpose.spec
+  /// Where garbage was looked for and what needs files, for a plan that deletes it: all of it is looked at again then.
+  public var garbage: GarbageScope?
 
   /// What a plan is for.
   public enum Purpose: String, Sendable, Hashable, Codable {
@@ -37,6 +39,8 @@ public struct Plan: Sendable, Equatable, Codable {
     case destruction
     /// To do to one object what a command was asked for.
     case request
+    /// To delete what nobody needs.
+    case garbage
   }
 
   /// A plan from its parts. Without objects and actions it has nothing to do.
@@ -59,7 +63,7 @@ public struct Plan: Sendable, Equatable, Codable {
 
 /// Which object a change or an action is about.
 public struct ObjectReference: Sendable, Hashable, Codable, CustomStringConvertible {
-  /// A kind of object that a stack has at its top.
+  /// A kind of object: those that a stack has at its top, and those that are left on a host.
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
     /// A virtual network.
     case network
@@ -71,6 +75,13 @@ public struct ObjectReference: Sendable, Hashable, Codable, CustomStringConverti
     case domain
     /// An image that no domain owns.
     case volume
+    /// A file of a folder, whatever it is.
+    case file
+    /// A removed domain that the archive keeps.
+    case removal = "removed-domain"
+
+    /// The kind in a sentence: `removed domain`.
+    public var title: String { rawValue.replacing("-", with: " ") }
   }
 
   /// The kind: names are unique only within it.
@@ -85,7 +96,7 @@ public struct ObjectReference: Sendable, Hashable, Codable, CustomStringConverti
   }
 
   /// `domain web`.
-  public var description: String { "\(kind.rawValue) \(name)" }
+  public var description: String { "\(kind.title) \(name)" }
 }
 
 /// What becomes of one object.

@@ -78,7 +78,11 @@ extension Plan {
     ]
     // Of a guest whose disks alone were taken, libvirt's version decides whether it runs afterwards.
     let state: ObservedDomain.State? =
-      snapshot.hasMemory ? (snapshot.state == "paused" ? .paused : .running) : snapshot.state == "shutoff" ? .stopped : nil
+      if snapshot.hasMemory {
+        snapshot.state == "paused" ? .paused : .running
+      } else {
+        snapshot.state == "shutoff" ? .stopped : nil
+      }
     if let state, state != domain.state || snapshot.hasMemory {
       changes.append(
         FieldChange(
