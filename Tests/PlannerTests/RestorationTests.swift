@@ -45,7 +45,7 @@ struct RestorationTests {
   func restore() throws {
     let archived = try Self.removal(snapshots: ["one", "two"])
     let plan = try plan(Restoration(archived))
-    #expect(plan.actions.map(\.operation) == [.restoreDomain(archived), .forgetRemoval(archived)])
+    #expect(plan.actions.map(\.operation) == [.restoreDomain(archived), .discardRemoval(archived)])
     #expect(plan.actions.map(\.after) == [[], [0]])
     #expect(plan.objects[0].verb == .create && plan.notes.isEmpty)
     #expect(plan.objects[0].changes.map(\.field) == ["definition", "uuid", "snapshots", "autostart"])

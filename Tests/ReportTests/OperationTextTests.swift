@@ -115,7 +115,7 @@ struct OperationTextTests {
     Sample(.domain, .deleteFile(path: "/srv/a.qcow2", device: "disks.root"), key: "disks.root"),
     Sample(.volume, .deleteFile(path: "/srv/v.qcow2")),
     Sample(.file, .deleteFile(path: "/srv/a.qcow2", unneeded: unneeded)),
-    Sample(.domain, .restoreDomain(archived)), Sample(.removal, .forgetRemoval(archived)),
+    Sample(.domain, .restoreDomain(archived)), Sample(.removal, .discardRemoval(archived)),
     Sample(.domain, .discardSavedState(guest)), Sample(.domain, .awaitReady(guest, Readiness(agent: true), Shutdown())),
   ]
 

@@ -1,11 +1,11 @@
-// What becomes of domains in the archive of removals: they are brought back, or forgotten.
+// What becomes of domains in the archive of removals: they are brought back, or discarded.
 
 import BlockingWork
 public import Inventory
 public import Libvirt
 public import Planner
 
-/// Restores removed domains, and forgets them.
+/// Restores removed domains, and discards removals.
 struct ArchiveActions: Sendable {
   let context: ApplyContext
 
@@ -19,8 +19,8 @@ struct ArchiveActions: Sendable {
       .restore(isBegun: found.isBegun)
   }
 
-  /// Forgets a removal: its domain cannot be restored afterwards.
-  func forget(_ archived: ArchivedDomain) async throws {
+  /// Discards a removal: its domain cannot be restored afterwards.
+  func discard(_ archived: ArchivedDomain) async throws {
     let archive = try RemovedDomains(of: context.connection)
     try await context.files.run { try archive.forget(archived) }
   }

@@ -138,7 +138,7 @@ struct ApplyRun: Sendable {
     case .renameDomain(let domain, let name): try await renaming.rename(domain, to: name)
     case .undefineDomain(let domain, let undefinition): try await removals.undefine(domain, undefinition)
     case .restoreDomain(let archived): try await archive.restore(archived)
-    case .forgetRemoval(let archived): try await archive.forget(archived)
+    case .discardRemoval(let archived): try await archive.discard(archived)
     case .undefineNetwork(let name): try await networks.undefine(name)
     case .deleteFile(_, _, _, let unneeded?): try await removals.delete(unneeded)
     case .deleteFile(let path, _, let owner, nil): try await removals.deleteFile(path, of: owner)

@@ -68,8 +68,9 @@ public enum Operation: Sendable, Equatable, Codable {
   /// Define a removed domain again, with its snapshots and checkpoints; it is not started. One that an earlier run has
   /// defined in the same form is finished.
   case restoreDomain(ArchivedDomain)
-  /// Forget a removed domain, which can no longer be restored then; a removal that is gone counts as done.
-  case forgetRemoval(ArchivedDomain)
+  /// Discard what the archive keeps of a removed domain, which can no longer be restored then; a removal that is gone counts
+  /// as done.
+  case discardRemoval(ArchivedDomain)
   /// Remove a network's stored definition; a network that does not exist counts as done.
   case undefineNetwork(name: String)
   /// Delete an image that nobody uses any more.

@@ -34,7 +34,7 @@ extension GarbageCollection {
 }
 
 extension Plan {
-  /// The plan that deletes garbage, overlays before what they stand on, and then forgets the removed domains that are given
+  /// The plan that deletes garbage, overlays before what they stand on, and then discards the removed domains that are given
   /// up. A file that does not go keeps what it stands on, and its removal.
   ///
   /// Every file that nobody refers to is an object of the plan, also one that stays. If anything keeps all of them, those that
@@ -69,7 +69,7 @@ extension Plan {
       let object = ObjectReference(
         .removal, names[removal.name] == 1 ? removal.name : "\(removal.name) of \(moment)")
       let files = removal.files.compactMap { places[collection.census.names[$0.path] ?? $0.path] }
-      actions.append(Action(object, .forgetRemoval(archived), after: Set(files).sorted(), effect: .delete))
+      actions.append(Action(object, .discardRemoval(archived), after: Set(files).sorted(), effect: .delete))
       let removed = FieldChange(
         "removed", old: .string(moment), effect: .delete, reason: .spec, detail: "can no longer be restored")
       let stack = removal.stack.map {

@@ -73,7 +73,7 @@ extension RemovedDomain.MissingFile {
 }
 
 extension Plan {
-  /// The plan that defines a removed domain again, with all that it had, and then forgets the removal.
+  /// The plan that defines a removed domain again, with all that it had, and then discards the removal.
   public init(_ restoration: Restoration, on uri: String) {
     let removal = restoration.archived.removal
     let object = ObjectReference(.domain, removal.name)
@@ -101,7 +101,7 @@ extension Plan {
     objects = [ObjectPlan(object, restoration.isBegun ? .update : .create, changes: changes)]
     actions = [
       Action(object, .restoreDomain(restoration.archived), after: [], effect: .define),
-      Action(object, .forgetRemoval(restoration.archived), after: [0], effect: .define),
+      Action(object, .discardRemoval(restoration.archived), after: [0], effect: .define),
     ]
     notes = restoration.losses.map {
       Diagnostic(.warning, "missing-file", $0, subject: object.description)

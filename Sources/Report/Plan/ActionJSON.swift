@@ -69,7 +69,7 @@ extension Operation {
         ("keeps-nvram", .boolean(undefinition.keepsNVRAM)),
       ]
     case .undefineNetwork: []
-    case .restoreDomain(let archived), .forgetRemoval(let archived):
+    case .restoreDomain(let archived), .discardRemoval(let archived):
       [
         ("domain", archived.removal.identity.json),
         ("removed", .string(RemovedDomain.text(ofMoment: archived.removal.removed))),

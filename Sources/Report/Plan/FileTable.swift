@@ -72,7 +72,7 @@ extension ObjectPlan {
 }
 
 extension Plan {
-  /// The sum of a plan that collects garbage: what goes, what is left, what is forgotten.
+  /// The sum of a plan that collects garbage: what goes, what is left, what is discarded.
   var garbageSummary: String {
     func part(_ verb: ObjectPlan.Verb, _ kind: ObjectReference.Kind, _ words: (Int) -> String) -> String? {
       let found = objects.filter { $0.verb == verb && $0.object.kind == kind }
@@ -84,7 +84,7 @@ extension Plan {
       part(.delete, .file) { count($0, "file") + " to delete" },
       part(.refused, .file) { count($0, "file") + " refused" },
       part(.none, .file) { count($0, "file") + " left alone" },
-      part(.delete, .removal) { count($0, "removed domain") + " to forget" },
+      part(.delete, .removal) { count($0, "removed domain") + " to discard" },
     ]
     return parts.compactMap(\.self).joined(separator: "; ")
   }

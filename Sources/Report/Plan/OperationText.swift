@@ -29,7 +29,7 @@ extension Operation {
     case .undefineDomain: "undefine-domain"
     case .undefineNetwork: "undefine-network"
     case .restoreDomain: "restore-domain"
-    case .forgetRemoval: "forget-removal"
+    case .discardRemoval: "discard-removal"
     case .deleteFile: "delete-file"
     case .restartDomain: "restart-domain"
     case .takeSnapshot: "take-snapshot"
@@ -72,7 +72,7 @@ extension Operation {
     case .detachDevice(_, _, let name): ["unplug", name]
     case .undefineDomain, .undefineNetwork: ["undefine"]
     case .restoreDomain: ["define", "as it was"]
-    case .forgetRemoval: ["forget", "the removal"]
+    case .discardRemoval: ["discard", "the removal"]
     case .deleteFile(_, _, _, .some): ["delete"]
     case .deleteFile(let path, let device, _, nil): ["delete"] + (device.map { ["\($0),"] } ?? []) + [path]
     case .renameDomain(let domain, let name): ["rename", domain.name, "to \(name)"]

@@ -97,7 +97,7 @@ extension ApplyResult {
     for (action, outcome) in zip(plan.actions, outcomes) {
       switch (action.operation, outcome) {
       case (.deleteFile(let path, _, _, _), .done): deleted.append(.string(path))
-      case (.forgetRemoval(let archived), .done): forgotten.append(.string(archived.removal.name))
+      case (.discardRemoval(let archived), .done): forgotten.append(.string(archived.removal.name))
       default:
         guard let (message, remedy) = outcome.obstacle(in: plan) else { continue }
         let subject = action.operation.path ?? action.object.description
