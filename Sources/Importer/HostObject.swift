@@ -26,7 +26,7 @@ enum HostObject {
     case .pool:
       guard let pool = inventory.pools?[reference.name] else { return nil }
       self = .pool(pool)
-    case .image, .volume: return nil
+    case .image, .volume, .file, .removal: return nil
     }
   }
 

@@ -118,7 +118,7 @@ public struct Importer: Sendable {
       case .domain: Array(inventory.domains.keys)
       case .network: Array((inventory.networks ?? [:]).keys)
       case .pool: Array((inventory.pools ?? [:]).keys)
-      case .image, .volume: [String]()
+      case .image, .volume, .file, .removal: [String]()
       }
     return Diagnostic(
       "unknown-\(object.kind.rawValue)", "the host has no \(object)",

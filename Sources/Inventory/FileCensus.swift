@@ -56,7 +56,7 @@ public struct FileCensus: Sendable {
   }
 
   /// A regular file of a folder that was searched, or one that was named.
-  public struct File: Sendable, Hashable {
+  public struct File: Sendable, Hashable, Codable {
     /// The one path by which the census knows the file.
     public var path: String
     /// Device and inode; a deletion checks that the name still leads to this very file.

@@ -1,7 +1,7 @@
 // What Vireo writes into the mark of a file that it makes: on which connection, in which stack, for which object.
 
 /// Who made a file.
-public struct FileOrigin: Sendable, Hashable {
+public struct FileOrigin: Sendable, Hashable, Codable {
   /// The driver's key, as ``HostIdentity`` has it: a stack of another driver has domains that this one does not know.
   public var connection: String
   /// The stack that the file was made for.

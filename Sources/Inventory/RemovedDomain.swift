@@ -6,7 +6,7 @@ import Vocabulary
 public import XMLTree
 
 /// A domain that Vireo has undefined.
-public struct RemovedDomain: Sendable, Hashable {
+public struct RemovedDomain: Sendable, Hashable, Codable {
   /// A file that belonged to the domain alone.
   public struct File: Sendable, Hashable, Codable {
     /// What the file was for.
@@ -60,6 +60,9 @@ public struct RemovedDomain: Sendable, Hashable {
   /// The files that Vireo made for the domain, and its UEFI variables.
   public var files: [File]
 
+  /// The names of the snapshots, parents before their children.
+  public var snapshotNames: [String] { snapshots.compactMap { $0.value(at: "name") } }
+
   /// A removal with all that brings the domain back; without snapshots, checkpoints and files where it had none.
   public init(
     uri: String, stack: String?, name: String, uuid: String, autostart: Bool, removed: Int, definition: XMLElement,
@@ -76,6 +79,20 @@ public struct RemovedDomain: Sendable, Hashable {
     self.currentSnapshot = currentSnapshot
     self.checkpoints = checkpoints
     self.files = files
+  }
+}
+
+/// A removed domain, and the file of the archive that keeps it.
+public struct ArchivedDomain: Sendable, Hashable, Codable {
+  /// The absolute path of the archive's file.
+  public var path: String
+  /// What the file says.
+  public var removal: RemovedDomain
+
+  /// A removal as the archive has it.
+  public init(path: String, removal: RemovedDomain) {
+    self.path = path
+    self.removal = removal
   }
 }
 

@@ -56,6 +56,14 @@ struct HostJSONTests {
         "Snapshots of a domain", isWhole: true)
       _ = try document(
         TestSupport.vireo(["snapshot", "list", "none", "--format", "json", "--connect", host.uri]), 1, "Messages")
+      let change = ["web", "two", "--format", "json", "--connect", host.uri]
+      let taken = try document(TestSupport.vireo(["snapshot", "take"] + change), "Apply and destroy")
+      #expect(taken["stack"] as? String == "json" && taken["complete"] as? Bool == true)
+      _ = try document(TestSupport.vireo(["snapshot", "take"] + change), 1, "Messages")
+      for command in ["revert", "delete"] {
+        _ = try document(TestSupport.vireo(["snapshot", command] + change), 1, "Messages")
+        _ = try document(TestSupport.vireo(["snapshot", command, "--yes"] + change), "Apply and destroy")
+      }
       let destroyed = try document(
         host.vireo(["destroy", "--yes", "--format", "json"], good), "Apply and destroy")
       #expect(destroyed["complete"] as? Bool == true)

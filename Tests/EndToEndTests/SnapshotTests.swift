@@ -181,7 +181,7 @@ struct SnapshotTests {
   func memory() throws {
     try ScratchHost.with { host in
       try host.apply(Self.spec(host, format: "raw", state: "running"))
-      #expect(try host.snapshot("take", "web", "hot", "--memory").output.contains("with memory"))
+      #expect(try host.snapshot("take", "web", "hot", "--memory").output.contains("and the memory"))
       let file = host.pool + "/web.root.hot.memory"
       #expect(FileManager.default.fileExists(atPath: file))
       #expect(try host.snapshot("delete", "web", "hot", "--yes").status == 0)

@@ -28,7 +28,7 @@ struct DestructionTests {
       for: stack(Self.spec), on: host.inventory, deleting: DeletionOptions(.everything, includesDisks: true))
     return plan.actions.map { action in
       switch action.operation {
-      case .deleteFile(let path, _, let owner): "\(owner?.identity.name ?? "-") \(path)"
+      case .deleteFile(let path, _, let owner, _): "\(owner?.identity.name ?? "-") \(path)"
       case .undefineDomain(let domain, _): "undefine \(domain.name) after \(action.after.count)"
       default: "other"
       }

@@ -198,17 +198,6 @@ struct GarbageCollectionTests {
     #expect(host.collected().deleted.isEmpty)
   }
 
-  @Test("what is not what it says is somebody's, with all that it stands on")
-  func refuted() {
-    var host = ImaginedFiles()
-    host.add(Self.base, on: "/vms/web.root.qcow2")
-    host.add("/vms/web.root.qcow2")
-    var options = CollectionOptions()
-    #expect(host.collected(options).deletions.map(\.path) == [Self.base, "/vms/web.root.qcow2"])
-    options.refuted = [Self.base]
-    #expect(host.collected(options).deleted.isEmpty)
-  }
-
   @Test("whatever refers to whatever: nothing that stays leads to what goes, and order is kept", arguments: 0..<300)
   func random(seed: UInt64) {
     var generator = Seeded(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)

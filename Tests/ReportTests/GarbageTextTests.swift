@@ -49,6 +49,12 @@ struct GarbageTextTests {
       .init(.domain, "domain used", files: ["\(folder)/used.qcow2"]),
       .init(.snapshot, "snapshot one of domain used", files: ["\(folder)/used.qcow2"]),
     ]
+    return GarbageCollection(census, options(for: census, folder: folder, name: name))
+  }
+
+  private static func options(
+    for census: FileCensus, folder: String = "/srv/vms", name: String = "web"
+  ) -> CollectionOptions {
     var options = CollectionOptions()
     options.also = ["\(folder)/none"]
     options.removals = [
@@ -61,28 +67,48 @@ struct GarbageTextTests {
             inode: census.files["\(folder)/\(name).root.qcow2"]?.identity.inode)
         ])
     ]
-    return GarbageCollection(census, options)
+    return options
+  }
+
+  /// The plan of a collection that gives up all of its removals.
+  static func plan(_ collection: GarbageCollection) -> Plan {
+    var scope = GarbageScope()
+    scope.removals = collection.removals.map { ArchivedDomain(path: "/archive/\($0.name).xml", removal: $0) }
+    return Plan(collection, in: scope)
+  }
+
+  /// A result in which one file stays, and with it what it stands on and its removal.
+  static func failed(_ plan: Plan) -> ApplyResult {
+    let stays = plan.actions.firstIndex { $0.object.name.hasSuffix(".before.qcow2") } ?? 0
+    var schedule = Schedule(plan.actions)
+    while let index = schedule.next() {
+      _ = schedule.settle(
+        index, index == stays ? .failed(ActionFailure("it is now another file", remedy: "look at it")) : .done)
+    }
+    return ApplyResult(outcomes: schedule.result, wasInterrupted: false)
   }
 
   @Test("text is what the golden file shows")
   func golden() throws {
     let collection = Self.sample()
-    var result = GarbageResult()
-    result.deleted = collection.deletions
-    result.forgotten = collection.removals
-    var failed = result
-    failed.failures = [.init(subject: "/srv/vms/x", failure: ActionFailure("it is needed by now"))]
+    let plan = Self.plan(collection)
+    let failed = Self.failed(plan)
+    let empty = GarbageCollection(FileCensus(uri: "qemu:///system", moment: 0))
+    var unreadable = collection.census
+    unreadable.failures = [.init(subject: "domain x", message: "it cannot be read")]
+    let refused = GarbageCollection(unreadable, Self.options(for: unreadable))
     try expectGolden(
-      collection.text() + "\n" + result.text() + failed.text() + "\n"
-        + GarbageCollection(FileCensus(uri: "qemu:///system", moment: 0)).text(), "garbage.txt")
-    try expectGolden(collection.json(failed), "garbage.json")
+      plan.text() + "\n" + ApplyResult(outcomes: plan.actions.map { _ in .done }, wasInterrupted: false).text(of: plan)
+        + "\n" + failed.text(of: plan) + "\n" + Plan(empty, in: GarbageScope()).text() + "\n"
+        + Self.plan(refused).text(), "garbage.txt")
+    try expectGolden(collection.json((failed, plan)), "garbage.json")
   }
 
   @Test("no line is wider than asked for", arguments: [40, 60, 80, 132])
   func width(width: Int) {
     let long = String(repeating: "long", count: 30)
     for collection in [Self.sample(), Self.sample(folder: "/srv/\(long)"), Self.sample(name: "wide\u{1B}[31m漢字漢字")] {
-      for line in collection.text(TextStyle(width: width)).split(separator: "\n") {
+      for line in Self.plan(collection).text(TextStyle(width: width)).split(separator: "\n") {
         #expect(SafeText.width(String(line)) <= width, "\(line)")
         #expect(!line.contains("\u{1B}"))
       }

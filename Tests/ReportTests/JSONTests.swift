@@ -85,9 +85,8 @@ struct JSONTests {
     try DocumentedMembers("Status").expect(
       [jsonDocument(StatusTextTests.stack.json()), jsonDocument(StatusTextTests.host.json())], isWhole: true)
     let garbage = GarbageTextTests.sample()
-    var result = GarbageResult()
-    result.deleted = garbage.deletions
+    let plan = GarbageTextTests.plan(garbage)
     try DocumentedMembers("Garbage").expect(
-      [jsonDocument(garbage.json()), jsonDocument(garbage.json(result))], isWhole: true)
+      [jsonDocument(garbage.json()), jsonDocument(garbage.json((GarbageTextTests.failed(plan), plan)))], isWhole: true)
   }
 }

@@ -35,6 +35,24 @@ struct OperationTextTests {
   private static let device = DeviceIdentity(element: "disk", identity: .alias, value: "ua-disk-root")
   private static let definition = ObjectDefinition(name: "thing", xml: xml, replacing: nil, expectations: [])
 
+  private static let archived = ArchivedDomain(
+    path: "/var/lib/vireo/removed/0/thing.xml",
+    removal: RemovedDomain(
+      uri: "qemu:///system", stack: "lab", name: "thing", uuid: guest.uuid, autostart: true, removed: 1_764_350_487,
+      definition: xml, snapshots: [XMLElement("domainsnapshot", children: [XMLElement("name", text: "one")])],
+      currentSnapshot: "one", files: [.init("/srv/a.qcow2", .disk, inode: 7)]))
+
+  private static let unneeded = GarbageCollection(
+    FileCensus(
+      uri: "qemu:///system", moment: 0,
+      files: [
+        "/srv/a.qcow2": .init(
+          path: "/srv/a.qcow2", identity: FileIdentity(device: 1, inode: 2), bytes: 4096,
+          origin: FileOrigin(
+            host: HostIdentity(uri: "qemu:///system", embeddedRoot: nil), stack: "lab", object: "domain a"))
+      ])
+  ).deletions[0]
+
   /// One of every kind of step, and of those that can be about an object or a part of it, one of each.
   static let samples: [Sample] = [
     Sample(.pool, .createDirectory(path: "/srv/vms")),
@@ -82,6 +100,7 @@ struct OperationTextTests {
       .domain,
       .takeSnapshot(domain: guest, SnapshotCreation(name: "before-upgrade")), key: "before-upgrade"),
     Sample(.domain, .deleteSnapshot(domain: guest, name: "before-upgrade"), key: "before-upgrade"),
+    Sample(.domain, .revertToSnapshot(domain: guest, name: "before-upgrade"), key: "before-upgrade"),
     Sample(.volume, .takeImageSnapshot(path: "/srv/v.qcow2", name: "pristine"), key: "pristine"),
     Sample(.image, .narrowMode(path: "/srv/a.qcow2", to: 0o400, file: PlannedImage())),
     Sample(
@@ -95,6 +114,8 @@ struct OperationTextTests {
     Sample(.domain, .undefineDomain(guest, Undefinition(seen: xml))),
     Sample(.domain, .deleteFile(path: "/srv/a.qcow2", device: "disks.root"), key: "disks.root"),
     Sample(.volume, .deleteFile(path: "/srv/v.qcow2")),
+    Sample(.file, .deleteFile(path: "/srv/a.qcow2", unneeded: unneeded)),
+    Sample(.domain, .restoreDomain(archived)), Sample(.removal, .discardRemoval(archived)),
     Sample(.domain, .discardSavedState(guest)), Sample(.domain, .awaitReady(guest, Readiness(agent: true), Shutdown())),
   ]
 
@@ -108,7 +129,9 @@ struct OperationTextTests {
     let line = lines.line(for: .finished(0, .done))
     let finished = try #require(line)
     for text in [plan.title(of: 0), plan.shortTitle(of: 0), finished, plan.text()] {
-      #expect(text.contains(sample.object.description), "\(text)")
+      // A plan has files by their names, in a table for each folder.
+      let isTable = sample.object.kind == .file && text == plan.text()
+      #expect(text.contains(isTable ? sample.object.name : sample.object.description), "\(text)")
       if let key = sample.key { #expect(words(text).contains(key), "\(text)") }
       // What libvirt or QEMU call it is not what the reader knows.
       for name in ["vda", "ua-disk-root", Self.guest.uuid] { #expect(!words(text).contains(name), "\(text)") }

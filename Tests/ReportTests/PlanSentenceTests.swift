@@ -71,7 +71,7 @@ struct PlanSentenceTests {
         "No changes: the stored definitions match the spec; waiting for a restart: domain\nweb, domain db.\n"))
     #expect(!plan.text().contains("the host matches the spec"))
     plan.objects = []
-    plan.scope = .everything
+    plan.purpose = .destruction
     #expect(plan.text().hasSuffix("No changes: the host has no domain and no network of the stack lab.\n"))
   }
 

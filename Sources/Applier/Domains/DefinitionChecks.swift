@@ -5,13 +5,6 @@ import Planner
 import Vocabulary
 import XMLTree
 
-/// What differs between two definitions of a domain in meaning. The order of controllers is none: libvirt changes it
-/// in the stored definition when it starts the domain (measured with libvirt 9.0).
-func definitionDifference(_ a: XMLElement, _ b: XMLElement) -> [XMLDifference] {
-  difference(
-    a, b, options: XMLDifferenceOptions(isUnordered: { _, path in path == "/domain/devices/controller" }))
-}
-
 extension DomainDefinition {
   /// Throws unless a definition that was read back has all that is expected of it: libvirt drops silently what it does
   /// not know, and rewrites what it knows better.

@@ -11,9 +11,13 @@ import XMLTree
 struct RemovalActions: Sendable {
   private let context: ApplyContext
   private let desk: RemovalDesk
+  /// Nil in a plan that has looked for no garbage.
+  private let garbage: GarbageDesk?
 
-  init(context: ApplyContext) {
+  /// - Parameter garbage: where the plan has looked for garbage.
+  init(context: ApplyContext, garbage: GarbageScope?) {
     self.context = context
+    self.garbage = garbage.map { GarbageDesk(scope: $0, context: context) }
     desk = RemovalDesk(connection: context.connection, patience: context.patience)
   }
 
@@ -53,6 +57,14 @@ struct RemovalActions: Sendable {
         remedy: planAgain)
     }
     _ = try await context.files.run { try archive.settle(kept) }
+  }
+
+  /// Deletes a file that a garbage collection has found. One that is gone counts as done.
+  func delete(_ unneeded: GarbageCollection.File) async throws {
+    guard let garbage else {
+      throw ActionFailure("\(unneeded.path) stays: the plan does not say where it has looked", remedy: planAgain)
+    }
+    try await garbage.delete(unneeded)
   }
 
   /// Deletes an image that nobody uses. One that is gone counts as done.

@@ -1,4 +1,4 @@
-// Deletions of a run, put together: whoever comes while the host is looked at waits for the next look, with all others.
+// Deletions of a run that belong to domains which are removed: proved and done together.
 
 import DiskImage
 import Inventory
@@ -6,53 +6,28 @@ import Libvirt
 import Planner
 
 /// Deletes files of domains that are removed. One look at the host serves all who wait for it.
-actor RemovalDesk {
+struct RemovalDesk: Sendable {
   private struct Request: Sendable {
     var deletion: FileDeletion
     /// Whether the file goes, or only must be needed by nobody else.
     var isDeleted: Bool
     var owner: FileOwner?
-    let continuation: CheckedContinuation<ActionFailure?, Never>
   }
 
-  private let connection: LibvirtConnection
-  private let patience: LockPatience
-  private var waiting: [Request] = []
-  private var isBusy = false
+  private let waiting: Batches<Request>
 
   init(connection: LibvirtConnection, patience: LockPatience) {
-    self.connection = connection
-    self.patience = patience
+    waiting = Batches { await Self.perform($0, connection, patience) }
   }
 
   /// Deletes a file, unless something but its owner leads to it.
   func delete(_ path: String, of owner: FileOwner?) async throws(ActionFailure) {
-    try await add(path, true, owner)
+    try await waiting.add(Request(deletion: FileDeletion(path: path), isDeleted: true, owner: owner))
   }
 
   /// Throws where something but its owner leads to a file.
-  func require(_ path: String, of owner: FileOwner) async throws(ActionFailure) { try await add(path, false, owner) }
-
-  private func add(_ path: String, _ isDeleted: Bool, _ owner: FileOwner?) async throws(ActionFailure) {
-    let failure = await withCheckedContinuation { continuation in
-      waiting.append(
-        Request(
-          deletion: FileDeletion(path: path), isDeleted: isDeleted, owner: owner, continuation: continuation))
-      guard !isBusy else { return }
-      isBusy = true
-      Task { await work() }
-    }
-    if let failure { throw failure }
-  }
-
-  private func work() async {
-    while !waiting.isEmpty {
-      let batch = waiting
-      waiting = []
-      let outcome = await Self.perform(batch, connection, patience)
-      for (request, failure) in zip(batch, outcome) { request.continuation.resume(returning: failure) }
-    }
-    isBusy = false
+  func require(_ path: String, of owner: FileOwner) async throws(ActionFailure) {
+    try await waiting.add(Request(deletion: FileDeletion(path: path), isDeleted: false, owner: owner))
   }
 
   private static func perform(

@@ -53,17 +53,9 @@ public struct RemovedDomains: Sendable {
     formerFolders = []
   }
 
-  /// A removal, and the file that keeps it.
-  public struct Entry: Sendable, Hashable {
-    /// The absolute path of the archive's file.
-    public var path: String
-    /// What the file says.
-    public var removal: RemovedDomain
-  }
-
   /// The removals that there are, the latest first; and files that are not removals, with the reason.
-  public func list() throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
-    var (entries, failures) = ([Entry](), [Inventory.Failure]())
+  public func list() throws(ActionFailure) -> (entries: [ArchivedDomain], failures: [Inventory.Failure]) {
+    var (entries, failures) = ([ArchivedDomain](), [Inventory.Failure]())
     for folder in [folder] + formerFolders {
       let found = try Self.list(folder)
       entries += found.entries
@@ -91,7 +83,7 @@ public struct RemovedDomains: Sendable {
 
   private static func list(
     _ folder: String
-  ) throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
+  ) throws(ActionFailure) -> (entries: [ArchivedDomain], failures: [Inventory.Failure]) {
     let found: [FolderEntry]
     do throws(Errno) {
       found = try FileNames.entries(of: folder)
@@ -102,11 +94,11 @@ public struct RemovedDomains: Sendable {
     let names = found.map(\.name).filter { name in
       (name.hasSuffix(".xml") || name.hasSuffix(Self.pending)) && !name.hasPrefix(".")
     }
-    var (entries, failures) = ([Entry](), [Inventory.Failure]())
+    var (entries, failures) = ([ArchivedDomain](), [Inventory.Failure]())
     for name in names.sorted() {
       let path = "\(folder)/\(name)"
       do {
-        entries.append(Entry(path: path, removal: try Self.read(path)))
+        entries.append(ArchivedDomain(path: path, removal: try Self.read(path)))
       } catch let failure as ActionFailure {
         failures.append(.init(subject: path, message: failure.message))
       } catch {
@@ -180,8 +172,17 @@ public struct RemovedDomains: Sendable {
       XMLElement.parse(bytes: try contents(path), limits: XMLLimits(bytes: mostBytes, nodes: 5_000_000)))
   }
 
-  /// Forgets a removal; one that is gone is forgotten.
-  public func forget(_ entry: Entry) throws(ActionFailure) { try forget(entry.path) }
+  /// Forgets a removal that is still what was seen of it; one that is gone is forgotten.
+  func forget(_ seen: ArchivedDomain) throws(ActionFailure) {
+    guard ([folder] + formerFolders).contains(DiskImage.folder(of: seen.path)) else {
+      throw ActionFailure("\(seen.path) is not a file of this archive", remedy: planAgain)
+    }
+    guard fileStatus(seen.path) != nil else { return }
+    guard let present = try? Self.read(seen.path), present == seen.removal else {
+      throw ActionFailure("\(seen.path) changed since it was planned", remedy: planAgain)
+    }
+    try forget(seen.path)
+  }
 
   func forget(_ path: String) throws(ActionFailure) {
     Failpoint.pass("delete \(path)")
@@ -255,7 +256,7 @@ extension RemovedDomains {
   }
 
   /// Looks for the files of a removal: its disks, and what was the domain's alone.
-  public func find(_ entry: Entry) -> Found {
+  public func find(_ entry: ArchivedDomain) -> Found {
     let removal = entry.removal
     let own = Dictionary(removal.files.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
     let sources = removal.definition.devices(Vocabulary.disk).compactMap(DiskSource.path)

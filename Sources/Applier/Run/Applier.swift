@@ -43,10 +43,11 @@ public struct Applier: Sendable {
     let stop = StopRequest()
     let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
     let context = ApplyContext(
-      connection: connection, host: HostIdentity(of: connection), stack: plan.stack,
+      connection: connection, host: HostIdentity(of: connection), stack: plan.stack ?? "",
       files: BlockingPool(name: "vireo-files", threads: jobs), stop: stop, patience: patience)
     let run = ApplyRun(
-      context, jobs: jobs, disruptions: disruptions, events: sender, folders: plan.pools, secrets: plan.secrets)
+      context, jobs: jobs, disruptions: disruptions, events: sender, folders: plan.pools, garbage: plan.garbage,
+      secrets: plan.secrets)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for
     // something that happens nevertheless. It is waited for like a child.
     return await withTaskCancellationHandler {

@@ -27,6 +27,8 @@ public enum ActionOutcome: Sendable, Hashable {
   case waits(String)
   /// Done, and libvirt stored something beside what was asked for: what.
   case noted(String)
+  /// Done, with something that the reader should know: what.
+  case remarked(String)
   /// Not done; what it had begun is undone or finished by the next run.
   case failed(ActionFailure)
   /// A step that it depends on failed: the index of the first such action in the plan.
@@ -39,7 +41,7 @@ extension ActionOutcome {
   /// Whether what depends on the action can go on.
   public var isDone: Bool {
     switch self {
-    case .done, .waits, .noted: true
+    case .done, .waits, .noted, .remarked: true
     case .failed, .blocked, .notStarted: false
     }
   }
@@ -80,6 +82,7 @@ extension ActionOutcome {
     switch self {
     case .waits(let reason): .waits(secrets.redacted(reason))
     case .noted(let remark): .noted(secrets.redacted(remark))
+    case .remarked(let remark): .remarked(secrets.redacted(remark))
     case .failed(let failure): .failed(failure.redacted(secrets))
     case .done, .blocked, .notStarted: self
     }

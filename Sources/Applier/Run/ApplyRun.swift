@@ -30,13 +30,15 @@ struct ApplyRun: Sendable {
   private let live: LiveActions
   private let snapshots: SnapshotActions
   private let removals: RemovalActions
+  private let archive: ArchiveActions
 
   /// - Parameters:
   ///   - jobs: how many actions may run side by side.
   ///   - folders: the paths of the pools, with the folders that the plan has seen.
+  ///   - garbage: where the plan has looked for garbage; nil for a plan that deletes none.
   init(
     _ context: ApplyContext, jobs: Int, disruptions: Int?, events: AsyncStream<ApplyEvent>.Continuation,
-    folders: [String: FileIdentity?], secrets: KnownSecrets
+    folders: [String: FileIdentity?], garbage: GarbageScope? = nil, secrets: KnownSecrets
   ) {
     (self.jobs, self.disruptions, self.events, self.secrets) = (jobs, disruptions, events, secrets)
     stop = context.stop
@@ -57,7 +59,8 @@ struct ApplyRun: Sendable {
     devices = DeviceActions(context: context, refusals: refusals)
     live = LiveActions(connection: connection, refusals: refusals)
     snapshots = SnapshotActions(context: context)
-    removals = RemovalActions(context: context)
+    removals = RemovalActions(context: context, garbage: garbage)
+    archive = ArchiveActions(context: context)
   }
 
   func carryOut(_ actions: [Action]) async -> ApplyResult {
@@ -135,13 +138,18 @@ struct ApplyRun: Sendable {
     case .stopDomain(let domain, let shutdown): try await guests.stop(domain, shutdown)
     case .renameDomain(let domain, let name): try await renaming.rename(domain, to: name)
     case .undefineDomain(let domain, let undefinition): try await removals.undefine(domain, undefinition)
+    case .restoreDomain(let archived): try await archive.restore(archived)
+    case .discardRemoval(let archived): try await archive.discard(archived)
     case .undefineNetwork(let name): try await networks.undefine(name)
-    case .deleteFile(let path, _, let owner): try await removals.deleteFile(path, of: owner)
+    case .deleteFile(_, _, _, let unneeded?): try await removals.delete(unneeded)
+    case .deleteFile(let path, _, let owner, nil): try await removals.deleteFile(path, of: owner)
     case .restartDomain(let domain, let shutdown): try await guests.restart(domain, shutdown)
     case .awaitReady(let domain, let needs, let shutdown):
       try await readiness.wait(for: domain, needs, shutdown, news)
     case .discardSavedState(let domain): try await guests.discardSavedState(of: domain)
-    case .deleteSnapshot(let domain, let name): try await snapshots.delete(of: domain, name)
+    case .deleteSnapshot(let domain, let name):
+      return try await snapshots.delete(of: domain, name).map(ActionOutcome.remarked) ?? .done
+    case .revertToSnapshot(let domain, let name): try await snapshots.revert(domain, to: name)
     case .narrowMode(let path, let mode, _, let file): try await images.narrowMode(of: path, to: mode, file)
     case .takeImageSnapshot(let path, let name, let file): try await images.takeSnapshot(of: path, name, file)
     }

@@ -96,7 +96,7 @@ struct Schedule {
       switch outcomes[other] {
       case .failed: other
       case .blocked(let cause): cause
-      case .done, .waits, .noted, .notStarted, nil: nil
+      case .done, .waits, .noted, .remarked, .notStarted, nil: nil
       }
     }.min()
   }

@@ -23,6 +23,7 @@ struct WriterLocks: Sendable {
     case .growImage(let path, _, _, _, _, _), .takeImageSnapshot(let path, _, _): folders = [folder(of: path)]
     case .resizeBlockDevice(_, _, let path, _, _): folders = [folder(of: path)]
     case .defineDomain(let definition): folders = definition.xml.diskFolders
+    case .restoreDomain(let archived): folders = archived.removal.definition.diskFolders
     case .attachDevice(let domain, _, _): folders = try await diskFolders(of: domain)
     default: return nil
     }

@@ -1,30 +1,30 @@
-// A domain's snapshots: listing, taking, deleting. Each is verified by looking again.
+// A domain's snapshots: taking and deleting. Each is verified by looking again.
 
 import BlockingWork
-public import DiskImage
-public import Inventory
-public import Libvirt
-public import Planner
+import DiskImage
+import Inventory
+import Libvirt
+import Planner
 import SystemCalls
 import Versions
 import Vocabulary
 import XMLTree
 
 /// The snapshots of one domain.
-public struct DomainSnapshots: Sendable {
+struct DomainSnapshots: Sendable {
   let domain: LibvirtDomain
   let connection: LibvirtConnection
   let patience: LockPatience
 
   /// - Parameter patience: how long to wait for a folder that another process has locked.
-  public init(of domain: LibvirtDomain, on connection: LibvirtConnection, patience: LockPatience = .ofFolders) {
+  init(of domain: LibvirtDomain, on connection: LibvirtConnection, patience: LockPatience = .ofFolders) {
     self.patience = patience
     self.domain = domain
     self.connection = connection
   }
 
   /// Those that there are, parents before their children.
-  public func list() async throws -> [ObservedSnapshot] {
+  func list() async throws -> [ObservedSnapshot] {
     try await domain.snapshots().map(ObservedSnapshot.init)
   }
 
@@ -35,7 +35,7 @@ public struct DomainSnapshots: Sendable {
   /// - Returns: what it was made of.
   /// - Throws: ``SnapshotRefusal`` before anything is done, ``ActionFailure``, ``LibvirtError``.
   @discardableResult
-  public func take(_ creation: SnapshotCreation) async throws -> SnapshotChoice {
+  func take(_ creation: SnapshotCreation) async throws -> SnapshotChoice {
     let existing = try await list()
     if let found = existing.first(where: { $0.name == creation.name }) {
       // Perhaps a run was killed right after it had taken it.
@@ -100,7 +100,7 @@ public struct DomainSnapshots: Sendable {
   ///
   /// - Returns: a file with the guest's memory that stays, because nothing proves that it is the snapshot's; nil for none.
   @discardableResult
-  public func delete(_ name: String) async throws -> String? {
+  func delete(_ name: String) async throws -> String? {
     guard var snapshot = try await list().first(where: { $0.name == name }) else { throw unknown(name) }
     let proof = try await SnapshotProof(of: domain, on: connection)
     if !connection.isRemote { try proof.require(snapshot, for: .delete) }

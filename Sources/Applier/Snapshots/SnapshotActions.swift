@@ -1,10 +1,10 @@
-// Snapshots of domains that a plan asks for, or that leave it.
+// Snapshots of domains that a plan asks for, reverts to, or that leave it.
 
 import Inventory
 import Libvirt
 import Planner
 
-/// Takes and deletes snapshots of domains.
+/// Takes, deletes and reverts to snapshots of domains.
 struct SnapshotActions: Sendable {
   let context: ApplyContext
 
@@ -24,10 +24,17 @@ struct SnapshotActions: Sendable {
   }
 
   /// Deletes a snapshot. One that is gone counts as done.
-  func delete(of identity: DomainIdentity, _ name: String) async throws {
+  ///
+  /// - Returns: what the reader should know; nil for nothing.
+  func delete(of identity: DomainIdentity, _ name: String) async throws -> String? {
     let snapshots = try await snapshots(of: identity)
-    guard try await snapshots.list().contains(where: { $0.name == name }) else { return }
-    try await snapshots.delete(name)
+    guard try await snapshots.list().contains(where: { $0.name == name }) else { return nil }
+    return try await snapshots.delete(name).map { "\($0) stays: nothing shows that it is the memory of this snapshot" }
+  }
+
+  /// Makes a domain what it was when a snapshot was taken.
+  func revert(_ identity: DomainIdentity, to name: String) async throws {
+    try await snapshots(of: identity).revert(to: name)
   }
 
   private func snapshots(of identity: DomainIdentity) async throws -> DomainSnapshots {

@@ -108,7 +108,7 @@ extension DomainSnapshots {
   /// Where libvirt does not revert to an external snapshot and leaves the domain as it is, Vireo reverts the disks of a
   /// stopped domain to the last snapshot that was taken: an empty overlay takes the place of the one that was written to
   /// since. The definition stays unchanged.
-  public func revert(to name: String) async throws {
+  func revert(to name: String) async throws {
     try await revert(to: name) { try await domain.revert(toSnapshot: $0) }
   }
 

@@ -1,7 +1,7 @@
 // What a file refers to, for whoever asks what may be deleted: an image's own references one by one, none of them opened.
 
 /// A file that something refers to.
-public struct FileReference: Sendable, Hashable {
+public struct FileReference: Sendable, Hashable, Codable {
   /// An absolute path.
   public var path: String
   /// The declared format by QEMU's name; nil where nothing is declared, and the first bytes decide.

@@ -1,6 +1,7 @@
 // The steps that an apply knows, as data. Carrying them out is the applier's.
 
 public import DiskImage
+public import Inventory
 public import struct SystemCalls.FileIdentity
 public import Vocabulary
 public import XMLTree
@@ -65,12 +66,20 @@ public enum Operation: Sendable, Equatable, Codable {
   case renameDomain(DomainIdentity, to: String)
   /// Remove a stopped domain's definition.
   case undefineDomain(DomainIdentity, Undefinition)
+  /// Define a removed domain again, with its snapshots and checkpoints; it is not started. One that an earlier run has
+  /// defined in the same form is finished.
+  case restoreDomain(ArchivedDomain)
+  /// Discard what the archive keeps of a removed domain, which can no longer be restored then; a removal that is gone counts
+  /// as done.
+  case discardRemoval(ArchivedDomain)
   /// Remove a network's stored definition; a network that does not exist counts as done.
   case undefineNetwork(name: String)
   /// Delete an image that nobody uses any more.
   ///
   /// - `owner`: the domain that is removed after its files; nothing else may lead to the file when it goes.
-  case deleteFile(path: String, device: String? = nil, owner: FileOwner? = nil)
+  /// - `unneeded`: the file as a garbage collection has found it; all that proves that it may go is looked at again.
+  case deleteFile(
+    path: String, device: String? = nil, owner: FileOwner? = nil, unneeded: GarbageCollection.File? = nil)
   /// Stop a guest as `stopDomain` does, and start it again.
   case restartDomain(DomainIdentity, Shutdown)
   /// Wait until a guest that was started is ready. One that is not in time gets its old definition back, where this run
@@ -80,6 +89,8 @@ public enum Operation: Sendable, Equatable, Codable {
   case discardSavedState(DomainIdentity)
   /// Delete a snapshot; the domain stays as it is.
   case deleteSnapshot(domain: DomainIdentity, name: String)
+  /// Make a domain what it was when a snapshot was taken: its disks, the memory where that was taken, and its definition.
+  case revertToSnapshot(domain: DomainIdentity, name: String)
   /// Take permissions from a file that more people may read than what it derives from. `device` is the part of the object
   /// that it is about.
   case narrowMode(path: String, to: UInt32, device: String? = nil, file: PlannedImage)

@@ -1,17 +1,17 @@
-// A plan as plain data: what differs, and what is to be done about it, in which order.
+// A plan as plain data: what differs, and what is to be done about it, in which order. All commands that change a host make one.
 
 public import Diagnostics
 public import struct SystemCalls.FileIdentity
 public import Vocabulary
 
-/// What has to happen for the host to look like the spec says.
+/// What has to happen for the host to look like the spec says, or as a command was asked by hand.
 ///
 /// A plan is a value: it can be printed, compared, saved and tested without a host. Its coding has everything that an apply
 /// needs, passwords in definitions too: whoever saves one keeps it private. An encoder that sorts keys writes equal plans
 /// alike.
 public struct Plan: Sendable, Equatable, Codable {
-  /// The stack's name.
-  public var stack: String
+  /// The stack's name; nil for a plan about what belongs to no stack, or to several.
+  public var stack: String?
   /// The connection that it was planned against.
   public var uri: String
   /// Every object of the spec, changed or not, in the order in which they are best read: networks, pools, images,
@@ -26,12 +26,26 @@ public struct Plan: Sendable, Equatable, Codable {
   public var pools: [String: FileIdentity?] = [:]
   /// Texts that no output of the plan or of its apply may show. ``actions`` have them, for libvirt.
   public var secrets = KnownSecrets()
-  /// What was to leave the host.
-  public var scope = DeletionOptions.Scope.declared
+  /// What the plan is for.
+  public var purpose = Purpose.spec
+  /// Where garbage was looked for and what needs files, for a plan that deletes it: all of it is looked at again then.
+  public var garbage: GarbageScope?
+
+  /// What a plan is for.
+  public enum Purpose: String, Sendable, Hashable, Codable {
+    /// To make a host look like a spec says.
+    case spec
+    /// To take a whole stack away.
+    case destruction
+    /// To do to one object what a command was asked for.
+    case request
+    /// To delete what nobody needs.
+    case garbage
+  }
 
   /// A plan from its parts. Without objects and actions it has nothing to do.
   public init(
-    stack: String, uri: String, objects: [ObjectPlan] = [], actions: [Action] = [], notes: [Diagnostic] = []
+    stack: String?, uri: String, objects: [ObjectPlan] = [], actions: [Action] = [], notes: [Diagnostic] = []
   ) {
     self.stack = stack
     self.uri = uri
@@ -49,7 +63,7 @@ public struct Plan: Sendable, Equatable, Codable {
 
 /// Which object a change or an action is about.
 public struct ObjectReference: Sendable, Hashable, Codable, CustomStringConvertible {
-  /// A kind of object that a stack has at its top.
+  /// A kind of object: those that a stack has at its top, and those that are left on a host.
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
     /// A virtual network.
     case network
@@ -61,6 +75,13 @@ public struct ObjectReference: Sendable, Hashable, Codable, CustomStringConverti
     case domain
     /// An image that no domain owns.
     case volume
+    /// A file of a folder, whatever it is.
+    case file
+    /// A removed domain that the archive keeps.
+    case removal = "removed-domain"
+
+    /// The kind in a sentence: `removed domain`.
+    public var title: String { rawValue.replacing("-", with: " ") }
   }
 
   /// The kind: names are unique only within it.
@@ -75,7 +96,7 @@ public struct ObjectReference: Sendable, Hashable, Codable, CustomStringConverti
   }
 
   /// `domain web`.
-  public var description: String { "\(kind.rawValue) \(name)" }
+  public var description: String { "\(kind.title) \(name)" }
 }
 
 /// What becomes of one object.

@@ -30,7 +30,7 @@ extension Plan {
     self.init(
       stack: spec.name, uri: inventory.host.uri, objects: builder.objects, actions: builder.actions,
       notes: builder.notes)
-    scope = deletions.scope
+    if deletions.scope == .everything { purpose = .destruction }
     for folder in spec.pools.compactMap({ $0.holdsFiles ? $0[.path] : nil }) {
       pools.updateValue(inventory.folders[folder], forKey: folder)
     }

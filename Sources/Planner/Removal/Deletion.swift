@@ -9,7 +9,7 @@ public import XMLTree
 /// What may leave the host, and how much.
 public struct DeletionOptions: Sendable, Hashable {
   /// Which objects are to leave.
-  public enum Scope: String, Sendable, Hashable, Codable {
+  public enum Scope: String, Sendable, Hashable {
     /// Only what the spec says to be absent.
     case declared
     /// Also domains and networks of the stack that the spec no longer has.

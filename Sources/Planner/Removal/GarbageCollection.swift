@@ -8,8 +8,6 @@ public struct CollectionOptions: Sendable {
   public var also: Set<String> = []
   /// Removed domains that can be given up, with the files that were theirs.
   public var removals: [RemovedDomain] = []
-  /// Files that are not what their names say.
-  public var refuted: Set<String> = []
   /// The only stack whose files may go, beside those that are not stack's; nil for every stack's.
   public var stack: String?
 
@@ -24,7 +22,7 @@ public struct CollectionOptions: Sendable {
 /// all that it stands on.
 public struct GarbageCollection: Sendable {
   /// How it is known that Vireo has made a file.
-  public enum Evidence: Sendable, Hashable {
+  public enum Evidence: Sendable, Hashable, Codable {
     /// Somebody has named it.
     case named
     /// The archive has it among the files of a domain that was removed.
@@ -40,7 +38,7 @@ public struct GarbageCollection: Sendable {
   }
 
   /// A file that no root leads to.
-  public struct File: Sendable, Hashable {
+  public struct File: Sendable, Hashable, Codable {
     /// The file as the census has it.
     public var file: FileCensus.File
     /// Why it may go; nil for a file of others, which stays.

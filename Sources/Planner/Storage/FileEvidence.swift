@@ -42,7 +42,6 @@ struct EvidenceSearch {
   /// Why a file that nobody refers to may go; nil for a file of others.
   func evidence(for file: FileCensus.File) -> GarbageCollection.Evidence? {
     if options.also.contains(file.path) { return .named }
-    guard !options.refuted.contains(file.path) else { return nil }
     if let removal = removed[file.path], removal.inode == file.identity.inode {
       return .removal(domain: removal.domain)
     }

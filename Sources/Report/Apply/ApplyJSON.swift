@@ -18,7 +18,7 @@ extension ApplyResult {
     return JSON.object([
       ("format", .string("vireo-apply")),
       ("version", .integer(1)),
-      ("stack", .string(plan.stack)),
+      ("stack", plan.stack.map(JSON.string) ?? .null),
       ("uri", .string(plan.uri)),
       ("complete", .boolean(isComplete && plan.refused.isEmpty)),
       ("interrupted", .boolean(wasInterrupted)),
@@ -40,7 +40,7 @@ extension ActionOutcome {
     switch self {
     case .done: [("outcome", .string("done"))]
     case .waits(let reason): [("outcome", .string("waits-for-restart")), ("message", .string(reason))]
-    case .noted(let what): [("outcome", .string("done")), ("message", .string(what))]
+    case .noted(let what), .remarked(let what): [("outcome", .string("done")), ("message", .string(what))]
     case .failed(let failure):
       [
         ("outcome", .string("failed")), ("message", .string(failure.message)),

@@ -39,6 +39,7 @@ public struct ApplyLines: Sendable {
     case .done: return style.paint("done", .green) + "    " + title
     case .waits(let reason): return style.paint("stored", .yellow) + "  " + title + ": " + SafeText.clean(reason)
     case .noted(let what): return style.paint("stored", .yellow) + "  " + title + ": " + SafeText.clean(what)
+    case .remarked(let what): return style.paint("done", .green) + "    " + title + ": " + SafeText.clean(what)
     case .failed(let failure):
       return style.paint("failed", .alarm) + "  " + title + ": " + SafeText.clean(failure.message)
     case .blocked(let cause):

@@ -66,7 +66,7 @@ public struct ApplyScreen: Sendable {
       running.removeAll { $0.index == index }
       switch outcome {
       case .done: break
-      case .waits, .noted: if let line, keepsFailures { lasting.append(line) }
+      case .waits, .noted, .remarked: if let line, keepsFailures { lasting.append(line) }
       case .failed:
         failed += 1
         if let line {

@@ -1,8 +1,9 @@
 // What came of an apply, for people: what was done, what failed and why, what was not tried, and what to do.
 
 public import Applier
-import Diagnostics
+public import Diagnostics
 public import Planner
+import Vocabulary
 
 extension ApplyResult {
   /// The result as text. Steps that failed for the same reason are said once.
@@ -12,6 +13,10 @@ extension ApplyResult {
     for (index, outcome) in outcomes.enumerated() {
       guard case .waits(let reason) = outcome, plan.actions.indices.contains(index) else { continue }
       output += paragraph("waits for a restart:", .yellow, "\(plan.actions[index].object): \(reason)", style)
+    }
+    for (index, outcome) in outcomes.enumerated() {
+      guard case .remarked(let what) = outcome, plan.actions.indices.contains(index) else { continue }
+      output += paragraph("note:", .yellow, "\(plan.actions[index].object): \(what)", style)
     }
     for (index, outcome) in outcomes.enumerated() {
       guard case .noted(let what) = outcome, plan.actions.indices.contains(index) else { continue }
@@ -24,7 +29,7 @@ extension ApplyResult {
     if wasInterrupted {
       output += paragraph(
         "interrupted:", .yellow,
-        "the steps in flight were finished, and the rest were not started; apply again to go on", style)
+        "the steps in flight were finished, and the rest were not started; run the command again to continue", style)
     }
     let refused = plan.refused.map(\.object.description)
     if !refused.isEmpty {
@@ -33,19 +38,29 @@ extension ApplyResult {
     if !output.isEmpty { output += "\n" }
     let counts = counts
     guard !isComplete else {
-      return output + style.paint("Applied", .bold) + ": \(counts.done) \(counts.done == 1 ? "step" : "steps") done.\n"
+      return output + style.paint("Applied", .bold)
+        + ": \(counts.done) \(counts.done == 1 ? "step" : "steps") done\(freed(by: plan)).\n"
     }
-    var parts = ["\(counts.done) of \(outcomes.count) steps done"]
+    var parts = ["\(counts.done) of \(outcomes.count) steps done\(freed(by: plan))"]
     if counts.failed > 0 { parts.append("\(counts.failed) failed") }
     if counts.skipped > 0 { parts.append("\(counts.skipped) not tried") }
     return output + style.paint("Not complete", .alarm) + ": " + parts.joined(separator: ", ") + ".\n"
+  }
+
+  /// What the deleted garbage took up.
+  private func freed(by plan: Plan) -> String {
+    let sizes = zip(plan.actions, outcomes).compactMap { action, outcome -> UInt64? in
+      guard outcome.isDone, case .deleteFile(_, _, _, let file?) = action.operation else { return nil }
+      return file.file.bytes
+    }
+    return sizes.isEmpty ? "" : ", \(ByteCount.approximate(sizes.reduce(0, +))) deleted"
   }
 
   var counts: (done: Int, failed: Int, skipped: Int) {
     var (done, failed, skipped) = (0, 0, 0)
     for outcome in outcomes {
       switch outcome {
-      case .done, .waits, .noted: done += 1
+      case .done, .waits, .noted, .remarked: done += 1
       case .failed: failed += 1
       case .blocked, .notStarted: skipped += 1
       }
@@ -125,6 +140,23 @@ extension ApplyResult {
       output += "\n"
     }
     return output
+  }
+}
+
+extension ApplyResult {
+  /// What failed, and whether the rest was left, as messages: for programs that get another document where all went well.
+  ///
+  /// - Parameter rule: the rule that the messages name.
+  public func failureMessages(of plan: Plan, rule: String) -> [Diagnostic] {
+    var messages = zip(plan.actions, outcomes).compactMap { action, outcome -> Diagnostic? in
+      guard case .failed(let failure) = outcome else { return nil }
+      return Diagnostic(rule, failure.message, subject: action.object.description, suggestion: failure.remedy)
+    }
+    if wasInterrupted {
+      messages.append(
+        Diagnostic("interrupted", "not all steps were started", suggestion: "run the command again to continue"))
+    }
+    return messages
   }
 }
 

@@ -2,6 +2,7 @@
 
 import Diagnostics
 import DiskImage
+import Inventory
 import Planner
 import Vocabulary
 import XMLTree
@@ -68,8 +69,19 @@ extension Operation {
         ("keeps-nvram", .boolean(undefinition.keepsNVRAM)),
       ]
     case .undefineNetwork: []
+    case .restoreDomain(let archived), .discardRemoval(let archived):
+      [
+        ("domain", archived.removal.identity.json),
+        ("removed", .string(RemovedDomain.text(ofMoment: archived.removal.removed))),
+        ("archive", .string(archived.path)),
+      ]
     case .renameDomain(let domain, let name): [("domain", domain.json), ("to", .string(name))]
-    case .deleteFile(let path, let device, _): [("path", .string(path)), ("device", device.map(JSON.string))]
+    case .deleteFile(let path, let device, _, let unneeded):
+      [
+        ("path", .string(path)), ("device", device.map(JSON.string)),
+        ("bytes", unneeded.map { .unsigned($0.file.bytes) }),
+        ("evidence", unneeded?.evidence.map { .string($0.name) }),
+      ]
     case .takeSnapshot(let domain, let snapshot):
       [
         ("domain", domain.json), ("name", .string(snapshot.name)), ("kind", JSON(snapshot.kind?.rawValue)),
@@ -100,7 +112,8 @@ extension Operation {
         ("timeout", .integer(readiness.timeout)),
       ]
     case .discardSavedState(let domain): [("domain", domain.json)]
-    case .deleteSnapshot(let domain, let name): [("domain", domain.json), ("name", .string(name))]
+    case .deleteSnapshot(let domain, let name), .revertToSnapshot(let domain, let name):
+      [("domain", domain.json), ("name", .string(name))]
     case .takeImageSnapshot(let path, let name, _): [("path", .string(path)), ("name", .string(name))]
     case .narrowMode(let path, let mode, _, _):
       [("path", .string(path)), ("mode", .string("0" + String(mode, radix: 8)))]
@@ -137,6 +150,10 @@ extension ObjectDefinition {
       ("expectations", .array(expectations.map(\.json))),
     ]
   }
+}
+
+extension RemovedDomain {
+  fileprivate var identity: DomainIdentity { DomainIdentity(name: name, uuid: uuid) }
 }
 
 extension DomainIdentity {

@@ -28,6 +28,8 @@ extension Operation {
     case .renameDomain: "rename-domain"
     case .undefineDomain: "undefine-domain"
     case .undefineNetwork: "undefine-network"
+    case .restoreDomain: "restore-domain"
+    case .discardRemoval: "discard-removal"
     case .deleteFile: "delete-file"
     case .restartDomain: "restart-domain"
     case .takeSnapshot: "take-snapshot"
@@ -39,6 +41,7 @@ extension Operation {
     case .awaitReady: "await-ready"
     case .discardSavedState: "discard-saved-state"
     case .deleteSnapshot: "delete-snapshot"
+    case .revertToSnapshot: "revert-to-snapshot"
     case .takeImageSnapshot: "take-image-snapshot"
     case .narrowMode: "narrow-mode"
     }
@@ -68,7 +71,10 @@ extension Operation {
     case .attachDevice(_, _, let name): ["plug in", name]
     case .detachDevice(_, _, let name): ["unplug", name]
     case .undefineDomain, .undefineNetwork: ["undefine"]
-    case .deleteFile(let path, let device, _): ["delete"] + (device.map { ["\($0),"] } ?? []) + [path]
+    case .restoreDomain: ["define", "as it was"]
+    case .discardRemoval: ["discard", "the removal"]
+    case .deleteFile(_, _, _, .some): ["delete"]
+    case .deleteFile(let path, let device, _, nil): ["delete"] + (device.map { ["\($0),"] } ?? []) + [path]
     case .renameDomain(let domain, let name): ["rename", domain.name, "to \(name)"]
     case .restartDomain: ["restart"]
     case .takeSnapshot(_, let snapshot): ["take", "the snapshot", snapshot.name]
@@ -86,6 +92,7 @@ extension Operation {
     case .awaitReady(_, let readiness, _): ["wait until", "it is ready,", "at most \(readiness.timeout) s"]
     case .discardSavedState: ["discard", "the saved memory"]
     case .deleteSnapshot(_, let name): ["delete", "the snapshot", name]
+    case .revertToSnapshot(_, let name): ["revert", "to the snapshot", name]
     case .takeImageSnapshot(_, let name, _): ["take", "the snapshot", name]
     case .narrowMode(let path, let mode, let device, _):
       ["make", device ?? path.withShortChecksum, "private:", "mode 0\(String(mode, radix: 8))"]
@@ -103,7 +110,8 @@ extension Operation {
     case .createImage(_, _, let device): "make \(device.map(SafeText.clean) ?? "the image")"
     case .growImage(_, _, _, _, let device, _): "grow \(device.map(SafeText.clean) ?? "the image")"
     case .resizeBlockDevice(_, _, _, _, let device): "grow \(SafeText.clean(device))"
-    case .deleteFile(_, let device, _): "delete \(device.map(SafeText.clean) ?? "the file")"
+    case .deleteFile(_, _, _, .some): "delete"
+    case .deleteFile(_, let device, _, nil): "delete \(device.map(SafeText.clean) ?? "the file")"
     case .narrowMode(_, _, let device, _): "make \(device.map(SafeText.clean) ?? "the file") private"
     default: phrase
     }
@@ -114,7 +122,7 @@ extension Operation {
     switch self {
     case .createDirectory(let path), .createImage(let path, _, _), .growImage(let path, _, _, _, _, _),
       .resizeBlockDevice(_, _, let path, _, _), .takeImageSnapshot(let path, _, _),
-      .narrowMode(let path, _, _, _):
+      .narrowMode(let path, _, _, _), .deleteFile(let path, _, _, .some):
       path
     case .importImage(let work): work.destination
     default: nil

@@ -62,7 +62,7 @@ struct PlanBlock {
     guard !group.others.isEmpty else { return "" }
     let own = [group.hasNumbers ? "numbers" : nil, group.hasDerivedValues ? "identities" : nil].compactMap(\.self)
     let ending = ": the same" + (own.isEmpty ? "" : ", with their own " + own.joined(separator: " and "))
-    var words = NameList.words(group.others, kind: plan.object.kind.rawValue)
+    var words = NameList.words(group.others, kind: plan.object.kind.title)
     words[words.count - 1] += ending.prefix { $0 != " " }
     words += ending.split(separator: " ").dropFirst().map(String.init)
     var output = ""

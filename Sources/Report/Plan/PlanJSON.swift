@@ -16,7 +16,7 @@ extension Plan {
     return JSON.object([
       ("format", .string("vireo-plan")),
       ("version", .integer(1)),
-      ("stack", .string(stack)),
+      ("stack", stack.map(JSON.string) ?? .null),
       ("uri", .string(uri)),
       ("objects", .array(objects.map { $0.json(with: effects[$0.object]) })),
       ("actions", .array(actions.map { $0.json(hiding: secrets) })),

@@ -8,13 +8,16 @@ import Vocabulary
 extension Plan {
   /// The plan as text.
   ///
-  /// One block an object that changes or waits; neighbours that change alike share one. Objects that are as the spec
+  /// Files that nobody needs are a table for each folder. Then one block an object that changes or waits; neighbours that
+  /// change alike share one. Objects that are as the spec
   /// says only count. What does not fit the width is broken into lines or shortened in the middle; the JSON form
   /// (``json()``) has everything.
   public func text(_ style: TextStyle = TextStyle()) -> String {
-    var output = "stack " + style.paint(SafeText.clean(stack), .bold) + " on " + SafeText.clean(uri) + "\n"
+    let subject = stack.map { "stack " + style.paint(SafeText.clean($0), .bold) + " on " } ?? "connection "
+    var output = subject + SafeText.clean(uri) + "\n"
     let steps = Dictionary(grouping: actions, by: \.object)
-    let shown = objects.filter { $0.verb != .none || !$0.pending.isEmpty }
+    let shown = objects.filter { ($0.verb != .none || !$0.pending.isEmpty) && $0.object.kind != .file }
+    output += FileTable(self, style: style).text
     var said: [String: String] = [:]
     for group in AlikeObjects.grouped(shown, steps: steps) {
       let block = PlanBlock(group, steps: steps[group.first.object] ?? [], style: style, earlier: said)
@@ -34,9 +37,11 @@ extension Plan {
       return style.paint("No changes", .bold) + lines.dropFirst("No changes".count)
     }
     let numbers =
-      "\(counts.create) to create, \(counts.update) to update, \(counts.adopt) to adopt, "
-      + (counts.delete > 0 ? "\(counts.delete) to delete, " : "")
-      + (counts.refused > 0 ? "\(counts.refused) refused, " : "") + "\(counts.unchanged) unchanged."
+      purpose == .garbage
+      ? garbageSummary + "."
+      : "\(counts.create) to create, \(counts.update) to update, \(counts.adopt) to adopt, "
+        + (counts.delete > 0 ? "\(counts.delete) to delete, " : "")
+        + (counts.refused > 0 ? "\(counts.refused) refused, " : "") + "\(counts.unchanged) unchanged."
     let lines = SafeText.wrap("Plan: " + numbers, to: style.width).joined(separator: "\n") + "\n"
     var text = style.paint("Plan", .bold) + lines.dropFirst(4)
     // Up to `live` nothing happens that anyone would have to prepare for.
@@ -53,9 +58,16 @@ extension Plan {
 extension Plan {
   /// What a plan without steps says of the host, in a sentence.
   fileprivate var emptiness: String {
+    let stack = SafeText.clean(stack ?? "")
+    switch purpose {
     // Of what is to go there is nothing; whether the host is as the spec says is another question.
-    if scope == .everything { return "the host has no domain and no network of the stack \(SafeText.clean(stack))." }
-    guard !objects.isEmpty else { return "the spec of the stack \(SafeText.clean(stack)) declares nothing." }
+    case .destruction: return "the host has no domain and no network of the stack \(stack)."
+    case .request: return "there is nothing to do."
+    case .garbage:
+      return (["nothing to delete"] + [garbageSummary].filter { !$0.isEmpty }).joined(separator: "; ") + "."
+    case .spec: break
+    }
+    guard !objects.isEmpty else { return "the spec of the stack \(stack) declares nothing." }
     let waiting = objects.filter { !$0.pending.isEmpty }.map(\.object.description)
     guard !waiting.isEmpty else { return "the host matches the spec." }
     let names = NameList.ranges(waiting)

@@ -2,6 +2,7 @@
 
 public import Applier
 public import Inventory
+public import Planner
 import Vocabulary
 import XMLTree
 
@@ -42,7 +43,7 @@ extension RemovedDomains.Found {
     .object([
       ("name", .string(removal.name)), ("uuid", .string(removal.uuid)), ("stack", JSON(removal.stack)),
       ("removed", .string(RemovedDomain.text(ofMoment: removal.removed))), ("autostart", .boolean(removal.autostart)),
-      ("snapshots", .array(removal.snapshots.compactMap { $0.value(at: "name") }.map(JSON.string))),
+      ("snapshots", .array(removal.snapshotNames.map(JSON.string))),
       (
         "files",
         .array(
@@ -59,15 +60,17 @@ extension RemovedDomains.Found {
   }
 }
 
-extension RemovedDomain {
-  /// A restored domain as a JSON document: `{"format": "vireo-restore", "version": 1, …}`.
-  ///
-  /// - Parameter notes: what is not as it was.
-  public func restoredJSON(notes: [String]) -> String {
-    JSON.object([
-      ("format", .string("vireo-restore")), ("version", .integer(1)), ("name", .string(name)), ("uuid", .string(uuid)),
-      ("stack", JSON(stack)), ("snapshots", .array(snapshots.compactMap { $0.value(at: "name") }.map(JSON.string))),
-      ("notes", .array(notes.map(JSON.string))),
+extension Plan {
+  /// The result of a plan that restored a domain as a JSON document: `{"format": "vireo-restore", "version": 1, …}`.
+  public func restoredJSON() -> String {
+    let removal = actions.lazy.compactMap { action -> RemovedDomain? in
+      if case .restoreDomain(let archived) = action.operation { archived.removal } else { nil }
+    }.first
+    return JSON.object([
+      ("format", .string("vireo-restore")), ("version", .integer(1)), ("name", JSON(removal?.name)),
+      ("uuid", JSON(removal?.uuid)), ("stack", JSON(stack)),
+      ("snapshots", .array((removal?.snapshotNames ?? []).map(JSON.string))),
+      ("notes", .array(notes.map { .string($0.message) })),
     ]).serialised()
   }
 }

@@ -7,8 +7,8 @@ public import Planner
 extension GarbageCollection {
   /// The collection as a JSON document: `{"format": "vireo-gc", "version": 1, …}`.
   ///
-  /// - Parameter result: what came of it; nil while nothing was done.
-  public func json(_ result: GarbageResult? = nil) -> String {
+  /// - Parameter applied: what came of the plan that deletes it; nil while nothing was done.
+  public func json(_ applied: (result: ApplyResult, plan: Plan)? = nil) -> String {
     let gone = files.filter(\.isDeleted)
     func sum(_ files: [File]) -> JSON { .unsigned(files.reduce(0) { $0 + $1.file.bytes }) }
     return JSON.object([
@@ -52,7 +52,7 @@ extension GarbageCollection {
           ("deletions", .integer(gone.count)), ("deletion-bytes", sum(gone)), ("removals", .integer(removals.count)),
         ])
       ),
-      ("result", result.map(\.json)),
+      ("result", applied.map { $0.result.garbage(of: $0.plan) }),
     ]).serialised()
   }
 }
@@ -68,7 +68,7 @@ extension GarbageCollection.File {
 }
 
 extension GarbageCollection.Evidence {
-  fileprivate var name: String {
+  var name: String {
     switch self {
     case .named: "named"
     case .removal: "removal"
@@ -90,21 +90,35 @@ extension GarbageCollection.Evidence {
   }
 }
 
-extension GarbageResult {
-  fileprivate var json: JSON {
-    .object([
-      ("deleted", .array(deleted.map { .string($0.path) })),
-      ("given-up", .array(forgotten.map { .string($0.name) })),
-      (
-        "failures",
-        .array(
-          failures.map { entry in
-            .object([
-              ("subject", .string(entry.subject)), ("message", .string(entry.failure.message)),
-              ("suggestion", JSON(entry.failure.remedy)),
-            ])
-          })
-      ),
+extension ApplyResult {
+  /// What came of a plan that deletes garbage.
+  fileprivate func garbage(of plan: Plan) -> JSON {
+    var (deleted, forgotten, failures) = ([JSON](), [JSON](), [JSON]())
+    for (action, outcome) in zip(plan.actions, outcomes) {
+      switch (action.operation, outcome) {
+      case (.deleteFile(let path, _, _, _), .done): deleted.append(.string(path))
+      case (.discardRemoval(let archived), .done): forgotten.append(.string(archived.removal.name))
+      default:
+        guard let (message, remedy) = outcome.obstacle(in: plan) else { continue }
+        let subject = action.operation.path ?? action.object.description
+        failures.append(
+          .object([("subject", .string(subject)), ("message", .string(message)), ("suggestion", JSON(remedy))]))
+      }
+    }
+    return .object([
+      ("deleted", .array(deleted)), ("given-up", .array(forgotten)), ("failures", .array(failures)),
     ])
+  }
+}
+
+extension ActionOutcome {
+  /// Why a step was not done, and what to do; nil for one that was.
+  fileprivate func obstacle(in plan: Plan) -> (message: String, remedy: String?)? {
+    switch self {
+    case .done, .waits, .noted, .remarked: nil
+    case .failed(let failure): (failure.message, failure.remedy)
+    case .blocked(let cause): ("not tried, because of \(plan.shortTitle(of: cause)), which failed", nil)
+    case .notStarted: ("interrupted before it was started", "run the command again to continue")
+    }
   }
 }

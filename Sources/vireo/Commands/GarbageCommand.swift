@@ -108,59 +108,32 @@ struct GarbageCommand: AsyncParsableCommand {
   // MARK: The way
 
   private func collect(_ stack: StackSpec?, on connection: LibvirtConnection) async throws {
-    var request = GarbageRequest()
-    request.census.folders = Set(folder)
-    request.also = Set(also)
-    request.minimumAge = olderThan ?? 0
-    request.stack = isForAllStacks ? nil : stack?.name
-    if let stack { try await declare(stack, in: &request.census, on: connection) }
-    let collector = try GarbageCollector(connection: connection, request: request, patience: lock.patience)
-    let shown = try await notice.during("looking for files that nothing refers to") { _ in try await collector.look() }
-    let style = Output.output.style(color.color)
-    let obstacles = obstacles(of: shown)
-    if format == .text { try Output.result(shown.text(style)) }
-    guard !plan, obstacles.isEmpty, !shown.deletions.isEmpty || !shown.removals.isEmpty else {
-      if format == .json { try Output.result(shown.json()) }
-      if format == .text, shown.census.folders.isEmpty, also.isEmpty {
-        messages.tell([
-          Diagnostic(
-            .note, "nothing-searched", "no folder was searched: this connection has no storage pools",
-            suggestion: "name the specs, or folders with --folder")
-        ])
-      }
+    var wanted = GarbageScope()
+    (wanted.folders, wanted.also) = (folder, also)
+    wanted.stack = isForAllStacks ? nil : stack?.name
+    if let stack { try await declare(stack, in: &wanted, on: connection) }
+    let asked = wanted
+    let (collection, scope) = try await notice.during("looking for files that nothing refers to") { _ in
+      try await asked.look(on: connection, givingUpOlderThan: olderThan ?? 0)
+    }
+    let plan = Plan(collection, in: scope)
+    let run = PlanRun(
+      connection: connection, messages: messages, question: "Delete all of this permanently?",
+      isConfirmed: isConfirmed, jobs: 4, patience: lock.ofFolders)
+    try run.show(plan)
+    guard !self.plan, !plan.isEmpty else {
+      if format == .json { try Output.result(collection.json()) }
+      let obstacles = collection.obstacles
       if !obstacles.isEmpty { throw messages.failOnStandardError(obstacles) }
       return
     }
-    try confirm(shown)
-    let result = try await collector.remove(shown)
-    // What was done is done, whether or not anybody still reads about it.
-    Output.write(format == .json ? shown.json(result) : "\n" + result.text(style), to: .output)
-    guard result.failures.isEmpty else {
-      throw messages.failOnStandardError(
-        result.failures.map { Diagnostic("gc", $0.failure.message, subject: $0.subject, suggestion: $0.failure.remedy) }
-      )
-    }
-  }
-
-  /// Why nothing may be deleted.
-  private func obstacles(of shown: GarbageCollection) -> [Diagnostic] {
-    shown.problems.map { problem in
-      Diagnostic(
-        "unreadable", "nothing can be deleted: \(problem.message)", subject: problem.subject,
-        suggestion: "what cannot be read might need any file: see to it first")
-    }
-      + shown.refusals.map { refusal in
-        Diagnostic(
-          "needed", "\(refusal.path) is needed: \(refusal.proof.joined(separator: " → "))",
-          suggestion: "take it out of what refers to it first")
-      }
-  }
-
-  private func confirm(_ shown: GarbageCollection) throws(ExitCode) {
-    guard !isConfirmed else { return }
-    if let obstacle = Consent.obstacle(needsOutput: format == .text) { throw messages.fail([obstacle]) }
-    if format == .json { Output.write(shown.text(Output.error.style(color.color)), to: .error) }
-    guard Consent.ask("Delete all of this permanently?") else { throw ExitCode(1) }
+    try run.confirm(plan)
+    // Nobody applies the stacks while their files go; that an answer takes its time keeps nobody waiting.
+    let held = try await StackLock.take(collection.stacks, on: connection, patience: lock.ofStacks)
+    defer { withExtendedLifetime(held) {} }
+    let result = await run.carryOut(plan)
+    run.tell(result, of: plan) { collection.json(($0, $1)) }
+    if !result.isComplete { throw ExitCode(1) }
   }
 
   // MARK: Spec and connection
@@ -193,7 +166,7 @@ struct GarbageCommand: AsyncParsableCommand {
 
   /// What a spec declares is needed, whether a domain has it now or not.
   private func declare(
-    _ stack: StackSpec, in census: inout CensusRequest, on connection: LibvirtConnection
+    _ stack: StackSpec, in scope: inout GarbageScope, on connection: LibvirtConnection
   ) async throws {
     let subject = "spec of the stack \(stack.name)"
     let request = InventoryRequest(for: stack)
@@ -201,7 +174,7 @@ struct GarbageCommand: AsyncParsableCommand {
       format.map { FileReference(path, format: $0.rawValue) }
     }
     for pool in stack.pools where pool.holdsFiles {
-      if let path = pool[.path] { census.folders.insert(path) }
+      if let path = pool[.path] { scope.folders.append(path) }
     }
     let inventory = try await HostConnection.read(request, from: connection, notice)
     for (image, observed) in inventory.baseImages {
@@ -211,10 +184,10 @@ struct GarbageCommand: AsyncParsableCommand {
         files.append(FileReference(path, format: nil))
       } else if observed.sha256 == nil {
         // Without the source it is not known which of the copies it is.
-        census.declaredBeginnings[subject, default: []].append("\(copy.folder)/\(copy.name)-")
+        scope.declaredBeginnings[subject, default: []].append("\(copy.folder)/\(copy.name)-")
       }
     }
-    census.declared[subject] = files
+    scope.declared[subject] = files
   }
 
   // MARK: Words and values

@@ -51,70 +51,54 @@ struct RestoreCommand: AsyncParsableCommand {
   func run() async throws {
     let messages = color.messages(for: format)
     try await HostConnection.with(connection, messages) { connection in
-      do {
-        try await perform(on: connection)
-      } catch {
-        if let code = error as? ExitCode { throw code }
-        throw messages.fail(self.messages(for: error, connection.uri))
+      let archive = try RemovedDomains(of: connection)
+      let (entries, failures) = try archive.list()
+      color.messages().tell(
+        failures.map { Diagnostic(.warning, "unreadable-removal", "\($0.subject): \($0.message)") })
+      if list {
+        let found = (domain == nil && removed == nil ? entries : entries.filter(isChosen)).map(archive.find)
+        return try Output.result(
+          format == .json
+            ? RemovedDomains.Found.json(found)
+            : RemovedDomains.Found.table(found, of: connection.uri, Output.output.style(color.color)))
       }
+      let stack = try choose(from: entries, connection.uri).removal.stack
+      let held = try await StackLock.take([stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
+      defer { withExtendedLifetime(held) {} }
+      // Another process may have restored it meanwhile.
+      let archived = try choose(from: try archive.list().entries, connection.uri)
+      let plan = Plan(try await Restoration.look(for: archived, on: connection), on: connection.uri)
+      guard plan.refused.isEmpty else { throw messages.fail(plan.refusalReasons) }
+      try await carryOut(plan, on: connection, messages)
     }
   }
 
-  private func perform(on connection: LibvirtConnection) async throws {
-    let archive = try RemovedDomains(of: connection)
-    let (entries, failures) = try archive.list()
-    let chosen = entries.filter(isChosen)
-    let warnings = failures.map {
-      Diagnostic(.warning, "unreadable-removal", "\($0.subject): \($0.message)")
+  private func carryOut(_ plan: Plan, on connection: LibvirtConnection, _ messages: Messages) async throws {
+    let run = PlanRun(
+      connection: connection, messages: messages, question: nil, isConfirmed: true, patience: lock.ofFolders)
+    try run.show(plan)
+    let result = await run.carryOut(plan)
+    guard result.isComplete || format == .text else {
+      throw messages.fail(result.failureMessages(of: plan, rule: "restore"))
     }
-    color.messages().tell(warnings)
-    if list {
-      let found = (domain == nil && removed == nil ? entries : chosen).map(archive.find)
-      return try Output.result(
-        format == .json
-          ? RemovedDomains.Found.json(found)
-          : RemovedDomains.Found.table(found, of: connection.uri, Output.output.style(color.color)))
-    }
-    guard let entry = chosen.first else {
-      throw Diagnostic(
-        "unknown-removal",
-        "no removal of \(domain ?? "") \(removed.map { "at \($0) " } ?? "")is kept for \(connection.uri)",
-        suggestion: "run `vireo restore --list` to see the removed domains")
-    }
-    let removal = entry.removal
-    let held = try await StackLock.take(
-      [removal.stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
-    defer { withExtendedLifetime(held) {} }
-    let notes = try await archive.restore(entry, on: connection, patience: lock.ofFolders)
-    guard format == .text else { return try Output.result(removal.restoredJSON(notes: notes)) }
-    color.messages().tell(
-      notes.map {
-        Diagnostic(.warning, "missing-file", $0, subject: ObjectReference(.domain, removal.name).description)
-      })
-    let kept = removal.snapshots.isEmpty ? "" : " with \(count(removal.snapshots.count, "snapshot"))"
-    try Output.result("domain \(removal.name) is defined again\(kept), as it was; it does not run\n")
+    run.tell(result, of: plan) { _, plan in plan.restoredJSON() }
+    if !result.isComplete { throw ExitCode(1) }
   }
 
-  private func isChosen(_ entry: RemovedDomains.Entry) -> Bool {
+  /// The latest removal that was asked for.
+  private func choose(from entries: [ArchivedDomain], _ uri: String) throws(Diagnostic) -> ArchivedDomain {
+    if let chosen = entries.first(where: isChosen) { return chosen }
+    throw Diagnostic(
+      "unknown-removal",
+      "no removal of \(domain ?? "") \(removed.map { "at \($0) " } ?? "")is kept for \(uri)",
+      suggestion: "run `vireo restore --list` to see the removed domains")
+  }
+
+  private func isChosen(_ entry: ArchivedDomain) -> Bool {
     let removal = entry.removal
     guard domain == nil || removal.name == domain || removal.uuid == domain?.lowercased() else { return false }
     guard let removed else { return true }
     let digits = { (text: String) in text.filter(\.isNumber) }
     return digits(RemovedDomain.text(ofMoment: removal.removed)).hasPrefix(digits(removed))
-  }
-
-  private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-
-  private func messages(for error: any Error, _ uri: String) -> [Diagnostic] {
-    let subject = domain.map { ObjectReference(.domain, $0).description }
-    switch error {
-    case let message as Diagnostic: return [message]
-    case let refusal as RestoreRefusal:
-      return refusal.reasons.enumerated().map { index, reason in
-        Diagnostic(
-          "restore", reason, subject: subject, suggestion: index == refusal.reasons.count - 1 ? refusal.remedy : nil)
-      }
-    default: return [FailureMessage.diagnostic(for: error, uri: uri)]
-    }
   }
 }

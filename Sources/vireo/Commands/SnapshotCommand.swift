@@ -7,7 +7,6 @@ import Inventory
 import Libvirt
 import Planner
 import Report
-import XMLTree
 
 struct SnapshotCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -38,39 +37,60 @@ struct SnapshotCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var color: ColorOptions
 
-    /// Does something with the domain's snapshots; a failure is reported.
+    /// The domain with its snapshots.
     ///
-    /// - Parameter lock: for what changes the domain: nobody applies its stack meanwhile.
-    func perform<Result>(
-      for format: ReportFormat = .text, _ lock: LockOptions? = nil, _ work: (DomainSnapshots) async throws -> Result
-    ) async throws(ExitCode) -> Result {
-      let messages = color.messages(for: format)
-      return try await HostConnection.with(connection, messages) { connection in
-        do {
-          let handle = try await connection.domain(named: domain)
-          var held: [StackLock] = []
-          if let lock {
-            let stack = OwnershipRecord(in: try XMLElement.parse(try await handle.xml([.inactive])))?.stack
-            held = try await StackLock.take([stack].compactMap(\.self), on: connection, patience: lock.ofStacks)
-          }
-          defer { withExtendedLifetime(held) {} }
-          return try await work(DomainSnapshots(of: handle, on: connection, patience: lock?.ofFolders ?? .ofFolders))
-        } catch {
-          throw messages.fail([diagnostic(for: error, connection.uri)])
-        }
+    /// - Parameter withImages: whether the images of its disks are looked at, too.
+    func read(
+      from connection: LibvirtConnection, withImages: Bool = false
+    ) async throws -> (domain: ObservedDomain, host: Inventory) {
+      let host = try await Inventory.read(domain: domain, withImages: withImages, from: connection)
+      guard let found = host.domains[domain] else {
+        throw Diagnostic("unknown-domain", "\(connection.uri) has no domain \(domain)")
       }
+      return (found, host)
     }
 
-    private func diagnostic(for error: any Error, _ uri: String) -> Diagnostic {
-      let subject = ObjectReference(.domain, domain).description
-      switch error {
-      case let refusal as SnapshotRefusal:
-        return Diagnostic("snapshot", refusal.message, subject: subject, suggestion: refusal.remedy)
-      case let error as LibvirtError where error.isNotFound:
-        return Diagnostic("unknown-domain", "\(uri) has no domain \(domain)")
-      default: return FailureMessage.diagnostic(for: error, uri: uri)
+    /// Plans a change of the domain's snapshots and carries it out. Nobody applies the domain's stack meanwhile.
+    ///
+    /// - Parameter question: what is asked first, unless consent was given on the command line; nil for nothing.
+    func change(
+      _ change: SnapshotChange, _ options: ChangeOptions, asking question: String? = nil, isConfirmed: Bool = true
+    ) async throws {
+      let messages = color.messages(for: options.format)
+      try await HostConnection.with(connection, messages) { connection in
+        let stack = OwnershipRecord(in: try await read(from: connection).domain.inactive)?.stack
+        let held = try await StackLock.take(
+          [stack].compactMap(\.self), on: connection, patience: options.lock.ofStacks)
+        defer { withExtendedLifetime(held) {} }
+        let (domain, host) = try await read(
+          from: connection, withImages: !ConnectionChoice.isRemote(connection.uri))
+        let run = PlanRun(
+          connection: connection, messages: messages, question: question, isConfirmed: isConfirmed,
+          patience: options.lock.ofFolders)
+        let plan: Plan
+        do throws(SnapshotRefusal) {
+          plan = try Plan(change, of: domain, on: host)
+        } catch {
+          throw Diagnostic(
+            "snapshot", error.message, subject: ObjectReference(.domain, domain.name).description,
+            suggestion: error.remedy)
+        }
+        guard plan.refused.isEmpty else {
+          // What an earlier run has left to do for it.
+          if !plan.isEmpty { _ = await run.carryOut(plan) }
+          throw messages.fail(plan.refusalReasons)
+        }
+        try await run.perform(plan)
       }
     }
+  }
+
+  /// Options of the commands that change something.
+  struct ChangeOptions: ParsableArguments {
+    @OptionGroup var lock: LockOptions
+
+    @Option(help: "The format of the result.")
+    var format: ReportFormat = .text
   }
 
   /// A snapshot, and consent to what is done with it.
@@ -80,13 +100,6 @@ struct SnapshotCommand: AsyncParsableCommand {
 
     @Flag(name: [.customLong("yes"), .customShort("y")], help: "Does not ask.")
     var isConfirmed = false
-
-    /// Asks, unless consent was given on the command line.
-    func confirm(_ question: String, for target: Target) throws(ExitCode) {
-      guard !isConfirmed else { return }
-      if let obstacle = Consent.obstacle(needsOutput: false) { throw target.color.messages().fail([obstacle]) }
-      guard Consent.ask(question) else { throw ExitCode(1) }
-    }
   }
 
   struct List: AsyncParsableCommand {
@@ -100,7 +113,9 @@ struct SnapshotCommand: AsyncParsableCommand {
     var format: ReportFormat = .text
 
     func run() async throws {
-      let snapshots = try await target.perform(for: format) { try await $0.list() }
+      let snapshots = try await HostConnection.with(target.connection, target.color.messages(for: format)) {
+        try await target.read(from: $0).domain.snapshots ?? []
+      }
       try Output.result(
         format == .json ? ObservedSnapshot.json(snapshots) : ObservedSnapshot.table(snapshots, of: target.domain))
     }
@@ -116,7 +131,7 @@ struct SnapshotCommand: AsyncParsableCommand {
         """)
 
     @OptionGroup var target: Target
-    @OptionGroup var lock: LockOptions
+    @OptionGroup var options: ChangeOptions
 
     @Argument(help: ArgumentHelp("The snapshot's name.", valueName: "snapshot"))
     var name: String
@@ -140,10 +155,8 @@ struct SnapshotCommand: AsyncParsableCommand {
     func run() async throws {
       let creation = SnapshotCreation(
         name: name, description: description, kind: kind.flatMap { SnapshotKind(rawValue: $0.rawValue) },
-        memory: memory,
-        quiesce: quiesce)
-      let choice = try await target.perform(lock) { try await $0.take(creation) }
-      try Output.result("took the \(choice.kind.rawValue) snapshot \(name)\(choice.hasMemory ? ", with memory" : "")\n")
+        memory: memory, quiesce: quiesce)
+      try await target.change(.take(creation), options)
     }
   }
 
@@ -154,14 +167,14 @@ struct SnapshotCommand: AsyncParsableCommand {
       discussion: "What was written since is lost, unless another snapshot holds it.")
 
     @OptionGroup var target: Target
-    @OptionGroup var lock: LockOptions
+    @OptionGroup var options: ChangeOptions
     @OptionGroup var decision: Decision
 
     func run() async throws {
-      try decision.confirm(
-        "Revert domain \(target.domain) to \(decision.name), and lose what was written since?", for: target)
-      try await target.perform(lock) { try await $0.revert(to: decision.name) }
-      try Output.result("domain \(target.domain) was reverted to the snapshot \(decision.name)\n")
+      try await target.change(
+        .revert(to: decision.name), options,
+        asking: "Revert domain \(target.domain) to \(decision.name), and lose what was written since?",
+        isConfirmed: decision.isConfirmed)
     }
   }
 
@@ -171,14 +184,14 @@ struct SnapshotCommand: AsyncParsableCommand {
       usage: "vireo snapshot delete [options] <domain> <snapshot>")
 
     @OptionGroup var target: Target
-    @OptionGroup var lock: LockOptions
+    @OptionGroup var options: ChangeOptions
     @OptionGroup var decision: Decision
 
     func run() async throws {
-      try decision.confirm("Delete the snapshot \(decision.name) of domain \(target.domain)?", for: target)
-      let kept = try await target.perform(lock) { try await $0.delete(decision.name) }
-      let note = kept.map { "; \($0) stays: nothing shows that it is the memory of this snapshot" } ?? ""
-      try Output.result("deleted the snapshot \(decision.name)\(note)\n")
+      try await target.change(
+        .delete(decision.name), options,
+        asking: "Delete the snapshot \(decision.name) of domain \(target.domain)?",
+        isConfirmed: decision.isConfirmed)
     }
   }
 }

@@ -1,4 +1,4 @@
-// From a plan to a host that is as it says: shown, agreed to, carried out, told. For all commands that change a host by a plan.
+// The plan of a spec on its way to the host: for the commands that carry out what a spec says.
 
 import Applier
 import ArgumentParser
@@ -34,8 +34,10 @@ struct ApplySession {
     let held = try await StackLock.take(stack.name, on: connection, patience: lock.ofStacks)
     defer { withExtendedLifetime(held) {} }
     let plan = try await session.plan(stack, on: connection, messages: messages)
-    let style = Output.output.style(session.messages.color)
-    if session.format == .text { try Output.result(plan.text(style)) }
+    let run = PlanRun(
+      connection: connection, messages: session.messages, question: question, isConfirmed: isConfirmed, jobs: jobs,
+      disruptions: disruptions, patience: lock.ofFolders)
+    try run.show(plan)
     if !plan.refused.isEmpty, !(keepsGoing ?? false) {
       let remedy = keepsGoing == nil ? nil : "fix the refused objects, or apply the rest with `--keep-going`"
       throw session.messages.fail(plan.refusalMessages(remedy: remedy), code: .refused)
@@ -45,15 +47,9 @@ struct ApplySession {
       if !plan.refused.isEmpty { throw ExitCode.refused }
       return
     }
-    try confirm(plan)
-    let progress = ApplyProgress(
-      plan, color: session.messages.color, isToldAgain: session.format == .text && Output.output.isTerminal)
-    let result = await InterruptibleApply(
-      connection: connection, jobs: jobs, disruptions: disruptions, patience: lock.ofFolders
-    ).apply(
-      plan, showing: progress)
-    // What was done is done, whether or not anybody still reads about it.
-    Output.write(session.format == .json ? result.json(of: plan) : "\n" + result.text(of: plan, style), to: .output)
+    try run.confirm(plan)
+    let result = await run.carryOut(plan)
+    run.tell(result, of: plan)
     if session.format == .text { explainRefusals(result, of: plan, stack) }
     if !result.isComplete { throw ExitCode(1) }
     if !plan.refused.isEmpty { throw ExitCode.refused }
@@ -69,13 +65,5 @@ struct ApplySession {
       let problems = try? SchemaCheck(schema).problems(of: stack)
     else { return }
     session.messages.tell(problems.filter { $0.subject.map(refused.contains) ?? false })
-  }
-
-  /// Asks for consent, unless it was given on the command line.
-  private func confirm(_ plan: Plan) throws(ExitCode) {
-    guard !isConfirmed else { return }
-    if let obstacle = Consent.obstacle(needsOutput: session.format == .text) { throw session.messages.fail([obstacle]) }
-    if session.format == .json { Output.write(plan.text(Output.error.style(session.messages.color)), to: .error) }
-    guard Consent.ask(question) else { throw ExitCode(1) }
   }
 }

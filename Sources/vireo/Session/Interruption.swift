@@ -76,8 +76,8 @@ private final class SignalWatch: Sendable {
         let isHidden = SignalState.restoresTerminal.load(ordering: .sequentiallyConsistent)
         let text: StaticString =
           isHidden
-          ? "\u{1B}[?25h\r\u{1B}[Jinterrupted: ended at once; apply again to go on\n"
-          : "interrupted: ended at once; apply again to go on\n"
+          ? "\u{1B}[?25h\r\u{1B}[Jinterrupted: ended at once; run the command again to continue\n"
+          : "interrupted: ended at once; run the command again to continue\n"
         Signals.write(text, to: 2)
         ThisProcess.endAtOnce(1)
       }
