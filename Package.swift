@@ -19,7 +19,8 @@ let package = Package(
     .executable(name: "vireo", targets: ["vireo"])
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
     // System libraries: module maps and nothing else.
@@ -34,29 +35,47 @@ let package = Package(
     // The one piece of C: libvirt's driver in this process needs what Swift cannot do.
     .target(name: "CEmbeddedDriver"),
 
+    // The one home of system calls.
+    .target(
+      name: "SystemCalls", dependencies: [.product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: settings),
     .target(name: "Checksum", dependencies: ["CGcrypt"], swiftSettings: settings),
     .target(name: "Diagnostics", swiftSettings: engineSettings),
-    .target(name: "BlockingWork", swiftSettings: settings),
-    .target(name: "Failpoints", swiftSettings: settings),
+    .target(name: "BlockingWork", dependencies: ["SystemCalls"], swiftSettings: settings),
+    .target(name: "Failpoints", dependencies: ["SystemCalls"], swiftSettings: settings),
     .target(
-      name: "DiskImage", dependencies: ["CDeflate", "CZlib", "CZstd", "Failpoints"], swiftSettings: engineSettings),
+      name: "DiskImage",
+      dependencies: [
+        "CDeflate", "CZlib", "CZstd", "Failpoints", "SystemCalls",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ], swiftSettings: engineSettings),
     .target(name: "Versions", swiftSettings: settings),
-    .target(name: "XMLTree", dependencies: ["CLibXML2"], swiftSettings: engineSettings),
+    .target(name: "XMLTree", dependencies: ["CLibXML2", "SystemCalls"], swiftSettings: engineSettings),
     .target(name: "YAMLTree", dependencies: ["CLibYAML", "Diagnostics"], swiftSettings: engineSettings),
     .target(
-      name: "Libvirt", dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Failpoints", "Versions"],
+      name: "Libvirt",
+      dependencies: ["BlockingWork", "CEmbeddedDriver", "CLibvirt", "Failpoints", "SystemCalls", "Versions"],
       swiftSettings: settings),
-    .target(name: "Vocabulary", dependencies: ["Checksum", "Versions", "XMLTree"], swiftSettings: engineSettings),
-    .target(name: "Spec", dependencies: ["Diagnostics", "Vocabulary", "YAMLTree"], swiftSettings: engineSettings),
+    .target(
+      name: "Vocabulary", dependencies: ["Checksum", "SystemCalls", "Versions", "XMLTree"],
+      swiftSettings: engineSettings),
+    .target(
+      name: "Spec",
+      dependencies: [
+        "Diagnostics", "SystemCalls", "Vocabulary", "YAMLTree",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: engineSettings),
     .target(
       name: "Inventory",
       dependencies: [
-        "BlockingWork", "Checksum", "DiskImage", "Libvirt", "Versions", "Vocabulary", "XMLTree",
+        "BlockingWork", "Checksum", "DiskImage", "Libvirt", "SystemCalls", "Versions", "Vocabulary", "XMLTree",
       ], swiftSettings: engineSettings),
     .target(
       name: "Planner",
       dependencies: [
-        "Checksum", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Spec", "Versions", "Vocabulary", "XMLTree",
+        "Checksum", "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Spec", "SystemCalls", "Versions", "Vocabulary",
+        "XMLTree",
       ], swiftSettings: engineSettings),
     .target(
       name: "Importer",
@@ -66,14 +85,14 @@ let package = Package(
       name: "Applier",
       dependencies: [
         "BlockingWork", "Checksum", "Diagnostics", "DiskImage", "Failpoints", "Inventory", "Libvirt", "Planner",
-        "Versions",
-        "Vocabulary",
-        "XMLTree",
+        "SystemCalls", "Versions", "Vocabulary", "XMLTree",
+        .product(name: "SystemPackage", package: "swift-system"),
       ], swiftSettings: engineSettings),
     .target(
       name: "Report",
       dependencies: [
-        "Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Versions", "Vocabulary", "XMLTree",
+        "Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "SystemCalls", "Versions", "Vocabulary",
+        "XMLTree",
       ],
       swiftSettings: settings
     ),
@@ -82,7 +101,8 @@ let package = Package(
       dependencies: [
         "Applier", "BlockingWork", "Diagnostics", "DiskImage", "Failpoints", "Importer", "Inventory", "Libvirt",
         "Planner",
-        "Report", "Spec", "Vocabulary", "XMLTree", "YAMLTree",
+        "Report", "Spec", "SystemCalls", "Vocabulary", "XMLTree", "YAMLTree",
+        .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
 
@@ -110,9 +130,15 @@ let package = Package(
       name: "YAMLTreeTests", dependencies: ["Diagnostics", "TestSupport", "YAMLTree"], exclude: ["Golden"],
       swiftSettings: settings),
     .testTarget(name: "XMLTreeTests", dependencies: ["TestSupport", "XMLTree"], swiftSettings: settings),
+    .testTarget(
+      name: "SystemCallsTests",
+      dependencies: ["SystemCalls", .product(name: "SystemPackage", package: "swift-system")], swiftSettings: settings),
     .testTarget(name: "ChecksumTests", dependencies: ["Checksum"], swiftSettings: settings),
     .testTarget(name: "BlockingWorkTests", dependencies: ["BlockingWork"], swiftSettings: settings),
-    .testTarget(name: "DiskImageTests", dependencies: ["DiskImage"], swiftSettings: settings),
+    .testTarget(
+      name: "DiskImageTests",
+      dependencies: ["DiskImage", "SystemCalls", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: settings),
     .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "TestSupport", "Versions"], swiftSettings: settings),
     .testTarget(
       name: "VocabularyTests", dependencies: ["TestSupport", "Versions", "Vocabulary", "XMLTree"],
@@ -124,7 +150,7 @@ let package = Package(
     .testTarget(
       name: "PlannerTests",
       dependencies: [
-        "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Report", "Spec", "TestSupport",
+        "Diagnostics", "DiskImage", "Inventory", "Libvirt", "Planner", "Report", "Spec", "SystemCalls", "TestSupport",
         "Versions", "Vocabulary", "XMLTree",
       ],
       exclude: ["Golden"], swiftSettings: settings),
@@ -145,7 +171,9 @@ let package = Package(
     .testTarget(
       name: "ReportTests",
       dependencies: [
-        "Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Report", "TestSupport", "Vocabulary", "XMLTree",
+        "Applier", "Diagnostics", "DiskImage", "Inventory", "Planner", "Report", "SystemCalls", "TestSupport",
+        "Vocabulary",
+        "XMLTree",
       ],
       exclude: ["Golden"], swiftSettings: settings),
     .testTarget(

@@ -1,6 +1,6 @@
 // The queue behind a pool: closures in, a fixed number of threads that take them out in order.
 
-import Glibc
+import SystemCalls
 
 /// First in, first out. Threads start when work arrives and none is idle, up to `limit`, and leave when the queue is closed
 /// and empty. The threads keep the queue alive, not the pool.
@@ -9,9 +9,9 @@ final class WorkQueue: @unchecked Sendable {
 
   let limit: Int
   private let name: String
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let arrival: UnsafeMutablePointer<pthread_cond_t>
-  // Guarded by `mutex`: everything below.
+  private let monitor = Monitor()
+  private let arrival: Condition
+  // Guarded by `monitor`: everything below.
   /// Taken ones are nil: what a job holds may add to the queue as it goes, so no job may end under the lock.
   private var waiting: [Job?] = []
   private var head = 0
@@ -24,57 +24,43 @@ final class WorkQueue: @unchecked Sendable {
   init(name: String, limit: Int) {
     self.name = name
     self.limit = max(1, limit)
-    mutex = .allocate(capacity: 1)
-    arrival = .allocate(capacity: 1)
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(arrival, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(arrival)
-    pthread_mutex_destroy(mutex)
-    arrival.deallocate()
-    mutex.deallocate()
+    arrival = Condition(of: monitor)
   }
 
   /// Puts `job` at the end of the queue. Fails only if there is no thread that could ever run it.
   func add(_ job: @escaping Job) throws(ThreadStartError) {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    if waiting.count - head >= idle && threads - stuck < limit {
-      do {
-        try startThread(name: name) { self.work() }
-        threads += 1
-      } catch  where threads > stuck {
-        // Fewer threads than wished for still do the work.
+    try monitor.locked { () throws(ThreadStartError) in
+      if waiting.count - head >= idle && threads - stuck < limit {
+        do throws(ThreadStartError) {
+          try startThread(name: name) { self.work() }
+          threads += 1
+        } catch  where threads > stuck {
+          // Fewer threads than wished for still do the work.
+        }
       }
+      waiting.append(job)
+      arrival.signal()
     }
-    waiting.append(job)
-    pthread_cond_signal(arrival)
   }
 
   /// A thread does what nobody waits for any more, and may never come back: another one takes its place.
   func threadIsStuck() {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    stuck += 1
-    guard waiting.count - head > idle, (try? startThread(name: name) { self.work() }) != nil else { return }
-    threads += 1
+    monitor.locked {
+      stuck += 1
+      guard waiting.count - head > idle, (try? startThread(name: name) { self.work() }) != nil else { return }
+      threads += 1
+    }
   }
 
   /// A thread that was stuck takes work again.
-  func threadIsBack() {
-    pthread_mutex_lock(mutex)
-    stuck -= 1
-    pthread_mutex_unlock(mutex)
-  }
+  func threadIsBack() { monitor.locked { stuck -= 1 } }
 
   /// Lets the threads go once the queue is empty.
   func close() {
-    pthread_mutex_lock(mutex)
-    isClosed = true
-    pthread_cond_broadcast(arrival)
-    pthread_mutex_unlock(mutex)
+    monitor.locked {
+      isClosed = true
+      arrival.signalAll()
+    }
   }
 
   private func work() {
@@ -82,32 +68,32 @@ final class WorkQueue: @unchecked Sendable {
   }
 
   private func next() -> Job? {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    if threads - stuck > limit {
-      // This one stood in for a thread that is back. It may have been woken for work that another has to do then.
-      threads -= 1
-      pthread_cond_signal(arrival)
-      return nil
-    }
-    while head == waiting.count {
-      if isClosed {
+    monitor.locked {
+      if threads - stuck > limit {
+        // This one stood in for a thread that is back. It may have been woken for work that another has to do then.
         threads -= 1
+        arrival.signal()
         return nil
       }
-      idle += 1
-      pthread_cond_wait(arrival, mutex)
-      idle -= 1
+      while head == waiting.count {
+        if isClosed {
+          threads -= 1
+          return nil
+        }
+        idle += 1
+        arrival.wait()
+        idle -= 1
+      }
+      let job = waiting[head].take()
+      head += 1
+      if head == waiting.count {
+        waiting.removeAll(keepingCapacity: true)
+        head = 0
+      } else if head >= 1024 {
+        waiting.removeFirst(head)
+        head = 0
+      }
+      return job
     }
-    let job = waiting[head].take()
-    head += 1
-    if head == waiting.count {
-      waiting.removeAll(keepingCapacity: true)
-      head = 0
-    } else if head >= 1024 {
-      waiting.removeFirst(head)
-      head = 0
-    }
-    return job
   }
 }

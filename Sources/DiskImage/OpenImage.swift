@@ -1,6 +1,6 @@
 // An image that is opened once: what is found out of it and what is changed of it is found and changed of this very file.
 
-internal import Glibc
+package import SystemCalls
 
 /// An image that is held open.
 ///
@@ -96,15 +96,15 @@ package struct OpenImage: Sendable {
 
   /// Sets the permission bits.
   package func setMode(_ mode: UInt32) throws(ImageError) {
-    try systemCall("set the mode of", path) { fchmod(file.descriptor, mode) }
+    try systemCall("set the mode of", path, file.descriptor.setMode(mode))
   }
 
   /// What tells it, as it is now, from every other file and from itself after a change: device, inode, length, and the time
   /// of the last change of anything of it, which no program can set.
   package func stamp() throws(ImageError) -> String {
-    var status = stat()
-    try systemCall("look at", path) { fstat(file.descriptor, &status) }
-    return "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
+    let status = try systemCall("look at", path, FileStatus(file.descriptor))
+    let (seconds, rest) = status.changed.quotientAndRemainder(dividingBy: 1_000_000_000)
+    return "\(status.identity.device) \(status.identity.inode) \(status.length) \(seconds).\(rest)"
   }
 
   /// Fills `buffer` from `offset` on; see ``ByteSource``.
@@ -117,8 +117,7 @@ package struct OpenImage: Sendable {
 
   /// The file's owner, as it is now.
   package func owner() throws(ImageError) -> FileAccess.Owner {
-    var status = stat()
-    try systemCall("look at", path) { fstat(file.descriptor, &status) }
-    return FileAccess.Owner(user: status.st_uid, group: status.st_gid)
+    let status = try systemCall("look at", path, FileStatus(file.descriptor))
+    return FileAccess.Owner(user: status.owner, group: status.group)
   }
 }

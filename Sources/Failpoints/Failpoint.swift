@@ -1,7 +1,7 @@
 // Points that a process passes between the steps by which it changes a host, so that a test can kill it at each of them.
 // Debug builds only: in a release build nothing of this is left.
 
-internal import Glibc
+import SystemCalls
 internal import Synchronization
 
 /// A place where a test can end the process, as SIGKILL or a power cut would.
@@ -48,58 +48,41 @@ package enum Failpoint {
   }
 
   #if DEBUG
-    private static let order = environment("VIREO_FAILPOINT")
-    private static let log = environment("VIREO_FAILPOINT_LOG")
-      .map { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
-    private static let isWatched = order != nil || log != nil || exchange != nil
+    private static let order = ThisProcess.environment("VIREO_FAILPOINT")
+    private static let log = ThisProcess.environment("VIREO_FAILPOINT_LOG")
+      .flatMap { try? OpenFile($0, .writeOnly, [.create, .append], mode: 0o600) }
+    private static let isWatched = order != nil || log.descriptor != nil || exchange != nil
     private static let count = Atomic(0)
     /// The number of the point to end at, how much later, in microseconds, and by which signal.
     private static let end: (point: Int, delay: UInt32, signal: Int32)? = order.flatMap { text in
       let halves = text.split(separator: ":", maxSplits: 1)
       let parts = (halves.first ?? "").split(separator: "+", maxSplits: 1)
-      let signal = halves.count > 1 ? Int32(halves[1]) ?? SIGKILL : SIGKILL
+      let signal = halves.count > 1 ? Int32(halves[1]) ?? Signals.kill : Signals.kill
       return parts.first.flatMap { Int($0) }.map { ($0, parts.count > 1 ? UInt32(parts[1]) ?? 0 : 0, signal) }
     }
 
     /// The number of the point to exchange two files or folders at.
-    private static let exchange: (point: Int, one: String, other: String)? = environment("VIREO_FAILPOINT_EXCHANGE")
-      .flatMap { text in
-        let parts = text.split(separator: ":", maxSplits: 2).map(String.init)
-        return parts.count == 3 ? Int(parts[0]).map { ($0, parts[1], parts[2]) } : nil
-      }
-
-    private static func swap(_ one: String, _ other: String) {
-      typealias Rename = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
-      guard let function = dlsym(nil, "renameat2") else { return }
-      // RENAME_EXCHANGE
-      _ = unsafeBitCast(function, to: Rename.self)(AT_FDCWD, one, AT_FDCWD, other, 2)
+    private static let exchange: (point: Int, one: String, other: String)? = ThisProcess.environment(
+      "VIREO_FAILPOINT_EXCHANGE"
+    )
+    .flatMap { text in
+      let parts = text.split(separator: ":", maxSplits: 2).map(String.init)
+      return parts.count == 3 ? Int(parts[0]).map { ($0, parts[1], parts[2]) } : nil
     }
 
     private static func reach(_ name: String) {
       let number = count.add(1, ordering: .sequentiallyConsistent).newValue
-      if let log {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        let line = Array("\(now.tv_sec * 1_000_000 + now.tv_nsec / 1000) \(name)\n".utf8)
-        _ = write(log, line, line.count)
-      }
-      if let exchange, number == exchange.point { swap(exchange.one, exchange.other) }
+      if let log = log.descriptor { try? log.writeAll(Array("\(SystemClock.monotonic / 1000) \(name)\n".utf8)) }
+      if let exchange, number == exchange.point { try? FileNames.exchange(exchange.one, exchange.other) }
       guard let end, number == end.point else { return }
       guard end.delay > 0 else {
-        kill(getpid(), end.signal)
+        Signals.sendToSelf(end.signal)
         return
       }
-      var thread = pthread_t()
-      let isStarted = pthread_create(
-        &thread, nil,
-        { _ in
-          usleep(Failpoint.end?.delay ?? 0)
-          kill(getpid(), Failpoint.end?.signal ?? SIGKILL)
-          return nil
-        }, nil)
-      if isStarted == 0 { pthread_detach(thread) }
+      _ = try? Threads.start {
+        SystemClock.sleep(microseconds: end.delay)
+        Signals.sendToSelf(end.signal)
+      }
     }
-
-    private static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
   #endif
 }

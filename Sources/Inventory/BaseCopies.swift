@@ -1,7 +1,7 @@
 // Whether a copy of a base image is what its name says: proved by its content, once, and remembered until the file changes.
 
 public import DiskImage
-import Glibc
+import SystemCalls
 public import Libvirt
 
 /// Proves copies of base images.
@@ -22,7 +22,7 @@ public struct BaseCopies: Sendable {
       self.init(folder: nil)
       return
     }
-    self.init(embeddedRoot: connection.embeddedRoot, isRoot: geteuid() == 0) { getenv($0).map { String(cString: $0) } }
+    self.init(embeddedRoot: connection.embeddedRoot, isRoot: ThisProcess.isRoot, environment: ThisProcess.environment)
   }
 
   init(embeddedRoot: String?, isRoot: Bool, environment: (String) -> String?) {
@@ -53,7 +53,7 @@ public struct BaseCopies: Sendable {
     } catch .refused, .notAnImageFile {
       throw .refused(path: path, reason: Self.isNoFile)
     }
-    guard let status = try place.folder.status(place.name), status.st_mode & S_IFMT == S_IFREG else {
+    guard try place.folder.status(place.name)?.kind == .regularFile else {
       throw .refused(path: path, reason: Self.isNoFile)
     }
     let before = try image.stamp()
@@ -99,16 +99,11 @@ public struct BaseCopies: Sendable {
 
   private func lines(of sha256: String) -> [String] {
     guard let folder, isOwn(folder) else { return [] }
-    let descriptor = open("\(folder)/\(sha256)", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { return [] }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
-      return []
-    }
-    var bytes = [UInt8](repeating: 0, count: 8192)
-    let count = read(descriptor, &bytes, bytes.count)
-    return String(decoding: bytes[..<max(0, count)], as: UTF8.self).split(separator: "\n").map(String.init)
+    guard let file = try? OpenFile("\(folder)/\(sha256)", .readOnly, [.noFollow, .nonBlocking]),
+      let status = try? FileStatus(file.descriptor), status.kind == .regularFile, status.owner == ThisProcess.user,
+      let bytes = try? file.descriptor.content(limit: 8192)
+    else { return [] }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
   /// Best effort: what could not be kept is read again.
@@ -117,27 +112,26 @@ public struct BaseCopies: Sendable {
     var path = ""
     for part in folder.split(separator: "/") {
       path += "/\(part)"
-      mkdir(path, path == folder ? 0o700 : 0o755)
+      _ = try? FileNames.makeFolder(path, mode: path == folder ? 0o700 : 0o755)
     }
     guard isOwn(folder) else { return }
     var known = lines(of: sha256).filter { $0 != state }
     known.insert(state, at: 0)
-    let draft = "\(folder)/.\(sha256).\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
-    let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { return }
-    let bytes = Array((known.prefix(16).joined(separator: "\n") + "\n").utf8)
-    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count
-    close(descriptor)
-    if !isWritten || rename(draft, "\(folder)/\(sha256)") != 0 { unlink(draft) }
+    let draft = "\(folder)/.\(sha256).\(ThisProcess.id).\(UInt32.random(in: 0...UInt32.max))"
+    do {
+      try SmallFile.make(Array((known.prefix(16).joined(separator: "\n") + "\n").utf8), draft, mode: 0o600)
+      try FileNames.rename(draft, to: "\(folder)/\(sha256)")
+    } catch {
+      _ = try? FileNames.remove(draft)
+    }
   }
 
   private func forget(_ sha256: String) {
-    if let folder, isOwn(folder) { unlink("\(folder)/\(sha256)") }
+    if let folder, isOwn(folder) { _ = try? FileNames.remove("\(folder)/\(sha256)") }
   }
 
   private func isOwn(_ folder: String) -> Bool {
-    var status = stat()
-    return lstat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == geteuid()
-      && status.st_mode & 0o022 == 0
+    guard let status = try? FileStatus(of: folder, followingLinks: false) else { return false }
+    return status.kind == .directory && status.owner == ThisProcess.user && status.mode & 0o022 == 0
   }
 }

@@ -2,6 +2,7 @@
 
 public import DiskImage
 import Libvirt
+public import SystemCalls
 
 /// The files of some folders, and everything on the host that refers to a file.
 ///

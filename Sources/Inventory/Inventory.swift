@@ -2,6 +2,7 @@
 
 public import DiskImage
 public import Libvirt
+public import SystemCalls
 public import Versions
 import Vocabulary
 public import XMLTree

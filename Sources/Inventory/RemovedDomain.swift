@@ -1,7 +1,7 @@
 // A domain that was undefined, as its archive keeps it: all that it takes to define it again, in one XML document.
 
 import DiskImage
-import Glibc
+import SystemCalls
 import Vocabulary
 public import XMLTree
 
@@ -168,21 +168,15 @@ extension RemovedDomain {
 
   /// A moment in UTC as `2026-11-24T18:09:09Z` (RFC 3339).
   public static func text(ofMoment seconds: Int) -> String {
-    var time = time_t(seconds)
-    var parts = tm()
-    gmtime_r(&time, &parts)
-    var text = [CChar](repeating: 0, count: 32)
-    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-    return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    CalendarMoment(seconds: seconds).map { "\($0.date)T\($0.time)Z" } ?? ""
   }
 
   static func moment(_ text: String) -> Int? {
-    let numbers = text.split(whereSeparator: { !$0.isNumber }).compactMap { Int32($0) }
+    let numbers = text.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
     guard numbers.count == 6 else { return nil }
-    var parts = tm()
-    (parts.tm_year, parts.tm_mon, parts.tm_mday) = (numbers[0] &- 1900, numbers[1] &- 1, numbers[2])
-    (parts.tm_hour, parts.tm_min, parts.tm_sec) = (numbers[3], numbers[4], numbers[5])
-    let seconds = timegm(&parts)
+    let moment = CalendarMoment(
+      year: numbers[0], month: numbers[1], day: numbers[2], hour: numbers[3], minute: numbers[4], second: numbers[5])
+    let seconds = moment.seconds
     return self.text(ofMoment: seconds) == text ? seconds : nil
   }
 }

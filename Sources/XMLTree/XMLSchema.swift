@@ -1,7 +1,7 @@
 // Relax NG: whether a document has the shape that libvirt's own schemas describe.
 
 import CLibXML2
-import Glibc
+import SystemCalls
 import Synchronization
 
 /// A Relax NG schema, such as libvirt's `/usr/share/libvirt/schemas/domain.rng`.
@@ -116,7 +116,7 @@ private final class Collected {
     if let node = error.pointee.node, let text = xmlGetNodePath(node.assumingMemoryBound(to: xmlNode.self)) {
       path = String(cString: text)
       // libxml2's allocator is malloc unless a program replaces it, which this one does not.
-      free(text)
+      CMemory.free(text)
     }
     violations.append(
       XMLSchema.Violation(path: path, line: Int(error.pointee.line), message: LibXML2.message(of: error)))

@@ -2,18 +2,18 @@
 
 import ArgumentParser
 import Diagnostics
-import Glibc
+import SystemCalls
 
 @main
 enum Program {
   static func main() async {
     EmbeddedCleaning.runIfAsked()
     // Writing to a closed pipe is an error of the write then, and not the end in the middle of an apply.
-    signal(SIGPIPE, SIG_IGN)
-    Output.occupyClosedStreams()
+    Signals.ignore(Signals.brokenPipe)
+    StandardStreams.occupyClosed()
     let arguments = Array(CommandLine.arguments.dropFirst())
     let (named, problem) = CommandWords.read(arguments, of: VireoCommand.self)
-    if let problem { exit(Messages.asked(by: arguments).fail([problem]).rawValue) }
+    if let problem { ThisProcess.end(Messages.asked(by: arguments).fail([problem]).rawValue) }
     do {
       var command = try VireoCommand.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -32,11 +32,11 @@ enum Program {
   private static func end(
     with error: any Error, of command: any ParsableCommand.Type, _ arguments: [String]
   ) -> Never {
-    if let code = error as? ExitCode { exit(code.rawValue) }
+    if let code = error as? ExitCode { ThisProcess.end(code.rawValue) }
     let text = VireoCommand.fullMessage(for: error)
     let isSuccess = VireoCommand.exitCode(for: error).isSuccess
     if isSuccess {
-      guard Output.write(text.hasSuffix("\n") ? text : text + "\n", to: .output) else { exit(1) }
+      guard Output.write(text.hasSuffix("\n") ? text : text + "\n", to: .output) else { ThisProcess.end(1) }
     } else {
       // In the form of all other messages; the usage stands below.
       let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
@@ -55,7 +55,7 @@ enum Program {
       }
     }
     // Every failure is 1, usage errors too: 2 is what `plan --detailed-exitcode` says of changes.
-    exit(isSuccess ? 0 : (command as? any FailureCoding.Type)?.failure ?? 1)
+    ThisProcess.end(isSuccess ? 0 : (command as? any FailureCoding.Type)?.failure ?? 1)
   }
 }
 

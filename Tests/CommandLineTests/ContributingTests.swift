@@ -90,11 +90,24 @@ struct ContributingTests {
     #expect(switches.subtracting(Self.paths(section)) == [])
   }
 
+  @Test("an action is carried out in a room of its own: the run has every room, and nothing extends the run or a room")
+  func rooms() throws {
+    let applier = try Self.sources("Sources/Applier") { _ in true }
+    let rooms = applier.compactMap { $0.firstMatch(of: /(\w+Actions)\.swift$/).map { String($0.output.1) } }
+    #expect(rooms.count > 10)
+    let run = try Self.text("Sources/Applier/Run/ApplyRun.swift")
+    for room in rooms {
+      #expect(run.contains(": \(room)\n"), "ApplyRun has no \(room)")
+    }
+    let extended = try Self.sources("Sources/Applier") { $0.contains(/(?m)^extension (ApplyRun|\w+Actions) \{/) }
+    #expect(extended == [])
+  }
+
   @Test("a new way of changing running guests is a row beside it and a call, and no other switches over all ways")
   func liveWays() throws {
     let section = try #require(Self.sections()["A live field"])
     let switches = try Self.switches(over: "Sources/Vocabulary/Language/LiveWay.swift")
-    #expect(switches == ["Sources/Applier/Devices/LiveChanges.swift"])
+    #expect(switches == ["Sources/Applier/Devices/LiveActions.swift"])
     #expect(switches.subtracting(Self.paths(section)) == [])
   }
 

@@ -1,6 +1,7 @@
 // Deleting files under lock, marks of who made them, and what an image refers to.
 
 import Foundation
+import SystemCalls
 import Testing
 
 @testable import DiskImage

@@ -1,6 +1,7 @@
 // Reading images: agreement with qemu-img info, and what is not an image.
 
 import Foundation
+import SystemCalls
 import Testing
 
 @testable import DiskImage

@@ -42,6 +42,34 @@ struct DestructionTests {
     #expect(try steps(host()).last == "undefine web after 2")
   }
 
+  private func removal(_ domain: String, on host: ImaginedHost) throws -> (objects: [ObjectPlan], names: [String]) {
+    let text = "stack: lab\nconnect: qemu:///embed\ndomains: { \(domain) }\n"
+    let plan = try Plan(for: stack(text), on: host.inventory, discardsSavedStates: true)
+    let names = plan.actions.map { action in
+      guard case .undefineDomain(let domain, let undefinition) = action.operation else { return "other" }
+      let (seen, stored) = (undefinition.seen, host.inventory.domains[domain.name]?.inactive)
+      return "undefine \(domain.name)\(undefinition.discardsSavedState ? " with its saved state" : "")"
+        + (seen == stored ? "" : ", another definition")
+    }
+    return (plan.objects, names)
+  }
+
+  @Test("the saved state of a domain that is to leave goes with its definition, in one step that the plan shows")
+  func saved() throws {
+    var host = try host()
+    host.inventory.domains["web"]?.hasManagedSave = true
+    let (objects, names) = try removal("web: { state: absent }", on: host)
+    #expect(names == ["undefine web with its saved state"])
+    #expect(objects.flatMap(\.changes).filter { $0.effect == .dataLoss }.map(\.field) == ["saved-state"])
+  }
+
+  @Test("a domain that is to leave is not renamed before")
+  func renamed() throws {
+    let (objects, names) = try removal("site: { renamed-from: web, state: absent }", on: host())
+    #expect(names == ["undefine web"])
+    #expect(objects.map { "\($0.object) \($0.verb)" } == ["domain web delete"])
+  }
+
   @Test("what is gone already is not planned, and what stood on it is", arguments: [false, true])
   func cut(isOverlay: Bool) throws {
     var host = try host()

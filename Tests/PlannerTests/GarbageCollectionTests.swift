@@ -3,6 +3,7 @@
 import DiskImage
 import Inventory
 import Planner
+import SystemCalls
 import Testing
 import XMLTree
 

@@ -6,9 +6,13 @@ import Planner
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
+/// Changes of one running guest for which libvirt has no single call.
+struct LiveTuning {
+  let domain: LibvirtDomain
+  let connection: LibvirtConnection
+
   /// Makes the I/O threads of a running guest those of its stored definition.
-  func changeIOThreads(of domain: LibvirtDomain) async throws {
+  func changeIOThreads() async throws {
     let running = IOThreads(in: try await connection.runningDefinition(of: domain))
     let stored = IOThreads(in: try await connection.storedDefinition(of: domain))
     var refusals = Refusals()
@@ -26,7 +30,7 @@ extension ApplyRun {
   }
 
   /// Gives the throttle groups of a running guest their limits, makes those that are new, and deletes those that left.
-  func throttle(_ domain: LibvirtDomain, _ change: LiveChange) async throws {
+  func throttle(_ change: LiveChange) async throws {
     let running = try await connection.runningDefinition(of: domain)
     let old = change.entry.field.lens?.get(running)?.table ?? [:]
     let new = change.value?.table ?? [:]
@@ -43,7 +47,7 @@ extension ApplyRun {
 
   /// Gives threads of a running guest the host's processors that its pins name, and those that have lost their pin all that
   /// the domain may have.
-  func pin(_ changes: [LiveChange], of domain: LibvirtDomain) async throws {
+  func pin(_ changes: [LiveChange]) async throws {
     let running = try await connection.runningDefinition(of: domain)
     let usual = running.value(at: .vcpuSet).flatMap(NumberSet.members)
     let online = try await connection.onlineProcessors()
@@ -69,7 +73,7 @@ extension ApplyRun {
   }
 
   /// Gives a running guest weights and limits of the host's block devices; a device that is not named any more has none.
-  func limitBlockDevices(of domain: LibvirtDomain, _ change: LiveChange) async throws {
+  func limitBlockDevices(_ change: LiveChange) async throws {
     let running = try await connection.runningDefinition(of: domain)
     let old = change.entry.field.lens?.get(running)?.table ?? [:]
     let new = change.value?.table ?? [:]
@@ -87,7 +91,7 @@ extension ApplyRun {
   }
 
   /// Counts the events of a running guest that are on, and no others.
-  func countEvents(of domain: LibvirtDomain, _ change: LiveChange) async throws {
+  func countEvents(_ change: LiveChange) async throws {
     let running = try await connection.runningDefinition(of: domain)
     let old = change.entry.field.lens?.get(running)?.table ?? [:]
     let new = change.value?.table ?? [:]
@@ -100,7 +104,8 @@ extension ApplyRun {
     try refusals.throwFirst()
   }
 
-  func setLifecycle(of domain: LibvirtDomain, _ change: LiveChange, _ event: String) async throws {
+  /// Sets what follows an event of a running guest, such as its end.
+  func setLifecycle(_ change: LiveChange, _ event: String) async throws {
     let word = (change.value ?? change.entry.field.libvirtDefault)?.string
     guard let event = lifecycleEvents[event], let action = word.flatMap({ lifecycleActions[$0] }) else { return }
     try await domain.setLifecycleAction(event, action, scope: .live)

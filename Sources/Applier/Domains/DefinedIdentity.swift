@@ -67,19 +67,14 @@ struct DefinedIdentity {
   }
 }
 
-extension ApplyRun {
+extension LibvirtConnection {
   /// Throws unless a domain's definition is about a domain that is not there, or that is ours.
   func requireOwn(_ definition: DomainDefinition) async throws {
     let identity = try DefinedIdentity(
       of: definition.xml, kind: "domain", name: definition.identity.name, uuid: definition.identity.uuid)
-    let found = try await held(
-      identity, named: connection.domain(named:), withUUID: connection.domain(uuid:), uuid: \.uuid)
-    var held: [DefinedIdentity.Held] = []
-    for domain in found {
-      held.append(
-        .init(
-          name: domain.name, uuid: domain.uuid,
-          stack: OwnershipRecord(in: try await connection.storedDefinition(of: domain))?.stack))
+    let held = try await held(identity, named: domain(named:), withUUID: domain(uuid:)) { domain in
+      let record = OwnershipRecord(in: try await storedDefinition(of: domain))
+      return .init(name: domain.name, uuid: domain.uuid, stack: record?.stack)
     }
     try identity.require(held, isNew: definition.replacing == nil)
   }
@@ -87,14 +82,9 @@ extension ApplyRun {
   /// Throws unless a network's definition is about a network that is not there, or that is ours.
   func requireOwn(network definition: ObjectDefinition) async throws {
     let identity = try DefinedIdentity(of: definition.xml, kind: "network", name: definition.name)
-    let found = try await held(
-      identity, named: connection.network(named:), withUUID: connection.network(uuid:), uuid: \.uuid)
-    var held: [DefinedIdentity.Held] = []
-    for network in found {
-      held.append(
-        .init(
-          name: network.name, uuid: network.uuid,
-          stack: OwnershipRecord(in: try await connection.storedDefinition(of: network))?.stack))
+    let held = try await held(identity, named: network(named:), withUUID: network(uuid:)) { network in
+      let record = OwnershipRecord(in: try await storedDefinition(of: network))
+      return .init(name: network.name, uuid: network.uuid, stack: record?.stack)
     }
     try identity.require(held, isNew: definition.replacing == nil)
   }
@@ -102,20 +92,23 @@ extension ApplyRun {
   /// Throws unless a pool's definition is about a pool that is not there, or that is the same: pools record nobody.
   func requireOwn(pool definition: ObjectDefinition) async throws {
     let identity = try DefinedIdentity(of: definition.xml, kind: "pool", name: definition.name)
-    let held = try await held(
-      identity, named: connection.storagePool(named:), withUUID: connection.storagePool(uuid:), uuid: \.uuid
-    ).map { DefinedIdentity.Held(name: $0.name, uuid: $0.uuid) }
+    let held = try await held(identity, named: storagePool(named:), withUUID: storagePool(uuid:)) { pool in
+      .init(name: pool.name, uuid: pool.uuid)
+    }
     try identity.require(held, isNew: definition.replacing == nil)
   }
 
   /// What libvirt holds under the name and under the UUID of a definition: nothing, one object, or two. Only these are looked
   /// up, however many objects the host has.
-  private func held<Object: Sendable>(
+  private func held<Object>(
     _ identity: DefinedIdentity, named: (String) async throws -> Object, withUUID: (String) async throws -> Object,
-    uuid: KeyPath<Object, String>
-  ) async throws -> [Object] {
-    let first = try await ifAny { try await named(identity.name) }
-    guard let wanted = identity.uuid, first?[keyPath: uuid] != wanted else { return [first].compactMap(\.self) }
-    return [first, try await ifAny { try await withUUID(wanted) }].compactMap(\.self)
+    as describe: (Object) async throws -> DefinedIdentity.Held
+  ) async throws -> [DefinedIdentity.Held] {
+    var held: [DefinedIdentity.Held] = []
+    if let object = try await ifAny({ try await named(identity.name) }) { held.append(try await describe(object)) }
+    if let uuid = identity.uuid, held.first?.uuid != uuid, let object = try await ifAny({ try await withUUID(uuid) }) {
+      held.append(try await describe(object))
+    }
+    return held
   }
 }

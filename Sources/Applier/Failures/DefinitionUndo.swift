@@ -1,32 +1,37 @@
-// Taking back definitions of networks and storage pools.
+// Taking back a definition that did not become what it should.
 
-import Libvirt
-import Planner
+import XMLTree
 
-extension ApplyRun {
-  /// Takes back a definition that did not become what it should: the old one again, or none.
+/// A definition that was stored and is not what it should be.
+struct DefinitionUndo {
+  /// What the object is called: `network`.
+  let kind: String
+  let name: String
+  /// The command of virsh that prints the definition.
+  let printing: String
+  /// The definition that there was before; nil for none.
+  let old: XMLElement?
+
+  /// Stores the old definition again, or removes the new one.
   ///
-  /// - Parameters:
-  ///   - words: what the object is called in messages, and in the names of virsh's commands.
-  ///   - putBack: stores the XML of the old definition.
+  /// - Parameter putBack: stores the XML of the old definition.
   /// - Returns: `failure` with what was done.
-  func undo<Kind>(
-    _ definition: ObjectDefinition, on object: HostObject<Kind>, called words: (noun: String, command: String),
-    because failure: ActionFailure, putBack: (String) async throws -> Void
+  func carryOut(
+    because failure: ActionFailure, putBack: (String) async throws -> Void, undefine: () async throws -> Void
   ) async -> ActionFailure {
     if failure.isConnectionLost { return failure }
     var failure = failure
     do {
-      if let old = definition.replacing {
+      if let old {
         try await putBack(old.serialised())
         failure.message += "; the old definition was put back"
       } else {
-        try await object.undefine()
-        failure.message += "; the new \(words.noun) was undefined again"
+        try await undefine()
+        failure.message += "; the new \(kind) was undefined again"
       }
     } catch {
       failure.message += "; the stored definition could not be taken back: \(ActionFailure(error).message)"
-      failure.remedy = "look at it with `virsh \(words.command)-dumpxml --inactive \(object.name)`, then plan again"
+      failure.remedy = "look at it with `virsh \(printing) --inactive \(name)`, then plan again"
     }
     return failure
   }

@@ -2,8 +2,8 @@
 
 import BlockingWork
 import DiskImage
-import Glibc
 import Libvirt
+import SystemCalls
 import XMLTree
 
 let planAgain = "plan again"
@@ -14,6 +14,7 @@ extension ActionFailure {
     case let failure as ActionFailure: self = failure
     case let error as LibvirtError: self.init(error)
     case let error as ImageError: self.init(error)
+    case let error as SystemError: self.init(error)
     case let error as XMLError: self.init("libvirt's XML cannot be read: \(error)")
     default: self.init("\(error)")
     }
@@ -104,13 +105,8 @@ private func name(of holder: LockHolder) -> String {
 
 /// The guest's name on QEMU's command line, where libvirt puts it: `-name guest=web,debug-threads=on`.
 private func guestName(of pid: Int32) -> String? {
-  let descriptor = open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { return nil }
-  defer { close(descriptor) }
-  var bytes = [UInt8](repeating: 0, count: 4096)
-  let count = read(descriptor, &bytes, bytes.count)
-  guard count > 0 else { return nil }
-  let words = bytes[..<count].split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+  guard let bytes = try? SmallFile.read("/proc/\(pid)/cmdline", limit: 4096, []) else { return nil }
+  let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
   guard let option = words.firstIndex(of: "-name"), words.indices.contains(option + 1) else { return nil }
   let value = words[option + 1]
   guard value.hasPrefix("guest=") else { return nil }

@@ -1,46 +1,25 @@
 // Why guests do not start: QEMU's long messages cut down to the line that matters, with what helps for the usual causes.
 
 import DiskImage
-import Glibc
+import SystemCalls
+import SystemPackage
 import Libvirt
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
-  /// Starts a domain's guest.
-  ///
-  /// libvirt looks for a free port for each display that states none, and QEMU takes it a moment later: another guest of
-  /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses again. A start is also tried again
-  /// where libvirt came too late to hear why QEMU ended: the next time it usually hears.
-  func start(_ domain: LibvirtDomain) async throws {
-    for _ in 0..<4 {
-      do {
-        return try await domain.start()
-      } catch let error as LibvirtError {
-        if Phrase.monitorRefused.occurs(in: error.message) { continue }
-        guard await chosePort(of: domain, error) else { throw error }
-      }
-    }
-    try await domain.start()
-  }
-
-  /// Whether a guest did not start for want of a port that libvirt itself may have chosen.
-  private func chosePort(of domain: LibvirtDomain, _ error: LibvirtError) async -> Bool {
-    guard FailureCause(startMessage(error).text) == .portTaken,
-      let definition = try? await connection.storedDefinition(of: domain)
-    else { return false }
-    return definition.devices(Vocabulary.graphics).contains { $0[attribute: "autoport"] == "yes" }
-  }
+/// Finds out why a guest does not start, or does not get a device.
+struct StartFailures {
+  let context: ApplyContext
 
   /// What kept a domain from starting.
-  func startFailure(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
-    var failure = await startCause(error, of: domain)
-    let definition = try? await connection.storedDefinition(of: domain)
+  func failure(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
+    var failure = await cause(error, of: domain)
+    let definition = try? await context.connection.storedDefinition(of: domain)
     failure.field = definition.flatMap { faultyField(error.message, in: $0) }
     return failure
   }
 
-  private func startCause(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
+  private func cause(_ error: LibvirtError, of domain: LibvirtDomain) async -> ActionFailure {
     if error.unreachableDaemon != nil { return ActionFailure(error) }
     let (text, path) = startMessage(error)
     let plain = ActionFailure("cannot \(error.operation): \(text)", remedy: FailureCause(text)?.remedy)
@@ -50,16 +29,29 @@ extension ApplyRun {
       return (locked ?? nil).map { ActionFailure("cannot \(error.operation): \($0.message)", remedy: $0.remedy) }
         ?? plain
     }
-    let explained = try? await files.run { explainFile(path, text) }
-    guard let found = explained ?? nil else { return plain }
+    guard let found = await explanation(of: path, text) else { return plain }
     return ActionFailure("cannot \(error.operation): \(found.message)", remedy: found.remedy ?? plain.remedy)
+  }
+
+  /// Why a device cannot be plugged in, with the file that is at fault where there is one.
+  func failure(_ error: LibvirtError, plugging name: String, into domain: String) async -> ActionFailure {
+    if error.unreachableDaemon != nil { return ActionFailure(error) }
+    let (text, path) = startMessage(error)
+    let found = if let path { await explanation(of: path, text) } else { ActionFailure?.none }
+    return ActionFailure(
+      "cannot plug `\(name)` into the running domain \(domain): \(found?.message ?? text)",
+      remedy: found?.remedy ?? FailureCause(text)?.remedy, field: name)
+  }
+
+  private func explanation(of path: String, _ text: String) async -> ActionFailure? {
+    (try? await context.files.run { explainFile(path, text) }) ?? nil
   }
 
   /// The first of a domain's disks that another process has open for writing.
   private func lockedDisk(of domain: LibvirtDomain) async throws -> ActionFailure? {
-    let disks = try await connection.storedDefinition(of: domain).devices(Vocabulary.disk)
+    let disks = try await context.connection.storedDefinition(of: domain).devices(Vocabulary.disk)
     let paths = disks.filter { !$0.exists(at: .diskReadOnly) }.compactMap { $0.value(at: .diskFile) }
-    return try await files.run {
+    return try await context.files.run {
       for path in paths {
         if let holders = writers(of: path) { return ActionFailure(.locked(path: path, by: holders)) }
       }
@@ -122,14 +114,16 @@ private func isSocketName(_ path: String) -> Bool {
 
 /// What can be said about a file that QEMU or libvirt could not open.
 func explainFile(_ path: String, _ text: String) -> ActionFailure? {
-  var status = stat()
-  let exists = stat(path, &status) == 0
-  if !exists, errno == ENOENT || errno == ENOTDIR {
+  do throws(Errno) {
+    _ = try FileStatus(of: path)
+  } catch  where error.saysAbsence {
     return ActionFailure(
       "\(path) does not exist",
       remedy: isSocketName(path)
         ? "start the program that makes this socket, then apply again"
         : "restore the file, or plan again to see what is to be made")
+  } catch {
+    // It may be there: what QEMU says of it counts.
   }
   if text.contains("Permission denied") {
     guard let folder = closedFolder(above: path) else { return nil }
@@ -161,9 +155,8 @@ private func closedFolder(above path: String) -> String? {
   var present = ""
   for part in path.split(separator: "/").dropLast() {
     present += "/\(part)"
-    var status = stat()
-    guard stat(present, &status) == 0 else { return nil }
-    if status.st_mode & S_IXOTH == 0 { return present }
+    guard let status = try? FileStatus(of: present) else { return nil }
+    if status.mode & 0o001 == 0 { return present }
   }
   return nil
 }

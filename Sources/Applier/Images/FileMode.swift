@@ -2,20 +2,7 @@
 
 package import DiskImage
 import Failpoints
-import Glibc
-import Planner
-
-extension ApplyRun {
-  /// Takes permissions from a file: the very file that was looked at. It gets none that it has not.
-  func narrowMode(of path: String, to mode: UInt32, _ file: PlannedImage) async throws {
-    let places = places
-    try await files.run {
-      let image = try OpenImage(at: places.place(of: path))
-      try image.require(file.identity)
-      try FileMode.narrow(image, to: image.mode & mode)
-    }
-  }
-}
+import SystemCalls
 
 /// Narrows who may use a file. It never lets anybody in.
 package enum FileMode {
@@ -41,7 +28,7 @@ package enum FileMode {
     let place = try FilePlace(path, links: .own)
     guard let pool = try? OpenFolder(folder, links: .own), pool.identity == place.folder.identity else { return nil }
     let image = try OpenImage(at: place)
-    let most = try OpenImage(stated: source).mode | (geteuid() == 0 ? 0 : 0o040)
+    let most = try OpenImage(stated: source).mode | (ThisProcess.isRoot ? 0 : 0o040)
     let mode = image.mode & ~(0o044 & ~most)
     guard mode != image.mode else { return nil }
     try narrow(image, to: mode)

@@ -1,19 +1,12 @@
-// Folders: making them durably, and making many new names in one durable at the price of few.
+// Folders: making them durably.
 
 import DiskImage
 import Failpoints
-import Glibc
-
-extension ApplyRun {
-  /// Makes a folder and what is missing above it. The folder itself may be passed by everybody and listed by nobody but
-  /// its owner: QEMU runs as another user.
-  func createDirectory(_ path: String) async throws {
-    try await files.run { try makeFolders(path) }
-  }
-}
+import SystemCalls
+import SystemPackage
 
 /// Makes each folder in the one above it, which is held open. What is there already may be reached by links.
-private func makeFolders(_ path: String) throws(ActionFailure) {
+func makeFolders(_ path: String) throws(ActionFailure) {
   guard path.hasPrefix("/") else { throw ActionFailure("\(path) is not an absolute path") }
   do throws(ImageError) {
     var held = try OpenFolder("/")
@@ -42,21 +35,36 @@ private func makeFolders(_ path: String) throws(ActionFailure) {
         "cannot make the folder \(path): \(present) exists and is not a folder",
         remedy: "move it away, or choose another path")
     }
-    if case .io(let operation, let path, let code) = error { throw .file(operation, path, code) }
+    if case .io(let operation, let path, let code) = error { throw ActionFailure(SystemError(operation, path, code)) }
     throw ActionFailure(error)
   }
 }
 
 extension ActionFailure {
   /// A failed system call on a file.
-  static func file(_ operation: String, _ path: String, _ code: Int32) -> ActionFailure {
-    let remedy: String? =
-      switch code {
-      case EACCES, EPERM: "check the owner and mode of the folder, or run Vireo as a user who may"
-      case ENOSPC, EDQUOT: "make room on the file system"
-      case EROFS: "the file system is mounted read-only"
-      default: nil
-      }
-    return ActionFailure("cannot \(operation) \(path): \(String(cString: strerror(code)))", remedy: remedy)
+  init(_ error: SystemError) {
+    var remedy: String?
+    if error.code.saysDenial {
+      remedy = "check the owner and mode of the folder, or run Vireo as a user who may"
+    } else if error.code.saysFull {
+      remedy = "make room on the file system"
+    } else if error.code == .readOnlyFileSystem {
+      remedy = "the file system is mounted read-only"
+    }
+    self.init("\(error)", remedy: remedy)
+  }
+}
+
+/// Makes a system call on a file.
+///
+/// - Parameter operation: what is tried, as a verb phrase for the message.
+@discardableResult
+func fileCall<Result: ~Copyable>(
+  _ operation: String, _ path: String, _ call: @autoclosure () throws(Errno) -> Result
+) throws(ActionFailure) -> Result {
+  do throws(Errno) {
+    return try call()
+  } catch {
+    throw ActionFailure(SystemError(operation, path, error))
   }
 }

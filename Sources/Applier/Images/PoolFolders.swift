@@ -2,6 +2,7 @@
 
 import DiskImage
 import Synchronization
+import SystemCalls
 
 /// Finds files in the folders that a plan is about.
 ///

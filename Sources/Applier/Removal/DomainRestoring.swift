@@ -2,10 +2,11 @@
 
 import BlockingWork
 public import DiskImage
-import Glibc
 import Inventory
 public import Libvirt
 import Planner
+import SystemCalls
+import SystemPackage
 import Vocabulary
 import XMLTree
 
@@ -95,7 +96,7 @@ extension RemovedDomains {
       var waiting = [FileReference(path, format: disk.value(at: .diskFormat) ?? "raw")]
       var seen: Set<String> = []
       while let next = waiting.popLast(), seen.insert(next.path).inserted {
-        if access(next.path, F_OK) != 0, errno == ENOENT {
+        if isMissing(next.path) {
           let what = next.path == path ? "\(name): \(path)" : "\(name) stands on \(next.path), which"
           if isMedium {
             notes.append("the medium of \(what) does not exist")
@@ -107,7 +108,7 @@ extension RemovedDomains {
         }
       }
     }
-    for file in removal.files where file.role == .nvram && access(file.path, F_OK) != 0 {
+    for file in removal.files where file.role == .nvram && !FileNames.exists(file.path) {
       notes.append("the UEFI variables \(file.path) are gone; the guest begins with new ones")
     }
     guard reasons.isEmpty else {
@@ -185,5 +186,15 @@ extension RemovedDomains {
       failure.message += "; it could not be undefined again: \(ActionFailure(error).message)"
     }
     return failure
+  }
+}
+
+/// Whether there is nothing of a name, for sure.
+private func isMissing(_ path: String) -> Bool {
+  do throws(Errno) {
+    try FileNames.requireExisting(path)
+    return false
+  } catch {
+    return error == .noSuchFileOrDirectory
   }
 }

@@ -2,9 +2,9 @@
 
 import BlockingWork
 public import DiskImage
-import Glibc
 import Inventory
 import Libvirt
+import SystemCalls
 
 /// Removes files that nothing needs.
 ///
@@ -62,7 +62,7 @@ struct FileRemoval: Sendable {
         stays.formUnion(census.everything(below: name))
       }
     }
-    for folder in folders.sorted() where access(folder, F_OK) == 0 {
+    for folder in folders.sorted() where FileNames.exists(folder) {
       try await files.run { try flushFolder(folder) }
     }
     return outcome

@@ -2,10 +2,10 @@
 
 import BlockingWork
 public import DiskImage
-import Glibc
 public import Inventory
 public import Libvirt
 public import Planner
+import SystemCalls
 
 /// What is to be looked for, and what may be given up.
 public struct GarbageRequest: Sendable {
@@ -84,7 +84,7 @@ public struct GarbageCollector: Sendable {
     census: CensusRequest, options: CollectionOptions, given: [RemovedDomains.Entry], failures: [Inventory.Failure]
   ) {
     let (entries, failures) = try archive.list()
-    let now = time(nil)
+    let now = SystemClock.now
     var census = request.census
     var given: [RemovedDomains.Entry] = []
     for entry in entries {

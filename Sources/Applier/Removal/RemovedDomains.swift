@@ -2,10 +2,11 @@
 
 import DiskImage
 import Failpoints
-import Glibc
 public import Inventory
 public import Libvirt
 import Planner
+import SystemCalls
+import SystemPackage
 import Vocabulary
 import XMLTree
 
@@ -25,8 +26,7 @@ public struct RemovedDomains: Sendable {
   public init(of connection: LibvirtConnection) throws(ActionFailure) {
     try self.init(
       uri: connection.uri, embeddedRoot: connection.embeddedRoot, host: HostIdentity(of: connection),
-      isRoot: geteuid() == 0
-    ) { name in getenv(name).map { String(cString: $0) } }
+      isRoot: ThisProcess.isRoot, environment: ThisProcess.environment)
   }
 
   init(
@@ -82,9 +82,8 @@ public struct RemovedDomains: Sendable {
     try list().entries.map(\.removal).filter { $0.stack == stack }.compactMap { removal in
       var removal = removal
       removal.files.removeAll { file in
-        var status = stat()
-        return !file.isDeleted || file.role == .nvram || lstat(file.path, &status) != 0
-          || file.inode != UInt64(status.st_ino)
+        guard file.isDeleted, file.role != .nvram, let status = fileStatus(file.path) else { return true }
+        return file.inode != status.identity.inode
       }
       return removal.files.isEmpty ? nil : removal
     }
@@ -93,15 +92,15 @@ public struct RemovedDomains: Sendable {
   private static func list(
     _ folder: String
   ) throws(ActionFailure) -> (entries: [Entry], failures: [Inventory.Failure]) {
-    guard let directory = opendir(folder) else {
-      if errno == ENOENT { return ([], []) }
-      throw .file("look into", folder, errno)
+    let found: [FolderEntry]
+    do throws(Errno) {
+      found = try FileNames.entries(of: folder)
+    } catch {
+      if error == .noSuchFileOrDirectory { return ([], []) }
+      throw ActionFailure(SystemError("look into", folder, error))
     }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if name.hasSuffix(".xml") || name.hasSuffix(Self.pending), !name.hasPrefix(".") { names.append(name) }
+    let names = found.map(\.name).filter { name in
+      (name.hasSuffix(".xml") || name.hasSuffix(Self.pending)) && !name.hasPrefix(".")
     }
     var (entries, failures) = ([Entry](), [Inventory.Failure]())
     for name in names.sorted() {
@@ -155,8 +154,8 @@ public struct RemovedDomains: Sendable {
       let name = stem + suffix + ".xml"
       // Nobody else undefines a domain of this UUID meanwhile.
       guard fileStatus(name) == nil else { continue }
-      guard Failpoint.around("rename \(path)", { rename(path, name) }) == 0 else {
-        throw ActionFailure.file("rename", path, errno)
+      try Failpoint.around("rename \(path)") { () throws(ActionFailure) in
+        try fileCall("rename", path, FileNames.rename(path, to: name))
       }
       do throws(ImageError) {
         try flushFolder(folder)
@@ -186,7 +185,7 @@ public struct RemovedDomains: Sendable {
 
   func forget(_ path: String) throws(ActionFailure) {
     Failpoint.pass("delete \(path)")
-    guard unlink(path) == 0 || errno == ENOENT else { throw .file("delete", path, errno) }
+    try fileCall("delete", path, FileNames.remove(path))
     do throws(ImageError) {
       try flushFolder(DiskImage.folder(of: path))
     } catch {
@@ -204,46 +203,31 @@ public struct RemovedDomains: Sendable {
       present += "/\(part)"
       Failpoint.pass("make the folder \(present)")
       // The archive itself is for its owner alone.
-      if mkdir(present, index == parts.count - 1 ? 0o700 : 0o755) == 0 {
+      let mode: UInt32 = index == parts.count - 1 ? 0o700 : 0o755
+      if try fileCall("make the folder", present, FileNames.makeFolder(present, mode: mode)) {
         do throws(ImageError) {
           try flushFolder(parent)
         } catch {
           throw ActionFailure(error)
         }
-      } else if errno != EEXIST {
-        throw .file("make the folder", present, errno)
       }
     }
-    var status = stat()
-    guard lstat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid() else {
+    guard let status = fileStatus(folder), status.kind == .directory, status.owner == ThisProcess.user else {
       throw ActionFailure("\(folder) is not a folder that this user owns", remedy: "move it away")
     }
-    if status.st_mode & 0o077 != 0, chmod(folder, 0o700) != 0 { throw .file("set the mode of", folder, errno) }
+    if status.mode & 0o077 != 0 { try fileCall("set the mode of", folder, FileNames.setMode(0o700, of: folder)) }
   }
 
   /// More than any removal takes.
   private static let mostBytes = 64 << 20
 
   private static func contents(_ path: String) throws(ActionFailure) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { throw .file("open", path, errno) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
+    let file = try fileCall("open", path, OpenFile(path, .readOnly, [.noFollow, .nonBlocking]))
+    guard let status = try? FileStatus(file.descriptor), status.isRegular, status.owner == ThisProcess.user else {
       throw ActionFailure("this user does not own the file")
     }
-    guard status.st_size <= mostBytes else { throw ActionFailure("it is larger than 64 MiB") }
-    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
-    var done = 0
-    while done < bytes.count {
-      let count = bytes.withUnsafeMutableBytes {
-        pread(descriptor, $0.baseAddress! + done, $0.count - done, off_t(done))
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw .file("read", path, count < 0 ? errno : EIO) }
-      done += count
-    }
-    return bytes
+    guard status.length <= mostBytes else { throw ActionFailure("it is larger than 64 MiB") }
+    return try fileCall("read", path, file.descriptor.content(limit: mostBytes))
   }
 }
 
@@ -277,11 +261,9 @@ extension RemovedDomains {
     let sources = removal.definition.devices(Vocabulary.disk).compactMap(DiskSource.path)
     var seen: Set<String> = []
     let files = (sources + removal.files.map(\.path)).filter { seen.insert($0).inserted }.map { path in
-      var status = stat()
-      let isThere = stat(path, &status) == 0
-      return FoundFile(
-        path: path, bytes: isThere ? UInt64(clamping: status.st_blocks) &* 512 : nil,
-        isDeleted: own[path]?.isDeleted ?? false, isVireos: own[path] != nil)
+      FoundFile(
+        path: path, bytes: (try? FileStatus(of: path))?.bytesOnDisk, isDeleted: own[path]?.isDeleted ?? false,
+        isVireos: own[path] != nil)
     }
     return Found(path: entry.path, removal: removal, files: files)
   }

@@ -2,6 +2,7 @@
 
 import BlockingWork
 public import DiskImage
+import Inventory
 public import Libvirt
 public import Planner
 
@@ -41,10 +42,11 @@ public struct Applier: Sendable {
   public func apply(_ plan: Plan, report: @escaping @Sendable (ApplyEvent) -> Void = { _ in }) async -> ApplyResult {
     let stop = StopRequest()
     let (events, sender) = AsyncStream<ApplyEvent>.makeStream()
+    let context = ApplyContext(
+      connection: connection, host: HostIdentity(of: connection), stack: plan.stack,
+      files: BlockingPool(name: "vireo-files", threads: jobs), stop: stop, patience: patience)
     let run = ApplyRun(
-      connection: connection, stack: plan.stack, files: BlockingPool(name: "vireo-files", threads: jobs), jobs: jobs,
-      disruptions: disruptions, stop: stop, events: sender, patience: patience, pools: plan.pools,
-      secrets: plan.secrets)
+      context, jobs: jobs, disruptions: disruptions, events: sender, folders: plan.pools, secrets: plan.secrets)
     // The task within keeps a cancellation away from calls that are under way: they would report "cancelled" for
     // something that happens nevertheless. It is waited for like a child.
     return await withTaskCancellationHandler {

@@ -1,53 +1,63 @@
-// One apply under way: starts actions as they become ready and hands each to the file that knows its kind.
+// One apply under way: starts actions as they become ready, hands each to the room that carries it out, and makes an outcome
+// of what comes of it.
 
-import BlockingWork
 import Diagnostics
 import DiskImage
-import Inventory
-import Libvirt
 import Planner
+import SystemCalls
 
 /// One apply under way.
 struct ApplyRun: Sendable {
-  let connection: LibvirtConnection
-  /// For work on files, which blocks.
-  let files: BlockingPool
-  let jobs: Int
+  private let jobs: Int
   /// How many guests may be stopped or restarted at once; nil for no limit.
-  let disruptions: Int?
-  let stop: StopRequest
-  let events: AsyncStream<ApplyEvent>.Continuation
-  let folders: FolderFlush
-  /// The stack that is applied, for the marks of files.
-  let stack: String
-  let replaced = ReplacedDefinitions()
-  let removals: RemovalDesk
-  let refusals: RefusalNotes
-  let patience: LockPatience
-  let places: PoolFolders
+  private let disruptions: Int?
+  private let stop: StopRequest
+  private let events: AsyncStream<ApplyEvent>.Continuation
   /// What no message may show: libvirt's own sentences quote values.
   private let secrets: KnownSecrets
-  private let host: HostIdentity
+  private let locks: WriterLocks
 
+  // The rooms: each carries out the operations of one subject.
+  private let networks: NetworkActions
+  private let pools: PoolActions
+  private let imports: ImportActions
+  private let images: ImageActions
+  private let domains: DomainActions
+  private let renaming: RenamingActions
+  private let guests: GuestActions
+  private let readiness: ReadinessActions
+  private let devices: DeviceActions
+  private let live: LiveActions
+  private let snapshots: SnapshotActions
+  private let removals: RemovalActions
+
+  /// - Parameters:
+  ///   - jobs: how many actions may run side by side.
+  ///   - folders: the paths of the pools, with the folders that the plan has seen.
   init(
-    connection: LibvirtConnection, stack: String, files: BlockingPool, jobs: Int, disruptions: Int?, stop: StopRequest,
-    events: AsyncStream<ApplyEvent>.Continuation, patience: LockPatience = .ofFolders,
-    pools: [String: FileIdentity?] = [:], secrets: KnownSecrets = KnownSecrets()
+    _ context: ApplyContext, jobs: Int, disruptions: Int?, events: AsyncStream<ApplyEvent>.Continuation,
+    folders: [String: FileIdentity?], secrets: KnownSecrets
   ) {
-    places = PoolFolders(pools)
-    self.patience = patience
-    self.secrets = secrets
-    refusals = RefusalNotes(connection: connection)
-    removals = RemovalDesk(connection: connection, patience: patience)
-    host = HostIdentity(of: connection)
-    self.connection = connection
-    self.stack = stack
-    self.files = files
-    self.jobs = jobs
-    self.disruptions = disruptions
-    self.stop = stop
-    self.events = events
-    folders = FolderFlush(files: files)
+    (self.jobs, self.disruptions, self.events, self.secrets) = (jobs, disruptions, events, secrets)
+    stop = context.stop
+    locks = WriterLocks(context: context)
+
+    let connection = context.connection
+    // What one room notes and another one asks for.
+    let (places, replaced) = (PoolFolders(folders), ReplacedDefinitions())
+    let refusals = RefusalNotes(connection: connection)
+    networks = NetworkActions(connection: connection)
+    pools = PoolActions(connection: connection)
+    imports = ImportActions(context: context, places: places)
+    images = ImageActions(context: context, places: places)
+    domains = DomainActions(connection: connection, replaced: replaced)
+    renaming = RenamingActions(context: context)
+    guests = GuestActions(context: context, replaced: replaced)
+    readiness = ReadinessActions(context: context, replaced: replaced, guests: guests)
+    devices = DeviceActions(context: context, refusals: refusals)
+    live = LiveActions(connection: connection, refusals: refusals)
+    snapshots = SnapshotActions(context: context)
+    removals = RemovalActions(context: context)
   }
 
   func carryOut(_ actions: [Action]) async -> ApplyResult {
@@ -89,56 +99,52 @@ struct ApplyRun: Sendable {
   }
 
   private func perform(_ action: Action, _ index: Int) async throws -> ActionOutcome {
-    let lock = try await lockFolders(of: action.operation)
+    let lock = try await locks.take(for: action.operation)
     defer { withExtendedLifetime(lock) {} }
+    let (object, news) = (action.object, ActionNews(index: index, events: events))
     switch action.operation {
-    case .createDirectory(let path): try await createDirectory(path)
-    case .defineNetwork(let definition): try await defineNetwork(definition)
+    case .createDirectory(let path): try await images.createDirectory(path)
+    case .defineNetwork(let definition): try await networks.define(definition)
     case .updateNetwork(let name, let fields):
-      return try await updateNetwork(name, fields.map(\.field)).map(ActionOutcome.waits) ?? .done
-    case .setNetworkAutostart(let name, let value): try await setNetworkAutostart(name, value)
-    case .startNetwork(let name): try await startNetwork(name)
-    case .stopNetwork(let name): try await stopNetwork(name)
-    case .definePool(let pool): try await definePool(pool)
-    case .setPoolAutostart(let name, let value): try await setPoolAutostart(name, value)
-    case .startPool(let name): try await startPool(name)
-    case .importImage(let image): try await importImage(image, index, origin(for: action))
-    case .createImage(let path, let creation, _): try await createImage(path, creation, origin(for: action))
+      return try await networks.update(name, fields.map(\.field)).map(ActionOutcome.waits) ?? .done
+    case .setNetworkAutostart(let name, let value): try await networks.setAutostart(of: name, value)
+    case .startNetwork(let name): try await networks.start(name)
+    case .stopNetwork(let name): try await networks.stop(name)
+    case .definePool(let pool): try await pools.define(pool)
+    case .setPoolAutostart(let name, let value): try await pools.setAutostart(of: name, value)
+    case .startPool(let name): try await pools.start(name)
+    case .importImage(let image): try await imports.importImage(image, for: object, news)
+    case .createImage(let path, let creation, _): try await images.create(path, creation, for: object)
     case .growImage(let path, let format, let from, let to, _, let file):
-      try await growImage(path, format, from: from, to: to, file)
+      try await images.grow(path, format, from: from, to: to, file)
     case .defineDomain(let definition):
-      return try await defineDomain(definition).map(ActionOutcome.noted) ?? .done
+      return try await domains.define(definition).map(ActionOutcome.noted) ?? .done
     case .resizeBlockDevice(let domain, let target, let path, let to, let device):
-      try await resizeBlockDevice(of: domain, target, path, to, device)
+      try await devices.resize(of: domain, target, path, to, device)
     case .attachDevice(let domain, let device, let name):
-      return try await attachDevice(to: domain, device, name).map(ActionOutcome.waits) ?? .done
+      return try await devices.attach(to: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .detachDevice(let domain, let device, let name):
-      return try await detachDevice(from: domain, device, name).map(ActionOutcome.waits) ?? .done
+      return try await devices.detach(from: domain, device, name).map(ActionOutcome.waits) ?? .done
     case .changeRunning(let domain, let changes):
-      return try await changeRunning(domain, changes).map(ActionOutcome.waits) ?? .done
-    case .takeSnapshot(let domain, let creation): try await takeSnapshot(of: domain, creation)
-    case .setAutostart(let domain, let value): try await setAutostart(of: domain, value)
-    case .startDomain(let domain): try await startDomain(domain)
-    case .resumeDomain(let domain): try await resumeDomain(domain)
-    case .pauseDomain(let domain): try await pauseDomain(domain)
-    case .stopDomain(let domain, let shutdown): try await stopDomain(domain, shutdown)
-    case .renameDomain(let domain, let name): try await renameDomain(domain, to: name)
-    case .undefineDomain(let domain, let undefinition): try await undefineDomain(domain, undefinition)
-    case .undefineNetwork(let name): try await undefineNetwork(name)
-    case .deleteFile(let path, _, let owner): try await deleteFile(path, of: owner)
-    case .restartDomain(let domain, let shutdown): try await restartDomain(domain, shutdown)
-    case .awaitReady(let domain, let readiness, let shutdown):
-      try await awaitReady(domain, readiness, shutdown, index)
-    case .discardSavedState(let domain): try await discardSavedState(of: domain)
-    case .deleteSnapshot(let domain, let name): try await deleteSnapshot(of: domain, name)
-    case .narrowMode(let path, let mode, _, let file): try await narrowMode(of: path, to: mode, file)
-    case .takeImageSnapshot(let path, let name, let file): try await takeImageSnapshot(path, name, file)
+      return try await live.change(domain, changes).map(ActionOutcome.waits) ?? .done
+    case .takeSnapshot(let domain, let creation): try await snapshots.take(of: domain, creation)
+    case .setAutostart(let domain, let value): try await guests.setAutostart(of: domain, value)
+    case .startDomain(let domain): try await guests.start(domain)
+    case .resumeDomain(let domain): try await guests.resume(domain)
+    case .pauseDomain(let domain): try await guests.pause(domain)
+    case .stopDomain(let domain, let shutdown): try await guests.stop(domain, shutdown)
+    case .renameDomain(let domain, let name): try await renaming.rename(domain, to: name)
+    case .undefineDomain(let domain, let undefinition): try await removals.undefine(domain, undefinition)
+    case .undefineNetwork(let name): try await networks.undefine(name)
+    case .deleteFile(let path, _, let owner): try await removals.deleteFile(path, of: owner)
+    case .restartDomain(let domain, let shutdown): try await guests.restart(domain, shutdown)
+    case .awaitReady(let domain, let needs, let shutdown):
+      try await readiness.wait(for: domain, needs, shutdown, news)
+    case .discardSavedState(let domain): try await guests.discardSavedState(of: domain)
+    case .deleteSnapshot(let domain, let name): try await snapshots.delete(of: domain, name)
+    case .narrowMode(let path, let mode, _, let file): try await images.narrowMode(of: path, to: mode, file)
+    case .takeImageSnapshot(let path, let name, let file): try await images.takeSnapshot(of: path, name, file)
     }
     return .done
-  }
-
-  /// The mark of a file that an action makes.
-  private func origin(for action: Action) -> String {
-    FileOrigin(host: host, stack: stack, object: action.object.description).text
   }
 }

@@ -3,9 +3,10 @@
 import BlockingWork
 import Checksum
 public import DiskImage
-import Glibc
 import Inventory
 public import Libvirt
+import SystemCalls
+import SystemPackage
 
 /// The right to change a stack on a host, held while this value lives. Every command that changes a stack takes it.
 ///
@@ -51,91 +52,75 @@ public final class StackLock: Sendable {
       let digest = Checksum.of(Array("\(host)\0\(stack)".utf8))
       return "\(place.folder)/stack-\(hexadecimal(digest.prefix(16))).lock"
     }
-    var held: [Int32] = []
-    do throws(ActionFailure) {
-      var files: [(descriptor: Int32, path: String)] = []
-      for path in paths {
-        guard let file = try Self.openFile(path, of: place) else { break }
-        held.append(file)
-        files.append((file, path))
-      }
-      let hasAll = files.count == paths.count
-      if let gate = place.gate {
-        let descriptor = open(gate, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .file("lock the folder", gate, errno) }
-        held.append(descriptor)
-        // Who cannot have a file of the stack's own keeps everybody's.
-        try Self.take(descriptor, gate, hasAll ? LOCK_SH : LOCK_EX, stack, patience)
-      }
-      if hasAll { for file in files { try Self.take(file.descriptor, file.path, LOCK_EX, stack, patience) } }
-      path = hasAll ? paths.first : nil
-    } catch {
-      HeldLocks(held).release()
-      throw error
+    let held = HeldLocks()
+    var files: [(descriptor: FileDescriptor, path: String)] = []
+    for path in paths {
+      guard let file = try Self.openFile(path, of: place) else { break }
+      files.append((held.hold(file), path))
     }
-    self.held = HeldLocks(held)
+    let hasAll = files.count == paths.count
+    if let gate = place.gate {
+      let folder = held.hold(try fileCall("lock the folder", gate, OpenFile(gate, .readOnly, .directory)))
+      // Who cannot have a file of the stack's own keeps everybody's.
+      try Self.take(folder, gate, hasAll ? .shared : .exclusive, stack, patience)
+    }
+    if hasAll { for file in files { try Self.take(file.descriptor, file.path, .exclusive, stack, patience) } }
+    path = hasAll ? paths.first : nil
+    self.held = held
   }
 
   /// Lets go before the end of this value's life.
   public func release() { held.release() }
 
   /// - Returns: nil where this user can have no such file, and there is a gate instead.
-  private static func openFile(_ path: String, of place: LockPlace) throws(ActionFailure) -> Int32? {
-    let flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-    var descriptor = open(path, O_RDWR | O_CREAT | flags, 0o664)
-    // One that another user has made can be locked as well.
-    if descriptor < 0, errno == EACCES || errno == ENOENT || errno == EROFS {
-      descriptor = open(path, O_RDONLY | flags)
+  private static func openFile(_ path: String, of place: LockPlace) throws(ActionFailure) -> OpenFile? {
+    do throws(Errno) {
+      let file = try openLockFile(path)
+      if try FileStatus(file.descriptor).isRegular { return file }
+    } catch {
+      let isOthers: [Errno] = [.permissionDenied, .noSuchFileOrDirectory, .readOnlyFileSystem, .notDirectory]
+      if place.gate != nil, isOthers.contains(error) { return nil }
+      throw ActionFailure(SystemError("open the lock file", path, error))
     }
-    guard descriptor >= 0 else {
-      if place.gate != nil, [EACCES, ENOENT, EROFS, ENOTDIR].contains(errno) { return nil }
-      throw .file("open the lock file", path, errno)
+    throw ActionFailure("\(path) is not a regular file, so it cannot be the stack's lock", remedy: "remove it")
+  }
+
+  private static func openLockFile(_ path: String) throws(Errno) -> OpenFile {
+    do throws(Errno) {
+      return try OpenFile(path, .readWrite, [.create, .noFollow, .nonBlocking], mode: 0o664)
+    } catch .permissionDenied, .noSuchFileOrDirectory, .readOnlyFileSystem {
+      // One that another user has made can be locked as well.
+      return try OpenFile(path, .readOnly, [.noFollow, .nonBlocking])
     }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      close(descriptor)
-      throw ActionFailure("\(path) is not a regular file, so it cannot be the stack's lock", remedy: "remove it")
-    }
-    return descriptor
   }
 
   private static func take(
-    _ descriptor: Int32, _ path: String, _ kind: Int32, _ stack: String, _ patience: LockPatience
+    _ file: FileDescriptor, _ path: String, _ kind: LockKind, _ stack: String, _ patience: LockPatience
   ) throws(ActionFailure) {
     let isTaken = try patience.wait { () throws(ActionFailure) -> Bool in
-      while flock(descriptor, kind | LOCK_NB) != 0 {
-        switch errno {
-        case EINTR: continue
-        case EWOULDBLOCK: return false
-        default: throw .file("lock", path, errno)
-        }
-      }
-      return true
+      try fileCall("lock", path, file.lock(kind))
     }
     guard isTaken else {
-      let own = kind == LOCK_EX && path.hasSuffix(".lock")
-      let holders = LockHolder.ofFile(descriptor).map { "process \($0.pid)" }
+      let own = kind == .exclusive && path.hasSuffix(".lock")
+      let holders = LockHolder.ofFile(file).map { "process \($0.pid)" }
       let holder =
         holders.isEmpty
-        ? own ? writtenHolder(descriptor).map { " (process \($0))" } : nil : " (\(holders.joined(separator: ", ")))"
+        ? own ? writtenHolder(file).map { " (process \($0))" } : nil : " (\(holders.joined(separator: ", ")))"
       throw ActionFailure(
         own
           ? "stack \(stack) is being applied by another process\(holder ?? "")"
           : "stack \(stack) cannot be locked while other processes change stacks of this daemon\(holder ?? "")",
         remedy: "wait for it to end, then try again; `--lock-timeout` waits")
     }
-    guard kind == LOCK_EX, path.hasSuffix(".lock") else { return }
+    guard kind == .exclusive, path.hasSuffix(".lock") else { return }
     // For the message above, where /proc hides the holder; the lock does not depend on it.
-    let text = Array("\(getpid())\n".utf8)
-    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
+    if (try? file.setLength(0)) != nil { try? file.writeAll(Array("\(ThisProcess.id)\n".utf8), at: 0) }
   }
 
   /// The process id that the holder wrote down.
-  private static func writtenHolder(_ descriptor: Int32) -> Int32? {
-    var bytes = [UInt8](repeating: 0, count: 16)
-    let count = pread(descriptor, &bytes, bytes.count, 0)
-    guard count > 0 else { return nil }
-    return Int32(String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+  private static func writtenHolder(_ file: FileDescriptor) -> Int32? {
+    guard let bytes = try? file.content(limit: 16) else { return nil }
+    return Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
   }
 }
 
@@ -158,8 +143,8 @@ struct LockPlace: Sendable, Equatable {
   ///   cannot make files there lock `/run/libvirt` itself, which root shares.
   /// - Everything else is the user's own: `/run/user/UID`, `XDG_RUNTIME_DIR`, else the user's state folder.
   static func find(
-    for host: HostIdentity, user: uid_t = geteuid(), run: String = "/run",
-    environment: (String) -> String? = { getenv($0).map { String(cString: $0) } }
+    for host: HostIdentity, user: UInt32 = ThisProcess.user, run: String = "/run",
+    environment: (String) -> String? = { ThisProcess.environment($0) }
   ) throws(ActionFailure) -> LockPlace {
     if let root = host.embeddedRoot { return LockPlace(folder: try make(["run", "vireo"], below: root, mode: 0o755)) }
     if user == 0 || host.isShared {
@@ -184,27 +169,28 @@ struct LockPlace: Sendable, Equatable {
   /// `/run/vireo`, root's.
   private static func makeSystemFolder(_ run: String) throws(ActionFailure) -> String {
     let folder = run + "/vireo"
-    if mkdir(folder, 0o755) == 0, let group = getgrnam("libvirt") {
+    if (try? FileNames.makeFolder(folder, mode: 0o755)) == true, let group = Accounts.group(named: "libvirt") {
       // Who may use the daemon may take its locks.
-      if chown(folder, 0, group.pointee.gr_gid) == 0 { chmod(folder, 0o775) }
+      do {
+        try FileNames.setOwner(user: 0, group: group, of: folder)
+        try FileNames.setMode(0o775, of: folder)
+      } catch {}
     }
-    var status = stat()
-    guard lstat(folder, &status) == 0 else { throw .file("make the folder", folder, errno) }
-    guard status.st_mode & S_IFMT == S_IFDIR, status.st_uid == 0, status.st_mode & 0o002 == 0 else {
+    let status = try fileCall("make the folder", folder, FileStatus(of: folder, followingLinks: false))
+    guard status.kind == .directory, status.owner == 0, status.mode & 0o002 == 0 else {
       throw ActionFailure(
         "\(folder) is not a folder of root's alone, so locks in it are worth nothing", remedy: "remove it")
     }
     return folder
   }
 
-  private static func make(_ names: [String], below folder: String, mode: mode_t) throws(ActionFailure) -> String {
+  private static func make(_ names: [String], below folder: String, mode: UInt32) throws(ActionFailure) -> String {
     var path = folder
     for name in names {
       path += "/\(name)"
-      guard mkdir(path, mode) == 0 || errno == EEXIST else { throw .file("make the folder", path, errno) }
+      try fileCall("make the folder", path, FileNames.makeFolder(path, mode: mode))
     }
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o002 == 0 else {
+    guard let status = try? FileStatus(of: path), status.kind == .directory, status.mode & 0o002 == 0 else {
       throw ActionFailure(
         "everybody may make files in \(path), so locks in it are worth nothing",
         remedy: "take the right from others (`chmod o-w`)")
@@ -213,14 +199,14 @@ struct LockPlace: Sendable, Equatable {
   }
 
   private static func canRead(_ folder: String) -> Bool {
-    var status = stat()
-    return access(folder, R_OK | X_OK) == 0 && lstat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-      && status.st_mode & 0o002 == 0
+    guard FileNames.mayAccess(folder, [.read, .execute]),
+      let status = try? FileStatus(of: folder, followingLinks: false)
+    else { return false }
+    return status.kind == .directory && status.mode & 0o002 == 0
   }
 
-  private static func isPrivate(_ folder: String, of user: uid_t) -> Bool {
-    var status = stat()
-    return lstat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == user
-      && status.st_mode & 0o022 == 0
+  private static func isPrivate(_ folder: String, of user: UInt32) -> Bool {
+    guard let status = try? FileStatus(of: folder, followingLinks: false) else { return false }
+    return status.kind == .directory && status.owner == user && status.mode & 0o022 == 0
   }
 }

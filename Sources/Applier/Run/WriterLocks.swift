@@ -7,12 +7,15 @@ import Planner
 import Vocabulary
 import XMLTree
 
-extension ApplyRun {
+/// The locks that steps take beside other writers.
+struct WriterLocks: Sendable {
+  let context: ApplyContext
+
   /// Locks the folders of a step together with other writers; nobody removes files from them meanwhile. Nil for a step that
   /// has to do with no file, or with files of another host.
   ///
   /// A base image on its way into a pool is left out: it refers to nothing, and nothing refers to it yet.
-  func lockFolders(of operation: Operation) async throws -> FolderLock? {
+  func take(for operation: Operation) async throws -> FolderLock? {
     let folders: Set<String>
     switch operation {
     case .createImage(let path, let creation, _):
@@ -23,13 +26,13 @@ extension ApplyRun {
     case .attachDevice(let domain, _, _): folders = try await diskFolders(of: domain)
     default: return nil
     }
-    guard !folders.isEmpty, !connection.isRemote else { return nil }
-    let patience = patience
-    return try await files.run { try FolderLock.taking(folders, .shared, patience) }
+    guard !folders.isEmpty, !context.connection.isRemote else { return nil }
+    return try await context.files.run { try FolderLock.taking(folders, .shared, context.patience) }
   }
 
   private func diskFolders(of identity: DomainIdentity) async throws -> Set<String> {
-    guard let domain = try await domainIfAny(named: identity.name) else { return [] }
+    let connection = context.connection
+    guard let domain = try await connection.domainIfAny(named: identity.name) else { return [] }
     return try await connection.storedDefinition(of: domain).diskFolders
   }
 }

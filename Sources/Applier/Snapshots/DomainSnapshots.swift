@@ -2,10 +2,10 @@
 
 import BlockingWork
 public import DiskImage
-import Glibc
 public import Inventory
 public import Libvirt
 public import Planner
+import SystemCalls
 import Versions
 import Vocabulary
 import XMLTree
@@ -180,29 +180,5 @@ extension SnapshotChoice {
       else { return }
       moves[path] = overlay
     }
-  }
-}
-
-extension ApplyRun {
-  /// Takes a snapshot; one of the name that is there is the one.
-  func takeSnapshot(of identity: DomainIdentity, _ creation: SnapshotCreation) async throws {
-    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection, patience: patience)
-    if let found = try await snapshots.list().first(where: { $0.name == creation.name }) {
-      // A run that was cut off may have left its overlays as libvirt made them.
-      if found.kind == .external { try await snapshots.keepPrivate(creation.name) }
-      return
-    }
-    do {
-      try await snapshots.take(creation)
-    } catch let refusal as SnapshotRefusal {
-      throw ActionFailure(refusal.message, remedy: refusal.remedy, field: "snapshots.\(creation.name)")
-    }
-  }
-
-  /// Deletes a snapshot. One that is gone counts as done.
-  func deleteSnapshot(of identity: DomainIdentity, _ name: String) async throws {
-    let snapshots = DomainSnapshots(of: try await domain(identity), on: connection, patience: patience)
-    guard try await snapshots.list().contains(where: { $0.name == name }) else { return }
-    try await snapshots.delete(name)
   }
 }

@@ -5,10 +5,10 @@
 import BlockingWork
 import DiskImage
 import Failpoints
-import Glibc
 import Inventory
 import Libvirt
 import Planner
+import SystemCalls
 import Vocabulary
 import XMLTree
 
@@ -91,7 +91,6 @@ extension DomainSnapshots {
   ) throws {
     let place = try FilePlace(path, links: .own)
     guard let status = try place.folder.status(place.name) else { return }
-    let identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     // An earlier run may have merged it: the mark shows that as long as it is an overlay on this very image.
     let wasMerged = MergeMark.read(path: path) == .done
     guard let source, isMerged || wasMerged && stands(place, on: source) || holdsNothing(place, asOverlayOf: source)
@@ -100,7 +99,7 @@ extension DomainSnapshots {
         "\(path), where the overlay of disk \(target) goes, exists and may hold data",
         remedy: "move it away or delete it, or choose another name for the snapshot")
     }
-    var deletion = FileDeletion(path: path, identity: identity)
+    var deletion = FileDeletion(path: path, identity: status.identity)
     deletion.requiresClosed = true
     do throws(ImageError) {
       _ = try deletion.delete()

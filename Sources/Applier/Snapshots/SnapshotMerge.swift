@@ -7,10 +7,10 @@
 
 import BlockingWork
 import DiskImage
-import Glibc
 import Inventory
 import Libvirt
 import Planner
+import SystemCalls
 import Vocabulary
 import XMLTree
 
@@ -79,9 +79,10 @@ struct SnapshotMerge: Sendable {
   }
 
   private static func isWritable(_ disk: Disk, of domain: String) -> Bool {
-    guard access(folder(of: disk.overlay), W_OK | X_OK) == 0, access(disk.below, W_OK) == 0 else { return false }
+    guard FileNames.mayAccess(folder(of: disk.overlay), [.write, .execute]), FileNames.mayAccess(disk.below, .write)
+    else { return false }
     guard disk.isOnOverlay || disk.isLeftBehind else { return true }
-    return access(disk.overlay, W_OK) == 0 && disk.left(by: domain).stands
+    return FileNames.mayAccess(disk.overlay, .write) && disk.left(by: domain).stands
   }
 
   // MARK: Steps

@@ -3,10 +3,10 @@
 // to show that they are the domain's own.
 
 import DiskImage
-import Glibc
 import Inventory
 import Libvirt
 import Planner
+import SystemCalls
 import Vocabulary
 import XMLTree
 

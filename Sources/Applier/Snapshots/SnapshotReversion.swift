@@ -5,10 +5,10 @@
 
 import DiskImage
 import Failpoints
-import Glibc
 import Inventory
 import Libvirt
 import Planner
+import SystemCalls
 import Vocabulary
 import XMLTree
 
@@ -175,7 +175,7 @@ extension DomainSnapshots {
       format: .qcow2, virtualSize: chain.images[1].virtualSize,
       backing: .init(name: name, format: chain.images[1].format, path: chain.images[1].path))
     creation.clusterSize = chain.top.qcow2?.clusterSize ?? creation.clusterSize
-    creation.access = FileAccess(mode: overlay.mode & 0o777, owner: geteuid() == 0 ? try overlay.owner() : nil)
+    creation.access = FileAccess(mode: overlay.mode & 0o777, owner: ThisProcess.isRoot ? try overlay.owner() : nil)
     try NewImage(creation).create(at: new)
     return new.name
   }

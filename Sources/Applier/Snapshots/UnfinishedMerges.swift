@@ -9,10 +9,10 @@
 
 import BlockingWork
 import DiskImage
-import Glibc
 import Inventory
 import Libvirt
 import Planner
+import SystemCalls
 import Vocabulary
 import XMLTree
 
@@ -72,10 +72,8 @@ struct LeftOverlay: Sendable {
   /// Whether the image below was not written to after the overlay, but by QEMU as it merged: what the guest writes comes to both
   /// within the same moment. A guest that was started on the image below writes to it later.
   private var isWrittenLast: Bool {
-    var (upper, lower) = (stat(), stat())
-    guard lstat(overlay, &upper) == 0, stat(below, &lower) == 0 else { return false }
-    func seconds(_ time: timespec) -> Double { Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 }
-    return seconds(lower.st_mtim) < seconds(upper.st_mtim) + 2
+    guard let upper = fileStatus(overlay), let lower = try? FileStatus(of: below) else { return false }
+    return lower.modified < upper.modified + 2_000_000_000
   }
 
   /// What is said where nobody can tell.

@@ -1,6 +1,6 @@
 // An image and everything it stands on, from the top down.
 
-internal import Glibc
+internal import SystemCalls
 
 /// A backing chain: the image itself first, its base last.
 public struct BackingChain: Sendable, Equatable {
@@ -92,7 +92,5 @@ public struct BackingChain: Sendable, Equatable {
 /// A path that does not depend on the current directory.
 func absolutePath(_ path: String) throws(ImageError) -> String {
   if path.hasPrefix("/") { return path }
-  guard let pointer = getcwd(nil, 0) else { throw ImageError("find the current folder for", path: path, errno: errno) }
-  defer { free(pointer) }
-  return String(cString: pointer) + "/" + path
+  return try systemCall("find the current folder for", path, FileNames.currentFolder()) + "/" + path
 }

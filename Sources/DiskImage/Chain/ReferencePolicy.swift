@@ -1,6 +1,7 @@
 // Which files an image may lead to. Names inside images come from strangers, so they are checked before anything is opened.
 
-internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 /// The files that a backing or data file's name may lead to.
 ///
@@ -37,22 +38,19 @@ public struct ReferencePolicy: Sendable, Equatable {
     role: String = "backing file"
   ) throws(ImageError) -> LocalFile {
     // O_PATH finds the file without opening it: no FIFO hangs, no device notices.
-    let held = try systemCall("find the \(role)", path) {
-      Glibc.open(path, Linux.openPathOnly | O_CLOEXEC)
-    }
-    defer { close(held) }
-    let link = "/proc/self/fd/\(held)"
+    let held = try systemCall("find the \(role)", path, OpenFile(path, .readOnly, .pathOnly))
+    let (descriptor, link) = (held.descriptor, held.ownPath)
     if let allowedFolders {
       let real = try realPath(link, for: path)
       let inside = allowedFolders.contains { folder in
-        guard let root = resolved(folder) else { return false }
+        guard let root = FileNames.real(folder) else { return false }
         return root == "/" || real.hasPrefix(root + "/")
       }
       guard inside else {
         throw .referenceNotAllowed(path: referrer, reference: reference, resolved: real, allowed: allowedFolders)
       }
     }
-    let status = try FileStatus(descriptor: held, path: path, measuringDevices: false)
+    let status = try systemCall("look at", path, FileStatus(descriptor))
     guard status.kind == .regularFile || (allowsBlockDevices && status.kind == .blockDevice) else {
       throw .notAnImageFile(path: path, kind: status.kind)
     }
@@ -60,57 +58,7 @@ public struct ReferencePolicy: Sendable, Equatable {
   }
 
   private func realPath(_ link: String, for path: String) throws(ImageError) -> String {
-    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = try systemCall("find the real path of", path) { readlink(link, &buffer, buffer.count) }
-    guard let text = String(validating: buffer[..<Int(count)], as: UTF8.self) else {
-      throw .io(operation: "find the real path of", path: path, errno: EILSEQ)
-    }
-    return text
+    try systemCall("find the real path of", path, FileNames.linkTarget(link))
   }
 
-  private func resolved(_ folder: String) -> String? {
-    guard let pointer = realpath(folder, nil) else { return nil }
-    defer { free(pointer) }
-    return String(validatingCString: pointer)
-  }
-}
-
-/// How a stored backing name becomes a path (QEMU: `path_combine` and `path_has_protocol` in block.c).
-enum BackingName {
-  /// The path that `name`, stored in the image at `referrer`, means; nil for an empty name.
-  static func resolve(_ name: StoredName, referrer: String) throws(ImageError) -> String? {
-    guard !name.bytes.isEmpty else { return nil }
-    guard var text = name.string else {
-      throw .referenceUnsupported(path: referrer, reference: name, reason: "the stored bytes are not a path")
-    }
-    if let json = try json(name, referrer: referrer) { return json.path }
-    if text.hasPrefix("file:") {
-      text.removeFirst("file:".count)
-      guard text.isEmpty || text.hasPrefix("/") else {
-        // QEMU takes such a name from its current folder, not from the image's: it means no certain file.
-        throw .referenceUnsupported(path: referrer, reference: name, reason: "'file:' with a relative name")
-      }
-    } else if let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")),
-      !text.utf8[..<colon].contains(UInt8(ascii: "/"))
-    {
-      let scheme = escapedForDisplay(String(text[..<colon]))
-      throw .referenceUnsupported(path: referrer, reference: name, reason: "'\(scheme):' is not a file name")
-    }
-    guard !text.isEmpty else {
-      throw .referenceUnsupported(path: referrer, reference: name, reason: "it names no file")
-    }
-    if text.hasPrefix("/") { return text }
-    let folder = directoryPart(of: referrer)
-    return folder == "/" ? "/" + text : folder + "/" + text
-  }
-
-  /// A `json:` name taken apart; nil for names of other forms.
-  static func json(_ name: StoredName, referrer: String) throws(ImageError) -> JSONBackingName? {
-    guard name.bytes.starts(with: JSONBackingName.prefix.utf8) else { return nil }
-    do throws(JSONBackingName.Refusal) {
-      return try JSONBackingName(name.bytes)
-    } catch {
-      throw .referenceUnsupported(path: referrer, reference: name, reason: error.reason)
-    }
-  }
 }

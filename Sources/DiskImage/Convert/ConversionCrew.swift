@@ -1,6 +1,7 @@
 // The threads of a conversion: each takes a chunk, prepares it, waits for its turn to give it a place in the file, and writes it.
 
-internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 /// What one thread does with a chunk, with buffers of its own that it uses again for each.
 protocol ChunkWorker: AnyObject {
@@ -20,14 +21,14 @@ final class ConversionCrew: @unchecked Sendable {
   private let path: String
 
   // Guarded by `walking`.
-  private let walking = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let walking = Monitor()
   private var walk: ChunkWalk
   private var taken = 0
 
-  // Guarded by `mutex`.
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let turnChanged = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private let progressMade = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  // Guarded by `monitor`.
+  private let monitor = Monitor()
+  private let turnChanged: Condition
+  private let progressMade: Condition
   private var turn = 0
   private var done: UInt64 = 0
   private var told: UInt64 = 0
@@ -44,21 +45,8 @@ final class ConversionCrew: @unchecked Sendable {
     self.workers = workers
     self.walk = walk
     self.path = path
-    pthread_mutex_init(walking, nil)
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(turnChanged, nil)
-    pthread_cond_init(progressMade, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(walking)
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(turnChanged)
-    pthread_cond_destroy(progressMade)
-    walking.deallocate()
-    mutex.deallocate()
-    turnChanged.deallocate()
-    progressMade.deallocate()
+    turnChanged = Condition(of: monitor)
+    progressMade = Condition(of: monitor)
   }
 
   /// Does all the work and returns when every thread has ended.
@@ -67,76 +55,50 @@ final class ConversionCrew: @unchecked Sendable {
   /// - Throws: the first error of a worker or of `progress`.
   func run(progress: (UInt64) throws(ImageError) -> Void) throws(ImageError) {
     let threads = startThreads()
-    lock()
-    if threads.isEmpty { failure = .io(operation: "start a thread to make", path: path, errno: EAGAIN) }
-    while true {
-      while running > 0, done - told < Self.progressStep, failure == nil { pthread_cond_wait(progressMade, mutex) }
-      guard running > 0, failure == nil else { break }
-      told = done
-      unlock()
-      do throws(ImageError) { try progress(told) } catch { fail(error) }
-      lock()
+    if threads.isEmpty {
+      fail(.io(operation: "start a thread to make", path: path, errno: .resourceTemporarilyUnavailable))
     }
-    unlock()
-    for thread in threads { pthread_join(thread, nil) }
-    if let failure { throw failure }
+    while let done = waitForProgress() {
+      do throws(ImageError) { try progress(done) } catch { fail(error) }
+    }
+    for thread in threads { thread.join() }
+    if let failure = monitor.locked({ failure }) { throw failure }
   }
 
-  private func lock() { pthread_mutex_lock(mutex) }
-  private func unlock() { pthread_mutex_unlock(mutex) }
-
-  /// What a new thread is handed.
-  private final class Member {
-    let crew: ConversionCrew
-    let worker: any ChunkWorker
-
-    init(_ crew: ConversionCrew, _ worker: any ChunkWorker) {
-      self.crew = crew
-      self.worker = worker
+  /// - Returns: how many bytes of the disk are done, when these are some more; nil when the work has ended.
+  private func waitForProgress() -> UInt64? {
+    monitor.locked {
+      while running > 0, done - told < Self.progressStep, failure == nil { progressMade.wait() }
+      guard running > 0, failure == nil else { return nil }
+      told = done
+      return done
     }
+  }
+
+  /// A worker for its thread alone.
+  private struct Member: @unchecked Sendable {
+    let worker: any ChunkWorker
   }
 
   /// Fewer threads than workers do the work too, when the system gives no more.
-  private func startThreads() -> [pthread_t] {
-    // Signals are for the threads that the program had before, but for those of faults and profilers.
-    var blocked = sigset_t()
-    var before = sigset_t()
-    sigfillset(&blocked)
-    for fault in [SIGPROF, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS] { sigdelset(&blocked, fault) }
-    pthread_sigmask(SIG_SETMASK, &blocked, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    var threads: [pthread_t] = []
-    running = workers.count
-    for worker in workers {
-      let argument = Unmanaged.passRetained(Member(self, worker))
-      var thread = pthread_t()
-      let code = pthread_create(
-        &thread, nil,
-        { argument in
-          if let argument {
-            let member = Unmanaged<Member>.fromOpaque(argument).takeRetainedValue()
-            member.crew.work(member.worker)
-          }
-          return nil
-        }, argument.toOpaque())
-      if code == 0 {
-        threads.append(thread)
-      } else {
-        argument.release()
-        lock()
-        running -= 1
-        unlock()
+  private func startThreads() -> [StartedThread] {
+    monitor.locked { running = workers.count }
+    return workers.map(Member.init).compactMap { member in
+      do throws(Errno) {
+        return try Threads.start { self.work(member.worker) }
+      } catch {
+        monitor.locked { running -= 1 }
+        return nil
       }
     }
-    return threads
   }
 
   private func fail(_ error: ImageError) {
-    lock()
-    if failure == nil { failure = error }
-    pthread_cond_broadcast(turnChanged)
-    pthread_cond_signal(progressMade)
-    unlock()
+    monitor.locked {
+      if failure == nil { failure = error }
+      turnChanged.signalAll()
+      progressMade.signal()
+    }
   }
 
   private func work(_ worker: any ChunkWorker) {
@@ -151,37 +113,34 @@ final class ConversionCrew: @unchecked Sendable {
     } catch {
       fail(error)
     }
-    lock()
-    running -= 1
-    pthread_cond_signal(progressMade)
-    unlock()
+    monitor.locked {
+      running -= 1
+      progressMade.signal()
+    }
   }
 
   private func takeChunk() throws(ImageError) -> (ticket: Int, chunk: Range<UInt64>)? {
-    pthread_mutex_lock(walking)
-    defer { pthread_mutex_unlock(walking) }
-    lock()
-    let stopped = failure != nil
-    unlock()
-    guard !stopped, let chunk = try walk.next() else { return nil }
-    taken += 1
-    return (taken - 1, chunk)
+    try walking.locked { () throws(ImageError) in
+      guard monitor.locked({ failure == nil }), let chunk = try walk.next() else { return nil }
+      taken += 1
+      return (taken - 1, chunk)
+    }
   }
 
   /// - Returns: false when the work has failed and no turn will come.
   private func waitForTurn(_ ticket: Int) -> Bool {
-    lock()
-    defer { unlock() }
-    while turn != ticket, failure == nil { pthread_cond_wait(turnChanged, mutex) }
-    return failure == nil
+    monitor.locked {
+      while turn != ticket, failure == nil { turnChanged.wait() }
+      return failure == nil
+    }
   }
 
   private func endTurn(_ ticket: Int, _ chunk: Range<UInt64>) {
-    lock()
-    turn = ticket + 1
-    done = chunk.upperBound
-    pthread_cond_broadcast(turnChanged)
-    if done - told >= Self.progressStep { pthread_cond_signal(progressMade) }
-    unlock()
+    monitor.locked {
+      turn = ticket + 1
+      done = chunk.upperBound
+      turnChanged.signalAll()
+      if done - told >= Self.progressStep { progressMade.signal() }
+    }
   }
 }

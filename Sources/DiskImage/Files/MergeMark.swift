@@ -1,7 +1,8 @@
 // How far the merging of an overlay is, as an extended attribute of the overlay itself: whoever finds the overlay after a
 // run that was cut off knows what may become of it.
 
-internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 /// The mark on an overlay that is being merged into the image that it stands on, to be deleted then.
 ///
@@ -26,9 +27,7 @@ public enum MergeMark: String, Sendable {
 
   /// Marks the file at `path`, where its file system can hold that.
   public func put(path: String) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    OriginMark.put(rawValue, on: descriptor, attribute: Self.attribute)
+    guard let file = try? OpenFile(path, .readOnly, [.noFollow, .nonBlocking]) else { return }
+    OriginMark.put(rawValue, on: file.descriptor, attribute: Self.attribute)
   }
 }

@@ -2,7 +2,8 @@
 // the folder: a path is resolved once, so nobody can lead it elsewhere between a check and its use.
 
 internal import Failpoints
-package import Glibc
+package import SystemCalls
+package import SystemPackage
 
 /// Which symbolic links a path may contain that somebody has written down: the path of a pool, of a disk's source.
 package enum StatedLinks: Sendable {
@@ -22,28 +23,23 @@ package final class OpenFolder: Sendable {
   package let path: String
   /// Device and inode: the very folder that is held open, whatever its path leads to later.
   package let identity: FileIdentity
-  /// O_PATH: it takes no right to list the folder.
-  let descriptor: Int32
+  /// Found, not opened for reading: it takes no right to list the folder.
+  private let file: OpenFile
+
+  /// What system calls know the folder by.
+  var descriptor: FileDescriptor { file.descriptor }
 
   /// Opens a folder by a path that somebody has stated.
   package convenience init(_ path: String, links: StatedLinks = .all) throws(ImageError) {
-    let descriptor = try PathWalk.open(
-      path, Linux.openPathOnly | O_DIRECTORY | O_CLOEXEC, "open the folder", links)
-    try self.init(owning: descriptor, path)
+    try self.init(PathWalk.open(path, .readOnly, [.pathOnly, .directory], "open the folder", links), path)
   }
 
-  private init(owning descriptor: Int32, _ path: String) throws(ImageError) {
-    self.descriptor = descriptor
+  private init(_ file: consuming OpenFile, _ path: String) throws(ImageError) {
+    let descriptor = file.descriptor
+    identity = try systemCall("look at", path, FileStatus(descriptor)).identity
+    self.file = file
     self.path = path
-    do throws(ImageError) {
-      identity = try FileStatus(descriptor: descriptor, path: path, measuringDevices: false).identity
-    } catch {
-      close(descriptor)
-      throw error
-    }
   }
-
-  deinit { close(descriptor) }
 
   /// The path of a file in the folder.
   package func path(of name: String) -> String {
@@ -56,23 +52,26 @@ package final class OpenFolder: Sendable {
 
   /// A folder in it, or further below.
   package func folder(_ name: String) throws(ImageError) -> OpenFolder {
-    let descriptor = try open(name, Linux.openPathOnly | O_DIRECTORY | O_CLOEXEC, "open the folder")
-    return try OpenFolder(owning: descriptor, path(of: name))
+    try OpenFolder(open(name, .readOnly, [.pathOnly, .directory], "open the folder"), path(of: name))
   }
 
   // MARK: Files by their names
 
   /// Opens a file in the folder, or further below.
   ///
-  /// - Parameter flags: as of open(2); a symbolic link is never followed.
+  /// A symbolic link is never followed.
+  ///
   /// - Throws: ``ImageError/refused(path:reason:)`` where a link stands in the way.
   package func open(
-    _ name: String, _ flags: Int32, mode: UInt32 = 0, _ operation: String
-  ) throws(ImageError) -> Int32 {
-    do throws(ImageError) {
-      return try systemCall(operation, path(of: name)) { PathWalk.open(below: descriptor, name, flags, mode) }
-    } catch .io(_, let path, let code) where code == ELOOP || code == EXDEV {
-      throw .refused(path: path, reason: Self.isLink)
+    _ name: String, _ access: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions, mode: UInt32 = 0,
+    _ operation: String
+  ) throws(ImageError) -> OpenFile {
+    do throws(Errno) {
+      return try PathWalk.open(below: descriptor, name, access, options, mode)
+    } catch {
+      throw error == .tooManySymbolicLinkLevels || error == .improperLink
+        ? .refused(path: path(of: name), reason: Self.isLink)
+        : ImageError(operation, path: path(of: name), errno: error)
     }
   }
 
@@ -81,53 +80,43 @@ package final class OpenFolder: Sendable {
     + "followed; put the file itself there"
 
   /// What has a name itself, links not followed; nil for nothing.
-  package func status(_ name: String) throws(ImageError) -> stat? {
-    var status = stat()
+  package func status(_ name: String) throws(ImageError) -> FileStatus? {
     do throws(ImageError) {
-      try systemCall("look at", path(of: name)) { fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) }
+      return try systemCall("look at", path(of: name), FileStatus(of: name, in: descriptor))
     } catch .notFound {
       return nil
     }
-    return status
   }
 
   /// Gives a file another name in the folder. The new name must not exist, or is replaced.
   package func rename(_ old: String, to new: String, replacing: Bool) throws(ImageError) {
     let path = path(of: new)
     if replacing {
-      try systemCall("replace", path) { renameat(descriptor, old, descriptor, new) }
+      try systemCall("replace", path, descriptor.rename(old, to: new))
       return
     }
-    if let rename = Linux.renameAt2 {
-      do throws(ImageError) {
-        try systemCall("name", path) { rename(descriptor, old, descriptor, new, Linux.renameNoReplace) }
-        return
-      } catch .io(_, _, let code) where code == EINVAL || code == ENOSYS {
-        // The file system does not know the flag; a hard link refuses an existing name just as well.
+    do throws(Errno) {
+      return try descriptor.renameWithoutReplacing(old, to: new)
+    } catch {
+      guard error == .invalidArgument || error == .noFunction else {
+        throw ImageError("name", path: path, errno: error)
       }
+      // The file system does not know the flag; a hard link refuses an existing name just as well.
     }
-    try systemCall("name", path) { linkat(descriptor, old, descriptor, new, 0) }
+    try systemCall("name", path, descriptor.link(old, to: new, in: descriptor))
     Failpoint.pass("take away \(old)")
-    unlinkat(descriptor, old, 0)
+    try? descriptor.remove(old)
   }
 
   /// Gives an open file that has no name one in the folder.
-  func link(_ file: Int32, as name: String) throws(ImageError) {
-    let path = path(of: name)
-    let own = "/proc/self/fd/\(file)"
-    do throws(ImageError) {
-      try systemCall("name", path) { linkat(AT_FDCWD, own, descriptor, name, AT_SYMLINK_FOLLOW) }
-    } catch .notFound where access("/proc/self/fd", F_OK) != 0 {
-      // No /proc: AT_EMPTY_PATH does the same for the superuser.
-      try systemCall("name", path) { linkat(file, "", descriptor, name, 0x1000) }
-    }
+  func link(_ file: FileDescriptor, as name: String) throws(ImageError) {
+    try systemCall("name", path(of: name), descriptor.link(file, as: name))
   }
 
   /// Gives a file a second name in another folder.
   package func link(_ name: String, to place: FilePlace) throws(ImageError) {
-    try systemCall("give a second name to", path(of: name)) {
-      linkat(descriptor, name, place.folder.descriptor, place.name, 0)
-    }
+    try systemCall(
+      "give a second name to", path(of: name), descriptor.link(name, to: place.name, in: place.folder.descriptor))
   }
 
   /// Takes a name from the folder.
@@ -136,7 +125,7 @@ package final class OpenFolder: Sendable {
   @discardableResult
   package func remove(_ name: String) throws(ImageError) -> Bool {
     do throws(ImageError) {
-      try systemCall("delete", path(of: name)) { unlinkat(descriptor, name, 0) }
+      try systemCall("delete", path(of: name), descriptor.remove(name))
       return true
     } catch .notFound {
       return false
@@ -148,7 +137,7 @@ package final class OpenFolder: Sendable {
   /// - Returns: nil where there is something of that name.
   package func makeFolder(_ name: String, mode: UInt32) throws(ImageError) -> OpenFolder? {
     do throws(ImageError) {
-      try systemCall("make the folder", path(of: name)) { mkdirat(descriptor, name, mode) }
+      try systemCall("make the folder", path(of: name), descriptor.makeFolder(name, mode: mode))
     } catch .alreadyExists {
       return nil
     }
@@ -158,21 +147,19 @@ package final class OpenFolder: Sendable {
   /// Sets the folder's own mode.
   package func setMode(_ mode: UInt32) throws(ImageError) {
     let opened = try readable()
-    defer { close(opened) }
-    try systemCall("set the mode of", path) { fchmod(opened, mode) }
+    try systemCall("set the mode of", path, opened.descriptor.setMode(mode))
   }
 
   /// Makes the names in the folder durable.
   package func flush() throws(ImageError) {
     let opened = try readable()
-    defer { close(opened) }
     try Failpoint.around("flush the folder \(path)") { () throws(ImageError) in
-      try systemCall("flush the folder", path) { fsync(opened) }
+      try systemCall("flush the folder", path, opened.descriptor.flush())
     }
   }
 
-  private func readable() throws(ImageError) -> Int32 {
-    try systemCall("open the folder", path) { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+  private func readable() throws(ImageError) -> OpenFile {
+    try systemCall("open the folder", path, OpenFile(".", in: descriptor, .readOnly, .directory))
   }
 }
 
@@ -196,120 +183,4 @@ package struct FilePlace: Sendable {
 
   /// The path for messages; what is done to the file is done through the folder's descriptor instead.
   package var path: String { folder.path(of: name) }
-}
-
-/// How paths become descriptors.
-enum PathWalk {
-  /// Opens what a stated path leads to.
-  static func open(
-    _ path: String, _ flags: Int32, _ operation: String, _ links: StatedLinks, named name: String? = nil
-  ) throws(ImageError) -> Int32 {
-    if links == .all { return try systemCall(operation, name ?? path) { Glibc.open(path, flags) } }
-    let start = path.hasPrefix("/") ? "/" : "."
-    var folder = try systemCall(operation, path) { Glibc.open(start, Linux.openPathOnly | O_DIRECTORY | O_CLOEXEC) }
-    defer { close(folder) }
-    // One call where there is no link at all, which is nearly always.
-    let quick = openAt2(folder, path.hasPrefix("/") ? String(path.drop { $0 == "/" }) : path, flags, 0, noLinks)
-    if quick >= 0 { return quick }
-    if errno != ELOOP, errno != ENOSYS, errno != EPERM, errno != EINTR, errno != EAGAIN, !path.allSatisfy({ $0 == "/" })
-    {
-      throw ImageError(operation, path: path, errno: errno)
-    }
-    var rest = Array(path.split(separator: "/").reversed().map(String.init))
-    var followed = 0
-    while let part = rest.popLast() {
-      let held = try systemCall(operation, path) {
-        openat(folder, part, Linux.openPathOnly | O_NOFOLLOW | O_CLOEXEC)
-      }
-      var status = stat()
-      guard fstat(held, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else {
-        close(folder)
-        folder = held
-        continue
-      }
-      defer { close(held) }
-      guard status.st_uid == 0 || status.st_uid == geteuid() else {
-        throw .refused(
-          path: path,
-          reason:
-            "\(escapedForDisplay(part)) on this path is a symbolic link that belongs to user \(status.st_uid), and Vireo "
-            + "follows links of root and of its own user only; write the path that it is to lead to")
-      }
-      followed += 1
-      guard followed <= 40 else { throw ImageError(operation, path: path, errno: ELOOP) }
-      let target = try linkTarget(held, path)
-      if target.hasPrefix("/") {
-        let root = try systemCall(operation, path) { Glibc.open("/", Linux.openPathOnly | O_DIRECTORY | O_CLOEXEC) }
-        close(folder)
-        folder = root
-      }
-      rest += target.split(separator: "/").reversed().map(String.init)
-    }
-    // A new description of the very file that was found, with the rights that are asked for.
-    if flags & O_DIRECTORY != 0 { return try systemCall(operation, path) { openat(folder, ".", flags) } }
-    return try systemCall(operation, path) { Glibc.open("/proc/self/fd/\(folder)", flags & ~O_NOFOLLOW) }
-  }
-
-  private static func linkTarget(_ link: Int32, _ path: String) throws(ImageError) -> String {
-    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    let count = try systemCall("follow the link on", path) { readlinkat(link, "", &buffer, buffer.count) }
-    guard count > 0, let text = String(validating: buffer[..<Int(count)], as: UTF8.self) else {
-      throw ImageError("follow the link on", path: path, errno: EILSEQ)
-    }
-    return text
-  }
-
-  /// Opens a path below a folder, without links and without leaving the folder. As open(2): a negative number and `errno`.
-  static func open(below folder: Int32, _ name: String, _ flags: Int32, _ mode: UInt32, walking: Bool = false) -> Int32
-  {
-    if !walking {
-      let opened = openAt2(folder, name, flags, mode, beneath | noLinks)
-      // EPERM may be a filter's that does not know the call: the walk has the answer of the file system.
-      if opened >= 0 || (errno != ENOSYS && errno != EPERM) { return opened }
-    }
-    var held = folder
-    defer { if held != folder { close(held) } }
-    let parts = name.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
-    guard let last = parts.last, !name.hasPrefix("/"), !parts.contains("..") else {
-      errno = EXDEV
-      return -1
-    }
-    for part in parts.dropLast() {
-      let next = openat(held, part, Linux.openPathOnly | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-      guard next >= 0 else {
-        if errno == ENOTDIR, isLink(held, part) { errno = ELOOP }
-        return -1
-      }
-      if held != folder { close(held) }
-      held = next
-    }
-    let opened = openat(held, last, flags | O_NOFOLLOW, mode)
-    if opened < 0, errno == ENOTDIR, isLink(held, last) { errno = ELOOP }
-    return opened
-  }
-
-  private static func isLink(_ folder: Int32, _ name: String) -> Bool {
-    let code = errno
-    defer { errno = code }
-    var status = stat()
-    return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mode & S_IFMT == S_IFLNK
-  }
-
-  /// `linux/openat2.h`: RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS, and RESOLVE_BENEATH.
-  private static let noLinks: UInt64 = 0x06
-  private static let beneath: UInt64 = 0x08
-
-  private static func openAt2(
-    _ folder: Int32, _ name: String, _ flags: Int32, _ mode: UInt32, _ resolve: UInt64
-  ) -> Int32 {
-    guard let call = Linux.systemCall else {
-      errno = ENOSYS
-      return -1
-    }
-    // `struct open_how`: flags, mode, resolve. The kernel looks at every bit of the flags.
-    var how = (UInt64(UInt32(bitPattern: flags)), UInt64(mode), resolve)
-    return withUnsafeMutablePointer(to: &how) { how in
-      name.withCString { Int32(truncatingIfNeeded: call(437, Int(folder), $0, how, 24)) }
-    }
-  }
 }

@@ -1,7 +1,8 @@
 // Which overlay a running guest is being moved to, as an extended attribute of the image below it: a program that is killed
 // meanwhile leaves an overlay that only QEMU knows of.
 
-internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 /// The mark on an image while a snapshot puts a running guest on an overlay of it.
 ///
@@ -20,9 +21,7 @@ public enum OverlayMark {
   /// - Parameter overlay: the absolute path of the overlay; nil once the guest is on it, or is not to be any more.
   public static func put(_ overlay: String?, path: String) {
     guard overlay != nil || read(path: path) != nil else { return }
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    OriginMark.put(overlay ?? "", on: descriptor, attribute: attribute)
+    guard let file = try? OpenFile(path, .readOnly, [.noFollow, .nonBlocking]) else { return }
+    OriginMark.put(overlay ?? "", on: file.descriptor, attribute: attribute)
   }
 }

@@ -1,5 +1,7 @@
 // Opens an image and everything it stands on for reading guest data, data files included, under QEMU's locks.
 
+internal import SystemCalls
+
 extension GuestDisk {
   /// Opens a disk for reading.
   ///

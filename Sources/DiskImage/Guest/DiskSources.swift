@@ -46,11 +46,3 @@ extension GuestDisk {
     self.init(layers: layers)
   }
 }
-
-extension ImageCheck {
-  /// Checks a qcow2 image in any source of bytes; its length has to be known.
-  public static func check(_ source: any ByteSource, decodingData: Bool = false) throws(ImageError) -> Result {
-    let header = try Qcow2Header(from: source, checking: true)
-    return Result(try Qcow2References(header, of: source, decodingData: decodingData))
-  }
-}

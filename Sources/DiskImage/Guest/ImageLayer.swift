@@ -61,7 +61,7 @@ struct RawLayer: ImageLayer {
   func extent(at offset: UInt64, limit: UInt64) throws(ImageError) -> LayerExtent {
     let end = offset + min(limit, virtualSize - offset)
     guard let local = file as? LocalFile else { return LayerExtent(content: .data(host: offset), length: end - offset) }
-    let data = try local.nextData(from: offset, end: end)
+    let data = local.nextData(from: offset, end: end)
     if data.lowerBound > offset {
       return LayerExtent(content: .zero, length: data.lowerBound - offset, reservedPlace: offset)
     }

@@ -1,42 +1,7 @@
 // Locks on folders of images: whoever makes files or refers to them shares a folder, whoever removes files has it alone.
 
-internal import Glibc
-
-/// How long to wait for a lock that another process holds.
-public struct LockPatience: Sendable, Hashable {
-  /// The longest wait in seconds; 0 fails at once.
-  public var seconds: Double
-
-  /// Waits for at most so many seconds.
-  public init(seconds: Double) {
-    self.seconds = seconds
-  }
-
-  /// Fails at once.
-  public static let none = LockPatience(seconds: 0)
-  /// What a removal of files may take: every lock of a folder is held for a few steps only.
-  public static let ofFolders = LockPatience(seconds: 60)
-
-  /// Calls `attempt` until it is true or the time is over.
-  ///
-  /// - Returns: whether it was true once.
-  public func wait<E>(for attempt: () throws(E) -> Bool) throws(E) -> Bool {
-    var pause: UInt32 = 2_000
-    let deadline = Self.now + seconds
-    while true {
-      if try attempt() { return true }
-      guard Self.now < deadline else { return false }
-      usleep(pause)
-      pause = min(pause * 2, 50_000)
-    }
-  }
-
-  private static var now: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
-}
+internal import SystemCalls
+package import SystemPackage
 
 /// Locks on folders, held while this value lives. They go with the process.
 ///
@@ -63,41 +28,37 @@ public final class FolderLock: Sendable {
   public init(
     _ folders: some Sequence<String>, _ kind: Kind, patience: LockPatience = .ofFolders
   ) throws(ImageError) {
-    var opened: [(path: String, descriptor: Int32, identity: FileIdentity)] = []
-    var held: [Int32] = []
-    do throws(ImageError) {
-      for path in Set(folders).sorted() {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-          if errno == ENOENT || errno == ENOTDIR { continue }
-          throw ImageError("lock the folder", path: path, errno: errno)
-        }
-        held.append(descriptor)
-        let identity = try FileStatus(descriptor: descriptor, path: path, measuringDevices: false).identity
-        guard !opened.contains(where: { $0.identity == identity }) else { continue }
-        opened.append((path, descriptor, identity))
+    var opened: [(path: String, descriptor: FileDescriptor, identity: FileIdentity)] = []
+    let held = HeldLocks()
+    for path in Set(folders).sorted() {
+      let descriptor: FileDescriptor
+      do throws(Errno) {
+        descriptor = held.hold(try OpenFile(path, .readOnly, .directory))
+      } catch {
+        if error.saysAbsence { continue }
+        throw ImageError("lock the folder", path: path, errno: error)
       }
-      opened.sort { ($0.identity.device, $0.identity.inode) < ($1.identity.device, $1.identity.inode) }
-      for folder in opened {
-        if try Self.take(folder.descriptor, folder.path, kind, patience) { continue }
-        let file = try systemCall("lock the folder", folder.path) {
-          openat(folder.descriptor, Self.fileName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
-        }
-        held.append(file)
-        guard try Self.take(file, folder.path, kind, patience) else {
-          throw .locksUnavailable(path: folder.path, errno: ENOLCK)
-        }
-      }
-    } catch {
-      HeldLocks(held).release()
-      throw error
+      let identity = try systemCall("look at", path, FileStatus(descriptor)).identity
+      guard !opened.contains(where: { $0.identity == identity }) else { continue }
+      opened.append((path, descriptor, identity))
     }
-    self.held = HeldLocks(held)
+    opened.sort { ($0.identity.device, $0.identity.inode) < ($1.identity.device, $1.identity.inode) }
+    for folder in opened {
+      if try Self.take(folder.descriptor, folder.path, kind, patience) { continue }
+      let file = try systemCall(
+        "lock the folder", folder.path,
+        OpenFile(
+          Self.fileName, in: folder.descriptor, .readWrite, [.create, .noFollow, .nonBlocking], mode: 0o666))
+      guard try Self.take(held.hold(file), folder.path, kind, patience) else {
+        throw .locksUnavailable(path: folder.path, errno: .noLocks)
+      }
+    }
+    self.held = held
   }
 
   /// Lets others in who make files: the removal was decided on.
   public func share() {
-    for descriptor in held.descriptors { flock(descriptor, LOCK_SH | LOCK_NB) }
+    for descriptor in held.descriptors { _ = try? descriptor.lock(.shared) }
   }
 
   /// Lets go before the end of this value's life.
@@ -105,26 +66,23 @@ public final class FolderLock: Sendable {
 
   /// - Returns: false where the file system cannot lock this.
   private static func take(
-    _ descriptor: Int32, _ path: String, _ kind: Kind, _ patience: LockPatience
+    _ descriptor: FileDescriptor, _ path: String, _ kind: Kind, _ patience: LockPatience
   ) throws(ImageError) -> Bool {
     var isUnable = false
     let isTaken = try patience.wait { () throws(ImageError) -> Bool in
-      while flock(descriptor, (kind == .shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
-        switch errno {
-        case EINTR: continue
-        case EWOULDBLOCK: return false
-        case EBADF, EINVAL, ENOLCK, EOPNOTSUPP, ENOSYS, EIO:
-          isUnable = true
-          return true
-        default: throw ImageError("lock the folder", path: path, errno: errno)
+      do throws(Errno) {
+        return try descriptor.lock(kind == .shared ? .shared : .exclusive)
+      } catch {
+        let unable: [Errno] = [.badFileDescriptor, .invalidArgument, .noLocks, .ioError]
+        guard unable.contains(error) || error.saysUnsupported else {
+          throw ImageError("lock the folder", path: path, errno: error)
         }
+        isUnable = true
+        return true
       }
-      return true
     }
     guard isTaken else {
-      let identity = try FileStatus(descriptor: descriptor, path: path, measuringDevices: false).identity
-      let others = LockHolder.holders(of: identity, kind: "FLOCK").filter { $0.pid != getpid() }
-      throw .locked(path: path, by: others)
+      throw .locked(path: path, by: LockHolder.ofFile(descriptor))
     }
     return !isUnable
   }
@@ -132,8 +90,8 @@ public final class FolderLock: Sendable {
 
 extension LockHolder {
   /// The processes that hold a lock of flock(2) on the file behind a descriptor. Best effort.
-  package static func ofFile(_ descriptor: Int32) -> [LockHolder] {
-    guard let status = try? FileStatus(descriptor: descriptor, path: "", measuringDevices: false) else { return [] }
-    return holders(of: status.identity, kind: "FLOCK").filter { $0.pid != getpid() }
+  package static func ofFile(_ file: FileDescriptor) -> [LockHolder] {
+    guard let status = try? FileStatus(file) else { return [] }
+    return holders(of: status.identity, kind: "FLOCK").filter { $0.pid != ThisProcess.id }
   }
 }

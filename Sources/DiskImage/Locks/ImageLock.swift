@@ -1,7 +1,8 @@
 // QEMU's image locks: byte-range locks on the image file that say who uses it for what (QEMU, block/file-posix.c).
 
-internal import Glibc
 internal import Synchronization
+internal import SystemCalls
+internal import SystemPackage
 
 /// A lock on an image that QEMU, qemu-img and libvirt's guests honour and hold themselves.
 ///
@@ -44,8 +45,8 @@ public final class ImageLock: Sendable {
       ? [Permission.consistentRead] : [Permission.consistentRead, Permission.write, Permission.resize]
     let unshared = [Permission.write, Permission.resize]
     do throws(ImageError) {
-      for permission in used { try setLock(F_RDLCK, usedBase + permission, on: file) }
-      for permission in unshared { try setLock(F_RDLCK, unsharedBase + permission, on: file) }
+      for permission in used { try share(usedBase + permission, on: file) }
+      for permission in unshared { try share(unsharedBase + permission, on: file) }
       for permission in used where try isHeld(unsharedBase + permission, on: file) { throw Self.locked(file) }
       for permission in unshared where try isHeld(usedBase + permission, on: file) { throw Self.locked(file) }
     } catch {
@@ -56,7 +57,7 @@ public final class ImageLock: Sendable {
 
   /// Lets go of all of QEMU's bytes.
   static func release(_ file: LocalFile) {
-    try? setLock(F_UNLCK, usedBase, length: 0, on: file)
+    try? file.descriptor.unlockRange(from: usedBase, count: 0)
   }
 
   private static func locked(_ file: LocalFile) -> ImageError {
@@ -65,42 +66,32 @@ public final class ImageLock: Sendable {
   }
 
   /// RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE in QEMU's block/file-posix.c.
-  private static let usedBase: off_t = 100
-  private static let unsharedBase: off_t = 200
+  private static let usedBase: Int64 = 100
+  private static let unsharedBase: Int64 = 200
 
   /// Bit numbers of QEMU's BLK_PERM_… (include/block/block-common.h).
   private enum Permission {
-    static let consistentRead: off_t = 0
-    static let write: off_t = 1
-    static let resize: off_t = 3
+    static let consistentRead: Int64 = 0
+    static let write: Int64 = 1
+    static let resize: Int64 = 3
   }
 
-  private static func region(_ type: Int32, _ start: off_t, _ length: off_t) -> flock {
-    var region = flock()
-    region.l_type = Int16(type)
-    region.l_whence = Int16(SEEK_SET)
-    region.l_start = start
-    region.l_len = length
-    return region
-  }
-
-  private static func setLock(_ type: Int32, _ start: off_t, length: off_t = 1, on file: LocalFile) throws(ImageError) {
-    if type != F_UNLCK { file.mayBeLocked.store(true, ordering: .relaxed) }
-    var wanted = region(type, start, length)
-    while fcntl(file.descriptor, Linux.setDescriptionLock, &wanted) != 0 {
-      switch errno {
-      case EINTR: continue
-      case EAGAIN, EACCES: throw locked(file)
-      default: throw .locksUnavailable(path: file.name, errno: errno)
-      }
+  private static func share(_ byte: Int64, on file: LocalFile) throws(ImageError) {
+    file.mayBeLocked.store(true, ordering: .relaxed)
+    do throws(Errno) {
+      try file.descriptor.lockRange(.shared, from: byte, count: 1)
+    } catch .resourceTemporarilyUnavailable, .permissionDenied {
+      throw locked(file)
+    } catch {
+      throw .locksUnavailable(path: file.name, errno: error)
     }
   }
 
-  private static func isHeld(_ start: off_t, on file: LocalFile) throws(ImageError) -> Bool {
-    var wanted = region(F_WRLCK, start, 1)
-    while fcntl(file.descriptor, Linux.getDescriptionLock, &wanted) != 0 {
-      if errno != EINTR { throw .locksUnavailable(path: file.name, errno: errno) }
+  private static func isHeld(_ byte: Int64, on file: LocalFile) throws(ImageError) -> Bool {
+    do throws(Errno) {
+      return try file.descriptor.isRangeLocked(from: byte, count: 1)
+    } catch {
+      throw .locksUnavailable(path: file.name, errno: error)
     }
-    return wanted.l_type != Int16(F_UNLCK)
   }
 }

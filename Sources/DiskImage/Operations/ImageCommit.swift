@@ -1,7 +1,5 @@
 // What an overlay holds, written into its backing file.
 
-internal import Glibc
-
 /// Gives a backing file the content of an overlay on it.
 public enum ImageCommit {
   /// How far the work is, in bytes of the overlay's disk.

@@ -1,6 +1,6 @@
 // Whether two disks show a guest the same bytes: the answer of `compare`.
 
-internal import Glibc
+internal import SystemCalls
 
 /// A comparison of two disks, as `qemu-img compare` makes it.
 ///
@@ -129,7 +129,7 @@ struct DiskPair {
     let other = UnsafeMutableRawBufferPointer(rebasing: block.second[..<count])
     try read(run.first, of: first, into: one)
     try read(run.second, of: second, into: other)
-    guard memcmp(one.baseAddress!, other.baseAddress!, count) != 0 else { return nil }
+    guard !CMemory.areEqual(.init(one), .init(other)) else { return nil }
     return one.indices.first { one[$0] != other[$0] }
   }
 

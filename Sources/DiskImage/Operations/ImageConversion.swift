@@ -1,6 +1,6 @@
 // Making an image of another: another format, cluster size or compression, without its backing files, sparse, on all cores.
 
-internal import Glibc
+internal import SystemCalls
 
 /// A disk, or one of its internal snapshots, to be written as a new image that stands on nothing.
 ///
@@ -50,7 +50,7 @@ public struct ImageConversion: Sendable, Equatable {
   public init(_ source: Source, to target: ImageCreation) {
     self.source = source
     self.target = target
-    jobs = max(4, min(64, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    jobs = max(4, min(64, 2 * ThisProcess.processors))
   }
 
   /// How far a conversion is, in bytes of the disk; zeros count as done.
@@ -138,8 +138,7 @@ public struct ImageConversion: Sendable, Equatable {
       throw .invalidRequest(path: path, what: "work on \(jobs) threads", reason: "never ends; ask for at least 1")
     }
     // Asked again, without a gap, when the file gets its name; this saves the work.
-    var status = stat()
-    if lstat(path, &status) == 0 { throw .alreadyExists(path: path) }
+    if FileStatus.isTaken(path) { throw .alreadyExists(path: path) }
   }
 
   /// Shares the blocks of a raw source with a raw copy, where the file system can.
@@ -147,7 +146,7 @@ public struct ImageConversion: Sendable, Equatable {
     guard disk.layers.count == 1, let layer = disk.layers[0] as? RawLayer, let input = layer.file as? LocalFile else {
       return false
     }
-    return ioctl(file.descriptor, Linux.cloneFile, input.descriptor) == 0
+    return (try? file.descriptor.clone(input.descriptor)) != nil
   }
 
   /// Bytes of guest data that are worked on as one.

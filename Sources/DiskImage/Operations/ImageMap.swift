@@ -110,7 +110,7 @@ private struct AssignedClusters {
     if isLikely == nil { isLikely = (try? Self.isLikely(layer.header, image)) ?? false }
     guard isLikely == true else { return }
     let end = host + extent.length
-    let data = try file.nextData(from: host, end: end)
+    let data = file.nextData(from: host, end: end)
     extent.zero = data.lowerBound > host
     extent.length = max((extent.zero ? data.lowerBound : data.upperBound), host + 1) - host
   }

@@ -1,7 +1,5 @@
 // Another backing file for an overlay, or none: what its guest sees stays.
 
-internal import Glibc
-
 /// Changes what a qcow2 overlay stands on.
 public enum ImageRebase {
   /// How far the work is, in bytes of the disk; zeros count as done.

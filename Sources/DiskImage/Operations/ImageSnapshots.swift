@@ -1,6 +1,6 @@
 // Internal snapshots of qcow2 images: listed, and changed while nothing else uses the image.
 
-internal import Glibc
+internal import SystemCalls
 
 /// An internal snapshot of a qcow2 image.
 public struct ImageSnapshot: Sendable, Equatable {
@@ -65,8 +65,7 @@ public enum ImageSnapshots {
     return try Qcow2Change.run(file) { (change) throws(ImageError) in
       let table = change.references.snapshots
       try check(name, in: table, path: path)
-      var now = timespec()
-      clock_gettime(CLOCK_REALTIME, &now)
+      let (seconds, nanoseconds) = SystemClock.realtime.quotientAndRemainder(dividingBy: 1_000_000_000)
       let largest = table.snapshots.compactMap { $0.id.string.flatMap(UInt64.init) }.max() ?? 0
       let (id, overflow) = largest.addingReportingOverflow(1)
       guard !overflow else {
@@ -76,7 +75,7 @@ public enum ImageSnapshots {
         try change.takeSnapshot(
           Qcow2Snapshot(
             l1TableOffset: 0, l1Size: 0, id: StoredName("\(id)"), name: StoredName(name),
-            seconds: UInt32(clamping: now.tv_sec), nanoseconds: UInt32(clamping: now.tv_nsec), vmClock: 0,
+            seconds: UInt32(clamping: seconds), nanoseconds: UInt32(clamping: nanoseconds), vmClock: 0,
             vmStateSize: 0)))
     }
   }

@@ -1,6 +1,7 @@
 // Space for a new image before its first write: all clusters mapped, reserved or written, as QEMU's preallocation modes do.
 
-internal import Glibc
+internal import SystemCalls
+internal import SystemPackage
 
 extension NewImage {
   /// Bytes of zeros written at a time.
@@ -45,12 +46,9 @@ extension NewImage {
 
   private func reserve(_ file: TargetFile, length: UInt64) throws(ImageError) {
     guard length > 0 else { return }
-    guard let allocate = Linux.allocate, let length = off_t(exactly: length) else {
-      throw .io(operation: "reserve space for the image", path: file.path, errno: EOPNOTSUPP)
-    }
     do throws(ImageError) {
-      try systemCall("reserve space for the image", file.path) { allocate(file.descriptor, 0, 0, length) }
-    } catch .io(_, let path, let code) where code == EOPNOTSUPP || code == ENOSYS {
+      try systemCall("reserve space for the image", file.path, file.descriptor.reserve(length))
+    } catch .io(_, let path, let code) where code.saysUnsupported {
       throw .unsupported(
         path: path, feature: "preallocation 'falloc' on this file system", remedy: "use preallocation 'full' or 'off'")
     }

@@ -56,7 +56,7 @@ final class StoredRefcounts {
   /// Whether a block is a hole of the file, where all counts are zero. Sparse files can claim a great many of them.
   func isHole(_ index: Int) throws(ImageError) -> Bool {
     guard let offset = blockOffset(index), let file = source as? LocalFile, file.isSparse else { return false }
-    return try file.nextData(from: offset, end: offset + geometry.clusterSize).isEmpty
+    return file.nextData(from: offset, end: offset + geometry.clusterSize).isEmpty
   }
 
   /// Where the block with this table index is, or nil when there is none (or none that could be).

@@ -21,7 +21,7 @@ extension Qcow2Transaction {
   /// As ``table(at:)``; nil for a hole of the file, which maps nothing. Sparse files can claim millions of those.
   func mappedTable(at offset: UInt64) throws(ImageError) -> [UInt64]? {
     if let file = storage as? LocalFile, file.isSparse, offset < references.fileLength,
-      try file.nextData(from: offset, end: min(offset + geometry.clusterSize, references.fileLength)).isEmpty,
+      file.nextData(from: offset, end: min(offset + geometry.clusterSize, references.fileLength)).isEmpty,
       try !isNew(offset)
     {
       return nil

@@ -2,7 +2,7 @@
 
 import Checksum
 import DiskImage
-import Glibc
+import SystemCalls
 public import Libvirt
 import XMLTree
 
@@ -76,9 +76,9 @@ public struct HostIdentity: Sendable, Hashable {
     /// The folder in which the system's QEMU driver keeps its definitions.
     public var systemState = "/etc/libvirt/qemu"
     /// The user whose `qemu:///session` is meant, as a numeric ID.
-    public var user: UInt32 = geteuid()
+    public var user: UInt32 = ThisProcess.user
     /// Gives the value of an environment variable; nil for one that is not set.
-    public var environment: @Sendable (String) -> String? = { getenv($0).map { String(cString: $0) } }
+    public var environment: @Sendable (String) -> String? = { ThisProcess.environment($0) }
 
     /// This machine, and the user and environment of this process.
     public init() {}
@@ -95,9 +95,9 @@ public struct HostIdentity: Sendable, Hashable {
     var parts = [url.driver, url.path, text(of: places.machineID)]
     if url.path == "session" {
       parts.append("\(places.user)")
-      parts.append(places.sessionState.map { "\(canonical($0)) \(stamp($0))" } ?? "")
+      parts.append(places.sessionState.map { "\(canonical($0)) \(FileNames.birth(of: $0) ?? "")" } ?? "")
     } else {
-      parts.append(stamp(places.systemState))
+      parts.append(FileNames.birth(of: places.systemState) ?? "")
     }
     if let socket = url.socket, !isUsual(socket, url.path, places) { parts.append(canonical(socket)) }
     return parts.joined(separator: " ")
@@ -120,10 +120,7 @@ public struct HostIdentity: Sendable, Hashable {
 
   /// A path without links; what does not exist is as it is written, below what does.
   static func canonical(_ path: String) -> String {
-    if let found = realpath(path, nil) {
-      defer { free(found) }
-      return String(cString: found)
-    }
+    if let found = FileNames.real(path) { return found }
     let parent = folder(of: path)
     guard parent != ".", parent != path else { return path }
     let name = path.split(separator: "/").last ?? ""
@@ -131,33 +128,9 @@ public struct HostIdentity: Sendable, Hashable {
     return above == "/" ? "/\(name)" : "\(above)/\(name)"
   }
 
-  /// What tells a folder from every other that has its name elsewhere or has had it before: the inode, and when it was made.
-  private static func stamp(_ path: String) -> String {
-    typealias Statx = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UInt32, UnsafeMutableRawPointer) -> Int32
-    guard let address = dlsym(nil, "statx") else { return "" }
-    let statx = unsafeBitCast(address, to: Statx.self)
-    // struct statx (linux/stat.h): stx_mask at 0, stx_ino at 32, stx_btime at 80.
-    var bytes = [UInt64](repeating: 0, count: 32)
-    let isRead = bytes.withUnsafeMutableBytes { statx(AT_FDCWD, path, 0, 0x900, $0.baseAddress!) == 0 }
-    guard isRead else { return "" }
-    return bytes.withUnsafeBytes { bytes in
-      let hasTime = bytes.load(as: UInt32.self) & 0x800 != 0
-      let inode = bytes.load(fromByteOffset: 32, as: UInt64.self)
-      let time = hasTime ? bytes.load(fromByteOffset: 80, as: Int64.self) : 0
-      let fraction = hasTime ? bytes.load(fromByteOffset: 88, as: UInt32.self) : 0
-      return "\(inode)-\(time).\(fraction)"
-    }
-  }
-
   /// The first word of a small file.
   private static func text(of path: String) -> String {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return "" }
-    defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 128)
-    let count = read(descriptor, &bytes, bytes.count)
-    guard count > 0 else { return "" }
-    return String(decoding: bytes[..<count].prefix { $0 > 0x20 }, as: UTF8.self)
+    (SmallFile.text(path, limit: 128) ?? "").prefix { $0 > " " }.description
   }
 }
 

@@ -1,6 +1,6 @@
 // Where Vireo keeps what outlives a run: the machine's folder for root, or the user's own.
 
-package import Glibc
+import SystemCalls
 
 /// The folder for what Vireo keeps between runs (XDG Base Directory Specification, `$XDG_STATE_HOME`).
 package enum StateFolder {
@@ -14,10 +14,8 @@ package enum StateFolder {
   }
 
   /// The user's home folder: as the environment says it, or else the account.
-  package static func home(of user: uid_t = geteuid(), _ environment: (String) -> String?) -> String? {
+  package static func home(of user: UInt32 = ThisProcess.user, _ environment: (String) -> String?) -> String? {
     if let home = environment("HOME"), home.hasPrefix("/") { return home }
-    guard let entry = getpwuid(user), let home = entry.pointee.pw_dir else { return nil }
-    let path = String(cString: home)
-    return path.hasPrefix("/") ? path : nil
+    return Accounts.home(of: user).flatMap { $0.hasPrefix("/") ? $0 : nil }
   }
 }

@@ -1,7 +1,7 @@
 // Looking at a base image and for its copy in a pool, without reading more of it than is needed.
 
 import DiskImage
-import Glibc
+import SystemCalls
 
 /// Observes one base image.
 struct BaseImageReader: Sendable {
@@ -18,7 +18,7 @@ struct BaseImageReader: Sendable {
       let formats = image.format.map { [$0] } ?? ImageFormat.allCases
       for format in formats {
         let path = copy.path(sha256: sha256, format: format)
-        if exists(path) { return found(path, sha256, format, source) }
+        if FileStatus.isTaken(path) { return found(path, sha256, format, source) }
       }
       return ObservedBaseImage(source: source, sha256: sha256)
     }
@@ -33,7 +33,7 @@ struct BaseImageReader: Sendable {
       }
       report(.hashed(path: image.source))
       let path = copy.path(sha256: sha256, format: chain.top.format)
-      guard exists(path) else { return ObservedBaseImage(source: source, sha256: sha256) }
+      guard FileStatus.isTaken(path) else { return ObservedBaseImage(source: source, sha256: sha256) }
       return found(path, sha256, chain.top.format, source)
     } catch {
       return ObservedBaseImage(source: .unusable(error))
@@ -54,8 +54,7 @@ struct BaseImageReader: Sendable {
   }
 
   private func require(_ path: String, _ sha256: String, _ format: ImageFormat) throws(ImageError) {
-    var status = stat()
-    let total = lstat(path, &status) == 0 ? UInt64(clamping: status.st_size) : 0
+    let total = (try? FileStatus(of: path, followingLinks: false))?.length ?? 0
     var isRead = false
     try copies.require(path, sha256: sha256, format: format) { done in
       isRead = true
@@ -80,23 +79,16 @@ struct BaseImageReader: Sendable {
   /// The checksum of a copy that was made from the source as it is now: a copy keeps the length and the time of
   /// modification of what it was made from.
   private func knownChecksum(of source: ImageInfo, in copy: InventoryRequest.Copy) -> String? {
-    guard let directory = opendir(copy.folder) else { return nil }
-    defer { closedir(directory) }
     let prefix = "\(copy.name)-"
     let suffix = ".\(source.format.rawValue)"
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
+    for name in FileNames.names(in: copy.folder) {
       guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { continue }
       let sha256 = String(name.dropFirst(prefix.count).dropLast(suffix.count))
       guard sha256.utf8.count == 64 else { continue }
-      var status = stat()
       let path = "\(copy.folder)/\(name)"
-      guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-      // A date beyond the year 2262 wraps around, here as in `ImageInfo`: it is compared, and nothing else.
-      let modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
-      guard UInt64(clamping: status.st_size) == source.fileLength, modified == source.modified else { continue }
+      guard let status = try? FileStatus(of: path, followingLinks: false), status.kind == .regularFile,
+        status.length == source.fileLength, status.modified == source.modified
+      else { continue }
       // One that is not what its name says proves nothing of the source either.
       do throws(ImageError) {
         try require(path, sha256, source.format)
@@ -108,8 +100,4 @@ struct BaseImageReader: Sendable {
     return nil
   }
 
-  private func exists(_ path: String) -> Bool {
-    var status = stat()
-    return lstat(path, &status) == 0
-  }
 }

@@ -2,8 +2,8 @@
 
 import BlockingWork
 import DiskImage
-import Glibc
 public import Libvirt
+import SystemCalls
 import XMLTree
 
 extension FileCensus {
@@ -18,7 +18,7 @@ extension FileCensus {
     let host = try await Inventory.read(.definitions, from: connection)
     let pools = (host.pools ?? [:]).mapValues(\.path)
     var census = FileCensus(
-      uri: connection.uri, hostKeys: HostIdentity(of: connection).keys, moment: time(nil))
+      uri: connection.uri, hostKeys: HostIdentity(of: connection).keys, moment: SystemClock.now)
     census.domains = host.domains.values.sorted { $0.name < $1.name }
     census.failures = host.failures
     var needs: [Needs] = []
@@ -134,36 +134,33 @@ private struct Explorer {
 
   mutating func search(_ folders: [String], and files: Set<String>) {
     for folder in folders {
-      guard let directory = opendir(folder) else {
+      let entries: [FolderEntry]
+      do throws(SystemError) {
+        entries = try attempt("search", on: folder, FileNames.entries(of: folder))
+      } catch {
         // A pool's folder that is gone holds nothing.
-        if errno != ENOENT { fail(folder, "cannot be searched: \(String(cString: strerror(errno)))") }
+        if error.code != .noSuchFileOrDirectory { fail(folder, "cannot be searched: \(error.reason)") }
         continue
       }
-      defer { closedir(directory) }
       census.folders.append(folder)
-      var names: [String] = []
-      while let entry = readdir(directory) {
-        let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-        // A name that is not text cannot be shown, and Vireo never creates one.
-        if let name = String(validating: bytes, as: UTF8.self) { names.append(name) }
-      }
+      // A name that is not text cannot be shown, and Vireo never creates one.
+      let names = entries.compactMap(\.exactName)
       for name in names.sorted() { addFile(folder == "/" ? "/" + name : "\(folder)/\(name)") }
     }
     for path in files.sorted() { addFile(path) }
   }
 
   private mutating func addFile(_ path: String) {
-    var status = stat()
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
-    let identity = FileIdentity(status)
+    guard let status = try? FileStatus(of: path, followingLinks: false), status.kind == .regularFile else { return }
+    let identity = status.identity
     guard paths[identity] == nil else {
       census.names[path] = paths[identity]
       return
     }
     paths[identity] = path
     census.files[path] = FileCensus.File(
-      path: path, identity: identity, bytes: UInt64(clamping: status.st_blocks) &* 512,
-      modified: status.st_mtim.tv_sec, changed: status.st_ctim.tv_sec,
+      path: path, identity: identity, bytes: status.bytesOnDisk,
+      modified: status.modifiedSeconds, changed: status.changedSeconds,
       origin: OriginMark.read(path: path).flatMap(FileOrigin.init(text:)))
   }
 
@@ -173,14 +170,14 @@ private struct Explorer {
     var files: Set<String> = []
     for reference in need.files {
       // What a spec declares need not be there yet.
-      if need.kind == .spec, name(of: reference.path) == nil { continue }
+      if need.kind == .spec, found(reference.path) == nil { continue }
       let file = follow(reference)
       files.insert(file)
       if reference.mayRefer { tops.insert(file) }
     }
     for path in need.named {
       // A path in any text: what does not exist was perhaps none.
-      if let name = name(of: path) { files.insert(name) }
+      if let name = found(path) { files.insert(name) }
     }
     census.roots.append(.init(need.kind, need.subject, files: files.sorted()))
     census.chains = tops.count
@@ -209,8 +206,7 @@ private struct Explorer {
     var first: String?
     while let next = waiting.popLast() {
       let found = name(of: next.path)
-      let code = errno
-      let path = found ?? next.path
+      let path = (try? found.get()) ?? next.path
       first = first ?? path
       if census.links[path] == nil { census.links[path] = .init() }
       guard next.mayRefer else {
@@ -218,14 +214,13 @@ private struct Explorer {
         continue
       }
       guard followed.insert(path).inserted else { continue }
-      guard found != nil else {
-        census.links[path]?.problem =
-          code == ENOENT || code == ENOTDIR ? .missing : .unreadable(String(cString: strerror(code)))
+      if case .failure(let error) = found {
+        census.links[path]?.problem = error.code.saysAbsence ? .missing : .unreadable(error.reason)
         continue
       }
       do throws(ImageError) {
         for below in try next.references() {
-          let target = name(of: below.path) ?? below.path
+          let target = self.found(below.path) ?? below.path
           census.links[path]?.files.insert(target)
           waiting.append(below)
         }
@@ -236,24 +231,24 @@ private struct Explorer {
     return first ?? reference.path
   }
 
-  /// The one name of the file that a path leads to; nil with `errno` where there is none.
-  private mutating func name(of path: String) -> String? {
-    if let known = census.names[path] { return known }
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    let name = paths[FileIdentity(status), default: path]
-    paths[FileIdentity(status)] = name
-    census.names[path] = name
-    return name
+  /// The one name of the file that a path leads to, or why there is none.
+  private mutating func name(of path: String) -> Result<String, SystemError> {
+    if let known = census.names[path] { return .success(known) }
+    do throws(SystemError) {
+      let identity = try attempt("look at", on: path, FileStatus(of: path)).identity
+      let name = paths[identity, default: path]
+      paths[identity] = name
+      census.names[path] = name
+      return .success(name)
+    } catch {
+      return .failure(error)
+    }
   }
+
+  /// The one name of the file that a path leads to; nil where there is none.
+  private mutating func found(_ path: String) -> String? { try? name(of: path).get() }
 
   private mutating func fail(_ subject: String, _ message: String) {
     census.failures.append(.init(subject: subject, message: message))
-  }
-}
-
-extension FileIdentity {
-  fileprivate init(_ status: stat) {
-    self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 }

@@ -2,8 +2,8 @@
 
 import BlockingWork
 import DiskImage
-import Glibc
 public import Libvirt
+import SystemCalls
 import Vocabulary
 import XMLTree
 
@@ -28,8 +28,8 @@ extension Inventory {
       (name: record.name, handle: record.handle, domain: Result { try ObservedDomain(record: record) })
     }
     var inventory = Inventory(host: Host(uri: connection.uri, libvirtVersion: connection.libvirtVersion))
-    inventory.time = Glibc.time(nil)
-    inventory.user = geteuid()
+    inventory.time = SystemClock.now
+    inventory.user = ThisProcess.user
     inventory.salt = drawSalt()
     inventory.failures = listing.failures.map { Failure(subject: "domain \($0.name)", message: "\($0.error)") }
     for name in connection.unresponsiveDomains {

@@ -1,7 +1,7 @@
 // How C results become Swift values: -1 and NULL become errors, strings and lists are copied and freed.
 
 import CLibvirt
-import Glibc
+import SystemCalls
 
 /// -1 is a failure everywhere in libvirt's API.
 @discardableResult
@@ -21,7 +21,7 @@ func takeString(
   _ result: UnsafeMutablePointer<CChar>?, _ operation: @autoclosure () -> String
 ) throws(LibvirtError) -> String {
   guard let result else { throw .last(doing: operation()) }
-  defer { free(result) }
+  defer { CMemory.free(result) }
   return String(cString: result)
 }
 
@@ -49,7 +49,7 @@ func takeList<Object>(
   var array: UnsafeMutablePointer<UnsafeMutablePointer<Object>?>?
   let count = try check(list(&array), operation())
   guard let array else { return [] }
-  defer { free(array) }
+  defer { CMemory.free(array) }
   return (0..<Int(count)).compactMap { array[$0] }
 }
 

@@ -2,7 +2,7 @@
 // every connection has.
 
 import CLibvirt
-import Glibc
+import SystemCalls
 
 /// A libvirt driver for something else than domains.
 public enum LibvirtDriver: String, Sendable, Hashable, CaseIterable {
@@ -58,8 +58,8 @@ extension LibvirtConnection {
   /// Whether an embedded driver finds a daemon's socket.
   private func hasSocket(of daemon: String) -> Bool {
     guard embeddedRoot != nil else { return false }
-    let folder = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR").map { String(cString: $0) }
-    return folder.map { access("\($0)/libvirt/\(daemon)-sock", F_OK) == 0 } ?? false
+    let folder = ThisProcess.isRoot ? "/run" : ThisProcess.environment("XDG_RUNTIME_DIR")
+    return folder.map { FileNames.exists("\($0)/libvirt/\(daemon)-sock") } ?? false
   }
 }
 

@@ -2,8 +2,8 @@
 
 import BlockingWork
 import CLibvirt
-import Glibc
 import Synchronization
+import SystemCalls
 
 enum Library {
   private static let isStarted = Mutex(false)
@@ -29,7 +29,7 @@ enum Library {
       try startThread(name: "libvirt-events") {
         while true {
           // If the loop itself fails: it has no way to end, so slow down and try again.
-          if virEventRunDefaultImpl() < 0 { usleep(100_000) }
+          if virEventRunDefaultImpl() < 0 { SystemClock.sleep(microseconds: 100_000) }
         }
       }
       isStarted = true
@@ -41,10 +41,8 @@ enum Library {
   private static func prepareLibXML2() {
     typealias Function = @convention(c) () -> Int32
     for name in ["xmlInitParser", "xmlSchemaInitTypes", "xmlRelaxNGInitTypes"] {
-      // RTLD_DEFAULT, which is a macro with a cast: all libraries of the process, in the order they were loaded.
-      guard let function = dlsym(nil, name) else { continue }
       // Some return nothing; the value is not looked at.
-      _ = unsafeBitCast(function, to: Function.self)()
+      _ = LoadedLibrary.function(name, as: Function.self)?()
     }
   }
 
@@ -52,16 +50,16 @@ enum Library {
   /// (https://libvirt.org/logging.html). Settings of the user's own are left alone; ours are gone again afterwards.
   private static func withLogSettings(logFile: String?, _ body: () throws(LibvirtError) -> Void) throws(LibvirtError) {
     let names = ["LIBVIRT_LOG_OUTPUTS", "LIBVIRT_LOG_FILTERS", "LIBVIRT_DEBUG"]
-    guard names.allSatisfy({ getenv($0) == nil }) else { return try body() }
+    guard names.allSatisfy({ ThisProcess.environment($0) == nil }) else { return try body() }
     // Spaces and colons separate the fields of the setting.
     let file = logFile.flatMap { $0.contains { $0 == " " || $0 == ":" } ? nil : $0 } ?? "/dev/null"
-    setenv("LIBVIRT_LOG_OUTPUTS", "4:file:\(file)", 1)
+    ThisProcess.setEnvironment("LIBVIRT_LOG_OUTPUTS", "4:file:\(file)")
     // The level also where outputs do not count: processes that libvirt forks for a moment, in the mount namespace of a
     // guest for example, always log to standard error. So nothing less than an error comes from there.
-    setenv("LIBVIRT_DEBUG", "error", 1)
+    ThisProcess.setEnvironment("LIBVIRT_DEBUG", "error")
     defer {
-      unsetenv("LIBVIRT_LOG_OUTPUTS")
-      unsetenv("LIBVIRT_DEBUG")
+      ThisProcess.setEnvironment("LIBVIRT_LOG_OUTPUTS", nil)
+      ThisProcess.setEnvironment("LIBVIRT_DEBUG", nil)
     }
     try body()
   }

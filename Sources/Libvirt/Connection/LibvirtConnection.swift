@@ -3,7 +3,7 @@
 import BlockingWork
 import CLibvirt
 import Failpoints
-import Glibc
+import SystemCalls
 public import Versions
 
 /// A connection to a hypervisor through libvirt.
@@ -67,7 +67,7 @@ public final class LibvirtConnection: Sendable {
     uri: String?, readOnly: Bool = false, threads: Int = 4, limits: CallLimits
   ) async throws -> LibvirtConnection {
     let pool = BlockingPool(name: "libvirt", threads: threads)
-    let wanted = uri ?? getenv("LIBVIRT_DEFAULT_URI").map { String(cString: $0) }
+    let wanted = uri ?? ThisProcess.environment("LIBVIRT_DEFAULT_URI")
     let root = wanted.flatMap(EmbeddedRoot.init(uri:))
     let operation = "connect to \(wanted ?? "the default hypervisor")"
     let calls = CallWatch(limits: limits)
@@ -116,12 +116,7 @@ public final class LibvirtConnection: Sendable {
   /// do then, which takes seconds.
   public static func asksQEMUFirst(uri: String) -> Bool {
     guard let root = EmbeddedRoot(uri: uri) else { return false }
-    guard let folder = opendir(root.path + "/cache/qemu/capabilities") else { return true }
-    defer { closedir(folder) }
-    while let entry = readdir(folder) {
-      if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { return false }
-    }
-    return true
+    return FileNames.names(in: root.path + "/cache/qemu/capabilities").allSatisfy { $0.hasPrefix(".") }
   }
 
   /// The folder of an embedded driver; nil on every other connection.

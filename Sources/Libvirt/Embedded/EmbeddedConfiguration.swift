@@ -1,7 +1,7 @@
 // The qemu.conf of a new embedded root: libvirt's defaults suppose daemons and users that such a root does not have.
 
 internal import CEmbeddedDriver
-import Glibc
+import SystemCalls
 
 extension EmbeddedRoot {
   /// Writes `ROOT/etc/qemu.conf` when there is none; one that is there is the user's and stays.
@@ -11,12 +11,9 @@ extension EmbeddedRoot {
   /// 9.0).
   func configureWhenNew() {
     let folder = makeFolder("etc")
-    let descriptor = open(folder + "/qemu.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    let text = Self.configuration(asRoot: ThisProcess.isRoot, isChrooted: embedded_driver_root_is_changed() != 0)
     // An error is libvirt's to report: it meets the same one a moment later.
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    let text = Self.configuration(asRoot: geteuid() == 0, isChrooted: embedded_driver_root_is_changed() != 0)
-    _ = text.withCString { write(descriptor, $0, strlen($0)) }
+    try? SmallFile.make(Array(text.utf8), folder + "/qemu.conf", mode: 0o644)
   }
 
   /// Runs `body`, which opens a root's driver.
@@ -33,16 +30,10 @@ extension EmbeddedRoot {
 
   /// Whether `ROOT/etc/qemu.conf` has a line for a setting.
   private func configures(_ setting: String) -> Bool {
-    guard let file = fopen(path + "/etc/qemu.conf", "re") else { return false }
-    defer { fclose(file) }
-    var line: UnsafeMutablePointer<CChar>?
-    var capacity = 0
-    defer { free(line) }
-    while getline(&line, &capacity, file) >= 0, let line {
-      let name = String(cString: line).prefix { $0 != "=" }
-      if name.filter({ !$0.isWhitespace }) == setting { return true }
+    guard let text = SmallFile.text(path + "/etc/qemu.conf", limit: 16 << 20, []) else { return false }
+    return text.split(whereSeparator: \.isNewline).contains { line in
+      line.prefix { $0 != "=" }.filter { !$0.isWhitespace } == setting
     }
-    return false
   }
 
   static func configuration(asRoot: Bool, isChrooted: Bool) -> String {

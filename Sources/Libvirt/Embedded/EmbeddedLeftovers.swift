@@ -3,8 +3,8 @@
 // and notes about work on a disk that QEMU has finished. The driver never looks at either again (measured with libvirt 9.0), so they are cleared away
 // before it is opened, while nobody has the root.
 
-import Glibc
 import Synchronization
+import SystemCalls
 
 /// The leftovers of an embedded root.
 package struct EmbeddedLeftovers: Sendable {
@@ -24,31 +24,28 @@ package struct EmbeddedLeftovers: Sendable {
     let isClear = probes.isEmpty && starts.isEmpty && statuses().isEmpty && halfWritten().isEmpty
     guard !isClear else { return }
     // The lock that the driver takes, held meanwhile.
-    let descriptor = open("\(root)/run/qemu/\(EmbeddedRoot.pidFileName)", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    var lock = flock()
-    lock.l_type = Int16(F_WRLCK)
-    lock.l_whence = Int16(SEEK_SET)
-    lock.l_len = 1
-    guard fcntl(descriptor, F_SETLK, &lock) == 0 else { return }
+    let path = "\(root)/run/qemu/\(EmbeddedRoot.pidFileName)"
+    guard let lock = try? OpenFile(path, .readWrite, .create, mode: 0o644), lock.descriptor.lockForProcess() else {
+      return
+    }
     endProbes()
     for name in unfinishedStarts() { endStart(of: name) }
     for status in statuses() { correct(status) }
-    for file in halfWritten() { unlink(file) }
+    for file in halfWritten() { Self.remove(file) }
+    withExtendedLifetime(lock) {}
   }
 
   /// The files in which the driver writes a definition before it has its name.
   private func halfWritten() -> [String] {
     let folder = "\(root)/etc/qemu"
-    return Self.names(in: folder).filter { $0.hasSuffix(".xml.new") }.map { "\(folder)/\($0)" }
+    return FileNames.names(in: folder).filter { $0.hasSuffix(".xml.new") }.map { "\(folder)/\($0)" }
   }
 
   // MARK: Work on the disks of running guests
 
   /// The status files that note work on a disk.
   private func statuses() -> [(file: String, status: EmbeddedStatus)] {
-    Self.names(in: runFolder).filter { $0.hasSuffix(".xml") }.compactMap { name in
+    FileNames.names(in: runFolder).filter { $0.hasSuffix(".xml") }.compactMap { name in
       let file = "\(runFolder)/\(name)"
       guard let text = Self.beginning(of: file, limit: EmbeddedStatus.longest), let status = EmbeddedStatus(text)
       else { return nil }
@@ -71,17 +68,17 @@ package struct EmbeddedLeftovers: Sendable {
   package func endProbes() {
     let folders = probeFolders()
     guard !folders.isEmpty else { return }
-    for process in Self.processes() where isProbe(process.arguments) { end(process.id) }
+    for process in Self.processes() where isProbe(process.arguments) { Self.end(process.id) }
     for folder in folders {
-      for name in ["qmp.monitor", "qmp.pid"] { unlink("\(folder)/\(name)") }
-      rmdir(folder)
+      for name in ["qmp.monitor", "qmp.pid"] { Self.remove("\(folder)/\(name)") }
+      try? FileNames.removeFolder(folder)
     }
   }
 
   private var libFolder: String { "\(root)/lib/qemu" }
 
   private func probeFolders() -> [String] {
-    Self.names(in: libFolder).filter { $0.hasPrefix("qmp-") }.map { "\(libFolder)/\($0)" }
+    FileNames.names(in: libFolder).filter { $0.hasPrefix("qmp-") }.map { "\(libFolder)/\($0)" }
   }
 
   private func isProbe(_ arguments: [String]) -> Bool {
@@ -93,7 +90,7 @@ package struct EmbeddedLeftovers: Sendable {
     guard let slash = folder.lastIndex(of: "/"), folder[folder.index(after: slash)...].hasPrefix("qmp-") else {
       return false
     }
-    return Self.isOne(String(folder[..<slash]), libFolder)
+    return FileStatus.areOne(String(folder[..<slash]), libFolder)
   }
 
   // MARK: Guests of which nobody knows the process
@@ -103,7 +100,7 @@ package struct EmbeddedLeftovers: Sendable {
   /// The names of guests whose status says that they start, and no process: the driver takes such a guest for one that runs,
   /// and can neither reach it nor end it.
   package func unfinishedStarts() -> [String] {
-    Self.names(in: runFolder).compactMap { file in
+    FileNames.names(in: runFolder).compactMap { file in
       guard file.hasSuffix(".xml"), let text = Self.beginning(of: "\(runFolder)/\(file)"),
         let element = Self.rootElement(in: text)
       else { return nil }
@@ -123,8 +120,8 @@ package struct EmbeddedLeftovers: Sendable {
   /// Ends the QEMU process of a guest that was being started, if there is one, and what says that the guest runs. Its
   /// processors have never run: the driver writes the process down long before it lets them.
   private func endStart(of name: String) {
-    for process in Self.processes() where isGuest(process.arguments, name) { end(process.id) }
-    for file in ["\(name).xml", "\(name).xml.new", "\(name).pid"] { unlink("\(runFolder)/\(file)") }
+    for process in Self.processes() where isGuest(process.arguments, name) { Self.end(process.id) }
+    for file in ["\(name).xml", "\(name).xml.new", "\(name).pid"] { Self.remove("\(runFolder)/\(file)") }
   }
 
   private func isGuest(_ arguments: [String], _ name: String) -> Bool {
@@ -139,14 +136,14 @@ package struct EmbeddedLeftovers: Sendable {
   // MARK: Processes and files
 
   /// Ends a process, and waits until it is gone.
-  private func end(_ process: pid_t) {
-    guard kill(process, SIGKILL) == 0 else { return }
-    for _ in 0..<500 where kill(process, 0) == 0 { usleep(10_000) }
-  }
+  private static func end(_ process: Int32) { OtherProcess.end(process, milliseconds: 5000) }
 
-  private static func processes() -> [(id: pid_t, arguments: [String])] {
-    names(in: "/proc").compactMap { name in
-      guard let id = pid_t(name), id != getpid(), let text = beginning(of: "/proc/\(name)/cmdline", limit: 1 << 17)
+  private static func remove(_ path: String) { _ = try? FileNames.remove(path) }
+
+  private static func processes() -> [(id: Int32, arguments: [String])] {
+    FileNames.names(in: "/proc").compactMap { name in
+      guard let id = Int32(name), id != ThisProcess.id,
+        let text = beginning(of: "/proc/\(name)/cmdline", limit: 1 << 17)
       else { return nil }
       let arguments = text.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
       guard arguments.first?.contains("qemu") == true else { return nil }
@@ -159,38 +156,7 @@ package struct EmbeddedLeftovers: Sendable {
     return arguments[place + 1]
   }
 
-  private static func names(in folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      names.append(
-        withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-    }
-    return names
-  }
-
   private static func beginning(of path: String, limit: Int = 8 << 10) -> String? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { return nil }
-    // What /proc shows has no length.
-    let limit = status.st_size > 0 ? min(limit, Int(status.st_size)) : limit
-    var bytes = [UInt8](repeating: 0, count: limit)
-    var done = 0
-    while done < limit {
-      let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + done, limit - done) }
-      guard count > 0 else { break }
-      done += count
-    }
-    return String(decoding: bytes[..<done], as: UTF8.self)
-  }
-
-  private static func isOne(_ a: String, _ b: String) -> Bool {
-    var (first, second) = (stat(), stat())
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_ino == second.st_ino
-      && first.st_dev == second.st_dev
+    SmallFile.text(path, limit: limit, [.noFollow, .nonBlocking])
   }
 }

@@ -1,7 +1,7 @@
 // qemu:///embed?root=DIR, libvirt's QEMU driver inside this process (https://libvirt.org/drvqemu.html, "Embedded driver").
 
 import CLibvirt
-import Glibc
+import SystemCalls
 
 /// The root folder of an embedded driver.
 struct EmbeddedRoot: Sendable {
@@ -26,7 +26,7 @@ struct EmbeddedRoot: Sendable {
   /// The file for libvirt's messages; its folder is made, as libvirt itself would make it moments later.
   func makeLogFile() -> String? {
     let folder = makeFolder("log")
-    return access(folder, W_OK) == 0 ? folder + "/libvirt.log" : nil
+    return FileNames.mayAccess(folder, .write) ? folder + "/libvirt.log" : nil
   }
 
   /// Makes a folder of the root with those above it, and gives its path; whether it could is seen where it is used.
@@ -34,7 +34,7 @@ struct EmbeddedRoot: Sendable {
     var folder = ""
     for part in "\(path)/\(name)".split(separator: "/") {
       folder += "/\(part)"
-      mkdir(folder, 0o755)
+      _ = try? FileNames.makeFolder(folder, mode: 0o755)
     }
     return folder
   }
@@ -85,7 +85,7 @@ extension EmbeddedRoot {
     let filter = UInt32(VIR_CONNECT_LIST_DOMAINS_ACTIVE.rawValue)
     var pending = try takeList("list running domains") { virConnectListAllDomains(connection, $0, filter) }
     defer { for domain in pending { virDomainFree(domain) } }
-    let deadline = monotonicMilliseconds() + milliseconds
+    let deadline = SystemClock.monotonic + UInt64(milliseconds) * 1_000_000
     var pause: UInt32 = 1_000
     while true {
       pending.removeAll { domain in
@@ -93,8 +93,8 @@ extension EmbeddedRoot {
         virDomainFree(domain)
         return true
       }
-      guard !pending.isEmpty, monotonicMilliseconds() < deadline else { break }
-      usleep(pause)
+      guard !pending.isEmpty, SystemClock.monotonic < deadline else { break }
+      SystemClock.sleep(microseconds: pause)
       pause = min(pause * 2, 20_000)
     }
     return pending.compactMap { virDomainGetName($0).map { String(cString: $0) } }
@@ -110,12 +110,6 @@ extension EmbeddedRoot {
       return info.details == VIR_DOMAIN_CONTROL_ERROR_REASON_INTERNAL.rawValue
     }
     return info.state != VIR_DOMAIN_CONTROL_OK.rawValue
-  }
-
-  private static func monotonicMilliseconds() -> Int {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
   }
 }
 

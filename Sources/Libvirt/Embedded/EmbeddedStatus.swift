@@ -5,7 +5,7 @@
 // other; and for a moment it writes a note that it refuses to read, so that it takes the guest for one that is off while QEMU
 // has its disks. QEMU is asked which jobs there are before libvirt reads the notes.
 
-import Glibc
+import SystemCalls
 
 /// The text of a guest's status file.
 struct EmbeddedStatus {
@@ -111,22 +111,13 @@ struct EmbeddedStatus {
   /// Replaces a file, of which there is the old or the new at any moment.
   func replace(_ file: String) {
     let new = file + ".vireo"
-    let descriptor = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    var text = text
-    let isWritten = text.withUTF8 { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = write(descriptor, bytes.baseAddress! + done, bytes.count - done)
-        guard count > 0 else { return false }
-        done += count
-      }
-      return true
-    }
-    guard isWritten, fsync(descriptor) == 0, rename(new, file) == 0 else {
-      unlink(new)
-      return
+    guard let opened = try? OpenFile(new, .writeOnly, [.create, .truncate, .noFollow], mode: 0o600) else { return }
+    do {
+      try opened.descriptor.writeAll(Array(text.utf8))
+      try opened.descriptor.flush()
+      try FileNames.rename(new, to: file)
+    } catch {
+      _ = try? FileNames.remove(new)
     }
   }
 }

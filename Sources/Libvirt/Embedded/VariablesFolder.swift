@@ -1,12 +1,12 @@
 // Where libvirt's QEMU driver keeps the UEFI variables of guests whose definition does not say where they are.
 
-import Glibc
+import SystemCalls
 
 extension LibvirtConnection {
   /// The folder of the files of UEFI variables that libvirt chooses, each `NAME_VARS.fd` after its domain
   /// (virQEMUDriverConfigNew in libvirt's qemu_conf.c). Nil on another host.
   public var variablesFolder: String? {
-    Self.variablesFolder(uri: uri, isRoot: geteuid() == 0) { getenv($0).map { String(cString: $0) } }
+    Self.variablesFolder(uri: uri, isRoot: ThisProcess.isRoot, environment: ThisProcess.environment)
   }
 
   static func variablesFolder(uri: String, isRoot: Bool, environment: (String) -> String?) -> String? {

@@ -1,7 +1,7 @@
 // What can be asked of the guest itself: its agent, and its addresses.
 
 import CLibvirt
-import Glibc
+import SystemCalls
 
 /// Who knows a guest's addresses (virDomainInterfaceAddressesSource).
 public enum DomainAddressSource: Sendable {
@@ -26,7 +26,7 @@ extension LibvirtDomain {
     try await call("ask for the addresses of") { domain, operation throws(LibvirtError) in
       var list: UnsafeMutablePointer<virDomainInterfacePtr?>?
       let count = try check(virDomainInterfaceAddresses(domain, &list, source.number, 0), operation())
-      defer { free(list) }
+      defer { CMemory.free(list) }
       var addresses: [String] = []
       for index in 0..<Int(count) {
         guard let interface = list?[index] else { continue }

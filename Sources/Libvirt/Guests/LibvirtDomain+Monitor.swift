@@ -2,7 +2,7 @@
 // own, which comes with libvirt and is loaded when it is needed.
 
 import CLibvirt
-import Glibc
+import SystemCalls
 
 private typealias MonitorCall =
   @convention(c) (
@@ -16,13 +16,11 @@ extension LibvirtDomain {
   /// - Returns: the whole answer, which may be a QEMU error.
   /// - Throws: ``LibvirtError``, with code 3 where the library is not there.
   public func askQEMU(_ command: String) async throws -> String {
-    guard let library = dlopen("libvirt-qemu.so.0", RTLD_NOW),
-      let address = dlsym(library, "virDomainQemuMonitorCommand")
-    else {
+    let name = "virDomainQemuMonitorCommand"
+    guard let call = LoadedLibrary.function(name, as: MonitorCall.self, in: "libvirt-qemu.so.0") else {
       throw LibvirtError(
         operation: "ask QEMU", code: .noSupport, message: "the library libvirt-qemu.so.0 is not installed")
     }
-    let call = unsafeBitCast(address, to: MonitorCall.self)
     return try await self.call("ask QEMU about") { domain, operation throws(LibvirtError) in
       var answer: UnsafeMutablePointer<CChar>?
       try check(call(domain, command, &answer, 0), operation())

@@ -1,7 +1,7 @@
 // Throttle groups of a running guest: calls of libvirt 11.2, which the library in this process may not have.
 
 import CLibvirt
-import Glibc
+import SystemCalls
 
 /// virDomainSetThrottleGroup.
 private typealias SettingCall =
@@ -34,10 +34,10 @@ extension LibvirtDomain {
 
   /// A libvirt function, by its name in the library that is loaded.
   private static func symbol<Call>(_ name: String, _ type: Call.Type) throws(LibvirtError) -> Call {
-    guard let address = dlsym(nil, name) else {
+    guard let function = LoadedLibrary.function(name, as: type) else {
       throw LibvirtError(
         operation: "call \(name)", code: .noSupport, message: "the libvirt library of this program does not have it")
     }
-    return unsafeBitCast(address, to: type)
+    return function
   }
 }

@@ -1,7 +1,7 @@
 // What a running guest uses of the host, one call a subject: processors, NUMA nodes, I/O threads, counted events.
 
 import CLibvirt
-import Glibc
+import SystemCalls
 
 /// Who runs on the processors that a pin names.
 public enum PinnedThread: Hashable, Sendable {
@@ -123,7 +123,7 @@ extension LibvirtConnection {
       var map: UnsafeMutablePointer<UInt8>?
       let count = try check(virNodeGetCPUMap(connection, &map, nil, 0), "list the host's processors")
       guard let map else { return [] }
-      defer { free(map) }
+      defer { CMemory.free(map) }
       return Set((0..<Int(count)).filter { map[$0 / 8] & 1 << ($0 % 8) != 0 })
     }
   }

@@ -1,312 +1,243 @@
-// Planning a domain's devices: matching what the spec declares with what the definition has, then field by field.
+// Planning one device: its file, its fields, its fragment and what it is known by, for the definition and for the running guest.
 
 import Spec
 import Vocabulary
 import XMLTree
 
-extension XMLElement {
-  /// The device without the name that it is known by.
-  fileprivate var withoutAlias: XMLElement {
-    var result = self
-    result.removeAll("alias")
-    return result
-  }
-}
+/// Works out what becomes of one device that the spec declares.
+struct DevicePlanning {
+  let context: DomainContext
+  let device: ObjectSpec
+  let collection: ObjectType.Collection
+  let rule: DeviceRule
+  /// The device as the definition has it; nil for a new one.
+  let current: XMLElement?
+  /// Whether there is no other of the kind.
+  let isAlone: Bool
+  /// The definition before any device of the kind is planned.
+  let definition: XMLElement
+  let aliases: NamedAliases
+  /// The most disruptive effect of the changes that are made before.
+  let earlier: Effect
+  /// Devices that are to be plugged into the running guest besides.
+  let attached: [XMLElement]
+  /// Targets that other new disks have been given.
+  let targets: Set<String>
 
-extension DomainPlanning {
-  /// Plans the devices of every kind.
-  mutating func planDevices() {
-    for collection in Vocabulary.domain.collections {
-      guard let rule = collection.type.device else { continue }
-      planDevices(of: collection, rule)
-    }
-  }
-
-  private mutating func planDevices(of collection: ObjectType.Collection, _ rule: DeviceRule) {
-    let declared = spec.members(collection.key)
-    var matcher = DeviceMatcher(rule, of: collection, in: xml, record, declared: declared)
-    // First those that carry their key or are recorded, then those that are adopted by what they look like.
-    var places = declared.map { matcher.claim(bearing: $0) }
-    var doubtful: Set<Int> = []
-    let new = declared.indices.filter { places[$0] == nil }
-    let doubts = matcher.doubts(about: new.map { declared[$0] }, ownedByVireo: record != nil)
-    // What is exactly as an entry says is not taken for another one, which it would have to be made.
-    let isExact = new.map { matcher.hasEqual(declared[$0]) }
-    let order = zip(new, isExact).filter(\.1).map(\.0) + zip(new, isExact).filter { !$0.1 }.map(\.0)
-    for index in order {
-      let device = declared[index]
-      if let doubt = matcher.doubt(about: device) ?? doubts[device.name] {
-        places[index] = matcher.settle(doubt, by: device)
-        if places[index] == nil {
-          doubtful.insert(index)
-          refuse(device, in: collection, among: doubt)
-        }
-        continue
-      }
-      let file = rule.role == .storage ? desiredPath(of: device) : nil
-      places[index] = matcher.adopt(device, file: file, ownedByVireo: record != nil)
-    }
-    // The guest may have others that have left its definition.
-    let inGuest = observed?.running?.first("devices")?.elements.count(where: rule.matches) ?? 0
-    let isAlone = matcher.count == 1 && inGuest <= 1
-    var planned = xml.first("devices")?.children ?? []
-    var added: [XMLElement] = []
-    var isChanged = false
-    for (index, (device, place)) in zip(declared, places).enumerated() where !doubtful.contains(index) {
-      let current = place.flatMap { planned[$0].element }
-      let element = plan(device, in: collection, rule, current: current, isAlone: isAlone)
-      if let place {
-        guard element != current else { continue }
-        planned[place] = .element(element)
-        isChanged = true
-      } else {
-        added.append(element)
-      }
-    }
-    let removed = removals(in: collection, rule, matcher)
-    notePendingRemovals(in: collection, rule)
-    // Nearly always so, and building the list of all devices again would be most of the work.
-    guard isChanged || !added.isEmpty || !removed.isEmpty else { return }
-    let before = xml.first("devices")?.all(rule.element).map(\.withoutAlias)
-    xml.update("devices") { element in
-      element.children = planned.enumerated().filter { !removed.contains($0.offset) }.map(\.element)
-      for device in added { element.insertBesideSiblings(device) }
-      // What libvirt makes of these devices, it makes again when it is missing.
-      if element.all(rule.element).map(\.withoutAlias) != before {
-        element.children.removeAll { $0.element.map(rule.isMirrored) ?? false }
-      }
-    }
+  /// What becomes of a device.
+  struct Plan {
+    /// The element that the definition shall have.
+    var element: XMLElement
+    var part: DomainPart
+    /// The target that a disk has, which no other disk may be given.
+    var target: String?
   }
 
-  /// One device: the element that the definition shall have.
-  ///
-  /// - Parameter isAlone: whether the definition has no other of the kind.
-  private mutating func plan(
-    _ device: ObjectSpec, in collection: ObjectType.Collection, _ rule: DeviceRule, current: XMLElement?, isAlone: Bool
-  ) -> XMLElement {
-    let key = "\(collection.key).\(device.name)"
-    let isNew = current == nil
-    var element = current ?? rule.template
+  /// The device's whole name: `disks.root`.
+  var key: String { "\(collection.key).\(device.name)" }
+
+  private var isNew: Bool { current == nil }
+
+  /// - Parameter given: what new objects are given, as far as it has been read before.
+  func plan(_ given: inout GivenValues) -> Plan {
+    let identity = observedIdentity
+    let running = context.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:))
+    var plan = Plan(element: current ?? rule.template, part: DomainPart(context))
+    plan.part.identities[key] = identity
+    if isNew { plan.part.findings.checkVersion(of: device, named: key, on: context.stack.host) }
+    if rule.role == .storage {
+      plan.part += DiskFilePlanning.plan(context, device, key, identity, current: current, into: &plan.element)
+    }
+    var changes = planFields(identity, running, of: &plan)
+    if let current {
+      changes += followingChanges(
+        of: device, owner: key + ".", from: current, to: plan.element, running: running,
+        besides: plan.part.changes + changes, earlier: earlier,
+        isInUse: running != nil || context.observed?.hasManagedSave ?? false)
+    }
+    var fragment = context.plan(
+      fragmentOf: device, of: key, in: &plan.element, isNew: isNew, isShown: !isNew, running: running)
+    changes += fragment.changes
+    fragment.changes = []
+    plan.part += fragment
+    // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
+    plan.part.owned.addDevice(key, [:])
+    guard let current else {
+      completeNew(identity, running, &plan, &given)
+      return plan
+    }
+    if rule.role == .storage {
+      let defaults = DiskDefaults(context, device, definition, targets)
+      if let (target, change) = defaults.retarget(&plan.element, from: current, identity) {
+        plan.target = target
+        if let change { plan.part.changes.append(change) }
+      }
+    }
+    completeExisting(current, identity, changes, &plan)
+    return plan
+  }
+
+  /// How the device is found as the definition and the running guest have it.
+  private var observedIdentity: DeviceIdentity {
+    guard let current else { return DeviceIdentity(of: device, rule) }
     // The running guest has the device as it was stored before.
-    var identity =
-      current.map {
-        DeviceIdentity(of: $0, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
-      } ?? DeviceIdentity(of: device, rule)
+    var identity = DeviceIdentity(of: current, key: device.name, kind: device.type.name, rule, isAlone: isAlone)
     // The running guest may have it under the alias that it had before.
-    if let current, rule.identity == .alias, let alias = device[ifKnown: .alias] {
+    if rule.identity == .alias, let alias = device[ifKnown: .alias] {
       identity.marks = identity.marks ?? DeviceMarks(of: current)
-      let bearers = observed?.running?.first("devices")?.all(rule.element) ?? []
+      let bearers = context.running?.first("devices")?.all(rule.element) ?? []
       if bearers.contains(where: { $0.value(at: .alias) == alias }) { identity.marks?[.alias] = alias }
     }
-    if let current, identity.marks != nil, let all = xml.first("devices")?.all(rule.element) {
+    if identity.marks != nil, let all = definition.first("devices")?.all(rule.element) {
       (identity.place, identity.count) = (all.firstIndex(of: current), all.count)
     }
-    identities[key] = identity
-    let running = observed?.running.flatMap(identity.find).map(Vocabulary.storedForm(ofRunning:))
-    var fieldChanges: [FieldChange] = []
-    if isNew { builder.checkVersion(of: device, named: key, for: object) }
-    let isSnapshot = rule.role == .storage && planFile(of: device, key: key, current: current, into: &element)
-    if isSnapshot { snapshotDisks.insert(device.name) }
-    let recorded = record?.fields(of: key) ?? [:]
+    return identity
+  }
+
+  // MARK: Fields
+
+  /// Plans the device's fields and puts what they become into its element.
+  ///
+  /// - Returns: the changes of one that exists. A new device is shown as a whole, and plugged in as a whole.
+  private func planFields(_ identity: DeviceIdentity, _ running: XMLElement?, of plan: inout Plan) -> [FieldChange] {
+    var changes: [FieldChange] = []
+    let isSnapshot = plan.part.snapshotDisks.contains(key)
+    let recorded = context.record?.fields(of: key) ?? [:]
     let fields = isNew ? device.type.fields : device.type.fields(device.settings.keys, named: recorded.keys)
     for field in fields where !field.isFragment {
       let setting = device.settings[field]
       let name = "\(key).\(device.type.displayName(of: field))"
-      if let setting { builder.checkVersion(of: field, setting, named: name, in: current, for: object) }
-      var plan = plan(
-        field, named: name, of: key, setting, observed: current, running: running, in: element,
-        cost: { effect(of: field, of: device, identity, setting, to: $0) })
+      if let setting {
+        plan.part.findings.checkVersion(of: field, setting, named: name, in: current, on: context.stack.host)
+      }
+      var fieldPlan = context.plan(
+        field, named: name, of: key, setting, observed: current, running: running, in: plan.element,
+        cost: { effect(of: field, identity, setting, to: $0) })
       // The format of a snapshot's overlay is the snapshot's.
-      if isSnapshot, setting != nil, field == Vocabulary.disk[.format] { plan = FieldPlan(noted: plan.noted) }
-      plan.put(field, into: &element)
-      // A new device is shown as a whole, and plugged in as a whole.
-      if isNew { plan.change = nil }
-      note(plan, of: field, key, on: identity)
-      guard let change = plan.change else { continue }
-      if plan.isImpossible {
-        builder.refuse(impossible: change, of: object, suggestion: "declare a new \(device.type.name) beside it")
+      if isSnapshot, setting != nil, field == Vocabulary.disk[.format] { fieldPlan = FieldPlan(noted: fieldPlan.noted) }
+      fieldPlan.put(field, into: &plan.element)
+      if isNew { fieldPlan.change = nil }
+      plan.part.note(fieldPlan, of: field, key, on: identity, context)
+      guard let change = fieldPlan.change else { continue }
+      if fieldPlan.isImpossible {
+        plan.part.findings.refuse(impossible: change, suggestion: "declare a new \(device.type.name) beside it")
       } else {
-        fieldChanges.append(change)
+        changes.append(change)
       }
     }
-    if let current {
-      fieldChanges += followingChanges(
-        of: device, owner: key + ".", from: current, to: element, running: running, besides: changes + fieldChanges,
-        isInUse: running != nil || observed?.hasManagedSave ?? false)
-    }
-    fieldChanges += plan(
-      fragmentOf: device, of: key, in: &element, isNew: isNew, isShown: !isNew, running: running)
-    // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
-    owned.addDevice(key, [:])
-    if isNew {
-      if isCompletedByVireo { complete(device, &element) }
-      if let target = element.value(at: .diskTarget) { newTargets.insert(target) }
-    }
-    if !isNew, rule.role == .storage { retarget(device, &element, from: current) }
-    guard let current else {
-      let identity = identify(new: &element, key: key, identity, device)
-      planAddition(of: device, key: key, element, identity)
-      changes += builder.given.changes(
-        of: device, in: element, owner: key + ".", effect: changes.last?.effect ?? .define)
-      if running != nil { compareKept(device, key: key, identity, element, running) }
-      return element
-    }
-    fieldChanges += recordIdentity(of: element, key: key, identity, replacing: current, fieldChanges, device)
-    changes += fieldChanges
-    let difference = RecordDifference(before: record, now: owned, isNew: false)
-    changes += difference.changes(of: key, device, besides: changes) { field in
-      field == Vocabulary.disk[.source]
-        ? DiskSource.path(of: current).map(Value.string) : field.lens.flatMap { $0.get(current) }
-    }
-    if let running = observed?.running, identity.find(in: running) == nil,
-      record?.hasDevice(key) ?? false, identity.marks == nil || record?.marks[key] != nil
-    {
-      planLateAddition(of: device, key: key, element, identity, running)
-    }
-    return element
+    return changes
   }
 
   /// The effect of changing a field of a device that exists.
-  private func effect(
-    of field: Field, of device: ObjectSpec, _ identity: DeviceIdentity, _ setting: Setting?, to value: Value?
-  ) -> Effect {
-    let effect = effect(of: field, to: value, on: identity)
-    guard effect >= .replace, field == Vocabulary.disk[.format], let setting, formatAgrees(device, setting) else {
-      return effect
-    }
+  private func effect(of field: Field, _ identity: DeviceIdentity, _ setting: Setting?, to value: Value?) -> Effect {
+    let effect = context.effect(of: field, to: value, on: identity)
+    guard effect >= .replace, field == Vocabulary.disk[.format], let setting,
+      context.hasFile(of: device, in: setting)
+    else { return effect }
     // The definition is put right where the file is of the format that the spec says: the disk stays what it is.
-    return observed?.isActive ?? false ? .nextBoot : .define
+    return context.isActive ? .nextBoot : .define
   }
 
-  /// Values of a new device that the spec leaves out.
-  private func complete(_ device: ObjectSpec, _ element: inout XMLElement) {
-    if device.type.device?.role == .storage { completeDisk(device, &element) }
-    if device.type.has(.mac), device.setting(.mac) == nil {
-      let mac = Identity.macAddress(stack: stack, domain: spec.name, interface: device.name)
-      element.set(mac, at: .interfaceMAC)
-    }
-  }
+  // MARK: A new device
 
-  private mutating func planAddition(
-    of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity
+  private func completeNew(
+    _ identity: DeviceIdentity, _ running: XMLElement?, _ plan: inout Plan, _ given: inout GivenValues
   ) {
+    if context.isCompletedByVireo {
+      if rule.role == .storage { DiskDefaults(context, device, definition, targets).complete(&plan.element) }
+      if device.type.has(.mac), device.setting(.mac) == nil {
+        let mac = Identity.macAddress(stack: context.stack.name, domain: context.spec.name, interface: device.name)
+        plan.element.set(mac, at: .interfaceMAC)
+      }
+    }
+    plan.target = plan.element.value(at: .diskTarget)
+    let (identity, recorded) = identify(new: &plan.element, identity)
+    plan.part.identities[key] = identity
+    if let recorded { plan.part.owned.setMarks(key, recorded) }
+    let effect = add(plan.element, identity, to: &plan.part)
+    plan.part.changes += given.changes(of: device, in: plan.element, owner: key + ".", effect: effect)
+    if running != nil { plan.part += comparedWithGuest(identity, plan.element, running) }
+  }
+
+  /// Shows that the device is new, and plugs it into a running guest where that is possible.
+  ///
+  /// - Returns: the effect.
+  private func add(_ element: XMLElement, _ identity: DeviceIdentity, to part: inout DomainPart) -> Effect {
     let effect: Effect
-    if let running = observed?.running, identity.marks != nil || identity.find(in: running) == nil {
+    if let running = context.running, identity.marks != nil || identity.find(in: running) == nil {
       // Of a device that looks as others do, nobody could tell afterwards whether the guest has it.
       let isLive = identity.marks?.isOwn ?? true && canPlugIn(element, into: running)
-      if isLive { attachments.append((key, identity, element)) }
+      if isLive { part.attachments.append((key, identity, element)) }
       effect = isLive ? .live : .nextBoot
     } else {
       // No guest is concerned: there is none, or it never lost the device.
       effect = .define
     }
-    changes.append(
+    part.changes.append(
       FieldChange(
-        key, new: .string(device.summary(as: element)), effect: effect, reason: reason(forNew: key),
+        key, new: .string(device.summary(as: element)), effect: effect,
+        // What the last apply had and the host has no more was taken away behind Vireo's back.
+        reason: context.record?.hasDevice(key) ?? false ? .drift : .spec,
         detail: device[ifKnown: .source] == nil ? DiskSource.path(of: element) : nil, range: device.range))
+    return effect
+  }
+
+  /// A device that comes back to the definition and that the running guest never lost may have other values there.
+  private func comparedWithGuest(
+    _ identity: DeviceIdentity, _ element: XMLElement, _ running: XMLElement?
+  ) -> DomainPart {
+    var part = DomainPart(context)
+    for field in device.type.fields(device.settings.keys) where field.lens != nil {
+      let plan = context.plan(
+        field, named: "\(key).\(device.type.displayName(of: field))", of: key, device.settings[field],
+        observed: element, running: running, in: element,
+        cost: { context.effect(of: field, to: $0, on: identity) })
+      part.note(plan, of: field, key, on: identity, context)
+      if let change = plan.change { part.changes.append(change) }
+    }
+    return part
+  }
+
+  // MARK: A device that exists
+
+  private func completeExisting(
+    _ current: XMLElement, _ identity: DeviceIdentity, _ changes: [FieldChange], _ plan: inout Plan
+  ) {
+    let known = recordIdentity(of: plan.element, identity, replacing: current, isChanged: !changes.isEmpty)
+    if let stored = known.identity { plan.part.identities[key] = stored }
+    if let recorded = known.recorded { plan.part.owned.setMarks(key, recorded) }
+    plan.part.changes += changes + [known.change].compactMap(\.self)
+    let difference = RecordDifference(before: context.record, now: plan.part.owned, isNew: false)
+    plan.part.changes += difference.changes(of: key, device, besides: plan.part.changes) { field in
+      field == Vocabulary.disk[.source]
+        ? DiskSource.path(of: current).map(Value.string) : field.lens.flatMap { $0.get(current) }
+    }
+    if let running = context.running, identity.find(in: running) == nil,
+      context.record?.hasDevice(key) ?? false, identity.marks == nil || context.record?.marks[key] != nil
+    {
+      addLate(identity, running, &plan)
+    }
   }
 
   /// A device that is stored already and that the running guest does not have. It gets it now, unless it was asked to take it
   /// and has not: a run that was cut off had not asked yet, or somebody has unplugged the device.
-  private mutating func planLateAddition(
-    of device: ObjectSpec, key: String, _ element: XMLElement, _ identity: DeviceIdentity, _ running: XMLElement
-  ) {
-    let mayAsk = identity.marks?.isOwn ?? true && !(refused?.contains(.attach, of: key) ?? false)
-    guard mayAsk, canPlugIn(element, into: running) else {
-      pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
-      needsRestart = true
+  private func addLate(_ identity: DeviceIdentity, _ running: XMLElement, _ plan: inout Plan) {
+    let mayAsk = identity.marks?.isOwn ?? true && !(context.refused?.contains(.attach, of: key) ?? false)
+    guard mayAsk, canPlugIn(plan.element, into: running) else {
+      plan.part.pending.append(PendingValue(key, running: nil, stored: .string(device.type.name)))
+      plan.part.needsRestart = true
       return
     }
-    attachments.append((key, identity, element))
-    changes.append(
+    plan.part.attachments.append((key, identity, plan.element))
+    plan.part.changes.append(
       FieldChange(
-        key, new: .string(device.summary(as: element)), effect: .live, reason: .drift,
+        key, new: .string(device.summary(as: plan.element)), effect: .live, reason: .drift,
         detail: FieldChange.storedAlready, range: device.range))
   }
 
-  /// A device that comes back to the definition and that the running guest never lost may have other values there.
-  private mutating func compareKept(
-    _ device: ObjectSpec, key: String, _ identity: DeviceIdentity, _ element: XMLElement, _ running: XMLElement?
-  ) {
-    for field in device.type.fields(device.settings.keys) where field.lens != nil {
-      let plan = plan(
-        field, named: "\(key).\(device.type.displayName(of: field))", of: key, device.settings[field],
-        observed: element, running: running, in: element,
-        cost: { effect(of: field, to: $0, on: identity) })
-      note(plan, of: field, key, on: identity)
-      if let change = plan.change { changes.append(change) }
-    }
-  }
-
-  /// A device that the last apply had and the host has no more was taken away behind Vireo's back.
-  private func reason(forNew key: String) -> FieldChange.Reason {
-    record?.hasDevice(key) ?? false ? .drift : .spec
-  }
-
-  /// Devices that an earlier apply took out of the definition and that the running guest still has.
-  private mutating func notePendingRemovals(in collection: ObjectType.Collection, _ rule: DeviceRule) {
-    guard let observed, let running = observed.running else { return }
-    let kind = collection.type.name
-    func keys(_ domain: XMLElement) -> [String] {
-      (domain.first("devices")?.all(rule.element) ?? []).compactMap { DeviceIdentity.key(of: $0, kind: kind) }
-    }
-    let known = Set(keys(observed.inactive) + spec.members(collection.key).map(\.name))
-    let left = leftovers(of: collection, in: running)
-    // Somebody else's alias may begin as Vireo's do.
-    let others = Set(left.values.compactMap { $0[.alias] }.compactMap { DeviceIdentity.key(alias: $0, kind: kind) })
-    let then = OwnershipRecord(in: running)
-    for key in Set(keys(running)).subtracting(others).union(left.keys).sorted() where !known.contains(key) {
-      let name = "\(collection.key).\(key)"
-      var identity = DeviceIdentity(
-        element: rule.element, identity: rule.identity, value: DeviceIdentity.alias(kind: kind, key: key))
-      identity.marks = left[key]
-      // It goes now, unless the guest was asked to let go of it and has not: a run that was cut off had not asked yet.
-      let isVireos = record != nil && (left[key] != nil || then?.hasDevice(name) ?? false)
-      if isVireos, rule.identity == .alias, !(refused?.contains(.detach, of: name) ?? false), canUnplug(identity),
-        let element = identity.find(in: running)
-      {
-        detachments.append((name, identity))
-        changes.append(
-          FieldChange(
-            name, old: .string(element.deviceSummary), effect: .live, reason: .dropped,
-            detail: FieldChange.storedAlready, range: spec.range))
-        continue
-      }
-      pending.append(PendingValue(name, running: .string(kind), stored: nil))
-      needsRestart = true
-    }
-  }
-
-  /// Indices of devices that leave the domain because they left the spec; others that nobody declared are reported.
-  private mutating func removals(
-    in collection: ObjectType.Collection, _ rule: DeviceRule, _ matcher: DeviceMatcher
-  ) -> Set<Int> {
-    var removed: Set<Int> = []
-    for (index, element, key) in matcher.unclaimed {
-      if let key, record?.hasDevice("\(collection.key).\(key)") ?? false {
-        removed.insert(index)
-        let name = "\(collection.key).\(key)"
-        let identity = DeviceIdentity(
-          of: element, key: key, kind: collection.type.name, rule, isAlone: matcher.count == 1)
-        let isLive = rule.identity == .alias && canUnplug(identity)
-        if isLive { detachments.append((name, identity)) }
-        let isInGuest = observed?.running.map { identity.find(in: $0) != nil || rule.identity != .alias } ?? false
-        // What shows later that it is the guest's no more, where a run is cut off before it has left.
-        if isInGuest, identity.marks != nil || isLive {
-          owned.setMarks(name, concealment.recorded(DeviceMarks(of: element)))
-        }
-        let effect: Effect = isLive ? .live : isInGuest ? .nextBoot : .define
-        changes.append(
-          FieldChange(
-            name, old: .string(element.deviceSummary), effect: effect, reason: .dropped,
-            detail: rule.role == .storage ? "the file stays" : nil, range: spec.range))
-      } else if rule.role != .other {
-        builder.note(
-          "undeclared-device",
-          "\(rule.element) that the spec does not declare: \(element.deviceSummary)",
-          subject: object, suggestion: "it is left alone")
-      }
-    }
-    return removed
+  /// Whether a device can be plugged into the running guest, beside those that are to be plugged in already.
+  private func canPlugIn(_ element: XMLElement, into running: XMLElement) -> Bool {
+    // Into a guest that is to be stopped nothing needs to be plugged.
+    !context.isToBeStopped && Hotplug.canPlug(element, into: running, beside: attached)
   }
 }

@@ -1,6 +1,8 @@
 // Aliases that a definition names. Those that libvirt makes up: `video0` in `qemu:override`, `pci.3` in `qemu:commandline`. A
 // device with a user alias has no such one any more, and what names it would do nothing, or keep the guest from starting.
 
+import Diagnostics
+import Spec
 import Vocabulary
 import XMLTree
 
@@ -84,6 +86,36 @@ struct NamedAliases {
       let isNumbered = end < text.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[end])
       return isNumbered || (prefix == Array("usb".utf8) && (end == text.count || !text[end].isLetter))
     }
+  }
+}
+
+extension NamedAliases {
+  /// Reports aliases that something of the definition names and no device has: libvirt stores them, and the guest does not
+  /// start, or what they are named for does nothing.
+  static func check(_ context: DomainContext, _ definition: XMLElement) -> Findings {
+    var findings = Findings(about: context.object)
+    for missing in missing(in: definition) {
+      let alias = missing.alias
+      let (name, range) = missing.place(in: context.spec)
+      findings.note(
+        "unknown-alias", "`\(name)` names the alias \(alias), and no device of the domain has it",
+        at: range ?? context.spec.place(of: .xml),
+        suggestion: "write `alias: \(alias)` in the entry of the device that is meant", severity: .warning)
+    }
+    return findings
+  }
+}
+
+extension NamedAliases.Missing {
+  /// Where the spec names a device by its alias: the field, with the name of the entry that it is in, and its place.
+  fileprivate func place(in spec: ObjectSpec) -> (name: String, range: SourceRange?) {
+    guard let collection else { return (field.name, spec.settings[field]?.range) }
+    for member in spec.members(collection) {
+      guard let setting = member.settings[field], field.type.namedDevices(in: setting.value).contains(alias)
+      else { continue }
+      return ("\(collection).\(member.name).\(field.name)", setting.range)
+    }
+    return ("\(collection).\(field.name)", nil)
   }
 }
 

@@ -92,17 +92,17 @@ extension HostStatus {
     self.init(uri: inventory.host.uri, stack: spec.name, domains: [])
     var messages: [String: [Diagnostic]] = [:]
     let names = Set(spec.domains.map(\.name))
-    let warnings = builder.parts.notes.filter { $0.severity == .warning }
-    let refused = builder.parts.objects.flatMap(\.problems)
-    for message in builder.parts.errors + refused + warnings {
+    let warnings = builder.notes.filter { $0.severity == .warning }
+    let refused = builder.objects.flatMap(\.problems)
+    for message in builder.errors + refused + warnings {
       if let subject = message.subject, subject.hasPrefix("domain "), names.contains(String(subject.dropFirst(7))) {
         messages[String(subject.dropFirst(7)), default: []].append(message)
       } else {
         problems.append(message)
       }
     }
-    let plans = Dictionary(builder.parts.objects.map { ($0.object, $0) }, uniquingKeysWith: { first, _ in first })
-    let acted = Set(builder.parts.actions.map(\.object))
+    let plans = Dictionary(builder.objects.map { ($0.object, $0) }, uniquingKeysWith: { first, _ in first })
+    let acted = Set(builder.actions.map(\.object))
     for domain in spec.domains {
       let object = ObjectReference(.domain, domain.name)
       let observed =
@@ -119,7 +119,7 @@ extension HostStatus {
     {
       domains.append(DomainStatus(of: observed, in: spec.name, .undeclared))
     }
-    others = builder.parts.objects.map(\.object).filter { object in
+    others = builder.objects.map(\.object).filter { object in
       object.kind != .domain && plans[object]?.verb != .refused
         && (plans[object]?.verb != ObjectPlan.Verb.none || acted.contains(object))
     }

@@ -10,7 +10,7 @@ import XMLTree
 struct DefinitionFields {
   let spec: ObjectSpec
   let object: ObjectReference
-  let builder: PlanBuilder
+  let stack: StackContext
   /// The stored definition; nil for a new object.
   let observed: XMLElement?
   /// The definition in use, where there is one.
@@ -19,29 +19,30 @@ struct DefinitionFields {
   let record: OwnershipRecord?
   /// What is concealed in what is shown and recorded.
   let concealment: Concealment
-  var xml: XMLElement
-  var changes: [FieldChange] = []
-  var pending: [PendingValue] = []
-  var owned: OwnershipRecord
+  private(set) var xml: XMLElement
+  private(set) var changes: [FieldChange] = []
+  private(set) var pending: [PendingValue] = []
+  private(set) var owned: OwnershipRecord
   /// Fields that the running object is to get at once.
-  var live: [Field] = []
+  private(set) var live: [Field] = []
+  private(set) var findings: Findings
 
   /// - Parameter fresh: what the definition of a new object starts from.
   init(
-    _ spec: ObjectSpec, _ object: ObjectReference, in builder: PlanBuilder, observed: XMLElement?,
+    _ spec: ObjectSpec, _ object: ObjectReference, in stack: StackContext, observed: XMLElement?,
     running: XMLElement?, fresh: XMLElement
   ) {
     self.spec = spec
     self.object = object
-    self.builder = builder
+    self.stack = stack
+    findings = Findings(about: object)
     self.observed = observed
     self.running = running
     record = observed.flatMap { OwnershipRecord(in: $0) }
-    owned = OwnershipRecord(stack: builder.spec.name)
+    owned = OwnershipRecord(stack: stack.name)
     xml = observed ?? fresh
     concealment = Concealment(
-      of: spec, record: record, salt: builder.inventory.salt, definitions: [observed, running].compactMap(\.self))
-    builder.conceal(concealment.secrets)
+      of: spec, record: record, salt: stack.inventory.salt, definitions: [observed, running].compactMap(\.self))
   }
 
   var isNew: Bool { observed == nil }
@@ -56,7 +57,7 @@ struct DefinitionFields {
         field: field, name: spec.type.displayName(of: field), setting: setting,
         recorded: concealment.recorded(setting, of: OwnershipRecord.itself, field), initial: field.initial,
         observed: observed, running: running, place: spec.range)
-      if let setting { builder.checkVersion(of: field, setting, named: planning.name, in: observed, for: object) }
+      if let setting { findings.checkVersion(of: field, setting, named: planning.name, in: observed, on: stack.host) }
       let plan = planning.plan(
         in: xml, effect: { effect(of: field, to: $0, canUpdate: liveFields(field)) },
         mayAsk: { _, _ in liveFields(field) })
@@ -67,8 +68,8 @@ struct DefinitionFields {
       if let value = plan.pending { pending.append(value) }
       guard let change = plan.change else { continue }
       guard !plan.isImpossible else {
-        builder.refuse(
-          impossible: change, of: object, suggestion: "only a new \(object.kind.rawValue) can have it")
+        findings.refuse(
+          impossible: change, suggestion: "only a new \(object.kind.rawValue) can have it")
         continue
       }
       if change.effect == .live { live.append(field) }
@@ -86,7 +87,7 @@ struct DefinitionFields {
     let plan = FragmentPlan(
       of: spec, in: &xml, record: record, concealment: concealment, isNew: isNew, running: running, subject: object)
     plan.record(of: OwnershipRecord.itself, concealment, in: &owned)
-    plan.conflicts.forEach(builder.fail)
+    plan.conflicts.forEach { findings.fail($0) }
     changes += plan.changes
   }
 
@@ -110,5 +111,23 @@ struct DefinitionFields {
     let value = Value.string(text)
     spec.type[key].lens?.put(value, into: &xml)
     changes.append(FieldChange(key.name, new: value, effect: .define, reason: .default, range: spec.range))
+  }
+
+  /// Shows what a new object is given, once its definition is complete.
+  mutating func noteGiven() {
+    guard isNew else { return }
+    var given = GivenValues()
+    changes += given.changes(of: spec, in: xml, besides: changes)
+  }
+
+  /// Puts the record into the definition.
+  ///
+  /// - Returns: whether the definition is to be stored.
+  mutating func settleRecord() -> Bool {
+    // A record that says the same keeps the notation that libvirt gave it.
+    if owned != OwnershipRecord(in: xml) { owned.put(into: &xml) }
+    guard xml != observed else { return false }
+    owned.renewed.put(into: &xml)
+    return true
   }
 }

@@ -153,14 +153,14 @@ struct FieldPlan: Hashable {
   }
 }
 
-extension PlanBuilder {
+extension Findings {
   /// Refuses a change that cannot be made to an object that exists.
-  func refuse(impossible change: FieldChange, of object: ObjectReference, suggestion: String) {
+  mutating func refuse(impossible change: FieldChange, suggestion: String) {
     refuse(
       "cannot-change",
       "\(change.field) is \(change.old?.description ?? "not set") and cannot become "
         + (change.new?.description ?? "libvirt's default"),
-      at: change.range, subject: object, suggestion: suggestion)
+      at: change.range, suggestion: suggestion)
   }
 }
 

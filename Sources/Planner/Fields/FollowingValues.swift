@@ -9,11 +9,12 @@ import XMLTree
 ///
 /// - Parameters:
 ///   - owner: what the names of a device's fields begin with: `disks.root.`.
-///   - shown: the changes that are shown already.
+///   - shown: the changes of the object that are shown already.
+///   - earlier: the most disruptive effect of other changes, made before.
 ///   - isInUse: whether a guest runs that would have the values after its next start, or is saved.
 func followingChanges(
   of object: ObjectSpec, owner: String = "", from before: XMLElement, to after: XMLElement, running: XMLElement?,
-  besides shown: [FieldChange], isInUse: Bool
+  besides shown: [FieldChange], earlier: Effect = .define, isInUse: Bool
 ) -> [FieldChange] {
   guard before != after else { return [] }
   var reader = ReadValues()
@@ -23,7 +24,7 @@ func followingChanges(
   let changed = new.filter { values[$0.name] != $0.value }
   let left = Set(new.map(\.name))
   // What runs is no different beyond what the changes shown do to it.
-  let most = min(shown.map(\.effect).max() ?? .define, .nextBoot)
+  let most = min(shown.map(\.effect).reduce(earlier, max), .nextBoot)
   return (changed + old.filter { !left.contains($0.name) }).compactMap { entry in
     let (field, name) = (entry.field, owner + entry.name)
     guard let lens = field.lens, !field.isFragment, !shown.contains(where: { $0.field == name }) else {
@@ -35,15 +36,5 @@ func followingChanges(
     return FieldChange(
       name, old: old, new: new, effect: isFree ? .define : most, reason: .default,
       range: object.settings[field]?.range ?? object.range)
-  }
-}
-
-extension DomainPlanning {
-  /// Shows what the changes of an existing domain have taken along since it had a definition.
-  mutating func noteFollowing(from before: XMLElement?) {
-    guard let observed, let before else { return }
-    changes += followingChanges(
-      of: spec, from: before, to: xml, running: observed.running, besides: changes,
-      isInUse: observed.isActive || observed.hasManagedSave)
   }
 }

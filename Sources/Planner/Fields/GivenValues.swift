@@ -65,23 +65,29 @@ struct GivenValues {
   }
 }
 
-extension DomainPlanning {
-  /// Shows what a new domain is given, and the devices that no entry of the spec stands for.
+extension GivenValues {
+  /// What a domain is given: the values of a new one, and the devices that no entry of the spec stands for.
   ///
-  /// - Parameter declared: the devices of the definition before Vireo has added any of its own.
-  mutating func noteGiven(besides declared: [XMLElement]) {
-    if observed == nil { changes += builder.given.changes(of: spec, in: xml, besides: changes) }
-    var others = declared
-    var names: Set<String>?
+  /// - Parameters:
+  ///   - before: the definition before Vireo has added any devices of its own.
+  ///   - shown: the changes that are shown already.
+  static func changes(
+    _ context: DomainContext, _ definition: XMLElement, from before: XMLElement, besides shown: [FieldChange],
+    _ given: inout GivenValues
+  ) -> [FieldChange] {
+    let spec = context.spec
+    var changes = context.isNew ? given.changes(of: spec, in: definition, besides: shown) : []
     // A controller takes hold when the device does that it is for.
-    let effect = observed == nil ? .define : min(changes.map(\.effect).max() ?? .define, .nextBoot)
-    for device in xml.first("devices").map({ Array($0.elements) }) ?? [] {
+    let effect = context.isNew ? .define : min(shown.map(\.effect).max() ?? .define, .nextBoot)
+    var others = before.first("devices").map { Array($0.elements) } ?? []
+    var names: Set<String>?
+    for device in definition.first("devices").map({ Array($0.elements) }) ?? [] {
       if let place = others.firstIndex(of: device) {
         others.remove(at: place)
         continue
       }
-      guard let (given, values) = builder.given.device(device) else { continue }
-      var name = given
+      guard let (kind, values) = given.device(device) else { continue }
+      var name = kind
       var taken =
         names
         ?? Set(
@@ -90,13 +96,6 @@ extension DomainPlanning {
       names = taken
       changes.append(FieldChange(name, new: values, effect: effect, reason: .default, range: spec.range))
     }
-  }
-}
-
-extension DefinitionFields {
-  /// Shows what a new object is given, once its definition is complete.
-  mutating func noteGiven() {
-    guard isNew else { return }
-    changes += builder.given.changes(of: spec, in: xml, besides: changes)
+    return changes
   }
 }

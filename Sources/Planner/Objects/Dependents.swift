@@ -5,14 +5,14 @@ import Vocabulary
 
 extension PlanBuilder {
   /// Makes starts wait for what a domain depends on, and stops for what depends on it.
-  func orderDependents() {
+  mutating func orderDependents() {
     let needs = dependencies()
     guard needs.contains(where: { !$0.value.isEmpty }) else { return }
     var steps: [String: GuestSteps] = [:]
-    for (index, action) in parts.actions.enumerated() where action.object.kind == .domain {
+    for (index, action) in actions.enumerated() where action.object.kind == .domain {
       steps[action.object.name, default: GuestSteps()].note(action.operation, at: index)
     }
-    var actions = parts.actions
+    var actions = actions
     for (name, own) in steps {
       for other in closure(of: name, in: needs) {
         guard let its = steps[other] else { continue }
@@ -26,7 +26,7 @@ extension PlanBuilder {
   /// What each domain depends on: as the spec says, or as is recorded with one that has left it.
   private func dependencies() -> [String: [String]] {
     var needs = Dictionary(spec.domains.map { ($0.name, $0.dependencies) }, uniquingKeysWith: { first, _ in first })
-    for object in parts.objects where object.verb == .delete && object.object.kind == .domain {
+    for object in objects where object.verb == .delete && object.object.kind == .domain {
       let name = object.object.name
       guard needs[name] == nil, let domain = inventory.domains[name],
         let recorded = OwnershipRecord(in: domain.inactive)?.content(of: .dependsOn)
@@ -63,7 +63,7 @@ extension PlanBuilder {
         if left[other] == 0 { ready.insert(other, at: ready.firstIndex { $0 < other } ?? ready.endIndex) }
       }
     }
-    guard order.count == actions.count else { return parts.actions }
+    guard order.count == actions.count else { return self.actions }
     var places = [Int](repeating: 0, count: actions.count)
     for (place, index) in order.enumerated() { places[index] = place }
     return order.map { index in

@@ -100,6 +100,14 @@ public struct OwnershipRecord: Hashable {
     objects[key, default: [:]].merge(fields) { $1 }
   }
 
+  /// Takes over what another subject of the same object owns.
+  mutating func merge(_ other: OwnershipRecord) {
+    guard !other.objects.isEmpty || !other.marks.isEmpty else { return }
+    objects.merge(other.objects) { $0.merging($1) { $1 } }
+    marks.merge(other.marks) { $1 }
+    renewals.texts.merge(other.renewals.texts) { $0.merging($1) { $1 } }
+  }
+
   /// The names of all devices.
   var devices: Set<String> { Set(objects.keys).subtracting([Self.itself]) }
 

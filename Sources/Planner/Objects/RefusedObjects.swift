@@ -8,14 +8,16 @@ import Vocabulary
 extension PlanBuilder {
   /// Takes what cannot be done out of the plan: objects that are refused, what depends on them, and all their steps.
   ///
-  /// - Parameter followsSpec: whether the plan makes what the spec declares, rather than taking all of it away.
-  func withdrawRefused(followsSpec: Bool) {
-    guard !parts.refusals.isEmpty else { return }
+  /// - Parameters:
+  ///   - stack: what the objects were planned from.
+  ///   - followsSpec: whether the plan makes what the spec declares, rather than taking all of it away.
+  mutating func withdrawRefused(_ stack: StackContext, followsSpec: Bool) {
+    guard !refusals.isEmpty else { return }
     var problems: [ObjectReference: [Diagnostic]] = [:]
-    for refusal in parts.refusals { problems[refusal.object, default: []].append(refusal.problem) }
+    for refusal in refusals { problems[refusal.object, default: []].append(refusal.problem) }
     let ranges = ranges()
-    let needs = followsSpec ? needs() : []
-    let leaving = Set(parts.objects.filter { $0.verb == .delete }.map(\.object))
+    let needs = followsSpec ? needs(stack) : []
+    let leaving = Set(objects.filter { $0.verb == .delete }.map(\.object))
     var refused = Set(problems.keys)
     while let (object, cause) = nextDependent(on: refused, needs, leaving) {
       refused.insert(object)
@@ -26,7 +28,7 @@ extension PlanBuilder {
       ]
     }
     withdrawSteps(of: Set(problems.keys))
-    var plans = Dictionary(parts.objects.map { ($0.object, $0) }, uniquingKeysWith: { first, _ in first })
+    var plans = Dictionary(objects.map { ($0.object, $0) }, uniquingKeysWith: { first, _ in first })
     for (object, problems) in problems {
       plans[object] = ObjectPlan(object, .refused, problems: problems, range: plans[object]?.range ?? ranges[object])
     }
@@ -34,7 +36,7 @@ extension PlanBuilder {
     var seen: Set<ObjectReference> = []
     let rest = problems.keys.sorted { $0.description < $1.description }
     replaceObjects(
-      (declared() + parts.objects.map(\.object) + rest).compactMap { object in
+      (declared() + objects.map(\.object) + rest).compactMap { object in
         seen.insert(object).inserted ? plans[object] : nil
       })
   }
@@ -67,12 +69,12 @@ extension PlanBuilder {
       return (object, ("needs \(need.object), which is refused", need.range))
     }
     // What leaves is needed by what stays because it is refused.
-    for object in parts.objects where leaving.contains(object.object) && !refused.contains(object.object) {
+    for object in objects where leaving.contains(object.object) && !refused.contains(object.object) {
       guard let user = refused.filter({ uses($0, object.object) }).min(by: { $0.name < $1.name }) else { continue }
       return (object.object, ("needed by \(user), which is refused and stays", nil))
     }
-    for action in parts.actions where !refused.contains(action.object) {
-      let causes = action.after.map { parts.actions[$0].object }
+    for action in actions where !refused.contains(action.object) {
+      let causes = action.after.map { actions[$0].object }
       guard let cause = causes.first(where: refused.contains) else { continue }
       return (action.object, ("waits for \(cause), which is refused", nil))
     }
@@ -80,8 +82,8 @@ extension PlanBuilder {
   }
 
   /// What each object of the spec needs of the others.
-  private func needs() -> [Needs] {
-    let layout = DiskLayout(spec: spec)
+  private func needs(_ stack: StackContext) -> [Needs] {
+    let layout = stack.layout
     func named(_ kind: ObjectReference.Kind, _ setting: Setting?) -> (object: ObjectReference, range: SourceRange?)? {
       setting?.value.string.map { (ObjectReference(kind, $0), setting?.range) }
     }
@@ -109,7 +111,7 @@ extension PlanBuilder {
         .filter { spec.network($0.object.name) != nil }
       for disk in domain.members("disks") {
         needs += [named(.image, disk.setting(.image))].compactMap(\.self)
-        if let volume = disk[.source].flatMap({ volumePaths[$0] }) {
+        if let volume = disk[.source].flatMap({ stack.volumePaths[$0] }) {
           needs.append((ObjectReference(.volume, volume), disk.range))
         }
         if layout.isMade(disk), let pool = layout.pool(of: disk) {
@@ -140,10 +142,10 @@ extension PlanBuilder {
   // MARK: Steps
 
   /// Takes the steps of objects out; the others keep their order.
-  private func withdrawSteps(of objects: Set<ObjectReference>) {
+  private mutating func withdrawSteps(of objects: Set<ObjectReference>) {
     var places: [Int?] = []
     var kept: [Action] = []
-    for action in parts.actions {
+    for action in actions {
       guard !objects.contains(action.object) else {
         places.append(nil)
         continue

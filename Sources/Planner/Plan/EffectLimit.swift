@@ -9,9 +9,9 @@ extension PlanBuilder {
   /// Refuses every object with a change that goes beyond what the run or the domain itself allows.
   ///
   /// - Parameter runLimit: the most disruptive effect that any change may have; nil for no limit.
-  func enforce(_ runLimit: Effect?) {
+  mutating func enforce(_ runLimit: Effect?) {
     let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for object in parts.objects {
+    for object in objects {
       let own = object.object.kind == .domain ? ownLimit(of: object.object.name, declared[object.object.name]) : nil
       guard let limit = [runLimit, own].compactMap(\.self).min() else { continue }
       let beyond = object.changes.filter { $0.effect > limit }

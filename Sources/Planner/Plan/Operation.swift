@@ -1,6 +1,7 @@
 // The steps that an apply knows, as data. Carrying them out is the applier's.
 
 public import DiskImage
+public import struct SystemCalls.FileIdentity
 public import Vocabulary
 public import XMLTree
 

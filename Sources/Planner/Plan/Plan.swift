@@ -1,7 +1,7 @@
 // A plan as plain data: what differs, and what is to be done about it, in which order.
 
 public import Diagnostics
-public import DiskImage
+public import struct SystemCalls.FileIdentity
 public import Vocabulary
 
 /// What has to happen for the host to look like the spec says.

@@ -1,10 +1,8 @@
 // From what is wanted and what is there to what is to be done: a pure function, without clock, randomness or I/O.
 
 public import Diagnostics
-import Dispatch
 public import Inventory
 public import Spec
-import Synchronization
 public import Vocabulary
 
 extension Plan {
@@ -25,66 +23,61 @@ extension Plan {
     let builder = PlanBuilder(
       planning: spec, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates
     )
-    let refusals = builder.parts.refusals.map(\.problem)
-    guard builder.parts.errors.isEmpty, refusingObjects || refusals.isEmpty else {
-      throw DiagnosticsError(builder.parts.errors + refusals)
+    let refusals = builder.refusals.map(\.problem)
+    guard builder.errors.isEmpty, refusingObjects || refusals.isEmpty else {
+      throw DiagnosticsError(builder.errors + refusals)
     }
     self.init(
-      stack: spec.name, uri: inventory.host.uri, objects: builder.parts.objects, actions: builder.parts.actions,
-      notes: builder.parts.notes)
+      stack: spec.name, uri: inventory.host.uri, objects: builder.objects, actions: builder.actions,
+      notes: builder.notes)
     scope = deletions.scope
     for folder in spec.pools.compactMap({ $0.holdsFiles ? $0[.path] : nil }) {
       pools.updateValue(inventory.folders[folder], forKey: folder)
     }
-    secrets = builder.parts.secrets
+    secrets = builder.secrets
   }
 }
 
 extension PlanBuilder {
   /// Plans a whole stack, as far as it can be planned.
-  convenience init(
+  init(
     planning spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
     deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
   ) {
-    self.init(spec, inventory, discardsSavedStates: discardsSavedStates)
-    conceal(spec.secrets)
+    self.init(spec, inventory)
     for failure in inventory.failures {
       note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
-    let uses = DiskUses(inventory)
+    let context = StackContext(spec, inventory, discardsSavedStates: discardsSavedStates)
     if deletions.scope != .everything {
-      for network in spec.networks { plan(network: network) }
-      for pool in spec.pools { plan(pool: pool) }
-      for image in spec.images { plan(image: image, uses: uses) }
-      planVolumes()
-      plan(domains: spec.domains, uses: uses)
+      addObjects(context)
     } else {
-      noteVolumes()
+      for part in VolumePlanning.staying(spec.volumes, in: context) { add(part) }
     }
-    planDeletions(deletions)
+    planDeletions(deletions, context)
     enforce(maxEffect)
-    withdrawRefused(followsSpec: deletions.scope != .everything)
+    withdrawRefused(context, followsSpec: deletions.scope != .everything)
     limitDeletions(deletions)
     orderDependents()
     redactMessages()
   }
 
-  /// Plans domains. None looks at another's plan, so batches of them are planned side by side.
-  fileprivate func plan(domains: [ObjectSpec], uses: DiskUses) {
-    let size = 32
-    let batches = stride(from: 0, to: domains.count, by: size).map { domains[$0..<min($0 + size, domains.count)] }
-    let parts = Mutex([PlanParts?](repeating: nil, count: batches.count))
-    // Only read until all batches are done.
-    nonisolated(unsafe) let common = self
-    DispatchQueue.concurrentPerform(iterations: batches.count) { index in
-      let builder = PlanBuilder(continuing: common)
-      for domain in batches[index] {
-        var planning = DomainPlanning(domain, in: builder, uses: uses)
-        planning.plan()
-      }
-      let part = builder.parts
-      parts.withLock { $0[index] = part }
+  /// Plans what the spec declares, each kind of object after those that it needs.
+  private mutating func addObjects(_ context: StackContext) {
+    var context = context
+    for network in spec.networks { add(NetworkPlanning.plan(network, in: context)) }
+    for pool in spec.pools { add(PoolPlanning.plan(pool, in: context)) }
+    for image in spec.images {
+      let (part, path) = ImagePlanning.plan(image, in: context)
+      add(part)
+      if let path { context.basePaths[path] = image.name }
     }
-    for case let part? in parts.withLock({ $0 }) { append(part) }
+    for part in VolumePlanning.plan(spec.volumes, in: context) { add(part) }
+    context.awaited = awaited
+    // No domain looks at another's plan.
+    let domains = concurrentMap(spec.domains, with: GivenValues()) { [context] domain, given in
+      DomainPlanning.plan(domain, in: context, &given)
+    }
+    for part in domains { add(part) }
   }
 }

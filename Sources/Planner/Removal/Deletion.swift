@@ -41,7 +41,7 @@ public struct DeletionOptions: Sendable, Hashable {
 
 extension PlanBuilder {
   /// Plans what leaves because the spec no longer has it, or because the whole stack goes.
-  func planDeletions(_ options: DeletionOptions) {
+  mutating func planDeletions(_ options: DeletionOptions, _ stack: StackContext) {
     let names = spec.domains.flatMap { [$0.name] + [$0[.renamedFrom]].compactMap(\.self) }
     let wanted = options.scope == .everything ? [] : Set(names)
     let leftovers = inventory.domains.values.filter { domain in
@@ -68,15 +68,15 @@ extension PlanBuilder {
     }
     let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let needs = options.includesDisks ? ImageUsers(inventory) : ImageUsers()
-    for domain in leftovers { planDeletion(of: domain, declared[domain.name], options, needs) }
-    let domains = leftovers.map { ObjectReference(.domain, $0.name) }
-    for network in networks { planDeletion(of: network, spec.network(network.name), after: domains) }
-    if options.includesDisks { planForgottenFiles() }
+    for domain in leftovers { add(stack.deletion(of: domain, declared[domain.name], options, needs)) }
+    let domains = leftovers.map(\.name)
+    for network in networks { add(stack.deletion(of: network, spec.network(network.name), after: domains)) }
+    if options.includesDisks { for part in stack.deletionsOfForgottenFiles() { add(part) } }
   }
 
   /// Refuses a plan that takes more away than is allowed.
-  func limitDeletions(_ options: DeletionOptions) {
-    let deleted = parts.objects.filter { $0.verb == .delete }
+  mutating func limitDeletions(_ options: DeletionOptions) {
+    let deleted = objects.filter { $0.verb == .delete }
     guard let most = options.most, deleted.count > most else { return }
     let names = deleted.prefix(5).map(\.object.description).joined(separator: ", ")
     fail(
@@ -85,23 +85,26 @@ extension PlanBuilder {
         + (deleted.count > 5 ? " and more" : ""),
       suggestion: "allow them with `--max-deletes \(deleted.count)`, once you have looked at each")
   }
+}
 
+extension StackContext {
   /// Plans that a domain leaves the host.
   ///
   /// - Parameters:
   ///   - declared: what the spec says of it, where it says anything.
   ///   - needs: every image that a domain needs, where disks go too.
-  func planDeletion(
+  func deletion(
     of domain: ObservedDomain, _ declared: ObjectSpec?, _ options: DeletionOptions = DeletionOptions(),
     _ needs: ImageUsers = ImageUsers()
-  ) {
-    let object = ObjectReference(.domain, domain.name)
+  ) -> PlanPart {
+    var part = PlanPart(ObjectReference(.domain, domain.name))
     let record = OwnershipRecord(in: domain.inactive)
     let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
     guard declared?[.protect] != true, record?.content(of: .protect) != true else {
-      return refuse(
+      part.findings.refuse(
         "protected", "the domain is protected, and would be deleted", at: declared?.setting(.protect)?.range,
-        subject: object, suggestion: "apply it with `protect: false` first")
+        suggestion: "apply it with `protect: false` first")
+      return part
     }
     var changes: [FieldChange] = []
     func lose(_ field: String, _ old: String, _ effect: Effect, _ detail: String? = nil) {
@@ -111,11 +114,12 @@ extension PlanBuilder {
           detail: detail,
           range: declared?.range))
     }
-    var steps: [Int] = []
-    let snapshot = options.includesDisks ? nil : planSnapshot(beforeRemovalOf: domain, declared, record)
+    var steps: [Prerequisite] = []
+    let snapshot =
+      options.includesDisks ? nil : part.findings.snapshot(beforeRemovalOf: domain, declared, record, on: host)
     if let snapshot {
       changes.append(snapshot.change)
-      steps.append(snapshot.step)
+      steps.append(part.steps.add(snapshot.operation, effect: snapshot.change.effect))
     }
     if domain.isActive {
       var shutdown = Shutdown(declared, record)
@@ -123,12 +127,13 @@ extension PlanBuilder {
       lose(
         "state", domain.state.rawValue, .offline,
         options.forcesOff ? "forced off if it does not shut down within \(shutdown.timeout) s" : nil)
-      steps.append(add(.stopDomain(identity, shutdown), for: object, after: steps, effect: .offline))
+      steps.append(part.steps.add(.stopDomain(identity, shutdown), after: steps, effect: .offline))
     }
     guard domain.isPersistent else {
       // Its guest is all there is of it.
-      steps.last.map { setReady(object, after: $0) }
-      return add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
+      if let step = steps.last { part.steps.setReady(after: step) }
+      part.plan = ObjectPlan(part.object, .delete, changes: changes, range: declared?.range)
+      return part
     }
     lose(
       "definition", "stored", .delete,
@@ -180,19 +185,19 @@ extension PlanBuilder {
       let above = deleted.prefix { $0.path != disk.path }.indices.last { deleted[$0].field == disk.field }
       let after = above.map { stopped + [steps[stopped.count + $0]] } ?? stopped
       steps.append(
-        add(
-          .deleteFile(path: disk.path, device: disk.field, owner: owner), for: object, after: after, effect: .dataLoss))
+        part.steps.add(
+          .deleteFile(path: disk.path, device: disk.field, owner: owner), after: after, effect: .dataLoss))
     }
-    let step = add(.undefineDomain(identity, undefinition), for: object, after: steps, effect: .delete)
-    setReady(object, after: step)
-    add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
+    part.steps.setReady(
+      after: part.steps.add(.undefineDomain(identity, undefinition), after: steps, effect: .delete))
+    part.plan = ObjectPlan(part.object, .delete, changes: changes, range: declared?.range)
+    return part
   }
 
   /// Files that were to go with domains of the stack that are gone already.
-  private func planForgottenFiles() {
-    for removal in inventory.forgotten where removal.stack == spec.name {
-      let object = ObjectReference(.domain, removal.name)
-      guard inventory.domains[removal.name] == nil else { continue }
+  fileprivate func deletionsOfForgottenFiles() -> [PlanPart] {
+    inventory.forgotten.filter { $0.stack == name && inventory.domains[$0.name] == nil }.map { removal in
+      var part = PlanPart(ObjectReference(.domain, removal.name))
       let users = ImageUsers(inventory)
       var changes: [FieldChange] = []
       for file in removal.files where file.isDeleted {
@@ -201,32 +206,35 @@ extension PlanBuilder {
           FieldChange(
             "disks", old: .string(file.path), effect: other == nil ? .dataLoss : .define, reason: .spec,
             detail: other.map { "stays: domain \($0) needs it" } ?? "deleted; the domain no longer exists"))
-        if other == nil { add(.deleteFile(path: file.path), for: object, after: [], effect: .dataLoss) }
+        if other == nil { part.steps.add(.deleteFile(path: file.path), effect: .dataLoss) }
       }
-      add(ObjectPlan(object, .delete, changes: changes))
+      part.plan = ObjectPlan(part.object, .delete, changes: changes)
+      return part
     }
   }
 
-  private func planDeletion(
-    of network: ObservedNetwork, _ declared: ObjectSpec?, after domains: [ObjectReference]
-  ) {
-    let object = ObjectReference(.network, network.name)
+  /// Plans that a network leaves the host, after domains that may be on it.
+  fileprivate func deletion(
+    of network: ObservedNetwork, _ declared: ObjectSpec?, after domains: [String]
+  ) -> PlanPart {
+    var part = PlanPart(ObjectReference(.network, network.name))
+    let before = domains.map { Prerequisite.object(ObjectReference(.domain, $0)) }
     func lose(_ field: String, _ old: String, _ effect: Effect, _ detail: String? = nil) -> FieldChange {
       FieldChange(
         field, old: .string(old), effect: effect, reason: declared == nil && field == "definition" ? .dropped : .spec,
         detail: detail, range: declared?.range)
     }
-    var steps: [Int] = []
+    var steps: [Prerequisite] = []
     var changes: [FieldChange] = []
     if network.isActive {
-      refuseStopping(object, at: nil, except: Set(domains.map(\.name)))
+      part.findings.refuseStopping(at: nil, except: Set(domains), in: self)
       changes.append(lose("state", "active", .offline))
-      steps.append(add(.stopNetwork(name: network.name), for: object, waitingFor: domains, effect: .offline))
+      steps.append(part.steps.add(.stopNetwork(name: network.name), after: before, effect: .offline))
     }
     changes.append(lose("definition", "stored", .delete, "undefined"))
-    add(
-      .undefineNetwork(name: network.name), for: object, after: steps, waitingFor: domains, effect: .delete)
-    add(ObjectPlan(object, .delete, changes: changes, range: declared?.range))
+    part.steps.add(.undefineNetwork(name: network.name), after: steps + before, effect: .delete)
+    part.plan = ObjectPlan(part.object, .delete, changes: changes, range: declared?.range)
+    return part
   }
 
   // MARK: Files

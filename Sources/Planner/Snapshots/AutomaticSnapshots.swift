@@ -40,43 +40,27 @@ struct AutomaticSnapshot {
   }
 }
 
-extension DomainPlanning {
-  private var automaticSnapshots: [AutomaticSnapshot] {
+extension DomainContext {
+  /// The snapshots that were taken by `snapshot-before`, the oldest first.
+  var automaticSnapshots: [AutomaticSnapshot] {
     AutomaticSnapshot.all(of: observed?.snapshots ?? [], except: Set(spec.members("snapshots").map(\.name)))
   }
+}
 
-  /// Plans a snapshot of the running guest before something is done to it, where the spec asks for one.
+extension AutomaticSnapshot {
+  /// The snapshots that are too many or too old, and what is shown of their deletion. The last one stays in any case.
   ///
-  /// - Parameter effect: of what is going to be done; nil for nothing that a snapshot is taken before.
-  /// - Returns: the snapshot and the step that takes it.
-  mutating func planSnapshot(
-    before effect: Effect?, after steps: [Int]
-  ) -> (snapshot: AutomaticSnapshot, step: Int)? {
-    guard let effect, let observed, observed.isActive, let setting = spec.setting(.snapshotBefore),
-      (setting.value.list ?? []).contains(.string(effect.rawValue)),
-      let running = observed.running, SnapshotChoice.hasWrittenDisk(running)
-    else { return nil }
-    let planned = builder.planSnapshot(
-      of: observed, running, before: effect, automaticSnapshots, known: knownSnapshots, at: setting.range,
-      after: steps)
-    guard let planned else { return nil }
-    changes.append(planned.change)
-    return (planned.snapshot, planned.step)
-  }
-
-  /// Plans to delete the snapshots that are too many or too old. The last one stays in any case.
-  ///
-  /// - Parameters:
-  ///   - taken: the one that this plan takes.
-  ///   - steps: what must have gone well before.
-  mutating func planRetention(with taken: AutomaticSnapshot?, after steps: [Int]) {
-    guard let setting = spec.setting(.snapshotBefore) else { return }
-    let all = automaticSnapshots + [taken].compactMap(\.self)
+  /// - Parameter taken: the one that this plan takes.
+  static func retention(
+    _ context: DomainContext, with taken: AutomaticSnapshot?
+  ) -> [(name: String, shown: FieldChange)] {
+    let spec = context.spec
+    guard let setting = spec.setting(.snapshotBefore) else { return [] }
+    let all = context.automaticSnapshots + [taken].compactMap(\.self)
     let kept = spec[.retainedSnapshots] ?? 3
     let age = spec[.snapshotAge]
-    let now = builder.inventory.time
-    var previous = steps
-    for (place, snapshot) in all.enumerated().dropLast() {
+    let now = context.stack.inventory.time
+    return all.enumerated().dropLast().compactMap { place, snapshot in
       let reason: String
       if place < all.count - kept {
         reason = kept == 1 ? "only the last one is kept" : "only the last \(kept) are kept"
@@ -86,28 +70,31 @@ extension DomainPlanning {
       {
         reason = "older than \(Value.seconds(age))"
       } else {
-        continue
+        return nil
       }
-      let effect: Effect = observed?.isActive ?? false ? .live : .define
-      changes.append(
+      return (
+        snapshot.name,
         FieldChange(
-          "snapshots.\(snapshot.name)", old: .string(snapshot.kind?.rawValue ?? "taken"), effect: effect, reason: .spec,
-          detail: "deleted: \(reason)", range: setting.range))
-      previous = [
-        builder.add(
-          .deleteSnapshot(domain: identity, name: snapshot.name), for: object, after: previous, effect: effect)
-      ]
+          "snapshots.\(snapshot.name)", old: .string(snapshot.kind?.rawValue ?? "taken"),
+          effect: context.isActive ? .live : .define, reason: .spec, detail: "deleted: \(reason)",
+          range: setting.range)
+      )
     }
+  }
+
+  /// A snapshot that is to be taken.
+  struct Planned {
+    var snapshot: AutomaticSnapshot
+    var operation: Operation
+    var change: FieldChange
   }
 }
 
-extension PlanBuilder {
-  /// Plans a snapshot of a domain before it is undefined, where its spec or its record asks for one and its disks stay.
-  ///
-  /// - Returns: the snapshot and the step that takes it.
-  func planSnapshot(
-    beforeRemovalOf domain: ObservedDomain, _ declared: ObjectSpec?, _ record: OwnershipRecord?
-  ) -> (change: FieldChange, step: Int)? {
+extension Findings {
+  /// The snapshot of a domain before it is undefined, where its spec or its record asks for one and its disks stay.
+  mutating func snapshot(
+    beforeRemovalOf domain: ObservedDomain, _ declared: ObjectSpec?, _ record: OwnershipRecord?, on host: Inventory.Host
+  ) -> AutomaticSnapshot.Planned? {
     let setting = declared?.setting(.snapshotBefore)
     let effects = declared.map { $0[.snapshotBefore] } ?? record?.content(of: .snapshotBefore)
     let definition = domain.running ?? domain.inactive
@@ -116,49 +103,46 @@ extension PlanBuilder {
       SnapshotChoice.hasWrittenDisk(definition)
     else { return nil }
     let known = domain.snapshots ?? []
-    return planSnapshot(
-      of: domain, definition, before: .delete, AutomaticSnapshot.all(of: known), known: known, at: setting?.range
-    ).map { ($0.change, $0.step) }
+    return snapshot(
+      of: domain, definition, before: .delete, AutomaticSnapshot.all(of: known), known: known, at: setting?.range,
+      on: host)
   }
 
-  /// Plans the next snapshot of a domain before something is done to it.
+  /// The next snapshot of a domain before something is done to it.
   ///
   /// - Parameters:
   ///   - definition: the domain as it is: what runs, or what is stored of a stopped one.
   ///   - earlier: the automatic ones that there are, the oldest first.
   ///   - known: all that there are or that are taken before.
   /// - Returns: nil where none can be taken, which has been told.
-  fileprivate func planSnapshot(
+  mutating func snapshot(
     of domain: ObservedDomain, _ definition: XMLElement, before effect: Effect, _ earlier: [AutomaticSnapshot],
-    known: [ObservedSnapshot], at range: SourceRange?, after steps: [Int] = []
-  ) -> (snapshot: AutomaticSnapshot, change: FieldChange, step: Int)? {
-    let object = ObjectReference(.domain, domain.name)
+    known: [ObservedSnapshot], at range: SourceRange?, on host: Inventory.Host
+  ) -> AutomaticSnapshot.Planned? {
     let number = (earlier.last?.number ?? 0) + 1
     let creation = SnapshotCreation(
       name: AutomaticSnapshot.name(before: effect, number), description: "taken by Vireo before a \(effect.noun)")
     let choice: SnapshotChoice
     do throws(SnapshotRefusal) {
       choice = try SnapshotChoice(
-        creation, of: definition, isActive: domain.isActive, with: known, on: inventory.host.libvirtVersion)
+        creation, of: definition, isActive: domain.isActive, with: known, on: host.libvirtVersion)
     } catch {
       refuse(
-        "snapshot", "no snapshot can be taken before the \(effect.noun): \(error.message)", at: range, subject: object,
+        "snapshot", "no snapshot can be taken before the \(effect.noun): \(error.message)", at: range,
         suggestion: error.remedy)
       return nil
     }
     guard effect != .delete || choice.kind == .internal else {
       // Its overlays would make the definition another one than the plan has seen; its disks stay as they are anyway.
-      note(
-        "no-snapshot", "no snapshot is taken before the removal: it could only be external", at: range, subject: object)
+      note("no-snapshot", "no snapshot is taken before the removal: it could only be external", at: range)
       return nil
     }
-    let change = FieldChange(
-      "snapshots.\(creation.name)", new: .string(choice.kind.rawValue), effect: domain.isActive ? .live : .define,
-      reason: .spec, detail: choice.detail, range: range)
-    let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
-    let step = add(.takeSnapshot(domain: identity, creation), for: object, after: steps, effect: change.effect)
-    let snapshot = AutomaticSnapshot(name: creation.name, number: number, kind: choice.kind, created: nil)
-    return (snapshot, change, step)
+    return AutomaticSnapshot.Planned(
+      snapshot: AutomaticSnapshot(name: creation.name, number: number, kind: choice.kind, created: nil),
+      operation: .takeSnapshot(domain: DomainIdentity(name: domain.name, uuid: domain.uuid), creation),
+      change: FieldChange(
+        "snapshots.\(creation.name)", new: .string(choice.kind.rawValue), effect: domain.isActive ? .live : .define,
+        reason: .spec, detail: choice.detail, range: range))
   }
 }
 

@@ -3,59 +3,67 @@
 import Inventory
 import Spec
 import Vocabulary
+import XMLTree
 
-extension DomainPlanning {
+/// What becomes of a domain's snapshots.
+enum SnapshotPlanning {
+  struct Plan {
+    var part: DomainPart
+    /// Steps that take permissions from the overlays of snapshots.
+    var modes: [Step] = []
+    /// The snapshots to take, one after the other.
+    var taken: [(creation: SnapshotCreation, effect: Effect)] = []
+    /// The snapshots that there are, and those that this plan takes.
+    var known: [ObservedSnapshot]
+  }
+
   /// Plans the snapshots that the spec declares and that the domain does not have.
-  ///
-  /// - Returns: the steps that take them, for the start to wait for.
-  mutating func planSnapshots(after steps: [Int]) -> [Int] {
-    planOverlayModes()
-    var taken: [Int] = []
-    for declared in spec.members("snapshots") {
+  static func plan(_ context: DomainContext, _ definition: XMLElement) -> Plan {
+    var plan = Plan(part: DomainPart(context), known: context.observed?.snapshots ?? [])
+    (plan.modes, plan.part.changes) = overlayModes(context)
+    for declared in context.spec.members("snapshots") {
       let creation = SnapshotCreation(
         name: declared.name, description: declared[.description],
         kind: declared[.snapshotKind].flatMap(SnapshotKind.init(rawValue:)), memory: declared[.keepsMemory],
         quiesce: declared[.quiesce] ?? false)
       let key = "snapshots.\(declared.name)"
-      if let present = knownSnapshots.first(where: { $0.name == declared.name }) {
-        noteDifference(present, declared, key: key)
+      if let present = plan.known.first(where: { $0.name == declared.name }) {
+        plan.part.findings.noteDifference(present, declared, key: key)
         continue
       }
-      let isActive = observed?.isActive ?? false
       let choice: SnapshotChoice
       do throws(SnapshotRefusal) {
         choice = try SnapshotChoice(
-          creation, of: observed?.running ?? xml, isActive: isActive, with: knownSnapshots,
-          on: builder.inventory.host.libvirtVersion)
+          creation, of: context.running ?? definition, isActive: context.isActive, with: plan.known,
+          on: context.stack.host.libvirtVersion)
       } catch {
-        builder.refuse(
-          "snapshot", "\(key): \(error.message)", at: declared.range, subject: object, suggestion: error.remedy)
+        plan.part.findings.refuse(
+          "snapshot", "\(key): \(error.message)", at: declared.range, suggestion: error.remedy)
         continue
       }
-      let effect: Effect = isActive ? .live : .define
-      if observed != nil {
-        changes.append(
+      let effect: Effect = context.isActive ? .live : .define
+      if !context.isNew {
+        plan.part.changes.append(
           FieldChange(
             key, new: .string(choice.kind.rawValue), effect: effect, reason: .spec, detail: choice.detail,
             range: declared.range))
       }
-      taken.append(
-        builder.add(
-          .takeSnapshot(domain: identity, creation), for: object, after: steps + taken.suffix(1), effect: effect))
-      knownSnapshots.append(ObservedSnapshot(planned: declared.name, kind: choice.kind))
+      plan.taken.append((creation, effect))
+      plan.known.append(ObservedSnapshot(planned: declared.name, kind: choice.kind))
     }
-    return taken
+    return plan
   }
+}
 
+extension Findings {
   /// A snapshot is what the guest was: it is not taken again because the spec says another kind now.
-  private func noteDifference(_ present: ObservedSnapshot, _ declared: ObjectSpec, key: String) {
+  fileprivate mutating func noteDifference(_ present: ObservedSnapshot, _ declared: ObjectSpec, key: String) {
     guard let kind = declared.setting(.snapshotKind), let actual = present.kind, kind.value != .string(actual.rawValue)
     else {
       return
     }
-    builder.note(
+    note(
       "other-snapshot", "\(key) is \(actual.rawValue), and the spec says \(kind.value)", at: kind.range,
-      subject: object,
       suggestion: "it stays as it was taken; another kind needs another name", severity: .warning)
   }
 }

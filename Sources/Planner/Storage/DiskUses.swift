@@ -7,7 +7,12 @@ import XMLTree
 
 /// The files that the host's domains have as disks and may write to. What they read besides, and what their disks stand on:
 /// ``ImageUsers``.
-struct DiskUses {
+struct DiskUses: Sendable {
+  /// What to do about a file that another domain writes to.
+  static let sharingRemedy =
+    "two guests that write to one disk destroy it: give each its own; where their file system is made for it, both "
+    + "disks need `shareable: true`"
+
   private var users: [String: Set<String>] = [:]
   /// Those of the users whose own definition lets others write to the file.
   private var sharers: [String: Set<String>] = [:]

@@ -9,29 +9,26 @@ import Vocabulary
 struct PlannedFile {
   /// What the spec says of it.
   let spec: ObjectSpec
-  let object: ObjectReference
   /// What it is called: `disks.root`, `volume data`.
   let name: String
   /// What it is: `disk`, `image`.
   let noun: String
+  let stack: StackContext
+
+  fileprivate var base: BaseImage? { stack.base(of: spec) }
 }
 
-extension PlanBuilder {
-  /// The base image of a disk or a volume; nil where there is none, or where it cannot be used.
-  func base(of spec: ObjectSpec) -> BaseImage? {
-    spec[.image].flatMap(self.spec.image).flatMap { BaseImage($0, in: self) }
-  }
-
+extension Findings {
   /// How a new file is made; nil where it cannot be, which has been reported.
-  func creation(of file: PlannedFile, at path: String) -> ImageCreation? {
-    let base = base(of: file.spec)
+  mutating func creation(of file: PlannedFile, at path: String) -> ImageCreation? {
+    let base = file.base
     // An image that cannot be used has been reported as an image.
     guard file.spec[.image] == nil || base != nil else { return nil }
     let size = file.spec[.size]
     if let base, let size, size < base.virtualSize {
       refuse(
         "smaller-than-image", "the \(file.noun) would be smaller than its image, \(ByteCount.text(base.virtualSize))",
-        at: file.spec.setting(.size)?.range, subject: file.object,
+        at: file.spec.setting(.size)?.range,
         suggestion: "make it at least that, or leave out `size`")
       return nil
     }
@@ -50,21 +47,21 @@ extension PlanBuilder {
   /// Compares an overlay's base with the one that the spec names.
   ///
   /// - Parameter isNew: whether the file is taken for the first time, so that another base makes it another file.
-  func checkBase(of file: PlannedFile, _ chain: BackingChain, isNew: Bool) {
-    let expected = base(of: file.spec)?.path
+  mutating func checkBase(of file: PlannedFile, _ chain: BackingChain, isNew: Bool) {
+    let expected = file.base?.path
     let actual = chain.images.dropFirst().first?.path
     guard file.spec[.image] == nil || expected != nil, actual != expected else { return }
     if isNew {
       refuse(
         "other-base",
         "\(chain.top.path) already exists with the backing file \(actual ?? "none") instead of \(expected ?? "none")",
-        at: file.spec.range, subject: file.object, suggestion: "move the file away, or name it with `source:`")
+        at: file.spec.range, suggestion: "move the file away, or name it with `source:`")
     } else {
       // A note names its object by itself.
-      let name = file.name == file.object.description ? "the image" : file.name
+      let name = file.name == object.description ? "the image" : file.name
       note(
         "base-kept", "\(name) keeps its base, \(actual ?? "none"); the spec's image is \(expected ?? "none")",
-        at: file.spec.place(of: .image), subject: file.object,
+        at: file.spec.place(of: .image),
         suggestion: "new \(file.noun)s get the new one", severity: .warning)
     }
   }
@@ -73,25 +70,24 @@ extension PlanBuilder {
   /// folder can make a name in it for somebody else's file, which a guest would then write to.
   ///
   /// - Returns: whether it may be used.
-  func checkNames(of file: PlannedFile, _ image: ImageInfo) -> Bool {
+  mutating func checkNames(of file: PlannedFile, _ image: ImageInfo) -> Bool {
     guard image.hasOtherNames else { return true }
     refuse(
       "linked-file",
       "\(image.path) is there already and has several names (hard links), so it may be a file of another folder",
-      at: file.spec.range, subject: file.object,
+      at: file.spec.range,
       suggestion: "make it a file of its own: copy it, and put the copy in its place; or name it with `source:`")
     return false
   }
 
   /// The size that an image is to grow to; nil where it stays as it is. A smaller size is refused.
-  func growth(of file: PlannedFile, _ image: ImageInfo) -> (setting: Setting, size: UInt64)? {
+  mutating func growth(of file: PlannedFile, _ image: ImageInfo) -> (setting: Setting, size: UInt64)? {
     guard let setting = file.spec.setting(.size), let size = setting.value.bytes, size != image.virtualSize else {
       return nil
     }
     guard size > image.virtualSize else {
       refuse(
         "shrink", "\(file.name) is \(ByteCount.text(image.virtualSize)) and would lose its end", at: setting.range,
-        subject: file.object,
         suggestion:
           "\(file.noun.withArticle) only grows: write \(ByteCount.text(image.virtualSize)), or a new \(file.noun) and copy the data"
       )
@@ -101,12 +97,10 @@ extension PlanBuilder {
   }
 
   /// Refuses that the disk of a saved guest grows.
-  func refuseGrowth(
-    underSavedState image: ImageInfo, at setting: Setting, _ object: ObjectReference
-  ) {
+  mutating func refuseGrowth(underSavedState image: ImageInfo, at setting: Setting) {
     refuse(
       "saved-state", "the guest has a saved state, which knows its disk with \(ByteCount.text(image.virtualSize))",
-      at: setting.range, subject: object,
+      at: setting.range,
       suggestion: "start the guest, or give the state up with --discard-saved-state")
   }
 }

@@ -6,7 +6,7 @@ import Inventory
 import Spec
 import Vocabulary
 
-extension PlanBuilder {
+extension StackContext {
   /// The mode that a file is to have; nil where it has it, and where it is not this user's to set.
   ///
   /// - Parameters:
@@ -20,52 +20,55 @@ extension PlanBuilder {
     return excess == 0 ? nil : mode & ~excess
   }
 
-  /// Plans that nobody may read a copy of a base image who may not read its source.
+  /// Takes the right to read a copy of a base image from whoever may not read its source.
   ///
-  /// - Returns: the change; nil where there is none.
-  func planMode(ofCopy path: String, from source: ObservedFile?, _ image: ObjectSpec) -> FieldChange? {
+  /// - Returns: the step and its change; nil where there is nothing to do.
+  func narrowing(ofCopy path: String, from source: ObservedFile?, _ image: ObjectSpec) -> (Step, FieldChange)? {
     guard case .image(let source)? = source, let sourceMode = source.top.mode,
       case .image(let copy)? = inventory.files[path]
     else { return nil }
     // QEMU's user gets the file from libvirt; another user than root keeps the right to read it by its group.
     let most = sourceMode | (inventory.user == 0 ? 0 : 0o040)
     guard let mode = narrowerMode(of: copy.top, most: most, among: 0o044) else { return nil }
-    add(
-      .narrowMode(path: path, to: mode, file: PlannedImage(isStated: false, identity: copy.top.identity)),
-      for: ObjectReference(.image, image.name))
-    return FieldChange(
-      "mode", old: copy.top.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
-      detail: "nobody may read the copy who may not read its source", range: image.setting(.source)?.range)
+    return (
+      Step(
+        operation: .narrowMode(path: path, to: mode, file: PlannedImage(isStated: false, identity: copy.top.identity))),
+      FieldChange(
+        "mode", old: copy.top.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
+        detail: "nobody may read the copy who may not read its source", range: image.setting(.source)?.range)
+    )
   }
 }
 
-extension DomainPlanning {
-  /// Plans that nobody may read the overlay of a snapshot who may not read what it stands on.
-  mutating func planOverlayModes() {
-    guard record != nil, let observed else { return }
+extension SnapshotPlanning {
+  /// Takes the right to read the overlay of a snapshot from whoever may not read what it stands on.
+  static func overlayModes(_ context: DomainContext) -> ([Step], [FieldChange]) {
+    guard context.record != nil, let observed = context.observed else { return ([], []) }
     var below: [String: (overlay: ImageInfo, base: ImageInfo)] = [:]
     for definition in [observed.inactive, observed.running].compactMap(\.self) {
       for path in definition.devices(Vocabulary.disk).compactMap(DiskSource.path) {
-        guard case .image(let chain)? = builder.inventory.files[path] else { continue }
+        guard case .image(let chain)? = context.stack.inventory.files[path] else { continue }
         for (overlay, base) in zip(chain.images, chain.images.dropFirst()) { below[overlay.path] = (overlay, base) }
       }
     }
+    var (steps, changes) = ([Step](), [FieldChange]())
     for snapshot in observed.snapshots ?? [] where snapshot.kind == .external {
       for path in snapshot.disks.sorted(by: { $0.key < $1.key }).map(\.value) {
         guard let path, let (overlay, base) = below[path], let most = base.mode,
-          let mode = builder.narrowerMode(of: overlay, most: most, among: 0o066)
+          let mode = context.stack.narrowerMode(of: overlay, most: most, among: 0o066)
         else { continue }
-        let field = "snapshots.\(snapshot.name).mode"
+        let name = "snapshots.\(snapshot.name)"
         changes.append(
           FieldChange(
-            field, old: overlay.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
-            detail: "only users who may read its backing file may read \(path)", range: spec.range))
-        builder.add(
-          .narrowMode(
-            path: path, to: mode, device: "snapshots.\(snapshot.name)",
-            file: PlannedImage(isStated: false, identity: overlay.identity)), for: object)
+            "\(name).mode", old: overlay.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
+            detail: "only users who may read its backing file may read \(path)", range: context.spec.range))
+        steps.append(
+          Step(
+            operation: .narrowMode(
+              path: path, to: mode, device: name, file: PlannedImage(isStated: false, identity: overlay.identity))))
       }
     }
+    return (steps, changes)
   }
 }
 

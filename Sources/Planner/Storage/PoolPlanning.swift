@@ -7,36 +7,43 @@ import XMLTree
 
 /// Works out what becomes of one pool.
 struct PoolPlanning {
-  let spec: ObjectSpec
-  let object: ObjectReference
-  let builder: PlanBuilder
+  private let spec: ObjectSpec
+  private let stack: StackContext
+  private var part: PlanPart
   private var changes: [FieldChange] = []
   /// The steps that the next one waits for.
-  private var last: [Int] = []
+  private var last: [Prerequisite] = []
 
-  init(_ spec: ObjectSpec, in builder: PlanBuilder) {
-    self.spec = spec
-    self.builder = builder
-    object = ObjectReference(.pool, spec.name)
+  /// Plans a pool: its folder, and its definition where the driver has storage pools.
+  static func plan(_ spec: ObjectSpec, in stack: StackContext) -> PlanPart {
+    var planning = PoolPlanning(spec: spec, stack: stack, part: PlanPart(ObjectReference(.pool, spec.name)))
+    planning.plan()
+    return planning.part
   }
 
-  private var observed: ObservedPool? { builder.inventory.pools?[spec.name] }
+  private init(spec: ObjectSpec, stack: StackContext, part: PlanPart) {
+    self.spec = spec
+    self.stack = stack
+    self.part = part
+  }
+
+  private var observed: ObservedPool? { stack.inventory.pools?[spec.name] }
   private var isToRun: Bool { spec[.poolState] != .any }
   private var isFolder: Bool { spec.poolType == .dir }
 
-  mutating func plan() {
+  private mutating func plan() {
     guard planFolder() else { return }
-    if let pools = builder.inventory.pools ?? (builder.inventory.host.isSupposed ? [:] : nil) {
+    if let pools = stack.inventory.pools ?? (stack.host.isSupposed ? [:] : nil) {
       guard planDefinition(among: pools) else { return }
     } else {
       guard refuseWithoutPools() else { return }
     }
-    if let step = last.last { builder.setReady(object, after: step) }
+    if let step = last.last { part.steps.setReady(after: step) }
     let verb: ObjectPlan.Verb = changes.isEmpty ? .none : observed != nil ? .update : .create
     let concealment = Concealment(
-      of: spec, record: nil, salt: builder.inventory.salt, definitions: [observed?.inactive].compactMap(\.self))
-    builder.conceal(concealment.secrets)
-    builder.add(concealment.concealed(ObjectPlan(object, verb, changes: changes, range: spec.range)))
+      of: spec, record: nil, salt: stack.inventory.salt, definitions: [observed?.inactive].compactMap(\.self))
+    part.secrets.formUnion(concealment.secrets)
+    part.plan = concealment.concealed(ObjectPlan(part.object, verb, changes: changes, range: spec.range))
   }
 
   // MARK: The folder
@@ -44,7 +51,7 @@ struct PoolPlanning {
   /// Plans the folder of a pool of type `dir`. False when it cannot be.
   private mutating func planFolder() -> Bool {
     guard isFolder, let setting = spec.setting(.path), let path = spec[.path] else { return !isFolder }
-    switch builder.inventory.files[path] ?? .missing {
+    switch stack.file(path) {
     case .folder: break
     // A pool that need not run needs no folder.
     case .missing where !isToRun: break
@@ -53,32 +60,31 @@ struct PoolPlanning {
         FieldChange(
           FieldKey.path.name, new: setting.value, effect: .define, reason: .spec, detail: "make the folder",
           range: setting.range))
-      last = [builder.add(.createDirectory(path: path), for: object)]
+      last = [part.steps.add(.createDirectory(path: path))]
     case .image:
-      builder.refuse("not-a-folder", "\(path) is a file, not a folder", at: setting.range, subject: object)
+      part.findings.refuse("not-a-folder", "\(path) is a file, not a folder", at: setting.range)
       return false
     case .unusable(let error):
-      builder.refuse("unusable-folder", "\(error)", at: setting.range, subject: object)
+      part.findings.refuse("unusable-folder", "\(error)", at: setting.range)
       return false
     }
     return true
   }
 
   /// Without storage pools there are folders, and nothing that libvirt would have to do with them.
-  private func refuseWithoutPools() -> Bool {
-    let host = builder.inventory.host
+  private mutating func refuseWithoutPools() -> Bool {
+    let host = stack.host
     if let reason = host.missingDrivers[.storagePools], reason != .unsupported {
       let (message, remedy) = reason.explanation(of: .storagePools, on: host.uri)
-      builder.refuse("no-pools", message, at: spec.range, subject: object, suggestion: remedy)
+      part.findings.refuse("no-pools", message, at: spec.range, suggestion: remedy)
       return false
     }
     let type = spec.type
     let known: Set = [type[.poolType], type[.path], type[.uuid], type[.poolState]]
     let rest = type.fields.first { !known.contains($0) && spec.settings[$0] != nil }
     guard let field = isFolder ? rest : type[.poolType], let setting = spec.settings[field] else { return true }
-    builder.refuse(
+    part.findings.refuse(
       "no-pools", "the connection \(host.uri) has no storage pools: a pool is its folder alone", at: setting.range,
-      subject: object,
       suggestion: isFolder
         ? "leave out `\(field.name)`, or connect to a daemon, such as `--connect qemu:///system`"
         : "connect to a daemon, such as `--connect qemu:///system`")
@@ -95,15 +101,15 @@ struct PoolPlanning {
       let other = pools.values.filter({ $0.path == path }).min(by: { $0.name < $1.name })
     {
       // libvirt refuses a second pool over one folder; the one that is there does as well.
-      builder.note(
-        "pool-exists", "the folder is libvirt's pool \(other.name) already, which is left as it is", subject: object)
+      part.findings.note(
+        "pool-exists", "the folder is libvirt's pool \(other.name) already, which is left as it is")
       return true
     }
-    let uuid = spec[.uuid] ?? Identity.uuid(stack: builder.spec.name, pool: spec.name)
+    let uuid = spec[.uuid] ?? Identity.uuid(stack: stack.name, pool: spec.name)
     if observed == nil, let other = pools.values.first(where: { $0.inactive.value(at: .uuid)?.lowercased() == uuid }) {
-      builder.refuse(
+      part.findings.refuse(
         "renamed-pool", "the host has this pool's UUID, \(uuid), under the name \(other.name)",
-        at: spec.place(of: .uuid), subject: object, suggestion: "use that name, or another UUID")
+        at: spec.place(of: .uuid), suggestion: "use that name, or another UUID")
       return false
     }
     var fresh = XMLElement("pool", ["type": spec.poolType.rawValue], children: [XMLElement("name", text: spec.name)])
@@ -111,12 +117,14 @@ struct PoolPlanning {
     if spec.poolType == .mpath { fresh.append(XMLElement("source")) }
     if spec.poolType == .logical { fresh.append(XMLElement("target")) }
     var fields = DefinitionFields(
-      spec, object, in: builder, observed: observed?.inactive,
+      spec, part.object, in: stack, observed: observed?.inactive,
       running: observed?.isActive ?? false ? observed?.inactive : nil, fresh: fresh)
     fields.setDefault(.uuid, uuid)
     // The path is looked after above; a pool that is found has it.
     fields.plan(except: observed == nil ? [] : [spec.type[.path], spec.type[.poolType]])
     fields.noteGiven()
+    part.findings += fields.findings
+    part.secrets = fields.concealment.secrets
     if observed == nil {
       changes.append(
         FieldChange(
@@ -134,19 +142,19 @@ struct PoolPlanning {
   }
 
   /// Whether the pool that libvirt has under the name is the one that is meant.
-  private func isSame(_ observed: ObservedPool) -> Bool {
+  private mutating func isSame(_ observed: ObservedPool) -> Bool {
     let range = spec.place(of: .path)
     if observed.type != spec.poolType.rawValue, !(isFolder && observed.path != spec[.path]) {
-      builder.refuse(
+      part.findings.refuse(
         "cannot-change",
         "libvirt has a pool of this name of type \(observed.type), which cannot become \(spec.poolType)",
-        at: spec.place(of: .poolType), subject: object, suggestion: "give the pool another name")
+        at: spec.place(of: .poolType), suggestion: "give the pool another name")
       return false
     }
     guard spec[.path] == nil || observed.path == spec[.path] else {
-      builder.refuse(
+      part.findings.refuse(
         "pool-elsewhere", "libvirt has a pool of this name at \(observed.path ?? "another kind of place")", at: range,
-        subject: object, suggestion: "write that path, or give the pool another name")
+        suggestion: "write that path, or give the pool another name")
       return false
     }
     return true
@@ -165,29 +173,29 @@ struct PoolPlanning {
         [.fs, .netfs].contains(spec.poolType) && observed == nil
         || isFolder && fields.changes.contains { $0.field.hasPrefix("permissions.") }
       last = [
-        builder.add(
+        part.steps.add(
           .definePool(
             PoolDefinition(
               definition, isBuilt: isBuilt && isToRun, isStarted: isToRun,
               autostart: observed == nil ? spec[.autostart] ?? true : nil)),
-          for: object, after: last, effect: fields.changes.map(\.effect).max() ?? .define)
+          after: last, effect: fields.changes.map(\.effect).max() ?? .define)
       ]
     }
     guard let observed else { return }
     // One that Vireo has made is known by its UUID. The run that made it may have been cut off before it got its autostart.
     let isMade =
-      observed.inactive.value(at: .uuid)?.lowercased() == Identity.uuid(stack: builder.spec.name, pool: spec.name)
+      observed.inactive.value(at: .uuid)?.lowercased() == Identity.uuid(stack: stack.name, pool: spec.name)
     if let wanted = spec[.autostart] ?? (isMade ? true : nil), wanted != observed.autostart {
       changes.append(
         FieldChange(
           FieldKey.autostart.name, old: .boolean(observed.autostart), new: .boolean(wanted), effect: .define,
           reason: autostart == nil ? .drift : .spec, range: autostart?.range ?? spec.range))
-      builder.add(.setPoolAutostart(name: spec.name, wanted), for: object, after: last)
+      part.steps.add(.setPoolAutostart(name: spec.name, wanted), after: last)
     }
     guard !observed.isActive, isToRun else { return }
     changes.append(
       FieldChange(
         "active", old: .boolean(false), new: .boolean(true), effect: .define, reason: .drift, range: spec.range))
-    last = [builder.add(.startPool(name: spec.name), for: object, after: last)]
+    last = [part.steps.add(.startPool(name: spec.name), after: last)]
   }
 }

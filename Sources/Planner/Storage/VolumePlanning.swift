@@ -4,94 +4,93 @@ import Diagnostics
 import DiskImage
 import Inventory
 import Spec
+import struct SystemCalls.FileIdentity
 import Vocabulary
-
-extension PlanBuilder {
-  /// Plans the stack's volumes.
-  func planVolumes() {
-    guard !spec.volumes.isEmpty else { return }
-    let users = ImageUsers(inventory)
-    for volume in spec.volumes {
-      guard let path = spec.path(ofVolume: volume) else { continue }
-      volumePaths[path] = volume.name
-      var planning = VolumePlanning(volume, at: path, in: self, users: users)
-      planning.plan()
-    }
-  }
-
-  /// Says which volumes stay when the stack goes.
-  func noteVolumes() {
-    for volume in spec.volumes {
-      guard let path = spec.path(ofVolume: volume), case .image? = inventory.files[path] else { continue }
-      note("volume-stays", "its file stays: \(path)", subject: ObjectReference(.volume, volume.name))
-    }
-  }
-}
 
 /// Works out what becomes of one volume.
 struct VolumePlanning {
   private let spec: ObjectSpec
   private let path: String
-  private let builder: PlanBuilder
+  private let stack: StackContext
   private let users: ImageUsers
   private let file: PlannedFile
+  private var part: PlanPart
   private var changes: [FieldChange] = []
   /// The step that the next one waits for.
-  private var last: [Int] = []
+  private var last: [Prerequisite] = []
 
-  private var object: ObjectReference { file.object }
-
-  init(_ spec: ObjectSpec, at path: String, in builder: PlanBuilder, users: ImageUsers) {
-    self.spec = spec
-    self.path = path
-    self.builder = builder
-    self.users = users
-    let object = ObjectReference(.volume, spec.name)
-    file = PlannedFile(spec: spec, object: object, name: object.description, noun: "image")
+  /// Plans the stack's volumes.
+  static func plan(_ volumes: [ObjectSpec], in stack: StackContext) -> [PlanPart] {
+    guard !volumes.isEmpty else { return [] }
+    let users = ImageUsers(stack.inventory)
+    return volumes.compactMap { volume in
+      guard let path = stack.spec.path(ofVolume: volume) else { return nil }
+      var planning = VolumePlanning(volume, at: path, in: stack, users)
+      planning.plan()
+      return planning.part
+    }
   }
 
-  mutating func plan() {
+  /// Says which volumes stay when the stack goes.
+  static func staying(_ volumes: [ObjectSpec], in stack: StackContext) -> [PlanPart] {
+    volumes.compactMap { volume in
+      guard let path = stack.spec.path(ofVolume: volume), case .image? = stack.inventory.files[path] else { return nil }
+      var part = PlanPart(ObjectReference(.volume, volume.name))
+      part.findings.note("volume-stays", "its file stays: \(path)")
+      return part
+    }
+  }
+
+  private init(_ spec: ObjectSpec, at path: String, in stack: StackContext, _ users: ImageUsers) {
+    self.spec = spec
+    self.path = path
+    self.stack = stack
+    self.users = users
+    part = PlanPart(ObjectReference(.volume, spec.name))
+    file = PlannedFile(spec: spec, name: part.object.description, noun: "image", stack: stack)
+  }
+
+  private mutating func plan() {
     guard isFree() else { return }
     let verb: ObjectPlan.Verb
-    switch builder.inventory.files[path] ?? .missing {
+    switch stack.file(path) {
     case .missing:
       guard planCreation() else { return }
       verb = .create
     case .folder:
-      return builder.refuse("not-an-image", "\(path) is a folder", at: place, subject: object)
+      return part.findings.refuse("not-an-image", "\(path) is a folder", at: place)
     case .unusable(let error):
       // A pool that cannot be looked into has been reported as a pool.
-      if spec[.path] == nil, builder.spec.filePool(of: spec).map(builder.isUnusable) ?? false { return }
-      return builder.refuse(
-        "unusable-file", "\(error)", at: spec.setting(.format)?.range ?? place, subject: object)
+      if spec[.path] == nil, stack.spec.filePool(of: spec).map(stack.isUnusable) ?? false { return }
+      return part.findings.refuse("unusable-file", "\(error)", at: spec.setting(.format)?.range ?? place)
     case .image(let chain):
       // A guest that has it already writes to it as before.
-      if spec[.path] == nil, users.all(path).isEmpty, !builder.checkNames(of: file, chain.top) { return }
+      if spec[.path] == nil, users.all(path).isEmpty, !part.findings.checkNames(of: file, chain.top) { return }
       planExisting(chain)
       verb = changes.isEmpty ? .none : .update
     }
-    if let step = last.last { builder.setReady(object, after: step) }
-    builder.add(ObjectPlan(object, verb, changes: changes, range: spec.range))
+    if let step = last.last { part.steps.setReady(after: step) }
+    part.plan = ObjectPlan(part.object, verb, changes: changes, range: spec.range)
   }
 
   /// Where the spec says which file it is.
   private var place: SourceRange { spec.place(of: .path) }
 
   /// Whether nothing else of the stack is the file.
-  private func isFree() -> Bool {
-    if let image = builder.basePaths[path] {
-      builder.fail(
-        "base-image", "\(path) is the base image \(image), which nobody may write to", at: place, subject: object,
+  private mutating func isFree() -> Bool {
+    if let image = stack.basePaths[path] {
+      part.findings.fail(
+        "base-image", "\(path) is the base image \(image), which nobody may write to", at: place,
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
     }
     guard spec[.path] != nil else { return true }
-    let layout = DiskLayout(spec: builder.spec)
-    for domain in builder.spec.domains {
+    let layout = stack.layout
+    for domain in stack.spec.domains {
       for disk in domain.members("disks")
       where layout.isMade(disk) && layout.path(of: disk, domain: domain.name) == path {
-        builder.fail(
-          "shared-disk", "\(path) is the disk \(disk.name) of the domain \(domain.name)", at: place, subject: object,
+        part.findings.fail(
+          "shared-disk", "\(path) is the disk \(disk.name) of the domain \(domain.name)", at: place,
           suggestion: "give the volume a file of its own, or write `volume: \(spec.name)` at the disk")
         return false
       }
@@ -107,18 +106,18 @@ struct VolumePlanning {
   private mutating func planCreation() -> Bool {
     let isDevice = path.hasPrefix("/dev/")
     guard !isDevice, spec[.size] != nil || spec[.image] != nil else {
-      builder.refuse(
-        "missing-file", "there is no \(isDevice ? "device" : "file") \(path)", at: place, subject: object,
+      part.findings.refuse(
+        "missing-file", "there is no \(isDevice ? "device" : "file") \(path)", at: place,
         suggestion: isDevice ? "make it first, or correct the path" : "put it there, or add `size:` for a new image")
       return false
     }
     if let user = users.all(path).first {
-      builder.refuse(
-        "missing-file", "the file \(path), a disk of the domain \(user), is missing", at: place, subject: object,
+      part.findings.refuse(
+        "missing-file", "the file \(path), a disk of the domain \(user), is missing", at: place,
         suggestion: "restore it; a new image would be empty, so none is made in its place")
       return false
     }
-    guard hasFolder(), var creation = builder.creation(of: file, at: path) else { return false }
+    guard hasFolder(), var creation = part.findings.creation(of: file, at: path) else { return false }
     if let size = spec[.clusterSize] { creation.clusterSize = size }
     creation.extendedL2 = spec[.extendedL2] ?? false
     creation.lazyRefcounts = spec[.lazyRefcounts] ?? false
@@ -130,28 +129,28 @@ struct VolumePlanning {
       changes.append(
         FieldChange(field.name, new: setting.value, effect: .define, reason: .spec, range: setting.range))
     }
-    let pools = builder.spec.pools.filter { $0[.path] == folder(of: path) }.map {
-      ObjectReference(.pool, $0.name)
-    }
+    let pools = stack.spec.pools.filter { $0[.path] == folder(of: path) }.map { ObjectReference(.pool, $0.name) }
     let images = spec[.image].map { [ObjectReference(.image, $0)] } ?? []
-    last = [builder.add(.createImage(path: path, creation), for: object, waitingFor: pools + images)]
+    last = [
+      part.steps.add(.createImage(path: path, creation), after: (pools + images).map(Prerequisite.object))
+    ]
     for snapshot in spec.members("snapshots") { take(snapshot) }
     return true
   }
 
   /// Whether there is a folder for the file, or one of the stack's pools will be it.
-  private func hasFolder() -> Bool {
+  private mutating func hasFolder() -> Bool {
     let folder = folder(of: path)
-    guard spec[.path] != nil, !builder.spec.pools.contains(where: { $0[.path] == folder }) else {
+    guard spec[.path] != nil, !stack.spec.pools.contains(where: { $0[.path] == folder }) else {
       return true
     }
-    switch builder.inventory.files[folder] ?? .missing {
+    switch stack.file(folder) {
     case .folder: return true
     case .unusable(let error):
-      builder.refuse("unusable-folder", "\(error)", at: place, subject: object)
+      part.findings.refuse("unusable-folder", "\(error)", at: place)
     case .missing, .image:
-      builder.refuse(
-        "missing-folder", "there is no folder \(folder)", at: place, subject: object,
+      part.findings.refuse(
+        "missing-folder", "there is no folder \(folder)", at: place,
         suggestion: "make it, or declare it as a pool")
     }
     return false
@@ -172,24 +171,24 @@ struct VolumePlanning {
   private mutating func planExisting(_ chain: BackingChain) {
     let image = chain.top
     if let looksLike = image.looksLike {
-      builder.note(
+      part.findings.note(
         "looks-like", "\(path) is taken as \(image.format.rawValue) and looks like \(looksLike)",
-        at: spec.setting(.format)?.range ?? place, subject: object,
+        at: spec.setting(.format)?.range ?? place,
         suggestion: "correct `format` unless the file should contain exactly that", severity: .warning)
     }
     // Without a word about it, whatever the file stands on is as good as any.
-    if spec[.image] != nil { builder.checkBase(of: file, chain, isNew: false) }
+    if spec[.image] != nil { part.findings.checkBase(of: file, chain, isNew: false) }
     noteLayout(image)
-    let known = users.all(path).filter { name in builder.spec.domains.contains { $0.name == name } == false }
+    let known = users.all(path).filter { name in stack.spec.domains.contains { $0.name == name } == false }
     if let user = known.first {
-      builder.note("used-volume", "its file is a disk of the domain \(user), which is not in the spec", subject: object)
+      part.findings.note("used-volume", "its file is a disk of the domain \(user), which is not in the spec")
     }
     planGrowth(image)
     planSnapshots(image)
   }
 
   /// What only a new file gets.
-  private func noteLayout(_ image: ImageInfo) {
+  private mutating func noteLayout(_ image: ImageInfo) {
     guard let qcow2 = image.qcow2 else { return }
     let type = spec.type
     let actual: [(Field, Value)] = [
@@ -198,18 +197,18 @@ struct VolumePlanning {
     ]
     for (field, value) in actual {
       guard let setting = spec.settings[field], setting.value != value else { continue }
-      builder.note(
+      part.findings.note(
         "layout-kept", "its file keeps `\(field.name): \(value)`; the spec says \(setting.value)", at: setting.range,
-        subject: object, suggestion: "only a new file gets another: `vireo image convert` makes one",
+        suggestion: "only a new file gets another: `vireo image convert` makes one",
         severity: .warning)
     }
   }
 
   private mutating func planGrowth(_ image: ImageInfo) {
-    guard let (setting, size) = builder.growth(of: file, image) else { return }
+    guard let (setting, size) = part.findings.growth(of: file, image) else { return }
     guard !growsAsItRuns(to: size) else { return }
-    if users.all(path).contains(where: { builder.inventory.domains[$0]?.hasManagedSave ?? false }) {
-      return builder.refuseGrowth(underSavedState: image, at: setting, object)
+    if users.all(path).contains(where: { stack.inventory.domains[$0]?.hasManagedSave ?? false }) {
+      return part.findings.refuseGrowth(underSavedState: image, at: setting)
     }
     guard
       mayBeChanged(
@@ -217,9 +216,9 @@ struct VolumePlanning {
         at: setting.range)
     else { return }
     if let qcow2 = image.qcow2, qcow2.version < 3, qcow2.snapshotCount > 0 {
-      return builder.refuse(
+      return part.findings.refuse(
         "old-image", "\(path) is of version \(qcow2.compat) of qcow2, and has snapshots: no program can grow it",
-        at: setting.range, subject: object,
+        at: setting.range,
         suggestion: "delete the snapshots, or convert it with `qemu-img amend -o compat=1.1`")
     }
     changes.append(
@@ -227,17 +226,15 @@ struct VolumePlanning {
         FieldKey.size.name, old: .bytes(image.virtualSize), new: setting.value, effect: .define, reason: .spec,
         detail: stoppedUser, range: setting.range))
     last = [
-      builder.add(
-        .growImage(
-          path: path, format: image.format, from: image.virtualSize, to: size, file: planned),
-        for: object, after: last)
+      part.steps.add(
+        .growImage(path: path, format: image.format, from: image.virtualSize, to: size, file: planned), after: last)
     ]
   }
 
   /// Whether a running guest of the stack grows it by its disk's own size.
   private func growsAsItRuns(to size: UInt64) -> Bool {
     guard let user = users.running(path), users.overlay(on: path) == nil,
-      let domain = builder.spec.domains.first(where: { $0.name == user })
+      let domain = stack.spec.domains.first(where: { $0.name == user })
     else { return false }
     return domain.members("disks").contains { $0[.source] == path && $0[.size] == size }
   }
@@ -246,18 +243,17 @@ struct VolumePlanning {
   /// stays as it is.
   ///
   /// - Parameter ownWay: how a domain of the spec does it itself.
-  private func mayBeChanged(_ verb: String, ownWay: String, at range: SourceRange) -> Bool {
+  private mutating func mayBeChanged(_ verb: String, ownWay: String, at range: SourceRange) -> Bool {
     if let (user, overlay) = users.overlay(on: path) {
-      builder.refuse(
+      part.findings.refuse(
         "image-below", "\(path) cannot be \(verb): it is the backing file of a disk of domain \(user), \(overlay)",
-        at: range,
-        subject: object, suggestion: "delete the domain's snapshots first: `vireo snapshot list \(user)`")
+        at: range, suggestion: "delete the domain's snapshots first: `vireo snapshot list \(user)`")
       return false
     }
     guard let user = users.running(path) else { return true }
-    let isOurs = builder.spec.domains.contains { $0.name == user }
-    builder.refuse(
-      "image-in-use", "\(path) cannot be \(verb): the domain \(user) runs and has it open", at: range, subject: object,
+    let isOurs = stack.spec.domains.contains { $0.name == user }
+    part.findings.refuse(
+      "image-in-use", "\(path) cannot be \(verb): the domain \(user) runs and has it open", at: range,
       suggestion: "stop the guest, then apply again" + (isOurs ? "; or \(ownWay)" : ""))
     return false
   }
@@ -272,18 +268,18 @@ struct VolumePlanning {
   private mutating func planSnapshots(_ image: ImageInfo) {
     guard image.format == .qcow2 else { return }
     let known: [ObservedImageSnapshot]
-    switch builder.inventory.imageSnapshots[path] {
+    switch stack.inventory.imageSnapshots[path] {
     case .success(let snapshots): known = snapshots
     case nil: known = []
     case .failure(let error):
-      return builder.refuse("unusable-file", "its snapshots cannot be read: \(error)", at: place, subject: object)
+      return part.findings.refuse("unusable-file", "its snapshots cannot be read: \(error)", at: place)
     }
     let declared = spec.members("snapshots")
     for snapshot in declared where !known.contains(where: { $0.name == snapshot.name }) {
       if known.contains(where: { $0.id == snapshot.name }) {
-        builder.refuse(
+        part.findings.refuse(
           "snapshot", "snapshots.\(snapshot.name): another snapshot of \(path) has this id", at: snapshot.range,
-          subject: object, suggestion: "choose another name")
+          suggestion: "choose another name")
         continue
       }
       guard
@@ -300,21 +296,21 @@ struct VolumePlanning {
     // Those of a domain's disk are the domain's.
     let others = known.filter { snapshot in !declared.contains { $0.name == snapshot.name } }.map(\.name)
     guard !others.isEmpty, users.all(path).isEmpty else { return }
-    builder.note(
+    part.findings.note(
       "other-snapshot",
       "\(others.count == 1 ? "the snapshot" : "snapshots") \(others.prefix(5).joined(separator: ", "))"
         + (others.count > 5 ? " and \(others.count - 5) more" : "")
-        + " of its file \(others.count == 1 ? "is" : "are") not in the spec, and kept", subject: object)
+        + " of its file \(others.count == 1 ? "is" : "are") not in the spec, and kept")
   }
 
   private mutating func take(_ snapshot: ObjectSpec) {
-    last = [builder.add(.takeImageSnapshot(path: path, name: snapshot.name, file: planned), for: object, after: last)]
+    last = [part.steps.add(.takeImageSnapshot(path: path, name: snapshot.name, file: planned), after: last)]
   }
 
   /// The file that steps may change.
   private var planned: PlannedImage {
     var identity: FileIdentity?
-    if case .image(let chain)? = builder.inventory.files[path] { identity = chain.top.identity }
+    if case .image(let chain)? = stack.inventory.files[path] { identity = chain.top.identity }
     return PlannedImage(isStated: spec[.path] != nil, identity: identity)
   }
 }

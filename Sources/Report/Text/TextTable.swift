@@ -1,6 +1,6 @@
 // Tables of text, with columns as wide as what is in them; and moments in them.
 
-import Glibc
+import SystemCalls
 
 enum TextTable {
   /// Rows with aligned columns, the first of them titles.
@@ -17,13 +17,9 @@ enum TextTable {
   ///
   /// - Parameter seconds: since 1970.
   static func moment(_ seconds: Int) -> String {
-    var time = time_t(seconds)
-    var parts = tm()
     // A year that no calendar here has.
-    guard gmtime_r(&time, &parts) != nil else { return "\(seconds) s" }
-    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    return "\(Int(parts.tm_year) + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) \(two(parts.tm_hour)):"
-      + "\(two(parts.tm_min)):\(two(parts.tm_sec))"
+    guard let moment = CalendarMoment(seconds: seconds) else { return "\(seconds) s" }
+    return "\(moment.date) \(moment.time)"
   }
 }
 

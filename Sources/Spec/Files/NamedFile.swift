@@ -1,7 +1,8 @@
 // Reading a file that the command line names, or that lies in a folder that it names: what is to be read, and nothing that it only leads to.
 
 public import Diagnostics
-import Glibc
+import SystemCalls
+import SystemPackage
 
 /// Reads files of specs and variables.
 ///
@@ -20,13 +21,11 @@ public enum NamedFile {
     let isPipe =
       folder == nil && (path.hasPrefix("/dev/fd/") || path.hasPrefix("/proc/self/fd/") || path == "/dev/stdin")
     if !isPipe { try checkLink(path, within: folder) }
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (isPipe ? 0 : O_NONBLOCK))
-    guard descriptor >= 0 else { throw unreadable(path, errno) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw unreadable(path, errno) }
-    let kind = status.st_mode & S_IFMT
-    guard kind == S_IFREG || (isPipe && kind == S_IFIFO) else {
+    let options: FileDescriptor.OpenOptions = isPipe ? [] : .nonBlocking
+    let file = try reading(path, OpenFile(path, .readOnly, options.union(.notControllingTerminal)))
+    let descriptor = file.descriptor
+    let kind = try reading(path, FileStatus(descriptor)).kind
+    guard kind == .regularFile || (isPipe && kind == .fifo) else {
       throw Diagnostic(
         "unreadable-file", "cannot read \(path): it is not a regular file",
         suggestion: "name a file, or `-` for standard input")
@@ -35,28 +34,20 @@ public enum NamedFile {
   }
 
   /// Everything that an open file has, up to a limit.
-  static func contents(of descriptor: Int32, as path: String) throws(Diagnostic) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    while true {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw unreadable(path, errno) }
-      if count == 0 { return bytes }
-      bytes += buffer[..<count]
-      guard bytes.count <= maximumBytes else {
-        throw Diagnostic(
-          "file-too-large", "\(path) is larger than \(maximumBytes >> 20) MiB", suggestion: "is it a spec file?")
-      }
+  static func contents(of file: FileDescriptor, as path: String) throws(Diagnostic) -> [UInt8] {
+    let bytes = try reading(path, file.content(limit: maximumBytes + 1))
+    guard bytes.count <= maximumBytes else {
+      throw Diagnostic(
+        "file-too-large", "\(path) is larger than \(maximumBytes >> 20) MiB", suggestion: "is it a spec file?")
     }
+    return bytes
   }
 
   /// Refuses a link that leads out of the folder that it lies in, or out of the folder that was named.
   private static func checkLink(_ path: String, within folder: String?) throws(Diagnostic) {
-    var link = stat()
-    guard lstat(path, &link) == 0, link.st_mode & S_IFMT == S_IFLNK else { return }
+    guard (try? FileStatus(of: path, followingLinks: false))?.kind == .symbolicLink else { return }
     let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    guard let target = resolved(path), let root = resolved(folder ?? parent) else { return }
+    guard let target = FileNames.real(path), let root = FileNames.real(folder ?? parent) else { return }
     guard target.hasPrefix(root == "/" ? "/" : root + "/"), !target.hasPrefix("/proc/"), !target.hasPrefix("/sys/")
     else {
       throw Diagnostic(
@@ -65,20 +56,24 @@ public enum NamedFile {
     }
   }
 
-  private static func resolved(_ path: String) -> String? {
-    guard let text = realpath(path, nil) else { return nil }
-    defer { free(text) }
-    return String(cString: text)
+  /// Makes a system call on a file that is to be read.
+  private static func reading<Result: ~Copyable>(
+    _ path: String, _ call: @autoclosure () throws(Errno) -> Result
+  ) throws(Diagnostic) -> Result {
+    do throws(Errno) {
+      return try call()
+    } catch {
+      throw unreadable(SystemError("read", path, error))
+    }
   }
 
-  static func unreadable(_ path: String, _ code: Int32) -> Diagnostic {
+  static func unreadable(_ error: SystemError) -> Diagnostic {
     let remedy: String? =
-      switch code {
-      case ENOENT: "check the path; relative paths start at the current folder"
-      case EACCES: "check the file's permissions"
+      switch error.code {
+      case .noSuchFileOrDirectory: "check the path; relative paths start at the current folder"
+      case .permissionDenied: "check the file's permissions"
       default: nil
       }
-    return Diagnostic(
-      "unreadable-file", "cannot read \(path): \(String(cString: strerror(code)))", suggestion: remedy)
+    return Diagnostic("unreadable-file", "\(error)", suggestion: remedy)
   }
 }

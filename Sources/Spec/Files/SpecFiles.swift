@@ -1,7 +1,7 @@
 // Finding and reading spec files, and resolving the paths in them.
 
 import Diagnostics
-import Glibc
+import SystemCalls
 import Vocabulary
 
 /// Reads spec files from disk.
@@ -13,8 +13,7 @@ enum SpecFiles {
         readStandardInput(to: &files, into: &diagnostics)
         continue
       }
-      var status = stat()
-      if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      if FileStatus.isFolder(path) {
         let found = specFiles(below: path, into: &diagnostics)
         if found.isEmpty {
           diagnostics.append(
@@ -48,24 +47,22 @@ enum SpecFiles {
   }
 
   private static func absolute(_ path: String) -> String {
-    guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
-    defer { free(folder) }
-    return String(cString: folder) + "/" + path
+    guard !path.hasPrefix("/"), let folder = try? FileNames.currentFolder() else { return path }
+    return folder + "/" + path
   }
+
+  /// Bytes that no file with a password has.
+  private static let maximumPassword = 4096
 
   /// The password that a file holds: its only line.
   static func password(in path: String) throws(ValueProblem) -> String {
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-      throw ValueProblem("\(path) cannot be read: \(String(cString: strerror(errno)))")
+    let bytes: [UInt8]
+    do throws(SystemError) {
+      bytes = try attempt("read", on: path, SmallFile.read(path, limit: maximumPassword))
+    } catch {
+      throw ValueProblem("\(path) cannot be read: \(error.reason)")
     }
-    defer { close(descriptor) }
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = Glibc.read(descriptor, &buffer, buffer.count)
-    guard count >= 0 else {
-      throw ValueProblem("\(path) cannot be read: \(String(cString: strerror(errno)))")
-    }
-    guard let text = String(validating: buffer[..<count], as: UTF8.self), count < buffer.count else {
+    guard let text = String(validating: bytes, as: UTF8.self), bytes.count < maximumPassword else {
       throw ValueProblem("\(path) is not a file with a password: it is long, or not UTF-8")
     }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -78,27 +75,20 @@ enum SpecFiles {
 
   /// The spec files below a folder, in name order, hidden ones left out.
   private static func specFiles(below folder: String, into diagnostics: inout [Diagnostic]) -> [String] {
-    guard let directory = opendir(folder) else {
-      diagnostics.append(NamedFile.unreadable(folder, errno))
+    let names: [String]
+    do throws(SystemError) {
+      names = try attempt("read", on: folder, FileNames.entries(of: folder)).map(\.name).filter { !$0.hasPrefix(".") }
+    } catch {
+      diagnostics.append(NamedFile.unreadable(error))
       return []
-    }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if !name.hasPrefix(".") { names.append(name) }
     }
     var result: [String] = []
     for name in names.sorted() {
       let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
-      var status = stat()
-      guard stat(path, &status) == 0 else { continue }
-      if status.st_mode & S_IFMT == S_IFDIR {
+      guard let status = try? FileStatus(of: path) else { continue }
+      if status.kind == .directory {
         // A link to a folder could lead in circles; files may be linked.
-        var link = stat()
-        if lstat(path, &link) == 0, link.st_mode & S_IFMT == S_IFDIR {
+        if (try? FileStatus(of: path, followingLinks: false))?.kind == .directory {
           result += specFiles(below: path, into: &diagnostics)
         }
       } else if name.hasSuffix(".yaml") || name.hasSuffix(".yml") {
@@ -120,7 +110,7 @@ enum SpecFiles {
 
   private static func readStandardInput(to files: inout [SourceFile], into diagnostics: inout [Diagnostic]) {
     do throws(Diagnostic) {
-      files.append(try SourceFile(path: "<stdin>", bytes: NamedFile.contents(of: 0, as: "<stdin>")))
+      files.append(try SourceFile(path: "<stdin>", bytes: NamedFile.contents(of: .standardInput, as: "<stdin>")))
     } catch {
       diagnostics.append(error)
     }

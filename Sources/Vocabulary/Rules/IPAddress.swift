@@ -1,6 +1,6 @@
 // Addresses of the Internet protocols, as values: read in any notation, written in the one that libvirt writes.
 
-import Glibc
+import SystemCalls
 import XMLTree
 
 /// An IPv4 or IPv6 address.
@@ -15,15 +15,8 @@ struct IPAddress: Sendable, Hashable {
 
   /// Reads dotted decimals (RFC 1123) or RFC 4291's notation.
   init?(_ text: some StringProtocol) {
-    let text = String(text)
-    for (family, size) in [(AF_INET, 4), (AF_INET6, 16)] {
-      var bytes = [UInt8](repeating: 0, count: size)
-      if inet_pton(family, text, &bytes) == 1 {
-        self.bytes = bytes
-        return
-      }
-    }
-    return nil
+    guard let bytes = AddressText.bytes(of: String(text)) else { return nil }
+    self.bytes = bytes
   }
 
   /// The mask of a prefix: 255.255.255.0 for 24.
@@ -47,12 +40,7 @@ struct IPAddress: Sendable, Hashable {
 }
 
 extension IPAddress: CustomStringConvertible {
-  var description: String {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
-      guard inet_ntop(isIPv6 ? AF_INET6 : AF_INET, bytes, buffer.baseAddress, 64) != nil else { return "" }
-      return String(cString: buffer.baseAddress!)
-    }
-  }
+  var description: String { AddressText.text(of: bytes) }
 }
 
 extension IPAddress: Comparable {

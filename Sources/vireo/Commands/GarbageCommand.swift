@@ -4,7 +4,7 @@ import Applier
 import ArgumentParser
 import Diagnostics
 import DiskImage
-import Glibc
+import SystemCalls
 import Inventory
 import Libvirt
 import Planner
@@ -84,10 +84,11 @@ struct GarbageCommand: AsyncParsableCommand {
 
   func run() async throws {
     var messages: [Diagnostic] = []
-    for path in folder where !Self.is(S_IFDIR, path) {
+    for path in folder where !FileStatus.isFolder(path) {
       messages.append(Diagnostic("no-folder", "--folder \(path) is not a folder"))
     }
-    for path in also where !Self.is(S_IFREG, path) {
+    // A folder may be named by a link, a file may not: what it leads to would go, and the link stay.
+    for path in also where (try? FileStatus(of: path, followingLinks: false))?.kind != .regularFile {
       messages.append(
         Diagnostic("no-file", "--also \(path) is not a regular file", suggestion: "name each file to delete"))
     }
@@ -174,8 +175,8 @@ struct GarbageCommand: AsyncParsableCommand {
 
   private func connect(_ stack: StackSpec?) async throws(ExitCode) -> LibvirtConnection {
     let uri = ConnectionChoice.uri(
-      option: connection.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: stack?.connect,
-      isRoot: geteuid() == 0)
+      option: connection.connect, environment: ThisProcess.environment, spec: stack?.connect,
+      isRoot: ThisProcess.isRoot)
     guard !ConnectionChoice.isRemote(uri) else {
       throw messages.fail([
         Diagnostic(
@@ -223,9 +224,8 @@ struct GarbageCommand: AsyncParsableCommand {
     guard !text.isEmpty else { throw ValidationError("a path is empty") }
     var path = text
     if !path.hasPrefix("/") {
-      guard let folder = getcwd(nil, 0) else { throw ValidationError("the current folder is gone") }
-      defer { free(folder) }
-      path = String(cString: folder) + "/" + path
+      guard let folder = try? FileNames.currentFolder() else { throw ValidationError("the current folder is gone") }
+      path = folder + "/" + path
     }
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
     return path
@@ -237,12 +237,5 @@ struct GarbageCommand: AsyncParsableCommand {
     } catch {
       throw ValidationError("--older-than: \(error.message); write a number and a unit, such as 7d, 12h or 30min.")
     }
-  }
-
-  private static func `is`(_ kind: UInt32, _ path: String) -> Bool {
-    var status = stat()
-    // A folder may be named by a link, a file may not: what it leads to would go, and the link stay.
-    let result = kind == S_IFDIR ? stat(path, &status) : lstat(path, &status)
-    return result == 0 && status.st_mode & S_IFMT == kind
   }
 }

@@ -3,12 +3,12 @@
 import ArgumentParser
 import Diagnostics
 import DiskImage
-import Glibc
 import Importer
 import Inventory
 import Libvirt
 import Planner
 import Spec
+import SystemCalls
 
 struct InitCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -37,8 +37,7 @@ struct InitCommand: AsyncParsableCommand {
 
   func run() async throws {
     let messages = color.messages()
-    var status = stat()
-    guard output == "-" || lstat(output, &status) != 0 else {
+    guard output == "-" || !FileStatus.isTaken(output) else {
       throw messages.fail([
         Diagnostic("file-exists", "\(output) exists", suggestion: "write another file with --output FILE")
       ])
@@ -80,9 +79,9 @@ private struct FirstHost {
   private var notice: WaitNotice { Self.notice }
 
   static func open(_ option: String?, _ messages: Messages) async throws(ExitCode) -> FirstHost {
-    let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
+    let environment = ThisProcess.environment
     let given = ConnectionChoice.given(option: option, environment: environment)
-    let uri = ConnectionChoice.uri(option: option, environment: environment, spec: nil, isRoot: geteuid() == 0)
+    let uri = ConnectionChoice.uri(option: option, environment: environment, spec: nil, isRoot: ThisProcess.isRoot)
     guard !ConnectionChoice.isRemote(uri) else {
       throw messages.fail([
         Diagnostic("remote-connection", "\(uri) is another host", suggestion: "run `vireo init` on that host")
@@ -114,9 +113,9 @@ private struct FirstHost {
 
   /// Where this user's programs keep what is not a configuration (XDG Base Directory Specification).
   private static var dataFolder: String {
-    if geteuid() == 0 { return "/var/lib" }
-    if let folder = getenv("XDG_DATA_HOME").map({ String(cString: $0) }), folder.hasPrefix("/") { return folder }
-    return (getenv("HOME").map { String(cString: $0) } ?? "/var/tmp") + "/.local/share"
+    if ThisProcess.isRoot { return "/var/lib" }
+    if let folder = ThisProcess.environment("XDG_DATA_HOME"), folder.hasPrefix("/") { return folder }
+    return (ThisProcess.environment("HOME") ?? "/var/tmp") + "/.local/share"
   }
 
   /// The spec, with the first image that it can be planned with, or with none.
@@ -126,11 +125,7 @@ private struct FirstHost {
     let seen = try await HostConnection.read(.firstSpec, from: connection, notice)
     var spec = FirstSpec(
       for: seen, uri: uri, folder: newFolder,
-      isWritable: { faccessat(AT_FDCWD, $0, W_OK | X_OK, AT_EACCESS) == 0 },
-      exists: { path in
-        var status = stat()
-        return lstat(path, &status) == 0
-      })
+      isWritable: { FileNames.mayAccessEffectively($0, [.write, .execute]) }, exists: FileStatus.isTaken)
     spec.remarks = [remark].compactMap(\.self)
     var problems: [Diagnostic] = []
     for image in try await images(in: seen) + [nil] {
@@ -157,7 +152,7 @@ private struct FirstHost {
   /// The folder of a new pool.
   private var newFolder: String {
     if let root = LibvirtConnection.embeddedRoot(of: uri) { return root + "/images" }
-    return geteuid() == 0 ? "/var/lib/libvirt/images" : Self.dataFolder + "/libvirt/images"
+    return ThisProcess.isRoot ? "/var/lib/libvirt/images" : Self.dataFolder + "/libvirt/images"
   }
 
   // MARK: Images
@@ -186,25 +181,15 @@ private struct FirstHost {
 
   /// Files of a folder that are called what images are called, in name order. The plan refuses other guests' disks.
   private static func candidates(in folder: String) -> [String] {
-    guard let directory = opendir(folder) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if !name.hasPrefix("."), [".qcow2", ".img", ".raw"].contains(where: name.hasSuffix) { names.append(name) }
+    let names = FileNames.names(in: folder).filter { name in
+      !name.hasPrefix(".") && [".qcow2", ".img", ".raw"].contains(where: name.hasSuffix)
     }
-    return names.sorted().map { folder + "/" + $0 }.filter { path in
-      var status = stat()
-      return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
+    return names.sorted().map { folder + "/" + $0 }.filter { (try? FileStatus(of: $0))?.kind == .regularFile }
   }
 
   /// Whether a raw file has a boot sector: its 511th and 512th bytes are 55 AA. An ISO image or a blank disk has none.
   private static func startsDisk(_ path: String) -> Bool {
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    var bytes: [UInt8] = [0, 0]
-    return pread(descriptor, &bytes, 2, 510) == 2 && bytes == [0x55, 0xAA]
+    guard let bytes = try? SmallFile.read(path, limit: 512) else { return false }
+    return bytes.count == 512 && bytes[510...] == [0x55, 0xAA]
   }
 }

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import DiskImage
-import Glibc
+import SystemCalls
 
 /// Options of new qcow2 images, in qemu-img's words.
 struct ImageLayoutOptions: ParsableArguments {
@@ -48,7 +48,8 @@ struct ImageLayoutOptions: ParsableArguments {
     if let compressionType { creation.compression = compressionType }
     creation.extendedL2 = extendedL2
     creation.lazyRefcounts = lazyRefcounts
-    creation.access = FileAccess(mode: 0o666 & ~Self.creationMask)
+    // The process's umask, as people expect of files that they make.
+    creation.access = FileAccess(mode: 0o666 & ~ThisProcess.creationMask)
   }
 
   /// Gives an image no wider permissions than what it is made from: nobody may read a copy, or an overlay, who may not read
@@ -65,12 +66,5 @@ struct ImageLayoutOptions: ParsableArguments {
       ("--compression-type", compressionType != nil), ("--extended-l2", extendedL2),
       ("--lazy-refcounts", lazyRefcounts),
     ].filter(\.1).map(\.0)
-  }
-
-  /// The process's umask, as people expect of files that they make.
-  private static var creationMask: UInt32 {
-    let mask = umask(0o077)
-    _ = umask(mask)
-    return mask
   }
 }

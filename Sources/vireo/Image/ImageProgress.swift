@@ -1,8 +1,8 @@
 // How far a long operation on an image is, on a terminal; and Ctrl-C, which ends it in good order.
 
 import DiskImage
-import Glibc
 import Synchronization
+import SystemCalls
 
 /// One line of progress on standard error that is drawn over itself; nothing where that cannot be.
 final class ImageProgress {
@@ -44,13 +44,11 @@ private enum Interrupt {
   static var hasCome: Bool { count.load(ordering: .relaxed) > 0 }
 
   static func watch() {
-    var action = sigaction()
-    // It may interrupt any code, so there are only numbers and system calls.
-    action.__sigaction_handler.sa_handler = { number in
-      guard EndingSignals.counts(number) else { return }
-      if Interrupt.count.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { _exit(128 + number) }
+    for signal in EndingSignals.heard {
+      Signals.handle(signal) { number in
+        guard EndingSignals.counts(number) else { return }
+        if Interrupt.count.wrappingAdd(1, ordering: .relaxed).oldValue > 0 { ThisProcess.endAtOnce(128 + number) }
+      }
     }
-    action.sa_flags = SA_RESTART
-    for number in EndingSignals.heard { sigaction(number, &action, nil) }
   }
 }

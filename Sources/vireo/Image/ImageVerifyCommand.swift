@@ -4,7 +4,7 @@ import Applier
 import ArgumentParser
 import Diagnostics
 import DiskImage
-import Glibc
+import SystemCalls
 import Inventory
 import Libvirt
 import Planner
@@ -91,7 +91,7 @@ struct ImageVerifyCommand: AsyncParsableCommand {
       }
     }
     let found = folders.flatMap(Self.copies)
-    for path in paths where Self.copies(at: path).isEmpty && !Self.isFolder(path) {
+    for path in paths where Self.copies(at: path).isEmpty && !FileStatus.isFolder(path) {
       problems.append(
         Diagnostic("no-copy", "\(path) has no SHA-256 in its name, so it is not a copy of a base image"))
     }
@@ -110,20 +110,9 @@ struct ImageVerifyCommand: AsyncParsableCommand {
 
   /// The copies that a path stands for.
   private static func copies(at path: String) -> [String] {
-    guard isFolder(path) else { return CopyName.parts(of: path) == nil ? [] : [path] }
-    guard let directory = opendir(path) else { return [] }
-    defer { closedir(directory) }
-    var found: [String] = []
-    while let entry = readdir(directory) {
-      let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-      guard let name = String(validating: bytes, as: UTF8.self), CopyName.parts(of: name) != nil else { continue }
-      found.append(path.hasSuffix("/") ? path + name : "\(path)/\(name)")
-    }
-    return found.sorted()
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    guard FileStatus.isFolder(path) else { return CopyName.parts(of: path) == nil ? [] : [path] }
+    let names = ((try? FileNames.entries(of: path)) ?? []).compactMap(\.exactName)
+    return names.filter { CopyName.parts(of: $0) != nil }.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
+      .sorted()
   }
 }

@@ -1,7 +1,6 @@
 // News of an apply on standard error: a moving picture on a terminal, plain lines elsewhere.
 
 import Applier
-import Glibc
 import Planner
 import Report
 import Synchronization

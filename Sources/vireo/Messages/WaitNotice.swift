@@ -1,6 +1,5 @@
 // What a command waits for before it has anything to show: said on a terminal after a second, and taken away again.
 
-import Glibc
 import Inventory
 import Report
 import Synchronization

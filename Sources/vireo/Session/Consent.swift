@@ -1,14 +1,17 @@
 // Asking before something is done.
 
 import Diagnostics
-import Glibc
+import SystemCalls
+import SystemPackage
 
 enum Consent {
   /// Why nobody can be asked; nil where there is a terminal to ask on.
   ///
   /// - Parameter needsOutput: whether what is agreed to is shown on standard output.
   static func obstacle(needsOutput: Bool) -> Diagnostic? {
-    if isatty(0) == 1, Output.error.isTerminal, !needsOutput || Output.output.isTerminal { return nil }
+    if FileDescriptor.standardInput.isTerminal, Output.error.isTerminal, !needsOutput || Output.output.isTerminal {
+      return nil
+    }
     return Diagnostic(
       "no-consent", "nothing was changed: there is no terminal to ask for consent",
       suggestion: "say --yes to go on without being asked")

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 import Diagnostics
-import Glibc
+import SystemCalls
 import Inventory
 import Libvirt
 import Spec
@@ -42,8 +42,8 @@ enum HostConnection {
     _ options: ConnectionOptions, _ messages: Messages, _ work: (LibvirtConnection) async throws -> Result
   ) async throws(ExitCode) -> Result {
     let uri = ConnectionChoice.uri(
-      option: options.connect, environment: { getenv($0).map { String(cString: $0) } }, spec: nil,
-      isRoot: geteuid() == 0)
+      option: options.connect, environment: ThisProcess.environment, spec: nil,
+      isRoot: ThisProcess.isRoot)
     do {
       return try await open(uri, WaitNotice(for: messages.format)).closing(after: work)
     } catch {

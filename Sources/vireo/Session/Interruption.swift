@@ -3,11 +3,11 @@
 import Applier
 import BlockingWork
 import DiskImage
-import Glibc
 import Libvirt
 import Planner
 import Report
 import Synchronization
+import SystemCalls
 
 /// Carries out a plan so that signals end it in good order.
 struct InterruptibleApply {
@@ -55,63 +55,44 @@ private enum SignalState {
 
 /// Watches SIGINT, SIGTERM and SIGHUP from its creation on.
 private final class SignalWatch: Sendable {
-  private let readEnd: Int32
-  private let writeEnd: Int32
+  private let pipe = WakingPipe()
   private let thread = BlockingPool(name: "signals", threads: 1)
   /// What the signals did before.
-  private let before: [(signal: Int32, action: sigaction)]
+  private let before: [Signals.Handling]
 
   /// - Parameter restoringTerminal: whether the cursor is hidden meanwhile.
   init(restoringTerminal: Bool) {
-    var ends: [Int32] = [-1, -1]
-    _ = pipe(&ends)
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    (readEnd, writeEnd) = (ends[0], ends[1])
     SignalState.count.store(0, ordering: .sequentiallyConsistent)
-    SignalState.descriptor.store(writeEnd, ordering: .sequentiallyConsistent)
+    SignalState.descriptor.store(pipe.handlerEnd, ordering: .sequentiallyConsistent)
     SignalState.restoresTerminal.store(restoringTerminal, ordering: .sequentiallyConsistent)
-    var action = sigaction()
-    action.__sigaction_handler.sa_handler = { number in
-      guard EndingSignals.counts(number) else { return }
-      let before = SignalState.count.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
-      if before == 0 {
-        var byte: UInt8 = 1
-        _ = write(SignalState.descriptor.load(ordering: .sequentiallyConsistent), &byte, 1)
-        return
-      }
-      let isHidden = SignalState.restoresTerminal.load(ordering: .sequentiallyConsistent)
-      let text: StaticString =
-        isHidden
-        ? "\u{1B}[?25h\r\u{1B}[Jinterrupted: ended at once; apply again to go on\n"
-        : "interrupted: ended at once; apply again to go on\n"
-      _ = write(2, text.utf8Start, text.utf8CodeUnitCount)
-      _exit(1)
-    }
-    action.sa_flags = SA_RESTART
     before = EndingSignals.heard.map { signal in
-      var old = sigaction()
-      sigaction(signal, &action, &old)
-      return (signal, old)
+      Signals.handle(signal) { number in
+        guard EndingSignals.counts(number) else { return }
+        let before = SignalState.count.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
+        if before == 0 {
+          Signals.writeByte(to: SignalState.descriptor.load(ordering: .sequentiallyConsistent))
+          return
+        }
+        let isHidden = SignalState.restoresTerminal.load(ordering: .sequentiallyConsistent)
+        let text: StaticString =
+          isHidden
+          ? "\u{1B}[?25h\r\u{1B}[Jinterrupted: ended at once; apply again to go on\n"
+          : "interrupted: ended at once; apply again to go on\n"
+        Signals.write(text, to: 2)
+        ThisProcess.endAtOnce(1)
+      }
     }
-  }
-
-  deinit {
-    close(readEnd)
   }
 
   /// Returns when a first signal has come, or after ``end()``.
   func first() async {
-    let descriptor = readEnd
-    try? await thread.run {
-      var byte: UInt8 = 0
-      while read(descriptor, &byte, 1) < 0, errno == EINTR {}
-    }
+    try? await thread.run { [pipe] in pipe.wait() }
   }
 
   /// Stops watching: signals do what they did before.
   func end() {
-    for (signal, var action) in before { sigaction(signal, &action, nil) }
+    for handling in before { handling.restore() }
     SignalState.descriptor.store(-1, ordering: .sequentiallyConsistent)
-    close(writeEnd)
+    pipe.close()
   }
 }

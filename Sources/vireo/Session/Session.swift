@@ -3,12 +3,12 @@
 import Applier
 import ArgumentParser
 import Diagnostics
-import Glibc
 import Inventory
 import Libvirt
 import Planner
 import Report
 import Spec
+import SystemCalls
 import Vocabulary
 
 /// One run of a command that works on a spec.
@@ -46,14 +46,14 @@ struct Session {
   func with<Result>(
     _ option: String?, _ work: (StackSpec, [Diagnostic], LibvirtConnection) async throws -> Result
   ) async throws(ExitCode) -> Result {
-    let environment = { (name: String) in getenv(name).map { String(cString: $0) } }
+    let environment = ThisProcess.environment
     let early = ConnectionChoice.given(option: option, environment: environment)
       .flatMap { uri in ConnectionChoice.isRemote(uri) ? nil : Task { try await HostConnection.open(uri) } }
     let (stack, said, connection): (StackSpec, [Diagnostic], LibvirtConnection)
     do throws(ExitCode) {
       (stack, said) = try loadSpec()
       let uri = ConnectionChoice.uri(
-        option: option, environment: environment, spec: stack.connect, isRoot: geteuid() == 0)
+        option: option, environment: environment, spec: stack.connect, isRoot: ThisProcess.isRoot)
       connection = try await connect(to: uri, early, for: stack)
     } catch {
       // A process must not end while libvirt is at work in it.

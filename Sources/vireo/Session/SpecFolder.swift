@@ -2,7 +2,8 @@
 
 import Diagnostics
 import DiskImage
-import Glibc
+import Spec
+import SystemCalls
 import YAMLTree
 
 /// Writes spec files into a folder. A file appears as a whole or not at all.
@@ -13,7 +14,7 @@ struct SpecFolder {
   /// What helps where a file is in the way.
   var remedy = "move it away, or replace it with --force"
   /// Who may read the files, as `chmod` counts.
-  var mode: mode_t = 0o644
+  var mode: UInt32 = 0o644
 
   /// Writes `stack.yaml` and a file for each document, by its folder and name.
   ///
@@ -26,10 +27,10 @@ struct SpecFolder {
     }
     files.insert(("\(path)/stack.yaml", head), at: 0)
     for folder in [path] + Set(documents.map { "\(path)/\($0.folder)" }).sorted() {
-      if mkdir(folder, 0o755) != 0, errno != EEXIST {
-        return [
-          Diagnostic("unwritable-folder", "cannot make the folder \(folder): \(String(cString: strerror(errno)))")
-        ]
+      do throws(SystemError) {
+        try attempt("make the folder", on: folder, FileNames.makeFolder(folder, mode: 0o755))
+      } catch {
+        return [Diagnostic("unwritable-folder", "\(error)")]
       }
     }
     for file in files {
@@ -43,11 +44,9 @@ struct SpecFolder {
   ///
   /// - Returns: why it could not be written.
   func write(_ text: String, to path: String) -> Diagnostic? {
-    let mask = umask(0o022)
-    umask(mask)
     do throws(ImageError) {
       try WholeFile.publish(
-        Array(text.utf8), as: path, access: FileAccess(mode: UInt32(mode & ~mask)), replacing: replaces)
+        Array(text.utf8), as: path, access: FileAccess(mode: mode & ~ThisProcess.creationMask), replacing: replaces)
       return nil
     } catch .alreadyExists {
       guard Self.contents(path) != text else { return nil }
@@ -55,8 +54,8 @@ struct SpecFolder {
     } catch {
       let reason =
         switch error {
-        case .io(_, _, let code): String(cString: strerror(code))
-        case .notFound: String(cString: strerror(ENOENT))
+        case .io(_, _, let code): "\(code)"
+        case .notFound: "No such file or directory"
         default: "\(error)"
         }
       return Diagnostic("unwritable-file", "cannot write \(path): \(reason)")
@@ -64,12 +63,7 @@ struct SpecFolder {
   }
 
   private static func contents(_ path: String) -> String? {
-    guard let file = fopen(path, "r") else { return nil }
-    defer { fclose(file) }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
-    return String(decoding: bytes, as: UTF8.self)
+    SmallFile.text(path, limit: NamedFile.maximumBytes, [])
   }
 
   /// A file's name for an object: a dot in front would hide it.

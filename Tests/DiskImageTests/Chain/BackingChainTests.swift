@@ -1,6 +1,7 @@
 // Backing chains: how names resolve, and what must never be opened.
 
 import Foundation
+import SystemCalls
 import Testing
 
 @testable import DiskImage
@@ -124,7 +125,7 @@ struct BackingChainTests {
   func notFiles() throws {
     let folder = try Folder()
     #expect(mkfifo(folder("fifo"), 0o600) == 0)
-    for (name, kind) in [("fifo", ImageError.FileKind.fifo), ("/dev/zero", .characterDevice), (".", .directory)] {
+    for (name, kind) in [("fifo", FileKind.fifo), ("/dev/zero", .characterDevice), (".", .directory)] {
       try overlay(folder("top-\(kind)"), name: name, format: "raw")
       let error = #expect(throws: ImageError.self) {
         try BackingChain.read(path: folder("top-\(kind)"), format: .qcow2)

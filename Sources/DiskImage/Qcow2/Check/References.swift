@@ -286,7 +286,7 @@ final class Qcow2References {
   /// A part of the file as words; nil for a hole, which holds nothing but zeros.
   private func words(_ range: Range<UInt64>) throws(ImageError) -> [UInt64]? {
     if let file = source as? LocalFile, file.isSparse {
-      let data = try file.nextData(from: range.lowerBound, end: range.upperBound)
+      let data = file.nextData(from: range.lowerBound, end: range.upperBound)
       if data.lowerBound >= range.upperBound { return nil }
     }
     return try source.read(at: range.lowerBound, count: Int(range.upperBound - range.lowerBound)).bigEndianTable

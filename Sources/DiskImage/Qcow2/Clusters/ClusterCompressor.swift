@@ -2,7 +2,7 @@
 
 internal import CZlib
 internal import CZstd
-internal import Glibc
+internal import SystemPackage
 
 /// One compression context, used over and over by one thread.
 final class ClusterCompressor {
@@ -23,7 +23,7 @@ final class ClusterCompressor {
 
   init(_ type: Qcow2Info.Compression, clusterSize: Int, path: String) throws(ImageError) {
     func outOfMemory() -> ImageError {
-      .io(operation: "start compressing clusters", path: path, errno: ENOMEM)
+      .io(operation: "start compressing clusters", path: path, errno: .noMemory)
     }
     self.clusterSize = clusterSize
     guard let zstd = ZSTD_createCCtx() else { throw outOfMemory() }

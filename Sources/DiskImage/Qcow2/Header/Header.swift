@@ -2,7 +2,6 @@
 
 /// The header cluster of a qcow2 image, versions 2 and 3.
 struct Qcow2Header: Sendable, Equatable {
-  static let magic: [UInt8] = [0x51, 0x46, 0x49, 0xFB]
   static let version2Length = 72
   static let minimumVersion3Length = 104
   /// The length with the compression type, as QEMU writes since 5.1.

@@ -50,7 +50,7 @@ private struct HeaderParser {
 
   /// Everything up to header_length, checked as far as it can be without extensions.
   func fixedFields() throws(ImageError) -> Qcow2Header {
-    guard bytes.count >= 4, bytes[0..<4].elementsEqual(Qcow2Header.magic) else {
+    guard bytes.count >= 4, bytes[0..<4].elementsEqual(RecognisedFormat.qcow2Magic) else {
       throw .notA(.qcow2, path: path, looksLike: RecognisedFormat(start: bytes))
     }
     guard bytes.count >= Qcow2Header.version2Length else {

@@ -3,7 +3,7 @@
 extension Qcow2Header {
   /// The fields up to header_length.
   func fixedFields() -> [UInt8] {
-    var bytes = Self.magic
+    var bytes = RecognisedFormat.qcow2Magic
     bytes.append(bigEndian: version)
     bytes.append(bigEndian: backingFileOffset)
     bytes.append(bigEndian: backingFileSize)
