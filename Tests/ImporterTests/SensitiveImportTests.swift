@@ -128,7 +128,8 @@ struct SensitiveImportTests {
       spec.networks[0].set(.sensitive, to: Setting(.list([.string(field.name)]), at: range))
       if try expectHidden(spec, .network, "network: \(field.name)") { tried += 1 }
     }
-    #expect(tried > 60, "\(tried)")
+    // A device that is only marked is none, where its kind requires more.
+    #expect(tried > 35, "\(tried)")
   }
 
   @Test(

@@ -35,7 +35,7 @@ enum FieldSamples {
     case .integer(let range):
       return [.integer(max(range.lowerBound, 1)), .integer(min(range.upperBound, max(range.lowerBound, 3)))]
     case .boolean: return [.boolean(true), .boolean(false)]
-    case .size(let granularity, let least): return [.bytes(max(granularity, least)), .bytes(512 << 20)]
+    case .size(let granularity, let least, _): return [.bytes(max(granularity, least)), .bytes(512 << 20)]
     case .duration: return [.seconds(90), .seconds(300)]
     case .enumeration(let names): return names.prefix(2).map(Value.string)
     case .path: return [.string("/srv/one"), .string("/srv/two")]

@@ -61,7 +61,7 @@ struct VersionLimitTests {
   @Test("memory devices on virtio take no slots, where libvirt knows that")
   func slots() throws {
     let domain =
-      "{ max-memory: 4 GiB, numa: { cells: { 0: { memory: 1 GiB } } }, memory-devices: { m: { model: virtio-mem, size: 1 GiB } } }"
+      "{ max-memory: 4 GiB, numa: { cells: { 0: { memory: 1 GiB } } }, memory-devices: { m: { model: virtio-mem, size: 1 GiB, requested: 1 GiB } } }"
     let text = "profiles:\n  p: \(domain)\n"
     let problems = try Self.problems("profiles: [p]", on: LibvirtVersion(9, 0), also: text)
     #expect(problems.map(\.message) == ["max-memory without `slots` needs libvirt 9.5; this host has 9.0.0"])

@@ -29,6 +29,12 @@ public struct InstalledSchema {
 
   static let folder = "/usr/share/libvirt/schemas"
 
+  /// Where a schema is that ``load(_:)`` reads.
+  public static func path(of name: String) -> String {
+    let other = ProcessInfo.processInfo.environment["VIREO_SCHEMAS"].flatMap { $0.split(separator: ":").first }
+    return "\(other.map(String.init) ?? folder)/\(name)"
+  }
+
   /// Whether there are schemas to ask.
   public static let isInstalled =
     FileManager.default.fileExists(atPath: "\(folder)/domain.rng")

@@ -9,7 +9,7 @@ enum Samples {
     case .text(let rule): texts(rule).compactMap { try? type.parse($0) }
     case .integer(let range): [.integer(range.lowerBound), .integer(min(range.upperBound, max(range.lowerBound, 77)))]
     case .boolean: [.boolean(true), .boolean(false)]
-    case .size(let granularity, _): [.bytes(granularity), .bytes(3 << 30)]
+    case .size(let granularity, _, _): [.bytes(granularity), .bytes(3 << 30)]
     case .duration: [.seconds(0), .seconds(90)]
     case .enumeration(let names): names.map(Value.string)
     case .path: [.string("/srv/other")]

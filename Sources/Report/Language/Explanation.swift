@@ -165,6 +165,7 @@ private struct ExplanationText {
   private func text(_ field: Field, at place: SpecLanguage.Place) -> String {
     var output = heading(place, field.name) + paragraph(field.summary, margin: "  ") + "\n"
     var rows = [("value", field.type.explanation + (field.isRequired ? "; required" : ""))]
+    if let note = field.rules.note { rows.append(("", note)) }
     if let initial = field.initial { rows.append(("a new one gets", initial.description)) }
     rows.append(("effect", field.effect.words()))
     if field.effect.running > .define {

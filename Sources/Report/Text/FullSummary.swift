@@ -4,13 +4,13 @@ import Versions
 import Vocabulary
 
 extension Field {
-  /// The summary, and the versions of libvirt that brought the field and its values.
-  var fullSummary: String { [summary, origin.note].compactMap(\.self).joined(separator: " ") }
+  /// The summary, what other fields it depends on, and the versions of libvirt that brought the field and its values.
+  var fullSummary: String { [summary, rules.note, origin.note].compactMap(\.self).joined(separator: " ") }
 }
 
 extension ValueType.Member {
-  /// The summary, and the versions of libvirt that brought the member and its values.
-  var fullSummary: String { [summary, origin.note].compactMap(\.self).joined(separator: " ") }
+  /// The summary, what other members it depends on, and the versions of libvirt that brought the member and its values.
+  var fullSummary: String { [summary, rules.note, origin.note].compactMap(\.self).joined(separator: " ") }
 }
 
 extension ObjectType {

@@ -8,7 +8,6 @@ enum DomainChecks {
   static func check(_ domain: ObjectSpec, in stack: StackSpec, into diagnostics: inout [Diagnostic]) {
     checkAmounts(domain, into: &diagnostics)
     checkFirmware(domain, into: &diagnostics)
-    checkClock(domain, into: &diagnostics)
     checkBoot(domain, into: &diagnostics)
     checkTargets(domain, into: &diagnostics)
     for disk in domain.members("disks") {
@@ -16,15 +15,6 @@ enum DomainChecks {
       DiskChecks.check(disk, of: domain, in: stack, into: &diagnostics)
     }
     for interface in domain.members("interfaces") { checkInterface(interface, into: &diagnostics) }
-    for key in ["serials", "consoles"] {
-      for device in domain.members(key) where device[.type] == "file" && !device.says(.path) {
-        diagnostics.append(
-          Diagnostic(
-            "missing-key", "\(device.title) of type `file` has no `path`", at: device.range,
-            suggestion: "add `path:`, the file that the output goes to"))
-      }
-    }
-    checkGraphics(domain.members("graphics"), into: &diagnostics)
     checkWatchdogs(domain.members("watchdogs"), into: &diagnostics)
     if let address = domain.setting(.readyAddress), !domain.says(.readyTCP) {
       diagnostics.append(
@@ -134,7 +124,7 @@ enum DomainChecks {
         notes: [.init("the other action, \(first.value)", at: first.range)]))
   }
 
-  // MARK: Firmware and clock
+  // MARK: Firmware
 
   private static func checkFirmware(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
     guard let firmware = domain.setting(.firmware), domain[.firmware] != .uefi else { return }
@@ -146,30 +136,6 @@ enum DomainChecks {
           "conflict", "firmware \(firmware.value) and `\(key.name)` exclude each other", at: setting.range,
           suggestion: "write `firmware: uefi`, or leave out `\(key.name)`",
           notes: [.init("the firmware", at: firmware.range)]))
-    }
-  }
-
-  /// What an offset cannot do without, and what only that offset has.
-  private static func checkClock(_ domain: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard !domain.says(.xml) else { return }
-    let offset = domain.setting(.clockOffset)
-    let parts: [(ClockOffset, Field)] = [
-      (.timezone, domain.type[.clockTimezone]), (.absolute, domain.type[.clockStart]),
-    ]
-    for (name, field) in parts {
-      let key = field.name.dropFirst("clock.".count)
-      let part = domain.settings[field]
-      if let offset, domain[.clockOffset] == name, !domain.says(field) {
-        diagnostics.append(
-          Diagnostic(
-            "missing-key", "a clock of offset \(name) has no `\(key)`", at: offset.range,
-            suggestion: "add `\(key):`, \(field.type.explanation)"))
-      } else if let part, domain[.clockOffset] != name, offset != nil || !domain.says(.clockOffset) {
-        diagnostics.append(
-          Diagnostic(
-            "conflict", "`clock.\(key)` is for a clock of offset \(name)", at: part.range,
-            suggestion: "write `offset: \(name)` with it, or leave it out"))
-      }
     }
   }
 
@@ -248,15 +214,6 @@ enum DomainChecks {
     if let mode = interface.setting(.macvtapMode), name != "direct" {
       diagnostics.append(
         Diagnostic("conflict", "`mode` is for `direct` interfaces", at: mode.range, suggestion: "leave it out"))
-    }
-  }
-
-  private static func checkGraphics(_ graphics: [ObjectSpec], into diagnostics: inout [Diagnostic]) {
-    for display in graphics where !display.says(.type) && !display.says(.xml) {
-      diagnostics.append(
-        Diagnostic(
-          "missing-key", "\(display.title) has no `type`", at: display.range,
-          suggestion: "add `type: vnc` or `type: spice`, or call it by one of these"))
     }
   }
 

@@ -7,7 +7,7 @@ import Vocabulary
 enum StackChecks {
   static func check(_ stack: StackSpec, profiles: [String], into diagnostics: inout [Diagnostic]) {
     for object in stack.networks + stack.pools + stack.images + stack.volumes {
-      checkRequired(object, into: &diagnostics)
+      FieldRuleChecks.check(object, into: &diagnostics)
       checkReferences(object, in: stack, into: &diagnostics)
     }
     for object in stack.networks + stack.pools + stack.domains {
@@ -33,7 +33,10 @@ enum StackChecks {
             "duplicate-name", "two domains are called `\(domain.name)`", at: domain.range,
             suggestion: "rename one; `count` adds a hyphen and a number", notes: [.init("the other one", at: other)]))
       }
-      checkRequired(domain, into: &diagnostics)
+      FieldRuleChecks.check(domain, into: &diagnostics)
+      for collection in domain.type.collections {
+        for member in domain.members(collection.key) { FieldRuleChecks.check(member, into: &diagnostics) }
+      }
       DomainChecks.check(domain, in: stack, into: &diagnostics)
       for interface in domain.members("interfaces") {
         guard let mac = interface.setting(.mac), let text = mac.value.string else { continue }
@@ -46,17 +49,6 @@ enum StackChecks {
               suggestion: "leave it out: each interface gets its own", notes: [.init("used here", at: other)]))
         }
       }
-    }
-  }
-
-  /// Fields that an object cannot do without. What is to be gone needs none.
-  static func checkRequired(_ object: ObjectSpec, into diagnostics: inout [Diagnostic]) {
-    guard object[ifKnown: .state] != .absent else { return }
-    for field in object.type.fields where field.isRequired && !object.says(field) {
-      diagnostics.append(
-        Diagnostic(
-          "missing-key", "the \(object.type.name) has no `\(field.name)`", at: object.range, subject: object.title,
-          suggestion: "add `\(field.name):`, \(field.type.explanation)"))
     }
   }
 

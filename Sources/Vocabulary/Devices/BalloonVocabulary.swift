@@ -9,7 +9,7 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["virtio", "virtio-transitional", "virtio-non-transitional", "xen", "none"]),
-        "The model.", at: "@model", staysWhenDropped: true, reference: balloonReference),
+        "The model.", at: "@model", initial: .string("virtio"), staysWhenDropped: true, reference: balloonReference),
       .onOff(
         "auto-deflate", "Whether the guest gets memory back before it runs out.", at: "@autodeflate",
         reference: balloonReference),
@@ -17,7 +17,7 @@ extension Vocabulary {
         "free-page-reporting", "Whether pages that the guest frees go back to the host at once.",
         at: "@freePageReporting", reference: balloonReference),
       Field(
-        "stats-period", .integer(0...Int(Int32.max)), "Seconds between the guest's reports of its memory.",
+        "stats-period", .integer(1...Int(Int32.max)), "Seconds between the guest's reports of its memory.",
         at: "stats/@period", effect: .live(.statisticsPeriod), reference: balloonReference),
     ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup],

@@ -29,31 +29,37 @@ enum CharacterSource {
 
   private static func source(base: String) -> [Field] {
     let type = XMLPath(stringLiteral: base + "@type")
+    let typeName = base.isEmpty ? "type" : "source.type"
     func field(
       _ name: String, _ kind: ValueType, _ summary: String, _ path: String, _ types: [String],
       _ notation: Notation? = nil
     ) -> Field {
       Field(
         base.isEmpty ? name : name.hasPrefix("source.") ? name : "source.\(name)", kind, summary,
-        lens: .at(base + path, kind, notation).only(types: types, at: type), reference: reference)
+        lens: .at(base + path, kind, notation), reference: reference
+      ).only(with: typeName, types, at: type)
     }
     return [
       field(
-        "path", .path, "The file, device, pipe or socket on the host.", "source/@path", ["file", "dev", "pipe", "unix"]),
+        "path", .path, "The file, device, pipe or socket on the host.", "source/@path", ["file", "dev", "pipe", "unix"]
+      ).required(with: typeName, "file", "dev", "pipe"),
       field(
         "source.append", .boolean, "Whether a file is kept and added to at each start.", "source/@append", ["file"],
         .onOff),
       field(
         "source.mode", .enumeration(["bind", "connect"]),
         "Whether QEMU listens on the socket (`bind`) or connects to it.", "source/@mode", ["unix", "tcp"]),
-      field("source.host", .text(.line), "The host to connect to or to listen on.", "source/@host", ["tcp"]),
-      field("source.service", .text(.line), "The TCP port.", "source/@service", ["tcp"]),
+      field("source.host", .text(.line), "The host to connect to or to listen on.", "source/@host", ["tcp"])
+        .required(with: typeName, "tcp"),
+      field("source.service", .text(.line), "The TCP port.", "source/@service", ["tcp"])
+        .required(with: typeName, "tcp"),
       field("source.tls", .boolean, "Whether the connection is encrypted.", "source/@tls", ["tcp"], .yesNo),
       field(
         "source.connect-host", .text(.line), "The host that datagrams go to.", "source[@mode='connect']/@host", ["udp"]),
       field(
         "source.connect-service", .text(.line), "The UDP port that datagrams go to.",
-        "source[@mode='connect']/@service", ["udp"]),
+        "source[@mode='connect']/@service", ["udp"]
+      ).required(with: typeName, "udp"),
       field(
         "source.bind-host", .text(.line), "The address that datagrams are received on.",
         "source[@mode='bind']/@host", ["udp"]),
@@ -65,15 +71,19 @@ enum CharacterSource {
         ["unix", "tcp"], .yesNo),
       field(
         "source.reconnect-timeout", .integer(0...Int(Int32.max)), "Seconds between attempts to connect again.",
-        "source/reconnect/@timeout", ["unix", "tcp"]),
+        "source/reconnect/@timeout", ["unix", "tcp"]
+      ).only(with: "source.reconnect", ["true"]).required(with: "source.reconnect", "true"),
       field(
         "source.protocol", .enumeration(["raw", "telnet", "telnets", "tls"]), "What is spoken on the connection.",
         "protocol/@type", ["tcp"]),
       field(
         "source.channel", .text(.line), "The name that the viewer knows the channel by.", "source/@channel",
-        ["spiceport", "dbus"]),
-      field("source.master", .path, "The host's end of the null modem.", "source/@master", ["nmdm"]),
-      field("source.slave", .path, "The other end of the null modem.", "source/@slave", ["nmdm"]),
+        ["spiceport", "dbus"]
+      ).required(with: typeName, "spiceport", "dbus"),
+      field("source.master", .path, "The host's end of the null modem.", "source/@master", ["nmdm"])
+        .required(with: typeName, "nmdm"),
+      field("source.slave", .path, "The other end of the null modem.", "source/@slave", ["nmdm"])
+        .required(with: typeName, "nmdm"),
       field(
         "source.clipboard", .boolean, "Whether the clipboard is shared with the guest.",
         "source/clipboard/@copypaste", ["qemu-vdagent"], .yesNo),
@@ -91,7 +101,8 @@ enum CharacterSource {
         reference: "formatdomain.html#device-logfile"),
       .onOff(
         "log-append", "Whether the log is kept and added to at each start.", at: "log/@append",
-        reference: "formatdomain.html#device-logfile"),
+        reference: "formatdomain.html#device-logfile"
+      ).only(with: "log"),
     ]
   }
 

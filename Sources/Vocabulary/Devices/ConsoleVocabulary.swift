@@ -12,11 +12,18 @@ extension Vocabulary {
     """,
     fields: CharacterSource.fields(initial: .string("pty")) + [
       Field(
-        "target.type", .text(.word("the name of a kind of serial port")),
+        "target.type",
+        .enumeration([
+          "isa-serial", "usb-serial", "pci-serial", "spapr-vio-serial", "system-serial", "sclp-serial", "isa-debug",
+        ]),
         "The bus of the port, such as `isa-serial` or `pci-serial`; libvirt picks the machine's own.",
         at: "target/@type", staysWhenDropped: true, reference: characterReference),
       Field(
-        "target.model", .text(.word("the name of a serial port's model")), "The model of the port.",
+        "target.model",
+        .enumeration([
+          "isa-serial", "usb-serial", "pci-serial", "spapr-vty", "pl011", "sclpconsole", "sclplmconsole", "16550a",
+          "isa-debugcon",
+        ]), "The model of the port.",
         at: "target/model/@name", staysWhenDropped: true, reference: characterReference),
       targetPort, DeviceFields.address,
     ],
@@ -40,7 +47,7 @@ extension Vocabulary {
   /// A parallel port.
   public static let parallel = ObjectType(
     "parallel", "A parallel port.",
-    fields: CharacterSource.fields() + [targetPort, DeviceFields.address],
+    fields: CharacterSource.fields(initial: .string("pty")) + [targetPort, DeviceFields.address],
     groups: [CharacterSource.group, targetGroup],
     device: DeviceRule(
       "parallel", identity: .alias, aliases: ["parallel"], marks: [.all(.port, "target/@type", "target/@port")],
@@ -66,21 +73,22 @@ extension Vocabulary {
   /// A channel between host and guest.
   public static let channel = ObjectType(
     "channel", "A channel between the host and a program in the guest, such as the guest agent.",
-    fields: CharacterSource.fields() + [
+    fields: CharacterSource.fields(initial: .string("unix")) + [
       Field(
-        "target.type", .enumeration(["virtio", "guestfwd", "xen"]), "How the guest sees it; mostly `virtio`.",
-        at: "target/@type", staysWhenDropped: true, reference: characterReference),
+        "target.type", .enumeration(["virtio", "guestfwd", "xen"]), "How the guest sees it.", at: "target/@type",
+        initial: .string("virtio"), staysWhenDropped: true, reference: characterReference),
       Field(
         "target.name", .text(.line), "The name by which the guest finds it, such as `org.qemu.guest_agent.0`.",
-        at: "target/@name", staysWhenDropped: true, reference: characterReference),
+        at: "target/@name", staysWhenDropped: true, reference: characterReference
+      ).only(with: "target.type", ["virtio", "xen"], at: "target/@type"),
       Field(
         "target.address", .text(.line), "The network address in the guest whose connections are taken.",
-        lens: .at("target/@address", .text(.line)).only(types: ["guestfwd"], at: "target/@type"),
-        reference: characterReference),
+        at: "target/@address", reference: characterReference
+      ).only(with: "target.type", ["guestfwd"], at: "target/@type").required(with: "target.type", "guestfwd"),
       Field(
         "target.port", .integer(0...65535), "The TCP port in the guest whose connections are taken.",
-        lens: .at("target/@port", .integer(0...65535)).only(types: ["guestfwd"], at: "target/@type"),
-        reference: characterReference),
+        at: "target/@port", reference: characterReference
+      ).only(with: "target.type", ["guestfwd"], at: "target/@type").required(with: "target.type", "guestfwd"),
       DeviceFields.address,
     ],
     groups: [CharacterSource.group, targetGroup],
@@ -101,14 +109,20 @@ extension Vocabulary {
       Field(
         "mode", .enumeration(["host", "host-certificates", "passthrough"]),
         "Where the card is: in the host's reader, in its certificates, or with the viewer.", at: "@mode",
-        staysWhenDropped: true, reference: "formatdomain.html#smartcard-devices"),
+        staysWhenDropped: true, reference: "formatdomain.html#smartcard-devices"
+      ).required,
       Field(
         "certificates", "The names of three certificates of the host.", list: "", "certificate", .text(.text(.line)),
-        reference: "formatdomain.html#smartcard-devices"),
+        reference: "formatdomain.html#smartcard-devices"
+      ).only(with: "mode", ["host-certificates"]).required(with: "mode", "host-certificates").exactly(3),
       Field(
         "database", .path, "The folder of the host's certificates.", at: "database",
-        reference: "formatdomain.html#smartcard-devices"),
-    ] + CharacterSource.fields() + [DeviceFields.address],
+        reference: "formatdomain.html#smartcard-devices"
+      ).only(with: "mode", ["host-certificates"]),
+    ]
+      + CharacterSource.fields(initial: .string("spicevmc")).map {
+        $0.only(with: "mode", ["passthrough"], at: "@mode")
+      } + [DeviceFields.address],
     groups: [CharacterSource.group],
     device: DeviceRule(
       "smartcard", identity: .attribute("mode"), aliases: ["smartcard"], marks: [], adoption: .equal, summary: .type,

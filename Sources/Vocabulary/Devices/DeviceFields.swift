@@ -77,6 +77,13 @@ extension Field {
     Field(name, .boolean, summary, at: path, .yesNo, reference: reference)
   }
 
+  /// A number of 32 bits.
+  static func count32(
+    _ name: String, _ summary: String, at path: String, effect: EffectRule = .nextBoot, reference: String
+  ) -> Field {
+    Field(name, .integer(0...Int(UInt32.max)), summary, at: path, effect: effect, reference: reference)
+  }
+
   /// A number without an upper limit of its own.
   static func count(
     _ name: String, _ summary: String, at path: String, effect: EffectRule = .nextBoot, reference: String

@@ -9,7 +9,7 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["intel", "amd", "smmuv3", "virtio"]), "The model.", at: "@model",
-        staysWhenDropped: true, reference: iommuReference
+        initial: .string("intel"), staysWhenDropped: true, reference: iommuReference
       ).values("amd", since: 11, 5),
       .onOff("driver.intremap", "Whether interrupts are remapped.", at: "driver/@intremap", reference: iommuReference),
       .onOff(

@@ -9,7 +9,7 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["dimm", "nvdimm", "virtio-pmem", "virtio-mem", "sgx-epc"]), "The kind of module.",
-        at: "@model", staysWhenDropped: true, reference: memoryDeviceReference),
+        at: "@model", initial: .string("dimm"), staysWhenDropped: true, reference: memoryDeviceReference),
       Field(
         "access", .enumeration(["shared", "private"]), "Whether the memory is shared with other processes.",
         at: "@access", reference: memoryDeviceReference),
@@ -19,12 +19,14 @@ extension Vocabulary {
       Field(
         "uuid", .text(.uuid), "The module's UUID.", at: "uuid", staysWhenDropped: true, reference: memoryDeviceReference
       ),
-      size("size", "The size.", "target/size"),
-      size("block", "The size of the blocks in which memory comes and goes.", "target/block"),
+      size("size", "The size.", "target/size").required,
+      size("block", "The size of the blocks in which memory comes and goes.", "target/block")
+        .only(with: "model", ["virtio-mem"]),
       size(
         "requested", "How much of a `virtio-mem` device the guest is to have.", "target/requested",
-        effect: .live(.requestedMemory)),
-      size("label", "The size of the label of an NVDIMM.", "target/label/size"),
+        effect: .live(.requestedMemory)
+      ).only(with: "model", ["virtio-mem"]).required(with: "model", "virtio-mem"),
+      size("label", "The size of the label of an NVDIMM.", "target/label/size").only(with: "model", ["nvdimm"]),
       Field(
         "node", .integer(0...Int(Int32.max)), "The guest's NUMA node that it belongs to.", at: "target/node",
         reference: memoryDeviceReference),
@@ -42,15 +44,18 @@ extension Vocabulary {
       ).since(9, 4),
       Field(
         "path", .path, "The file or device of the host that holds the memory.", at: "source/path",
-        staysWhenDropped: true, reference: memoryDeviceReference),
-      size("align", "The alignment of the file's mapping.", "source/alignsize"),
+        staysWhenDropped: true, reference: memoryDeviceReference
+      ).only(with: "model", ["nvdimm", "virtio-pmem"]).required(with: "model", "nvdimm", "virtio-pmem"),
+      size("align", "The alignment of the file's mapping.", "source/alignsize").only(with: "path"),
       Field(
         "persistent", .boolean, "Whether the file is on persistent memory.", lens: .presence("source/pmem"),
-        reference: memoryDeviceReference),
-      size("page-size", "The size of the host's pages.", "source/pagesize"),
+        reference: memoryDeviceReference
+      ).only(with: "path"),
+      size("page-size", "The size of the host's pages.", "source/pagesize").never(with: "path"),
       Field(
         "host-nodes", .text(.nodeset), "The host's NUMA nodes that the memory comes from.", at: "source/nodemask",
-        reference: memoryDeviceReference),
+        reference: memoryDeviceReference
+      ).never(with: "path"),
     ] + DeviceFields.virtio.map { $0.since(11, 9) } + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup],
     device: DeviceRule(

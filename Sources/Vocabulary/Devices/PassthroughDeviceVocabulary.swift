@@ -10,71 +10,116 @@ extension Vocabulary {
     fields: [
       Field(
         "mode", .enumeration(["subsystem", "capabilities"]), "Whether it is a device for a guest or for a container.",
-        at: "@mode", staysWhenDropped: true, reference: hostReference),
+        at: "@mode", initial: .string("subsystem"), staysWhenDropped: true, reference: hostReference),
       Field(
         "type", .enumeration(["pci", "usb", "scsi", "scsi_host", "mdev", "storage", "misc", "net"]),
         "The kind of device.",
         lens: Lens.at("@type", .enumeration(["pci", "usb", "scsi", "scsi_host", "mdev", "storage", "misc", "net"]))
-          .replacing("source"), staysWhenDropped: true, reference: hostReference),
+          .replacing("source"), staysWhenDropped: true, reference: hostReference
+      ).required.values(["storage", "misc", "net"], with: "mode", "capabilities")
+        .values(["pci", "usb", "scsi", "scsi_host", "mdev"], with: "mode", "subsystem"),
       .yesNo(
         "managed", "Whether libvirt takes the device from the host and gives it back.", at: "@managed",
-        reference: hostReference),
+        reference: hostReference
+      ).never(with: "mode", "capabilities"),
       Field(
         "model", .text(.word("the name of a device's model")), "How the guest sees the device.", at: "@model",
-        reference: hostReference),
+        reference: hostReference
+      ).only(with: "type", ["mdev", "scsi_host"]).required(with: "type", "mdev").values(
+        ["vfio-pci", "vfio-ccw", "vfio-ap"], with: "type", "mdev"
+      ).values(["virtio", "virtio-transitional", "virtio-non-transitional"], with: "type", "scsi_host"),
       .onOff(
         "display", "Whether a mediated device, or since libvirt 10.3 a PCI device, has a display.", at: "@display",
-        reference: hostReference),
-      .onOff("ramfb", "Whether a device with a display has one for booting.", at: "@ramfb", reference: hostReference),
-      .yesNo("raw-io", "Whether QEMU needs the right to raw I/O.", at: "@rawio", reference: hostReference),
+        reference: hostReference
+      ).only(with: "type", ["mdev", "pci"]),
+      .onOff("ramfb", "Whether a device with a display has one for booting.", at: "@ramfb", reference: hostReference)
+        .only(with: "type", ["mdev", "pci"]),
+      .yesNo("raw-io", "Whether QEMU needs the right to raw I/O.", at: "@rawio", reference: hostReference).only(
+        with: "type", ["scsi"]),
       Field(
         "sgio", .enumeration(["filtered", "unfiltered"]), "Which SCSI commands of the guest are let through.",
-        at: "@sgio", reference: hostReference),
+        at: "@sgio", reference: hostReference
+      ).only(with: "type", ["scsi"]),
       Field(
         "driver.name", .enumeration(["vfio", "kvm", "xen"]), "The host's driver for assignment.", at: "driver/@name",
-        reference: hostReference),
+        reference: hostReference
+      ).only(with: "type", ["pci"]),
       Field(
         "driver.model", .text(.word("the name of a driver of the host")),
         "The host's driver that the device is bound to, where `vfio-pci` is not the one.", at: "driver/@model",
         reference: hostReference
-      ).since(10, 0),
+      ).only(with: "type", ["pci"]).since(10, 0),
       .yesNo(
         "driver.iommufd", "Whether the device is reached through IOMMUFD.", at: "driver/@iommufd",
         reference: hostReference
-      ).since(12, 1),
+      ).only(with: "type", ["pci", "mdev"]).since(12, 1),
       Field(
         "source.pci", .text(DeviceAddress.sourceRule), "The PCI address on the host.",
-        lens: DeviceAddress.source.only(types: ["pci"]), staysWhenDropped: true, reference: hostReference),
-      number("vendor", "The vendor's number of a USB device.", "source/vendor/@id", 4),
-      number("product", "The product's number of a USB device.", "source/product/@id", 4),
-      place("bus", .integer(0...Int.max), "The bus of the host.", ["usb", "scsi"], "source/address/@bus"),
+        lens: DeviceAddress.source, staysWhenDropped: true, reference: hostReference
+      ).only(with: "type", ["pci"], at: "@type").required(with: "type", "pci"),
+      number("vendor", "The vendor's number of a USB device.", "source/vendor/@id", 4).required(
+        with: "type", "usb", unless: ["source.bus"]
+      ).required(with: "source.product"),
+      number("product", "The product's number of a USB device.", "source/product/@id", 4).required(
+        with: "source.vendor"),
+      place("bus", .integer(0...999), "The bus of the host.", ["usb", "scsi"], "source/address/@bus").required(
+        with: "source.device"
+      ).required(with: "type", "scsi", unless: ["source.protocol"]).required(with: "source.protocol", "adapter").never(
+        with: "source.protocol", "iscsi"),
       place(
-        "device", .integer(0...Int.max), "The number of a USB device on its bus.", ["usb"], "source/address/@device"),
-      place("target", .integer(0...Int.max), "The target of a SCSI device.", ["scsi"], "source/address/@target"),
-      place("unit", .integer(0...Int.max), "The unit of a SCSI device.", ["scsi"], "source/address/@unit"),
+        "device", .integer(0...999), "The number of a USB device on its bus.", ["usb"], "source/address/@device"
+      ).required(with: "source.bus", and: ("type", "usb")),
+      place("target", .integer(0...999), "The target of a SCSI device.", ["scsi"], "source/address/@target").required(
+        with: "type", "scsi", unless: ["source.protocol"]
+      ).required(with: "source.protocol", "adapter").never(with: "source.protocol", "iscsi"),
+      place("unit", .integer(0...Int(UInt32.max)), "The unit of a SCSI device.", ["scsi"], "source/address/@unit")
+        .required(with: "type", "scsi", unless: ["source.protocol"]).required(with: "source.protocol", "adapter").never(
+          with: "source.protocol", "iscsi"),
       place(
         "adapter", .text(.line), "The SCSI adapter of the host, such as `scsi_host0`.", ["scsi"], "source/adapter/@name"
-      ),
+      ).required(with: "type", "scsi", unless: ["source.protocol"]).required(with: "source.protocol", "adapter").never(
+        with: "source.protocol", "iscsi"),
       place(
         "protocol", .enumeration(["adapter", "iscsi", "vhost"]), "How the device is reached.", ["scsi", "scsi_host"],
-        "source/@protocol"),
-      place("name", .text(.line), "The name of an iSCSI unit.", ["scsi"], "source/@name"),
+        "source/@protocol"
+      ).values(["adapter", "iscsi"], with: "type", "scsi").values(["vhost"], with: "type", "scsi_host").required(
+        with: "type", "scsi_host"),
+      place("name", .text(.line), "The name of an iSCSI unit.", ["scsi"], "source/@name").only(
+        with: "source.protocol", ["iscsi"]
+      ).required(with: "source.protocol", "iscsi"),
       place(
         "initiator", .text(.line), "The name by which the host presents itself to iSCSI.", ["scsi"],
-        "source/initiator/iqn/@name"),
-      place("wwpn", .text(.line), "The World Wide Port Name of a vhost adapter.", ["scsi_host"], "source/@wwpn"),
-      place("uuid", .text(.uuid), "The UUID of a mediated device.", ["mdev"], "source/address/@uuid"),
+        "source/initiator/iqn/@name"
+      ).only(with: "source.protocol", ["iscsi"]),
+      place(
+        "wwpn", .text(.worldWidePort), "The World Wide Port Name of a vhost adapter.", ["scsi_host"], "source/@wwpn"
+      ).required(with: "type", "scsi_host"),
+      place("uuid", .text(.uuid), "The UUID of a mediated device.", ["mdev"], "source/address/@uuid").required(
+        with: "type", "mdev"),
       Field(
         "source.hosts", "The iSCSI servers.", list: "source", "host",
         .record([
           Part("name", .text(.line), "The name or address of the server.", at: "@name", isRequired: true),
           Part("port", .integer(0...65535), "The port.", at: "@port"),
-        ]), reference: hostReference),
-      place("auth-username", .text(.line), "The name to log in with.", ["scsi"], "source/auth/@username"),
+        ]), reference: hostReference
+      ).only(with: "source.protocol", ["iscsi"]).required(with: "source.protocol", "iscsi"),
+      place("auth-username", .text(.userName), "The name to log in with.", ["scsi"], "source/auth/@username").only(
+        with: "source.protocol", ["iscsi"]
+      ).required(with: "source.auth-type"),
       place(
-        "auth-type", .enumeration(["iscsi", "ceph"]), "The kind of the secret.", ["scsi"], "source/auth/secret/@type"),
-      place("auth-usage", .text(.line), "The usage of libvirt's secret.", ["scsi"], "source/auth/secret/@usage"),
-      place("auth-uuid", .text(.uuid), "The UUID of libvirt's secret.", ["scsi"], "source/auth/secret/@uuid"),
+        "auth-type", .enumeration(["iscsi", "ceph"]), "The kind of the secret.", ["scsi"], "source/auth/secret/@type"
+      ).only(with: "source.auth-username").required(with: "source.auth-username"),
+      place("auth-usage", .text(.fileName), "The usage of libvirt's secret.", ["scsi"], "source/auth/secret/@usage")
+        .only(with: "source.auth-username").required(with: "source.auth-username", unless: ["source.auth-uuid"]),
+      place("auth-uuid", .text(.uuid), "The UUID of libvirt's secret.", ["scsi"], "source/auth/secret/@uuid").only(
+        with: "source.auth-username"
+      ).never(with: "source.auth-usage"),
+      place("block", .path, "The block device of a container.", ["storage"], "source/block")
+        .required(with: "type", "storage"),
+      place("char", .path, "The character device of a container.", ["misc"], "source/char")
+        .required(with: "type", "misc"),
+      place("interface", .text(.networkDevice), "The network device of a container.", ["net"], "source/interface")
+        .required(with: "type", "net"),
       place(
         "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
         "What happens at start where the device is missing.", ["usb"], "source/@startupPolicy"),
@@ -83,19 +128,24 @@ extension Vocabulary {
         ["usb"], "source/@guestReset"),
       .yesNo(
         "write-filtering", "Whether writes to the device's PCI configuration are filtered.",
-        at: "source/@writeFiltering", reference: hostReference),
+        at: "source/@writeFiltering", reference: hostReference
+      ).only(with: "type", ["pci"]),
       Field(
         "read-only", .boolean, "Whether the guest may only read it.", lens: .presence("readonly"),
-        reference: hostReference),
+        reference: hostReference
+      ).only(with: "type", ["scsi"]),
       Field(
         "shareable", .boolean, "Whether several guests may have it.", lens: .presence("shareable"),
-        reference: hostReference),
+        reference: hostReference
+      ).only(with: "type", ["scsi"]),
       Field(
         "teaming.type", .enumeration(["persistent", "transient"]),
-        "Whether the interface stays when the guest is migrated.", at: "teaming/@type", reference: hostReference),
+        "Whether the interface stays when the guest is migrated.", at: "teaming/@type", reference: hostReference
+      ).only(with: "type", ["pci"]).required(with: "teaming.persistent"),
       Field(
         "teaming.persistent", .text(.deviceAlias), "The alias of the interface that stays.", at: "teaming/@persistent",
-        reference: hostReference),
+        reference: hostReference
+      ).only(with: "teaming.type", ["transient"]).required(with: "teaming.type", "transient"),
       DeviceFields.bootOrder, DeviceFields.acpiIndex,
       Field(
         "acpi-nodes", .text(.numberSet("a set of the guest's NUMA nodes such as 0-1")),
@@ -127,10 +177,10 @@ extension Vocabulary {
     "redirdev", "A USB device of the viewer's that the guest gets.",
     fields: [
       Field(
-        "bus", .enumeration(["usb"]), "The bus.", at: "@bus", staysWhenDropped: true,
+        "bus", .enumeration(["usb"]), "The bus.", at: "@bus", initial: .string("usb"), staysWhenDropped: true,
         reference: "formatdomain.html#redirected-devices")
     ]
-      + CharacterSource.fields() + [DeviceFields.bootOrder, DeviceFields.address],
+      + CharacterSource.fields(initial: .string("spicevmc")) + [DeviceFields.bootOrder, DeviceFields.address],
     groups: [CharacterSource.group],
     device: DeviceRule(
       "redirdev", identity: .alias, aliases: ["redir"], marks: [], adoption: .equal, summary: .type, key: .kind,
@@ -142,8 +192,8 @@ extension Vocabulary {
     "filesystem", "A folder of the host that the guest can mount.",
     fields: [
       Field(
-        "type", .enumeration(["mount", "template", "file", "block", "ram", "bind", "volume"]), "What is shared.",
-        at: "@type", staysWhenDropped: true, reference: filesystemReference),
+        "type", .enumeration(["mount", "template", "file", "block", "ram", "bind"]), "What is shared.",
+        at: "@type", initial: .string("mount"), staysWhenDropped: true, reference: filesystemReference),
       Field(
         "access-mode", .enumeration(["passthrough", "mapped", "squash"]), "Whose rights the guest's accesses have.",
         at: "@accessmode", libvirtDefault: .string("passthrough"), reference: filesystemReference),
@@ -165,57 +215,80 @@ extension Vocabulary {
         reference: filesystemReference
       ).values("mtp", since: 10, 2),
       Field(
-        "driver.format", .text(.word("the name of a format")), "The format of a file.", at: "driver/@format",
-        reference: filesystemReference),
+        "driver.format",
+        .enumeration([
+          "raw", "qcow2", "dir", "bochs", "cloop", "dmg", "iso", "vpc", "vdi", "fat", "vhd", "ploop", "luks", "cow",
+          "qcow", "qed", "vmdk",
+        ]), "The format of a file.", at: "driver/@format",
+        reference: filesystemReference
+      ).never(with: "driver.type", "virtiofs"),
       Field(
         "driver.write-policy", .enumeration(["immediate"]), "When written data goes to the disk.",
-        at: "driver/@wrpolicy", reference: filesystemReference),
+        at: "driver/@wrpolicy", reference: filesystemReference
+      ).never(with: "driver.type", "virtiofs"),
       Field(
         "driver.queue", .integer(1...Int(Int32.max)), "The length of a request queue.", at: "driver/@queue",
-        reference: filesystemReference),
+        reference: filesystemReference
+      ).only(with: "driver.type", ["virtiofs"]),
     ] + DeviceFields.virtio + [
       Field(
         "dir", .path, "The folder of the host.", at: "source/@dir", staysWhenDropped: true,
-        reference: filesystemReference),
+        reference: filesystemReference
+      ).only(with: "type", ["mount", "bind"]).required(with: "type", "mount", unless: ["source.socket"]).required(
+        with: "type", "bind"),
       Field(
         "source.socket", .path, "The socket of a virtiofs process of its own.", at: "source/@socket",
-        reference: filesystemReference),
-      Field("source.file", .path, "A file with a file system.", at: "source/@file", reference: filesystemReference),
+        reference: filesystemReference
+      ).only(with: "type", ["mount"]).never(with: "dir"),
+      Field("source.file", .path, "A file with a file system.", at: "source/@file", reference: filesystemReference)
+        .only(with: "type", ["file"]).required(with: "type", "file"),
       Field(
-        "source.dev", .path, "A block device with a file system.", at: "source/@dev", reference: filesystemReference),
-      Field("source.name", .text(.line), "The name of a template.", at: "source/@name", reference: filesystemReference),
-      Field("source.pool", .text(.line), "The pool of a volume.", at: "source/@pool", reference: filesystemReference),
+        "source.dev", .path, "A block device with a file system.", at: "source/@dev", reference: filesystemReference
+      ).only(with: "type", ["block"]).required(with: "type", "block"),
       Field(
-        "source.volume", .text(.line), "The name of the volume.", at: "source/@volume", reference: filesystemReference),
+        "source.name", .text(.userName), "The name of a template.", at: "source/@name", reference: filesystemReference
+      ).only(with: "type", ["template"]).required(with: "type", "template"),
+      Field(
+        "source.usage", .size(granularity: 1024), "The size of a file system in memory.",
+        lens: .size("source/@usage", unit: "source/@units"), reference: filesystemReference
+      ).only(with: "type", ["ram"]).required(with: "type", "ram"),
       Field(
         "target", .text(.line), "The tag that the guest mounts.", at: "target/@dir", staysWhenDropped: true,
-        reference: filesystemReference),
+        reference: filesystemReference
+      ).required,
       Field(
         "read-only", .boolean, "Whether the guest may only read it.", lens: .presence("readonly"),
         reference: filesystemReference),
-      Field("binary.path", .path, "The program of virtiofs.", at: "binary/@path", reference: filesystemReference),
+      Field("binary.path", .path, "The program of virtiofs.", at: "binary/@path", reference: filesystemReference).only(
+        with: "type", ["mount"]),
       .onOff(
-        "binary.xattr", "Whether extended attributes are kept.", at: "binary/@xattr", reference: filesystemReference),
+        "binary.xattr", "Whether extended attributes are kept.", at: "binary/@xattr", reference: filesystemReference
+      ).only(with: "type", ["mount"]),
       Field(
         "binary.cache", .enumeration(["none", "always"]), "What the guest may cache.", at: "binary/cache/@mode",
-        reference: filesystemReference),
+        reference: filesystemReference
+      ).only(with: "type", ["mount"]),
       Field(
         "binary.sandbox", .enumeration(["namespace", "chroot"]), "How the program is confined.",
-        at: "binary/sandbox/@mode", reference: filesystemReference),
+        at: "binary/sandbox/@mode", reference: filesystemReference
+      ).only(with: "type", ["mount"]),
       .onOff(
         "binary.posix-lock", "Whether locks of POSIX reach the host.", at: "binary/lock/@posix",
-        reference: filesystemReference),
+        reference: filesystemReference
+      ).only(with: "type", ["mount"]),
       .onOff(
         "binary.flock", "Whether locks of BSD reach the host.", at: "binary/lock/@flock", reference: filesystemReference
-      ),
+      ).only(with: "type", ["mount"]),
       Field(
         "binary.threads", .integer(0...Int(Int32.max)), "The number of threads.", at: "binary/thread_pool/@size",
-        reference: filesystemReference),
+        reference: filesystemReference
+      ).only(with: "type", ["mount"]),
       Field(
         "binary.open-files", .integer(1...Int.max), "The most files that the program has open.",
         at: "binary/openfiles/@max", reference: filesystemReference
-      ).since(10, 6),
-      idmap("uid", "users").since(10, 0), idmap("gid", "groups").since(10, 0),
+      ).only(with: "type", ["mount"]).since(10, 6),
+      idmap("uid", "users").since(10, 0).only(with: "type", ["mount"]),
+      idmap("gid", "groups").since(10, 0).only(with: "type", ["mount"]),
       DeviceFields.bootOrder, DeviceFields.acpiIndex, DeviceFields.address,
     ],
     groups: [
@@ -240,14 +313,14 @@ extension Vocabulary {
     "crypto", "A device that does cryptography for the guest.",
     fields: [
       Field(
-        "model", .enumeration(["virtio"]), "The model.", at: "@model", staysWhenDropped: true,
-        reference: "formatdomain.html#crypto"),
+        "model", .enumeration(["virtio"]), "The model.", at: "@model", initial: .string("virtio"),
+        staysWhenDropped: true, reference: "formatdomain.html#crypto"),
       Field(
-        "type", .enumeration(["qemu"]), "The kind.", at: "@type", staysWhenDropped: true,
+        "type", .enumeration(["qemu"]), "The kind.", at: "@type", initial: .string("qemu"), staysWhenDropped: true,
         reference: "formatdomain.html#crypto"),
       Field(
         "backend", .enumeration(["builtin", "lkcf"]), "What does the work.", at: "backend/@model",
-        staysWhenDropped: true, reference: "formatdomain.html#crypto"),
+        initial: .string("builtin"), staysWhenDropped: true, reference: "formatdomain.html#crypto"),
       Field(
         "queues", .integer(1...Int(Int32.max)), "The number of queues.", at: "backend/@queues",
         reference: "formatdomain.html#crypto"),
@@ -273,8 +346,8 @@ extension Vocabulary {
     -> Field
   {
     Field(
-      "source.\(name)", kind, summary, lens: .at(path, kind).only(types: types), staysWhenDropped: true,
-      reference: hostReference)
+      "source.\(name)", kind, summary, lens: .at(path, kind), staysWhenDropped: true, reference: hostReference
+    ).only(with: "type", types, at: "@type")
   }
 
   private static func number(_ name: String, _ summary: String, _ path: String, _ digits: Int) -> Field {
@@ -286,6 +359,14 @@ extension Vocabulary {
 }
 
 extension TextRule {
+  /// The World Wide Port Name of a Fibre Channel adapter, as libvirt's schema has it.
+  fileprivate static let worldWidePort = TextRule(
+    "a World Wide Port Name such as naa.5123456789abcde0", pattern: "^naa\\.[0-9a-fA-F]{16}$",
+    normalise: { text in
+      text.hasPrefix("naa.") && text.utf8.count == 20 && text.dropFirst(4).allSatisfy { $0.isASCII && $0.isHexDigit }
+        ? text : nil
+    })
+
   /// A file's mode.
   static let octal = TextRule(
     "a file's mode in octal such as 0755", pattern: "^[0-7]{1,4}$",

@@ -9,14 +9,15 @@ extension Vocabulary {
     "pstore", "Memory that outlives the guest, where its kernel leaves its log when it crashes (Linux's pstore).",
     fields: [
       Field(
-        "backend", .enumeration(["acpi-erst"]), "How the guest reaches it.", at: "@backend", staysWhenDropped: true,
-        reference: reference),
+        "backend", .enumeration(["acpi-erst"]), "How the guest reaches it.", at: "@backend",
+        initial: .string("acpi-erst"), staysWhenDropped: true, reference: reference),
       Field(
         "path", .path, "The file on the host; libvirt names one of its own if not set.", at: "path",
         staysWhenDropped: true, reference: reference),
       Field(
         "size", .size(granularity: 1024), "The size of the store.", lens: .size("size", unit: "size/@unit"),
-        reference: reference),
+        reference: reference
+      ).required,
       DeviceFields.address,
     ],
     // A domain has one at most.

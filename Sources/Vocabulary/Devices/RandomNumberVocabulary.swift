@@ -9,23 +9,29 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["virtio", "virtio-transitional", "virtio-non-transitional"]), "The model.", at: "@model",
-        staysWhenDropped: true, reference: rngReference),
+        initial: .string("virtio"), staysWhenDropped: true, reference: rngReference),
       Field(
         "backend", .enumeration(["random", "egd", "builtin"]),
         "Where the numbers come from: a device of the host, a daemon, or QEMU itself.", at: "backend/@model",
-        staysWhenDropped: true, reference: rngReference),
+        initial: .string("random"), staysWhenDropped: true, reference: rngReference),
       Field(
         "device", .path, "The device of the host, such as `/dev/urandom`.",
-        lens: .at("backend", .path).only(types: ["random"], at: "backend/@model"), reference: rngReference),
+        at: "backend", initial: .string("/dev/urandom"), reference: rngReference
+      ).only(with: "backend", ["random"], at: "backend/@model"),
       Field(
         "rate.bytes", .integer(1...Int(Int32.max)), "How many bytes the guest gets in a period.", at: "rate/@bytes",
         reference: rngReference),
       Field(
         "rate.period", .integer(1...Int(Int32.max)), "The period in milliseconds; the default is 1000.",
-        at: "rate/@period", reference: rngReference),
-    ] + CharacterSource.fields(base: "backend/") + DeviceFields.virtio + [
-      DeviceFields.acpiIndex, DeviceFields.address,
-    ],
+        at: "rate/@period", reference: rngReference
+      ).only(with: "rate.bytes"),
+    ]
+      + CharacterSource.fields(base: "backend/").map { field in
+        let field = field.only(with: "backend", ["egd"], at: "backend/@model")
+        return field.name == "source.type" ? field.required(with: "backend", "egd") : field
+      } + DeviceFields.virtio + [
+        DeviceFields.acpiIndex, DeviceFields.address,
+      ],
     groups: [DeviceFields.driverGroup, CharacterSource.group, FieldGroup("rate", "How much the guest may take.")],
     device: DeviceRule(
       "rng", identity: .alias, aliases: ["rng"], marks: [], adoption: .equal, summary: .kind, key: .kind,

@@ -8,8 +8,9 @@ extension Vocabulary {
     "shmem", "Memory that guests or programs of the host share.",
     fields: [
       Field(
-        "name", .text(.line), "The name of the memory on the host.", at: "@name", staysWhenDropped: true,
-        reference: shmemReference),
+        "name", .text(.fileName), "The name of the memory on the host.", at: "@name", staysWhenDropped: true,
+        reference: shmemReference
+      ).required,
       Field(
         "role", .enumeration(["master", "peer"]), "Whether the memory goes along when the guest is migrated.",
         at: "@role", reference: shmemReference),
@@ -20,13 +21,17 @@ extension Vocabulary {
         "size", .size(granularity: 1 << 20), "The size, a power of two.",
         lens: .size("size", unit: "size/@unit", written: "MiB").shortUnit, reference: shmemReference),
       Field("server", .path, "The socket of a server of the memory.", at: "server/@path", reference: shmemReference),
-      .onOff("msi.enabled", "Whether interrupts are sent as messages.", at: "msi/@enabled", reference: shmemReference),
+      Field(
+        "msi.enabled", .boolean, "Whether interrupts are sent as messages.", lens: .presence("msi"),
+        reference: shmemReference),
       Field(
         "msi.vectors", .integer(1...Int(Int32.max)), "The number of vectors.", at: "msi/@vectors",
-        reference: shmemReference),
+        reference: shmemReference
+      ).never(with: "msi.enabled", "false"),
       .onOff(
         "msi.ioeventfd", "Whether notifications are handled apart from the guest's processors.", at: "msi/@ioeventfd",
-        reference: shmemReference),
+        reference: shmemReference
+      ).never(with: "msi.enabled", "false"),
       DeviceFields.acpiIndex, DeviceFields.address,
     ],
     groups: [FieldGroup("msi", "Interrupts between the sharers.")],

@@ -12,30 +12,37 @@ extension Vocabulary {
         at: "@model", staysWhenDropped: true, reference: tpmReference),
       Field(
         "backend", .enumeration(["emulator", "passthrough", "external"]), "What it is on the host.",
-        at: "backend/@type", staysWhenDropped: true, reference: tpmReference),
+        at: "backend/@type", initial: .string("emulator"), staysWhenDropped: true, reference: tpmReference),
       Field(
         "version", .enumeration(["1.2", "2.0"]), "The version of the standard.", at: "backend/@version",
         staysWhenDropped: true, reference: tpmReference),
       Field(
         "device", .path, "The device of the host that is passed through.", at: "backend/device/@path",
-        reference: tpmReference),
+        reference: tpmReference
+      ).only(with: "backend", ["passthrough"]),
       Field(
         "encryption-secret", .text(.uuid), "The UUID of libvirt's secret that encrypts the state.",
-        at: "backend/encryption/@secret", reference: tpmReference),
+        at: "backend/encryption/@secret", reference: tpmReference
+      ).only(with: "backend", ["emulator"]),
       .yesNo(
         "persistent-state", "Whether the state is kept for a guest that is not.", at: "backend/@persistent_state",
-        reference: tpmReference),
+        reference: tpmReference
+      ).only(with: "backend", ["emulator"]),
       Field(
         "source.type", .enumeration(["unix", "file", "dir"]),
         "How an external module is reached, or whether an emulator's state is in a file or in a folder.",
         at: "backend/source/@type", staysWhenDropped: true, reference: tpmReference
-      ).values("file", "dir", since: 10, 10),
+      ).values("file", "dir", since: 10, 10).only(with: "backend", ["external", "emulator"])
+        .values(["unix"], with: "backend", "external").values(["file", "dir"], with: "backend", "emulator")
+        .required(with: "backend", "external"),
       Field(
         "source.mode", .enumeration(["connect"]), "QEMU connects to an external module.", at: "backend/source/@mode",
-        reference: tpmReference),
+        reference: tpmReference
+      ).only(with: "source.type", ["unix"]).required(with: "source.type", "unix"),
       Field(
         "source.path", .path, "The socket of an external module, or where an emulator keeps its state.",
-        at: "backend/source/@path", staysWhenDropped: true, reference: tpmReference),
+        at: "backend/source/@path", staysWhenDropped: true, reference: tpmReference
+      ).only(with: "source.type").required(with: "source.type"),
       Field(
         "profile.source", .text(.tpmProfile),
         """

@@ -9,7 +9,7 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["itco", "i6300esb", "ib700", "diag288"]), "The model.", at: "@model",
-        staysWhenDropped: true, reference: "formatdomain.html#watchdog-devices"
+        initial: .string("i6300esb"), staysWhenDropped: true, reference: "formatdomain.html#watchdog-devices"
       ).values("itco", since: 9, 1),
       Field(
         "action", .enumeration(["reset", "shutdown", "poweroff", "pause", "dump", "none", "inject-nmi"]),

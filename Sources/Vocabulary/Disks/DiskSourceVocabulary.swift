@@ -4,12 +4,14 @@ import XMLTree
 
 extension Vocabulary {
   static let diskSources: [Field] = [
-    deciding("dir", .path, "A folder of the host that the guest sees as a FAT disk.", type: "dir", at: "source/@dir"),
+    deciding("dir", .path, "A folder of the host that the guest sees as a FAT disk.", type: "dir", at: "source/@dir")
+      .never(with: "device", "lun"),
     Field(
       "volume.entry", .reference(collection: "volumes"),
       "One of the stack's `volumes`, which makes the file, and sets its format and size."),
-    deciding("volume.pool", .text(.line), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
-    source("volume.name", .text(.line), "The name of the volume.", type: "volume", at: "source/@volume"),
+    deciding("volume.pool", .text(.fileName), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
+    source("volume.name", .text(.fileName), "The name of the volume.", type: "volume", at: "source/@volume").required(
+      with: "volume.pool"),
     source(
       "volume.mode", .enumeration(["host", "direct"]), "Whether an iSCSI volume is opened by the host or by QEMU.",
       type: "volume", at: "source/@mode"),
@@ -21,44 +23,61 @@ extension Vocabulary {
       "How network storage is spoken to.", type: "network", at: "source/@protocol"
     ).values("ssh", since: 9, 8),
     source(
-      "network.name", .text(.line), "The name of the disk on the server.", type: "network", at: "source/@name"),
-    source("network.query", .text(.line), "The query part of a URL.", type: "network", at: "source/@query"),
-    source("network.tls", .boolean, "Whether the connection is encrypted.", type: "network", at: "source/@tls", .yesNo),
+      "network.name", .text(.line), "The name of the disk on the server.", type: "network", at: "source/@name"
+    ).required(
+      with: "network.protocol", "iscsi", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "vxhs", "nfs",
+      "ssh"),
+    source("network.query", .text(.line), "The query part of a URL.", type: "network", at: "source/@query").only(
+      with: "network.protocol", ["http", "https"]),
+    source("network.tls", .boolean, "Whether the connection is encrypted.", type: "network", at: "source/@tls", .yesNo)
+      .only(with: "network.protocol", ["nbd", "vxhs"]),
     source(
       "network.tls-hostname", .text(.line), "The name that the server's certificate must have.", type: "network",
-      at: "source/@tlsHostname"),
+      at: "source/@tlsHostname"
+    ).only(with: "network.protocol", ["nbd"]),
     Field(
       "network.hosts", "The servers.", list: "source", "host",
       .record([
-        Part("name", .text(.line), "The name or address of the server.", at: "@name"),
-        Part("port", .integer(0...65535), "The port.", at: "@port"),
+        Part("name", .text(.hostName), "The name or address of the server.", at: "@name").required(unless: "socket")
+          .never(with: "socket"),
+        Part("port", .integer(0...65535), "The port.", at: "@port").only(with: "name"),
         Part(
-          "transport", .enumeration(["tcp", "rdma", "unix"]), "The transport; the default is `tcp`.", at: "@transport"),
-        Part("socket", .path, "The path of a socket.", at: "@socket"),
-      ]), reference: diskReference),
+          "transport", .enumeration(["tcp", "rdma", "unix"]), "The transport; the default is `tcp`.", at: "@transport"
+        ).required(with: "socket"),
+        Part("socket", .path, "The path of a socket.", at: "@socket").only(with: "transport", "unix"),
+      ]), reference: diskReference
+    ).only(with: "network.protocol").required(
+      with: "network.protocol", "nbd", "iscsi", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "vxhs",
+      "nfs", "ssh"),
     source(
-      "network.snapshot", .text(.line), "A snapshot of RBD to show.", type: "network", at: "source/snapshot/@name"),
-    source("network.config", .path, "A configuration file of RBD.", type: "network", at: "source/config/@file"),
+      "network.snapshot", .text(.line), "A snapshot of RBD to show.", type: "network", at: "source/snapshot/@name"
+    ).only(with: "network.protocol", ["rbd"]),
+    source("network.config", .path, "A configuration file of RBD.", type: "network", at: "source/config/@file").only(
+      with: "network.protocol", ["rbd"]),
     source(
       "network.initiator", .text(.line), "The name by which the host presents itself to iSCSI.", type: "network",
-      at: "source/initiator/iqn/@name"),
+      at: "source/initiator/iqn/@name"
+    ).only(with: "network.protocol", ["iscsi"]),
     source(
       "network.ssl-verify", .boolean, "Whether the server's certificate is checked.", type: "network",
-      at: "source/ssl/@verify", .yesNo),
+      at: "source/ssl/@verify", .yesNo
+    ).only(with: "network.protocol", ["https", "ftps"]),
     source(
-      "network.readahead", .integer(0...Int.max), "How many bytes are read ahead.", type: "network",
-      at: "source/readahead/@size"),
+      "network.readahead", .integer(1...Int.max), "How many bytes are read ahead.", type: "network",
+      at: "source/readahead/@size"
+    ).only(with: "network.protocol", ["http", "https", "ftp", "ftps", "sheepdog", "tftp"]),
     source(
-      "network.timeout", .integer(0...Int.max), "Seconds after which a request fails.", type: "network",
-      at: "source/timeout/@seconds"),
+      "network.timeout", .integer(1...Int.max), "Seconds after which a request fails.", type: "network",
+      at: "source/timeout/@seconds"
+    ).only(with: "network.protocol", ["http", "https", "ftp", "ftps", "sheepdog", "tftp"]),
     source(
       "network.reconnect-delay", .integer(0...Int(UInt32.max)),
       "Seconds that NBD tries to connect again before requests fail.", type: "network", at: "source/reconnect/@delay"
-    ).since(9, 2),
+    ).only(with: "network.protocol", ["nbd"]).since(9, 2),
     source(
       "network.known-hosts", .path, "The file with the keys of hosts that SSH is to accept.", type: "network",
       at: "source/knownHosts/@path"
-    ).since(9, 8),
+    ).only(with: "network.protocol", ["ssh"]).since(9, 8),
     source(
       "auth.ssh-user", .text(.line), "The name to log in with by a key of SSH's.", type: "network",
       at: "source/identity/@username"
@@ -69,31 +88,48 @@ extension Vocabulary {
       "auth.ssh-agent", .path, "The socket of an agent that has the key.", type: "network",
       at: "source/identity/@agentsock"
     ).since(9, 8),
-    source("auth.username", .text(.line), "The name to log in with.", type: "network", at: "source/auth/@username"),
+    source(
+      "network.user", .text(.userName), "The user of the host as whom NFS is spoken.", type: "network",
+      at: "source/identity/@user"
+    ).only(with: "network.protocol", ["nfs"]).required(with: "network.protocol", "nfs"),
+    source(
+      "network.group", .text(.userName), "The group of the host as which NFS is spoken.", type: "network",
+      at: "source/identity/@group"
+    ).only(with: "network.protocol", ["nfs"]),
+    source("auth.username", .text(.userName), "The name to log in with.", type: "network", at: "source/auth/@username")
+      .required(with: "auth.type").only(with: "network.protocol", ["rbd", "iscsi", "http", "https", "ftp", "ftps"]),
     source(
       "auth.type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", type: "network",
-      at: "source/auth/secret/@type"),
+      at: "source/auth/secret/@type"
+    ).required(with: "auth.username"),
     source(
-      "auth.usage", .text(.line), "The usage of libvirt's secret.", type: "network", at: "source/auth/secret/@usage"),
-    source("auth.uuid", .text(.uuid), "The UUID of libvirt's secret.", type: "network", at: "source/auth/secret/@uuid"),
+      "auth.usage", .text(.fileName), "The usage of libvirt's secret.", type: "network", at: "source/auth/secret/@usage"
+    ).only(with: "auth.username").required(with: "auth.username", unless: ["auth.uuid"]),
+    source("auth.uuid", .text(.uuid), "The UUID of libvirt's secret.", type: "network", at: "source/auth/secret/@uuid")
+      .only(with: "auth.username").never(with: "auth.usage"),
     deciding(
       "nvme.namespace", .integer(1...Int(Int32.max)), "The namespace of an NVMe controller of the host.", type: "nvme",
-      at: "source/@namespace", with: ("type", "pci")),
+      at: "source/@namespace", with: ("type", "pci")
+    ).never(with: "device", "lun"),
     source(
       "nvme.managed", .boolean, "Whether libvirt takes the controller from the host and gives it back.", type: "nvme",
       at: "source/@managed", .yesNo),
     Field(
       "nvme.address", .text(DeviceAddress.sourceRule), "The controller's PCI address on the host.",
-      lens: DeviceAddress.source.only(types: ["nvme"]), staysWhenDropped: true, reference: diskReference),
+      lens: DeviceAddress.source.only(types: ["nvme"]), staysWhenDropped: true, reference: diskReference
+    ).only(with: "nvme.namespace").required(with: "nvme.namespace"),
     deciding(
       "vhost-user.path", .path, "The socket of a vhost-user process.", type: "vhostuser", at: "source/@path",
-      with: ("type", "unix")),
+      with: ("type", "unix")
+    ).never(with: "device", "lun"),
     source(
       "vhost-user.reconnect", .boolean, "Whether a lost connection is made again.", type: "vhostuser",
-      at: "source/reconnect/@enabled", .yesNo),
+      at: "source/reconnect/@enabled", .yesNo
+    ).required(with: "vhost-user.reconnect-timeout"),
     source(
       "vhost-user.reconnect-timeout", .integer(0...Int(Int32.max)), "Seconds between attempts to connect again.",
-      type: "vhostuser", at: "source/reconnect/@timeout"),
+      type: "vhostuser", at: "source/reconnect/@timeout"
+    ).only(with: "vhost-user.reconnect", ["true"]).required(with: "vhost-user.reconnect", "true"),
     deciding(
       "vhost-vdpa", .path, "A vDPA device of the host that is a disk, such as `/dev/vhost-vdpa-0`.", type: "vhostvdpa",
       at: "source/@dev"
@@ -101,23 +137,29 @@ extension Vocabulary {
     Field(
       "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
       "What happens at start where the source is missing.", at: "source/@startupPolicy",
-      effect: .live(.device), reference: diskReference),
+      effect: .live(.device), reference: diskReference
+    ).never(with: "network.protocol").never(with: "vhost-user.path"),
     Field(
       "encryption.format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]),
       "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"
-    ).values("luks-any", since: 9, 3),
+    ).values("luks-any", since: 9, 3).required(with: "encryption.engine").required(with: "encryption.type").never(
+      with: "vhost-user.path"
+    ).never(with: "network.protocol", "vxhs", "nfs"),
     Field(
       "encryption.engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", at: "source/encryption/@engine",
       reference: "formatstorageencryption.html"),
     Field(
       "encryption.type", .enumeration(["passphrase"]), "The kind of the secret.", at: "source/encryption/secret/@type",
-      reference: "formatstorageencryption.html"),
+      reference: "formatstorageencryption.html"
+    ).required(with: "encryption.uuid").required(with: "encryption.usage"),
     Field(
       "encryption.uuid", .text(.uuid), "The UUID of libvirt's secret with the passphrase.",
-      at: "source/encryption/secret/@uuid", reference: "formatstorageencryption.html"),
+      at: "source/encryption/secret/@uuid", reference: "formatstorageencryption.html"
+    ).required(with: "encryption.type", unless: ["encryption.usage"]),
     Field(
       "encryption.usage", .text(.line), "The usage of libvirt's secret with the passphrase.",
-      at: "source/encryption/secret/@usage", reference: "formatstorageencryption.html"),
+      at: "source/encryption/secret/@usage", reference: "formatstorageencryption.html"
+    ).never(with: "encryption.uuid"),
   ]
 
   /// What makes a disk one of a type.
@@ -142,10 +184,16 @@ extension Vocabulary {
     return Field(name, kind, summary, lens: lens, staysWhenDropped: true, reference: diskReference)
   }
 
+  /// The fields that make a disk one of a type.
+  private static let deciders = [
+    "volume": "volume.pool", "network": "network.protocol", "nvme": "nvme.namespace", "vhostuser": "vhost-user.path",
+  ]
+
   private static func source(
     _ name: String, _ kind: ValueType, _ summary: String, type: String, at path: String, _ notation: Notation? = nil
   ) -> Field {
     Field(name, kind, summary, lens: .at(path, kind, notation).only(types: [type]), reference: diskReference)
+      .only(with: deciders[type] ?? name)
   }
 }
 

@@ -11,10 +11,12 @@ extension Vocabulary {
     Field(
       "snapshot", .enumeration(["internal", "external", "no", "manual"]), "How snapshots of the domain treat the disk.",
       at: "@snapshot", effect: .live(.device), reference: diskReference),
-    .yesNo("raw-io", "Whether QEMU needs the right to raw I/O for the disk.", at: "@rawio", reference: diskReference),
+    .yesNo("raw-io", "Whether QEMU needs the right to raw I/O for the disk.", at: "@rawio", reference: diskReference)
+      .only(with: "device", ["lun"]),
     Field(
       "sgio", .enumeration(["filtered", "unfiltered"]), "Which SCSI commands of the guest are let through.",
-      at: "@sgio", reference: diskReference),
+      at: "@sgio", reference: diskReference
+    ).only(with: "device", ["lun"]),
     Field(
       "shareable", .boolean, "Whether several guests may write to it.", lens: .presence("shareable"),
       reference: diskReference),
@@ -39,10 +41,11 @@ extension Vocabulary {
       "wwn", .text(.hexadecimalDigits(16)), "The World Wide Name, 16 hexadecimal digits.", at: "wwn",
       staysWhenDropped: true, reference: diskReference),
     Field(
-      "vendor", .text(.line), "The vendor that the guest sees, up to 8 characters.", at: "vendor",
+      "vendor", .text(.inquiry(8, "the name of a vendor")), "The vendor that the guest sees, up to 8 characters.",
+      at: "vendor",
       reference: diskReference),
     Field(
-      "product", .text(.line), "The product that the guest sees, up to 16 characters; on SATA and IDE up to 40.",
+      "product", .text(.inquiry(16, "the name of a product")), "The product that the guest sees, up to 16 characters.",
       at: "product",
       reference: diskReference),
     Field(
@@ -58,9 +61,15 @@ extension Vocabulary {
       "block-io.discard-granularity", "The least number of bytes that the guest can discard.",
       at: "blockio/@discard_granularity", reference: diskReference
     ).since(10, 0),
-    .count("geometry.cylinders", "The number of cylinders.", at: "geometry/@cyls", reference: diskReference),
-    .count("geometry.heads", "The number of heads.", at: "geometry/@heads", reference: diskReference),
-    .count("geometry.sectors", "The number of sectors.", at: "geometry/@secs", reference: diskReference),
+    .count("geometry.cylinders", "The number of cylinders.", at: "geometry/@cyls", reference: diskReference).required(
+      with: "geometry.heads"
+    ).required(with: "geometry.sectors").required(with: "geometry.translation"),
+    .count("geometry.heads", "The number of heads.", at: "geometry/@heads", reference: diskReference).required(
+      with: "geometry.cylinders"
+    ).required(with: "geometry.sectors").required(with: "geometry.translation"),
+    .count("geometry.sectors", "The number of sectors.", at: "geometry/@secs", reference: diskReference).required(
+      with: "geometry.cylinders"
+    ).required(with: "geometry.heads").required(with: "geometry.translation"),
     Field(
       "geometry.translation", .enumeration(["auto", "none", "lba"]), "How the firmware translates the geometry.",
       at: "geometry/@trans", reference: diskReference),
@@ -68,6 +77,15 @@ extension Vocabulary {
 }
 
 extension TextRule {
+  /// A text of a SCSI inquiry: printable, and not longer than its place (SPC, "standard INQUIRY data").
+  fileprivate static func inquiry(_ most: Int, _ explanation: String) -> TextRule {
+    TextRule(
+      "\(explanation) of up to \(most) printable characters", pattern: "^[ -~]{1,\(most)}$",
+      normalise: { text in
+        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) } ? text : nil
+      })
+  }
+
   /// A fixed number of hexadecimal digits without a prefix.
   static func hexadecimalDigits(_ count: Int) -> TextRule {
     TextRule(

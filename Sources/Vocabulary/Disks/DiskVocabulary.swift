@@ -14,20 +14,23 @@ extension Vocabulary {
       Field(
         "image", .reference(collection: "images"),
         "The base image. A `cdrom` gets the image itself; any other disk gets an overlay of its own.",
-        effect: .replace),
+        effect: .replace
+      ).never(with: "device", "lun"),
       Field(
         "size", .size(granularity: 512),
         """
         The disk's virtual size; an overlay's is its image's if not set. A larger one grows the disk: at once where \
         the guest runs. A smaller one is refused.
-        """, effect: .live(by: "virDomainBlockResize"), isRecorded: false),
+        """, effect: .live(by: "virDomainBlockResize"), isRecorded: false
+      ).never(with: "device", "lun"),
       Field(
         "source", .path, "An image file that exists. Vireo never makes it, and grows it only where `size` asks.",
         effect: .live(.medium)),
       Field(
         "pool", .reference(collection: "pools"),
         "Where a new file is made; not needed when the stack has only one pool.", effect: .replace,
-        isRecorded: false),
+        isRecorded: false
+      ).never(with: "device", "lun"),
       Field(
         "format", .enumeration(["qcow2", "raw"]),
         """

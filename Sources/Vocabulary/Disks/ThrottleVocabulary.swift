@@ -16,7 +16,7 @@ extension Vocabulary {
             "iotune.\(way)-\(unit)-max", "The most \(words) \(of) in a second of a burst.",
             at: "iotune/\(way)_\(unit)_sec_max", effect: .live(.blockIO("\(way)_\(unit)_sec_max")),
             reference: diskReference),
-          Field.count(
+          Field.count32(
             "iotune.\(way)-\(unit)-max-length", "How many seconds a burst of \(words) \(of) may last.",
             at: "iotune/\(way)_\(unit)_sec_max_length", effect: .live(.blockIO("\(way)_\(unit)_sec_max_length")),
             reference: diskReference),
@@ -62,13 +62,15 @@ extension Vocabulary {
           limit("\(way)-\(unit)-max", "The most \(words) \(of) in a second of a burst.", "\(way)_\(unit)_sec_max"),
           limit(
             "\(way)-\(unit)-max-length", "How many seconds a burst of \(words) \(of) may last.",
-            "\(way)_\(unit)_sec_max_length"),
+            "\(way)_\(unit)_sec_max_length", most: Int(UInt32.max)),
         ]
       }
     } + [limit("size-iops", "The bytes that count as one request.", "size_iops_sec")]
 
-  private static func limit(_ name: String, _ summary: String, _ element: String) -> Part {
-    Part(name, .integer(0...Int.max), summary, at: element)
+  private static func limit(
+    _ name: String, _ summary: String, _ element: String, most: Int = .max
+  ) -> Part {
+    Part(name, .integer(0...most), summary, at: element)
   }
 
   /// The names that libvirt's call has for the limits of a group, by their members here.

@@ -11,95 +11,125 @@ extension Vocabulary {
         "type", .enumeration(["vnc", "spice", "sdl", "rdp", "dbus", "egl-headless", "desktop"]),
         "The protocol; the entry's own name when that is one.",
         lens: .at("@type", .enumeration(["vnc", "spice", "sdl", "rdp", "dbus", "egl-headless", "desktop"])),
-        staysWhenDropped: true, reference: graphicsReference),
+        staysWhenDropped: true, reference: graphicsReference
+      ).required,
       Field(
         "listen-type", .enumeration(["address", "network", "socket", "none"]),
         "What it listens on: an address, the address of a libvirt network, a socket, or nothing.",
-        lens: listenTypeLens, isComparableWhenRunning: false, reference: graphicsReference),
+        lens: listenTypeLens, isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["vnc", "spice", "rdp"]),
       Field(
         "listen-network", .text(.networkName), "The libvirt network on whose address it listens.",
-        lens: .at("listen/@network", .text(.networkName)).only(types: ["network"], at: "listen/@type"),
-        isComparableWhenRunning: false, reference: graphicsReference),
+        at: "listen/@network", isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "listen-type", ["network"], at: "listen/@type").required(with: "listen-type", "network"),
       Field(
         "listen-socket", .path, "The socket that it listens on.",
-        lens: .at("listen/@socket", .path).only(types: ["socket"], at: "listen/@type"),
-        isComparableWhenRunning: false, reference: graphicsReference),
+        at: "listen/@socket", isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "listen-type", ["socket"], at: "listen/@type"),
       Field(
         "auto-port", .boolean, "Whether a free port is picked at each start.", lens: autoPortLens,
-        isComparableWhenRunning: false, reference: graphicsReference),
+        isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["vnc", "spice", "rdp"]),
       Field(
-        "listen", .text(.any), "The address to listen on; the host's setting, usually 127.0.0.1, if not set.",
-        lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference),
+        "listen", .text(.hostName), "The address to listen on; the host's setting, usually 127.0.0.1, if not set.",
+        lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["vnc", "spice", "rdp"]),
       Field(
         "port", .integer(1...65535), "The TCP port; a free one is picked at each start if not set.",
-        lens: portLens, isComparableWhenRunning: false, reference: graphicsReference),
+        lens: portLens, isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["vnc", "spice", "rdp"]),
       Field(
         "tls-port", .integer(1...65535), "The TCP port of encrypted SPICE connections.", at: "@tlsPort",
-        isComparableWhenRunning: false, reference: graphicsReference),
+        isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       Field(
         "websocket-port", .integer(1...65535), "The TCP port of VNC over WebSocket.", at: "@websocket",
-        isComparableWhenRunning: false, reference: graphicsReference),
+        isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["vnc"]),
       Field(
         "password-file", .secretFile,
         "The password that viewers must know, by reference: the only line of a file beside the spec, such as one that a "
           + "tool for secrets has put there. VNC looks at its first 8 characters only.",
-        lens: passwordLens, effect: .live(.device), isComparableWhenRunning: false, reference: graphicsReference),
+        lens: passwordLens, effect: .live(.device), isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["vnc", "spice", "rdp"]),
       Field(
         "username", .text(.line), "The name that viewers of an RDP display must give.", at: "@username",
         reference: graphicsReference
-      ).since(11, 1),
+      ).only(with: "type", ["rdp"]).since(11, 1),
       .yesNo(
         "wait", "Whether the guest waits for the first viewer before it boots.", at: "@wait",
         reference: graphicsReference
-      )
-      .since(11, 10),
-      Field("keymap", .text(.line), "The layout of the keyboard.", at: "@keymap", reference: graphicsReference),
+      ).only(with: "type", ["vnc", "spice", "rdp"])
+        .since(11, 10),
+      Field("keymap", .text(.line), "The layout of the keyboard.", at: "@keymap", reference: graphicsReference).only(
+        with: "type", ["vnc", "spice"]),
       Field(
         "share-policy", .enumeration(["allow-exclusive", "force-shared", "ignore"]),
-        "What happens when several VNC viewers connect.", at: "@sharePolicy", reference: graphicsReference),
-      Field("display", .text(.line), "The X display of an SDL window.", at: "@display", reference: graphicsReference),
-      Field("xauth", .path, "The X authority file of an SDL window.", at: "@xauth", reference: graphicsReference),
-      .yesNo("p2p", "Whether viewers connect to QEMU directly over D-Bus.", at: "@p2p", reference: graphicsReference),
+        "What happens when several VNC viewers connect.", at: "@sharePolicy", reference: graphicsReference
+      ).only(with: "type", ["vnc"]),
+      Field("display", .text(.line), "The X display of an SDL window.", at: "@display", reference: graphicsReference)
+        .only(with: "type", ["sdl", "desktop"]),
+      Field("xauth", .path, "The X authority file of an SDL window.", at: "@xauth", reference: graphicsReference).only(
+        with: "type", ["sdl"]),
+      .yesNo("p2p", "Whether viewers connect to QEMU directly over D-Bus.", at: "@p2p", reference: graphicsReference)
+        .only(with: "type", ["dbus"]),
       Field(
         "dbus-address", .text(.line), "The address of the D-Bus to connect to.",
-        lens: .at("@address", .text(.line)).only(types: ["dbus"]), reference: graphicsReference),
+        at: "@address", reference: graphicsReference
+      ).only(with: "type", ["dbus"], at: "@type").never(with: "p2p"),
       Field(
-        "audio", .integer(1...Int(Int32.max)), "The number of the audio backend that viewers hear.", at: "audio/@id",
-        reference: graphicsReference),
-      .yesNo("gl.enable", "Whether the display renders with OpenGL.", at: "gl/@enable", reference: graphicsReference),
+        "audio", .integer(1...255), "The number of the audio backend that viewers hear.", at: "audio/@id",
+        reference: graphicsReference
+      ).only(with: "type", ["vnc", "dbus"]),
+      .yesNo("gl.enable", "Whether the display renders with OpenGL.", at: "gl/@enable", reference: graphicsReference)
+        .required(with: "gl.rendernode", and: ("type", "spice")).required(with: "gl.rendernode", and: ("type", "dbus"))
+        .only(with: "type", ["sdl", "spice", "dbus"]),
       Field(
-        "gl.rendernode", .path, "The host's render node.", at: "gl/@rendernode", reference: graphicsReference),
+        "gl.rendernode", .path, "The host's render node.", at: "gl/@rendernode", reference: graphicsReference
+      ).only(with: "type", ["spice", "dbus", "egl-headless"]),
       Field(
         "default-mode", .enumeration(["secure", "insecure", "any"]), "Whether SPICE channels are encrypted.",
-        at: "@defaultMode", reference: graphicsReference),
+        at: "@defaultMode", reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       Field(
         "channels", "Whether single SPICE channels are encrypted.", table: "", "channel", key: "@name",
-        .word("the name of a SPICE channel"), .at("@mode", .enumeration(["secure", "insecure", "any"])),
-        reference: graphicsReference),
+        .oneOf(
+          ["main", "display", "inputs", "cursor", "playback", "record", "smartcard", "usbredir"],
+          "the name of a SPICE channel"), .at("@mode", .enumeration(["secure", "insecure", "any"])),
+        reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       Field(
         "image-compression", .enumeration(["auto_glz", "auto_lz", "quic", "glz", "lz", "off"]),
-        "How SPICE compresses images.", at: "image/@compression", reference: graphicsReference),
+        "How SPICE compresses images.", at: "image/@compression", reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       Field(
         "jpeg-compression", .enumeration(["auto", "never", "always"]), "Whether SPICE uses JPEG on slow lines.",
-        at: "jpeg/@compression", reference: graphicsReference),
+        at: "jpeg/@compression", reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       Field(
         "zlib-compression", .enumeration(["auto", "never", "always"]), "Whether SPICE uses zlib on slow lines.",
-        at: "zlib/@compression", reference: graphicsReference),
+        at: "zlib/@compression", reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       .onOff(
         "playback-compression", "Whether SPICE compresses sound.", at: "playback/@compression",
-        reference: graphicsReference),
+        reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       Field(
         "streaming", .enumeration(["filter", "all", "off"]), "Which areas SPICE sends as video.",
-        at: "streaming/@mode", reference: graphicsReference),
+        at: "streaming/@mode", reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       .yesNo(
         "clipboard", "Whether viewer and guest share the clipboard.", at: "clipboard/@copypaste",
-        reference: graphicsReference),
+        reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       .yesNo(
         "file-transfer", "Whether viewers may send files to the guest.", at: "filetransfer/@enable",
-        reference: graphicsReference),
+        reference: graphicsReference
+      ).only(with: "type", ["spice"]),
       Field(
         "mouse", .enumeration(["server", "client"]), "Who draws the mouse.", at: "mouse/@mode",
-        reference: graphicsReference),
+        reference: graphicsReference
+      ).only(with: "type", ["spice"]),
     ],
     groups: [FieldGroup("gl", "Rendering with the host's graphics card.")],
     device: DeviceRule(

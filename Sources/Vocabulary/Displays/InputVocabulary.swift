@@ -9,27 +9,35 @@ extension Vocabulary {
     fields: [
       Field(
         "type", .enumeration(["mouse", "tablet", "keyboard", "passthrough", "evdev"]), "What it is.", at: "@type",
-        staysWhenDropped: true, reference: inputReference),
+        staysWhenDropped: true, reference: inputReference
+      ).required,
       Field(
-        "bus", .enumeration(["ps2", "usb", "virtio", "xen", "parallels", "none"]), "How it is attached.", at: "@bus",
-        staysWhenDropped: true, reference: inputReference),
+        "bus", .enumeration(["ps2", "usb", "virtio", "xen"]), "How it is attached.", at: "@bus",
+        staysWhenDropped: true, reference: inputReference
+      ).values(["virtio"], with: "type", "passthrough").required(with: "type", "passthrough").never(
+        with: "type", "evdev"),
       Field(
         "model", .enumeration(["virtio", "virtio-transitional", "virtio-non-transitional"]),
         "The model of a virtio device.", at: "@model", reference: inputReference),
       Field(
         "event-device", .path, "The event device of the host that is passed through.", at: "source/@evdev",
-        reference: inputReference),
+        reference: inputReference
+      ).only(with: "type", ["passthrough"]).required(with: "type", "passthrough"),
       Field(
         "device", .path, "The event device of the host whose events are shared.", at: "source/@dev",
-        reference: inputReference),
+        reference: inputReference
+      ).only(with: "type", ["evdev"]).required(with: "type", "evdev"),
       Field(
         "grab", .enumeration(["all"]), "Whether all input devices are grabbed together.", at: "source/@grab",
-        reference: inputReference),
-      .onOff("repeat", "Whether keys repeat.", at: "source/@repeat", reference: inputReference),
+        reference: inputReference
+      ).only(with: "type", ["evdev"]),
+      .onOff("repeat", "Whether keys repeat.", at: "source/@repeat", reference: inputReference)
+        .only(with: "type", ["evdev"]),
       Field(
         "grab-toggle",
         .enumeration(["ctrl-ctrl", "alt-alt", "shift-shift", "meta-meta", "scrolllock", "ctrl-scrolllock"]),
-        "The keys that switch between host and guest.", at: "source/@grabToggle", reference: inputReference),
+        "The keys that switch between host and guest.", at: "source/@grabToggle", reference: inputReference
+      ).only(with: "type", ["evdev"]),
     ] + DeviceFields.virtio + [DeviceFields.address],
     groups: [DeviceFields.driverGroup],
     device: DeviceRule(
@@ -59,8 +67,8 @@ extension Vocabulary {
     "hub", "A USB hub.",
     fields: [
       Field(
-        "type", .enumeration(["usb"]), "The bus.", at: "@type", staysWhenDropped: true,
-        reference: "formatdomain.html#hub-devices"),
+        "type", .enumeration(["usb"]), "The bus.", at: "@type", initial: .string("usb"),
+        staysWhenDropped: true, reference: "formatdomain.html#hub-devices"),
       DeviceFields.address,
     ],
     device: DeviceRule(

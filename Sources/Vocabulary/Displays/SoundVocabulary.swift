@@ -9,7 +9,8 @@ extension Vocabulary {
     fields: [
       Field(
         "model", .enumeration(["sb16", "es1370", "pcspk", "ac97", "ich6", "ich9", "usb", "ich7", "virtio"]),
-        "The model.", at: "@model", staysWhenDropped: true, reference: "formatdomain.html#sound-devices"
+        "The model.", at: "@model", initial: .string("ich9"), staysWhenDropped: true,
+        reference: "formatdomain.html#sound-devices"
       ).values("virtio", since: 10, 4),
       Field(
         "streams", .integer(1...Int(UInt32.max)), "The number of streams of a `virtio` card; the default is 2.",
@@ -23,7 +24,7 @@ extension Vocabulary {
         "codecs", "The codecs of the card.", list: "", "codec",
         .at("@type", .enumeration(["duplex", "micro", "output"])), reference: "formatdomain.html#sound-devices"),
       Field(
-        "audio", .integer(1...Int(Int32.max)), "The number of the audio backend that it plays on.", at: "audio/@id",
+        "audio", .integer(1...255), "The number of the audio backend that it plays on.", at: "audio/@id",
         reference: "formatdomain.html#sound-devices"),
     ] + DeviceFields.virtio.map { $0.since(10, 4) } + [DeviceFields.acpiIndex, DeviceFields.address],
     groups: [DeviceFields.driverGroup],
@@ -38,27 +39,36 @@ extension Vocabulary {
     fields: [
       Field(
         "id", .text(.number("the number of an audio backend")), "The number by which cards name it.", at: "@id",
-        staysWhenDropped: true, reference: audioReference),
+        staysWhenDropped: true, reference: audioReference
+      ).required,
       Field(
         "type",
         .enumeration([
           "none", "alsa", "coreaudio", "dbus", "jack", "oss", "pipewire", "pulseaudio", "sdl", "spice", "file",
         ]),
         "The host's sound system.", at: "@type", staysWhenDropped: true, reference: audioReference
-      ).values("pipewire", since: 9, 10),
+      ).values("pipewire", since: 9, 10).required,
       Field(
         "timer-period", .integer(0...Int(Int32.max)), "Microseconds between updates.", at: "@timerPeriod",
         reference: audioReference),
-      Field("server", .text(.line), "The name of the sound server.", at: "@serverName", reference: audioReference),
-      Field("path", .path, "The file that sound goes to.", at: "@path", reference: audioReference),
+      Field("server", .text(.line), "The name of the sound server.", at: "@serverName", reference: audioReference)
+        .only(with: "type", ["pulseaudio"]),
+      Field("path", .path, "The file that sound goes to.", at: "@path", reference: audioReference)
+        .only(with: "type", ["file"]),
       Field(
         "runtime-dir", .path, "The folder with the socket of PipeWire's daemon.", at: "@runtimeDir",
         reference: audioReference
-      ).since(9, 10),
-      Field("driver", .text(.line), "SDL's driver.", at: "@driver", reference: audioReference),
-      .yesNo("exclusive", "Whether OSS is used alone.", at: "@exclusive", reference: audioReference),
-      .yesNo("try-mmap", "Whether OSS memory is mapped.", at: "@tryMMap", reference: audioReference),
-      Field("dsp-policy", .integer(-1...10), "The timing policy of OSS.", at: "@dspPolicy", reference: audioReference),
+      ).since(9, 10).only(with: "type", ["pipewire"]),
+      Field(
+        "driver", .enumeration(["esd", "alsa", "arts", "pulseaudio"]), "SDL's driver.", at: "@driver",
+        reference: audioReference
+      ).only(with: "type", ["sdl"]),
+      .yesNo("exclusive", "Whether OSS is used alone.", at: "@exclusive", reference: audioReference)
+        .only(with: "type", ["oss"]),
+      .yesNo("try-mmap", "Whether OSS memory is mapped.", at: "@tryMMap", reference: audioReference)
+        .only(with: "type", ["oss"]),
+      Field("dsp-policy", .integer(-1...10), "The timing policy of OSS.", at: "@dspPolicy", reference: audioReference)
+        .only(with: "type", ["oss"]),
     ] + ["input", "output"].flatMap(way),
     groups: [FieldGroup("input", "What is recorded."), FieldGroup("output", "What is played.")],
     device: DeviceRule(
@@ -84,22 +94,27 @@ extension Vocabulary {
     return [
       flag("mixing-engine", "Whether QEMU mixes the sound.", "mixingEngine"),
       flag("fixed-settings", "Whether the settings are fixed.", "fixedSettings"),
-      .count("\(way).voices", "The number of voices.", at: "\(way)/@voices", reference: audioReference),
-      .count(
+      .count32("\(way).voices", "The number of voices.", at: "\(way)/@voices", reference: audioReference),
+      .count32(
         "\(way).buffer-length", "The length of the buffer in microseconds.", at: "\(way)/@bufferLength",
         reference: audioReference),
-      .count("\(way).buffer-count", "The number of buffers.", at: "\(way)/@bufferCount", reference: audioReference),
-      .count("\(way).latency", "The latency in microseconds.", at: "\(way)/@latency", reference: audioReference),
-      flag("try-poll", "Whether polling is tried.", "tryPoll"),
-      text("device", "The device of the host.", "dev"), text("name", "The name of the device.", "name"),
-      text("stream", "The name of the stream.", "streamName"), text("server", "The name of the server.", "serverName"),
-      text("client", "The name of the client.", "clientName"),
-      text("connect-ports", "A pattern of the ports to connect to.", "connectPorts"),
-      flag("exact-name", "Whether the client's name must be exact.", "exactName"),
-      .count(
+      .count32("\(way).buffer-count", "The number of buffers.", at: "\(way)/@bufferCount", reference: audioReference)
+        .only(with: "type", ["coreaudio", "oss", "sdl"]),
+      .count32("\(way).latency", "The latency in microseconds.", at: "\(way)/@latency", reference: audioReference).only(
+        with: "type", ["pulseaudio", "pipewire"]),
+      flag("try-poll", "Whether polling is tried.", "tryPoll").only(with: "type", ["oss"]),
+      text("device", "The device of the host.", "dev").only(with: "type", ["alsa", "oss"]),
+      text("name", "The name of the device.", "name").only(with: "type", ["pulseaudio", "pipewire"]),
+      text("stream", "The name of the stream.", "streamName").only(with: "type", ["pulseaudio", "pipewire"]),
+      text("server", "The name of the server.", "serverName").only(with: "type", ["jack"]),
+      text("client", "The name of the client.", "clientName").only(with: "type", ["jack"]),
+      text("connect-ports", "A pattern of the ports to connect to.", "connectPorts").only(with: "type", ["jack"]),
+      flag("exact-name", "Whether the client's name must be exact.", "exactName").only(with: "type", ["jack"]),
+      .count32(
         "\(way).frequency", "The rate of samples in hertz.", at: "\(way)/settings/@frequency", reference: audioReference
       ),
-      .count("\(way).channels", "The number of channels.", at: "\(way)/settings/@channels", reference: audioReference),
+      .count32(
+        "\(way).channels", "The number of channels.", at: "\(way)/settings/@channels", reference: audioReference),
       Field(
         "\(way).format", .enumeration(["s8", "u8", "s16", "u16", "s32", "u32", "f32"]), "The format of samples.",
         at: "\(way)/settings/@format", reference: audioReference),

@@ -16,9 +16,9 @@ extension Vocabulary {
           .enumeration(["virtio", "qxl", "vga", "bochs", "cirrus", "ramfb", "none", "vmvga", "xen", "vbox", "gop"])),
         initial: .string("virtio"), reference: videoReference),
       memory("vram", "The memory of the card; for `qxl` that of its second bar."),
-      memory("ram", "The first memory bar of a `qxl` card."),
-      memory("vgamem", "The memory of the VGA framebuffer of a `qxl` card."),
-      memory("vram64", "The size of the second bar of a `qxl` card above 4 GiB."),
+      memory("ram", "The first memory bar of a `qxl` card.").only(with: "model", ["qxl"]),
+      memory("vgamem", "The memory of the VGA framebuffer of a `qxl` card.").only(with: "model", ["qxl"]),
+      memory("vram64", "The size of the second bar of a `qxl` card above 4 GiB.").only(with: "model", ["qxl"]),
       Field("heads", .integer(1...64), "The number of screens.", at: "model/@heads", reference: videoReference),
       .yesNo("primary", "Whether it is the first card.", at: "model/@primary", reference: videoReference),
       .onOff("blob", "Whether virtio resources can be blobs of memory.", at: "model/@blob", reference: videoReference)
@@ -41,10 +41,12 @@ extension Vocabulary {
         reference: videoReference),
       Field(
         "resolution.x", .integer(1...65535), "The width of the screen.", at: "model/resolution/@x",
-        reference: videoReference),
+        reference: videoReference
+      ).required(with: "resolution.y"),
       Field(
         "resolution.y", .integer(1...65535), "The height of the screen.", at: "model/resolution/@y",
-        reference: videoReference),
+        reference: videoReference
+      ).required(with: "resolution.x"),
       Field(
         "driver.name", .enumeration(["qemu", "vhostuser"]), "What draws: QEMU or a process of its own.",
         at: "driver/@name", reference: videoReference),
@@ -66,9 +68,11 @@ extension Vocabulary {
   ]
 
   private static func memory(_ name: String, _ summary: String) -> Field {
-    Field(
-      name, .size(granularity: 1024), summary + " libvirt rounds it up to a power of two.",
-      lens: .at("model/@\(name)", .size(granularity: 1024), .multiples(of: 1024)), reference: videoReference)
+    // libvirt counts it in 32 bits.
+    let type = ValueType.size(granularity: 1024, most: UInt64(UInt32.max) << 10)
+    return Field(
+      name, type, summary + " libvirt rounds it up to a power of two.",
+      lens: .at("model/@\(name)", type, .multiples(of: 1024)), reference: videoReference)
   }
 
   private static let videoReference = "formatdomain.html#video-devices"

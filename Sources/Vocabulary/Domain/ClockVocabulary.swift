@@ -13,16 +13,20 @@ extension Vocabulary {
     Field(
       "clock.adjustment", .text(.clockAdjustment),
       "Seconds that are added to the clock of a `variable` offset; with `utc` and `localtime` also `reset`.",
-      at: "clock/@adjustment", isComparableWhenRunning: false, reference: reference),
+      at: "clock/@adjustment", isComparableWhenRunning: false, reference: reference
+    ).only(with: "clock.offset", ["utc", "localtime", "variable"]),
     Field(
       "clock.basis", .enumeration(["utc", "localtime"]), "What the adjustment of a `variable` offset is added to.",
-      at: "clock/@basis", isComparableWhenRunning: false, reference: reference),
+      at: "clock/@basis", isComparableWhenRunning: false, reference: reference
+    ).only(with: "clock.offset", ["variable"]),
     Field(
       "clock.timezone", .text(.word("the name of a time zone such as Europe/Berlin", besides: "/")),
-      "The time zone of an offset `timezone`.", at: "clock/@timezone", reference: reference),
+      "The time zone of an offset `timezone`.", at: "clock/@timezone", reference: reference
+    ).only(with: "clock.offset", ["timezone"]).required(with: "clock.offset", "timezone"),
     Field(
       "clock.start", .integer(0...Int.max), "The time of an `absolute` offset, in seconds since 1970.",
-      at: "clock/@start", reference: reference),
+      at: "clock/@start", reference: reference
+    ).only(with: "clock.offset", ["absolute"]).required(with: "clock.offset", "absolute"),
     Field(
       "clock.timers",
       """
@@ -35,28 +39,25 @@ extension Vocabulary {
         Part("present", .boolean, "Whether the guest has it.", at: "@present", .yesNo),
         Part(
           "tickpolicy", .enumeration(["delay", "catchup", "merge", "discard"]),
-          "What becomes of ticks that come too late for the guest.", at: "@tickpolicy"),
+          "What becomes of ticks that come too late for the guest.", at: "@tickpolicy"
+        ).only(with: FieldCondition.key, "platform", "rtc", "tsc", "hpet", "pit", "armvtimer"),
         Part(
           "track", .enumeration(["boot", "guest", "wall", "realtime"]),
-          "What a `platform` timer or an `rtc` follows.", at: "@track"),
+          "What a `platform` timer or an `rtc` follows.", at: "@track"
+        ).only(with: FieldCondition.key, "platform", "rtc"),
         Part(
-          "frequency", .integer(0...Int.max), "The frequency of a `tsc` in hertz.", at: "@frequency"),
+          "frequency", .integer(0...Int.max), "The frequency of a `tsc` in hertz.", at: "@frequency"
+        ).only(with: FieldCondition.key, "tsc"),
         Part(
           "mode", .enumeration(["auto", "native", "emulate", "paravirt", "smpsafe"]), "How a `tsc` is provided.",
-          at: "@mode"),
-        Part("catchup", "How fast ticks are caught up with.", element: "catchup", .record(catchupParts)),
+          at: "@mode"
+        ).only(with: FieldCondition.key, "tsc"),
       ]), reference: reference),
   ]
 
   static let clockGroups = [FieldGroup("clock", "The guest's clock.", shorthand: "offset")]
 
   private static let reference = "formatdomain.html#time-keeping"
-
-  private static let catchupParts = [
-    Part("threshold", .integer(0...Int(UInt32.max)), "Nanoseconds behind at which it begins.", at: "@threshold"),
-    Part("slew", .integer(0...Int(UInt32.max)), "How fast it may be, in percent.", at: "@slew"),
-    Part("limit", .integer(0...Int(UInt32.max)), "Nanoseconds behind at which it gives up.", at: "@limit"),
-  ]
 
   /// `clock/@offset`. Another offset takes away what only the old one has; timers cannot stand without one.
   private static let clockOffsetLens: Lens = {

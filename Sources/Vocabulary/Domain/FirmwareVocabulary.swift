@@ -5,8 +5,10 @@ import XMLTree
 extension Vocabulary {
   static let domainSystem: [Field] = [
     Field(
-      "arch", .text(.word("the name of an architecture")), "The processor architecture; the default is the host's.",
-      lens: osTypeLens("arch"), effect: .replace, staysWhenDropped: true, reference: bootReference),
+      "arch", .text(.oneOf(architectures, "the name of an architecture")),
+      "The processor architecture; the default is the host's.",
+      lens: osTypeLens("arch"), effect: .replace, staysWhenDropped: true, reference: bootReference
+    ).values("loongarch64", since: 10, 1),
     Field(
       "machine", .text(.word("the name of a machine type")),
       """
@@ -22,12 +24,13 @@ extension Vocabulary {
       at: "os/bootmenu/@enable", .yesNo, reference: bootReference),
     Field(
       "boot-menu.timeout", .integer(0...65535), "How long it is shown, in milliseconds.", at: "os/bootmenu/@timeout",
-      reference: bootReference),
+      reference: bootReference
+    ).only(with: "boot-menu.enable"),
     Field(
       "bios.use-serial", .boolean, "Whether the BIOS shows its messages on the first serial port too.",
       at: "os/bios/@useserial", .yesNo, reference: bootReference),
     Field(
-      "bios.reboot-timeout", .integer(-1...65535),
+      "bios.reboot-timeout", .integer(-1...32767),
       "After how many milliseconds without anything to boot from the guest tries again; -1 for never.",
       at: "os/bios/@rebootTimeout", reference: bootReference),
     Field(
@@ -69,10 +72,12 @@ extension Vocabulary {
     Field(
       "nvram.path", .path,
       "The file, or block device, with the firmware's variables; a file in libvirt's folder if not set.",
-      lens: nvramPathLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
+      lens: nvramPathLens, staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference
+    ).required(with: "nvram.type", "file", "block").never(with: "nvram.network"),
     Field(
       "nvram.network", .record(networkParts.map(\.member)), "The network storage with the firmware's variables.",
-      lens: nvramNetworkLens, staysWhenDropped: true, reference: bootReference),
+      lens: nvramNetworkLens, staysWhenDropped: true, reference: bootReference
+    ).required(with: "nvram.type", "network"),
     Field(
       "nvram.template", .path, "The image that a new file of variables is copied from.", at: "os/nvram/@template",
       staysWhenDropped: true, isComparableWhenRunning: false, reference: bootReference),
@@ -111,6 +116,15 @@ extension Vocabulary {
     FieldGroup("bios", "Settings of a BIOS."),
     FieldGroup("loader", "The firmware's image.", shorthand: "path"),
     FieldGroup("nvram", "The variables of UEFI firmware.", shorthand: "path"),
+  ]
+
+  /// The architectures of libvirt's schema.
+  private static let architectures = [
+    "aarch64", "alpha", "armv6l", "armv7l", "cris", "i686", "ia64", "lm32", "loongarch64", "m68k", "microblaze",
+    "microblazeel", "mips", "mipsel", "mips64", "mips64el", "openrisc", "parisc", "parisc64", "ppc", "ppc64", "ppc64le",
+    "ppcemb", "riscv32", "riscv64", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64",
+    "xtensa",
+    "xtensaeb",
   ]
 
   private static let bootReference = "formatdomain.html#bios-bootloader"
@@ -253,13 +267,20 @@ extension Vocabulary {
       .enumeration(["nbd", "iscsi", "rbd", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "ssh"]),
       "How it is reached.", at: "@protocol", isRequired: true
     ).values("ssh", since: 9, 8),
-    Part("name", .text(.line), "Its name there: an export, an image, a target.", at: "@name"),
-    Part("host", .text(.line), "The host that has it.", at: "host/@name"),
-    Part("port", .integer(1...65535), "The host's port.", at: "host/@port"),
-    Part("username", .text(.line), "Who logs in there.", at: "auth/@username"),
-    Part("secret-type", .enumeration(["ceph", "iscsi"]), "The kind of libvirt's secret.", at: "auth/secret/@type"),
-    Part("secret-usage", .text(.line), "The secret, by its usage.", at: "auth/secret/@usage"),
-    Part("secret-uuid", .text(.uuid), "The secret, by its UUID.", at: "auth/secret/@uuid"),
+    Part("name", .text(.line), "Its name there: an export, an image, a target.", at: "@name").required(
+      with: "protocol", "iscsi", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "ssh"),
+    Part("host", .text(.hostName), "The host that has it.", at: "host/@name").required(
+      with: "protocol", "nbd", "iscsi", "sheepdog", "gluster", "http", "https", "ftp", "ftps", "tftp", "ssh"),
+    Part("port", .integer(1...65535), "The host's port.", at: "host/@port").only(with: "host"),
+    Part("username", .text(.line), "Who logs in there.", at: "auth/@username").required(with: "secret-type").only(
+      with: "protocol", "iscsi", "rbd", "http", "https", "ftp", "ftps"),
+    Part("secret-type", .enumeration(["ceph", "iscsi"]), "The kind of libvirt's secret.", at: "auth/secret/@type")
+      .required(with: "username"),
+    Part("secret-usage", .text(.line), "The secret, by its usage.", at: "auth/secret/@usage").required(
+      with: "username", unless: ["secret-uuid"]
+    ).only(with: "username"),
+    Part("secret-uuid", .text(.uuid), "The secret, by its UUID.", at: "auth/secret/@uuid").only(with: "username").never(
+      with: "secret-usage"),
   ]
 
   private static let nvramNetworkLens: Lens = {

@@ -76,7 +76,7 @@ extension Vocabulary {
       "The control group that the guest is placed in; the default is the driver's own.", at: "resource/partition",
       isComparableWhenRunning: false, reference: "formatdomain.html#resource-partitioning"),
     Field(
-      "resource.fibrechannel-appid", .text(.line),
+      "resource.fibrechannel-appid", .text(.applicationIdentifier),
       "The identifier that tags the guest's Fibre Channel traffic, up to 128 characters.",
       at: "resource/fibrechannel/@appid", reference: "formatdomain.html#fibre-channel-vmid"),
     Field(
@@ -100,7 +100,7 @@ extension Vocabulary {
         usbPart("vendor", digits: 4, "a USB vendor such as 0x1234", "The device's vendor."),
         usbPart("product", digits: 4, "a USB product such as 0xbeef", "The device's product."),
         Part(
-          "version", .text(.word("a USB version such as 2.00")), "The version of the device.", at: "@version"),
+          "version", .text(.usbVersion), "The version of the device.", at: "@version"),
         Part(
           "allow", .boolean, "Whether such a device may be redirected.", at: "@allow", .yesNo, isRequired: true),
       ]), reference: "formatdomain.html#redirected-devices"),
@@ -211,4 +211,22 @@ extension FieldKey<String> {
 
   /// A short description on one line.
   public static var title: Self { Self("title") }
+}
+
+extension TextRule {
+  /// An identifier by which a Fibre Channel fabric accounts, as libvirt's schema has it.
+  fileprivate static let applicationIdentifier = TextRule(
+    "an identifier of up to 128 printable characters", pattern: "^[ -~]{1,128}$",
+    normalise: { text in
+      (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) } ? text : nil
+    })
+
+  /// The version of a USB device, as libvirt's schema has it.
+  fileprivate static let usbVersion = TextRule(
+    "a USB version such as 2.00", pattern: #"^[0-9]{1,2}\.[0-9]{1,2}$"#,
+    normalise: { text in
+      let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+      return parts.count == 2 && parts.allSatisfy { (1...2).contains($0.utf8.count) && $0.allSatisfy(\.isNumber) }
+        ? text : nil
+    })
 }

@@ -20,7 +20,8 @@ extension Vocabulary {
       lens: .size("maxMemory", granularity: 1024).dropping("maxMemory"), reference: memoryReference),
     Field(
       "max-memory.slots", .integer(0...256), "How many memory devices can be plugged in.", at: "maxMemory/@slots",
-      reference: memoryReference),
+      reference: memoryReference
+    ).only(with: "max-memory.size"),
     Field(
       "current-memory", .size(granularity: 1024, least: 1 << 20),
       "The memory that the balloon leaves the guest, at most `memory`; all of it if not set.",

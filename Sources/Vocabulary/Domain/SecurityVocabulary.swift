@@ -26,39 +26,46 @@ extension Vocabulary {
     Field(
       "launch-security.policy", .text(.hexadecimal("a policy such as 0x0001", digits: 4, most: 16)),
       "What the host may do with the guest, bit by bit, as AMD or Intel define it.", at: "launchSecurity/policy",
-      reference: launchReference),
+      reference: launchReference
+    ).only(with: "launch-security.type", ["sev", "sev-snp", "tdx"]).required(
+      with: "launch-security.type", "sev", "sev-snp"),
     Field(
       "launch-security.cbitpos", .integer(0...63), "The address bit that marks a page as encrypted; the host's.",
-      at: "launchSecurity/cbitpos", reference: launchReference),
+      at: "launchSecurity/cbitpos", reference: launchReference
+    ).only(with: "launch-security.type", ["sev", "sev-snp"]),
     Field(
       "launch-security.reduced-phys-bits", .integer(0...63), "By how many bits physical addresses become shorter.",
-      at: "launchSecurity/reducedPhysBits", reference: launchReference),
-    launchFlag("kernel-hashes", "kernelHashes", "Whether the hashes of a directly booted kernel are measured."),
-    launchText("dh-cert", "dhCert", "The guest owner's key, in base64."),
-    launchText("session", "session", "The guest owner's session, in base64."),
-    launchText("host-data", "hostData", "SEV-SNP: what the host tells the guest, in base64.")
-      .since(10, 5),
-    launchText("id-block", "idBlock", "SEV-SNP: the guest owner's description of the guest, in base64.")
-      .since(10, 5),
-    launchText("id-auth", "idAuth", "SEV-SNP: the signature of it, in base64.")
-      .since(10, 5),
+      at: "launchSecurity/reducedPhysBits", reference: launchReference
+    ).only(with: "launch-security.type", ["sev", "sev-snp"]),
+    launchFlag("kernel-hashes", "kernelHashes", "Whether the hashes of a directly booted kernel are measured.").only(
+      with: "launch-security.type", ["sev", "sev-snp"]),
+    launchText("dh-cert", "dhCert", "The guest owner's key, in base64.").only(with: "launch-security.type", ["sev"]),
+    launchText("session", "session", "The guest owner's session, in base64.").only(
+      with: "launch-security.type", ["sev"]),
+    launchText("host-data", "hostData", "SEV-SNP: what the host tells the guest, in base64.").since(10, 5).only(
+      with: "launch-security.type", ["sev-snp"]),
+    launchText("id-block", "idBlock", "SEV-SNP: the guest owner's description of the guest, in base64.").since(10, 5)
+      .only(with: "launch-security.type", ["sev-snp"]),
+    launchText("id-auth", "idAuth", "SEV-SNP: the signature of it, in base64.").since(10, 5).only(
+      with: "launch-security.type", ["sev-snp"]),
     launchText(
       "guest-visible-workarounds", "guestVisibleWorkarounds", "SEV-SNP: workarounds that the guest knows, in base64."
-    ).since(10, 5),
-    launchFlag("author-key", "authorKey", "SEV-SNP: whether the signature holds the author's key.")
-      .since(10, 5),
-    launchFlag("vcek", "vcek", "SEV-SNP: whether the chip's own key signs reports.")
-      .since(10, 5),
-    launchText("mr-config-id", "mrConfigId", "TDX: the identifier of the guest's configuration, in base64.")
-      .since(11, 6),
-    launchText("mr-owner", "mrOwner", "TDX: the identifier of the guest's owner, in base64.")
-      .since(11, 6),
+    ).since(10, 5).only(with: "launch-security.type", ["sev-snp"]),
+    launchFlag("author-key", "authorKey", "SEV-SNP: whether the signature holds the author's key.").since(10, 5).only(
+      with: "launch-security.type", ["sev-snp"]),
+    launchFlag("vcek", "vcek", "SEV-SNP: whether the chip's own key signs reports.").since(10, 5).only(
+      with: "launch-security.type", ["sev-snp"]),
+    launchText("mr-config-id", "mrConfigId", "TDX: the identifier of the guest's configuration, in base64.").since(
+      11, 6
+    ).only(with: "launch-security.type", ["tdx"]),
+    launchText("mr-owner", "mrOwner", "TDX: the identifier of the guest's owner, in base64.").since(11, 6).only(
+      with: "launch-security.type", ["tdx"]),
     launchText("mr-owner-config", "mrOwnerConfig", "TDX: the identifier of the owner's configuration, in base64.")
-      .since(11, 6),
+      .since(11, 6).only(with: "launch-security.type", ["tdx"]),
     Field(
       "launch-security.quote-service", .path, "TDX: the socket of the service that signs the guest's reports.",
       at: "launchSecurity/quoteGenerationService/@path", reference: launchReference
-    ).since(11, 6),
+    ).since(11, 6).only(with: "launch-security.type", ["tdx"]),
     Field(
       "keywrap",
       "Ciphers of IBM Z by which keys are wrapped for the guest, each on or off.", table: "keywrap", "cipher",

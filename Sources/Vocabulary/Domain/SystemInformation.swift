@@ -29,7 +29,8 @@ extension Vocabulary {
       "Entries of QEMU's firmware configuration, by name, such as `opt/com.example/name`: a text or a file each. Texts are not shown.",
       table: "sysinfo[@type='fwcfg']", "entry", key: "@name", .configurationName,
       .record([
-        Part("value", .text(.any.concealing(.whole)), "The text.", at: "."),
+        Part("value", .text(.any.concealing(.whole)), "The text.", at: ".").required(unless: "file").never(
+          with: "file"),
         Part("file", .path, "The file that holds it.", at: "@file"),
       ]), reference: reference
     ).withoutSystemInformationHusk,

@@ -16,41 +16,55 @@ extension Vocabulary {
   static let interfaceSources: [Field] = [
     Field(
       "port-group", .text(.line), "The network's group of ports.",
-      lens: .at("source/@portgroup", .text(.line)).only(types: ["network"]), effect: .live(.connection),
-      reference: interfaceReference),
-    source("source.dev", .path, "The device of vDPA on the host.", ["vdpa"], "source/@dev"),
+      at: "source/@portgroup", effect: .live(.connection), reference: interfaceReference
+    ).only(with: "type", ["network"], at: "@type"),
     source(
-      "source.type", .enumeration(["unix"]), "How a vhost-user process is reached.", ["vhostuser"], "source/@type"),
-    source("source.path", .path, "The socket of a vhost-user process.", ["vhostuser"], "source/@path"),
+      "source.dev", .text(.hostDevicePath), "The device of vDPA on the host, such as `/dev/vhost-vdpa-0`.", ["vdpa"],
+      "source/@dev"
+    ).required(with: "type", "vdpa"),
+    source(
+      "source.type", .enumeration(["unix"]), "How a vhost-user process is reached.", ["vhostuser"], "source/@type"
+    ).required(with: "type", "vhostuser"),
+    source("source.path", .path, "The socket of a vhost-user process.", ["vhostuser"], "source/@path").required(
+      with: "type", "vhostuser"),
     source(
       "source.mode", .enumeration(["client", "server"]), "Whether QEMU connects to the socket or listens.",
-      ["vhostuser"], "source/@mode"),
+      ["vhostuser"], "source/@mode"
+    ).required(with: "type", "vhostuser"),
     source(
       "source.reconnect", .boolean, "Whether a lost connection to a vhost-user process is made again.", ["vhostuser"],
-      "source/reconnect/@enabled", .yesNo),
+      "source/reconnect/@enabled", .yesNo
+    ).required(with: "source.reconnect-timeout"),
     source(
       "source.reconnect-timeout", .integer(0...Int(Int32.max)), "Seconds between attempts to connect again.",
-      ["vhostuser"], "source/reconnect/@timeout"),
+      ["vhostuser"], "source/reconnect/@timeout"
+    ).only(with: "source.reconnect", ["true"]).required(with: "source.reconnect", "true"),
     source(
       "source.interface", .text(.networkDevice),
-      "The interface of the host whose addresses passt gives the guest, and by which it sends.", ["user", "vhostuser"],
+      "The interface of the host whose addresses passt gives the guest, and by which it sends.", ["user"],
       "source/@dev"),
-    source("source.name", .text(.line), "The name of an internal network.", ["internal"], "source/@name"),
+    source("source.name", .text(.networkDevice), "The name of an internal network.", ["internal"], "source/@name")
+      .required(with: "type", "internal"),
     source(
-      "source.address", .text(.line), "The address of the other end.", ["server", "client", "mcast", "udp"],
-      "source/@address"),
+      "source.address", .text(.ipv4Address), "The address of the other end.", ["server", "client", "mcast", "udp"],
+      "source/@address"
+    ).required(with: "type", "client", "mcast", "udp"),
     source(
       "source.port", .integer(1...65535), "The port of the other end.", ["server", "client", "mcast", "udp"],
-      "source/@port"),
-    source("source.local-address", .text(.line), "The own address.", ["udp"], "source/local/@address"),
-    source("source.local-port", .integer(1...65535), "The own port.", ["udp"], "source/local/@port"),
+      "source/@port"
+    ).required(with: "type", "server", "client", "mcast", "udp"),
+    source("source.local-address", .text(.ipv4Address), "The own address.", ["udp"], "source/local/@address").required(
+      with: "type", "udp"),
+    source("source.local-port", .integer(1...65535), "The own port.", ["udp"], "source/local/@port").required(
+      with: "type", "udp"),
     Field(
       "host-device", .text(DeviceAddress.sourceRule), "The PCI address of a network card of the host.",
-      lens: DeviceAddress.source(isTyped: true).only(types: ["hostdev"]), staysWhenDropped: true,
-      reference: interfaceReference),
+      lens: DeviceAddress.source(isTyped: true), staysWhenDropped: true, reference: interfaceReference
+    ).only(with: "type", ["hostdev"], at: "@type").required(with: "type", "hostdev"),
     .yesNo(
       "managed", "Whether libvirt takes the card from the host and gives it back.", at: "@managed",
-      reference: interfaceReference),
+      reference: interfaceReference
+    ).only(with: "type", ["hostdev"]),
     Field(
       "target", .text(.networkDevice), "The name of the interface on the host.", at: "target/@dev",
       isComparableWhenRunning: false, reference: interfaceReference),
@@ -113,19 +127,31 @@ extension Vocabulary {
       reference: interfaceReference),
     Field(
       "virtual-port.type", .enumeration(["openvswitch", "802.1Qbg", "802.1Qbh", "midonet"]), "The kind of switch.",
-      at: "virtualport/@type", reference: interfaceReference),
-    port("interface-id", .text(.uuid), "The UUID of the interface on the switch.", "interfaceid"),
-    port("profile-id", .text(.line), "The profile of the port.", "profileid"),
-    port("manager-id", .integer(0...255), "The VSI manager.", "managerid"),
-    port("type-id", .integer(0...16_777_215), "The VSI type.", "typeid"),
-    port("type-id-version", .integer(0...255), "The version of the VSI type.", "typeidversion"),
-    port("instance-id", .text(.uuid), "The UUID of the VSI instance.", "instanceid"),
+      at: "virtualport/@type", reference: interfaceReference
+    ).only(with: "type", ["network", "bridge", "direct", "hostdev"]),
+    port("interface-id", .text(.uuid), "The UUID of the interface on the switch.", "interfaceid").only(
+      with: "virtual-port.type", ["openvswitch", "midonet"]
+    ).required(with: "virtual-port.type", "midonet"),
+    port("profile-id", .text(.line), "The profile of the port.", "profileid").only(
+      with: "virtual-port.type", ["openvswitch", "802.1Qbh"]
+    ).required(with: "virtual-port.type", "802.1Qbh"),
+    port("manager-id", .integer(0...255), "The VSI manager.", "managerid").only(with: "virtual-port.type", ["802.1Qbg"])
+      .required(with: "virtual-port.type", "802.1Qbg"),
+    port("type-id", .integer(0...16_777_215), "The VSI type.", "typeid").only(with: "virtual-port.type", ["802.1Qbg"])
+      .required(with: "virtual-port.type", "802.1Qbg"),
+    port("type-id-version", .integer(0...255), "The version of the VSI type.", "typeidversion").only(
+      with: "virtual-port.type", ["802.1Qbg"]
+    ).required(with: "virtual-port.type", "802.1Qbg"),
+    port("instance-id", .text(.uuid), "The UUID of the VSI instance.", "instanceid").only(
+      with: "virtual-port.type", ["802.1Qbg"]),
     Field(
       "teaming.type", .enumeration(["persistent", "transient"]),
-      "Whether the interface stays when the guest is migrated.", at: "teaming/@type", reference: interfaceReference),
+      "Whether the interface stays when the guest is migrated.", at: "teaming/@type", reference: interfaceReference
+    ).required(with: "teaming.persistent"),
     Field(
       "teaming.persistent", .text(.deviceAlias), "The alias of the interface that stays.", at: "teaming/@persistent",
-      reference: interfaceReference),
+      reference: interfaceReference
+    ).only(with: "teaming.type", ["transient"]).required(with: "teaming.type", "transient"),
   ]
 
   private static let passtReference = "formatdomain.html#userspace-connection-using-passt"
@@ -135,7 +161,8 @@ extension Vocabulary {
     _ name: String, _ kind: ValueType, _ summary: String, _ types: [String], _ path: String,
     _ notation: Notation? = nil
   ) -> Field {
-    Field(name, kind, summary, lens: .at(path, kind, notation).only(types: types), reference: interfaceReference)
+    Field(name, kind, summary, lens: .at(path, kind, notation), reference: interfaceReference)
+      .only(with: "type", types, at: "@type")
   }
 
   /// Elements of a name, to which libvirt may add what the spec is silent about.

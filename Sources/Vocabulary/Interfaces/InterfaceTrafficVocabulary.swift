@@ -3,23 +3,34 @@
 import XMLTree
 
 extension Vocabulary {
+  /// libvirt's schema knows `yes` alone.
+  private static let trunkLens = Lens(places: ["vlan/@trunk"]) { element in
+    .boolean(element.value(at: "vlan/@trunk") == "yes")
+  } write: { element, value in
+    element.set(value?.boolean == true ? "yes" : nil, at: "vlan/@trunk")
+  }
+
   static let interfaceTraffic: [Field] =
     ["inbound", "outbound"].flatMap { way in
       ["average", "peak", "burst"].map { (part: String) in
-        Field.count(
-          "\(way).\(part)", part == "burst" ? "Kilobytes that may pass at the peak rate." : "The \(part) rate.",
+        Field(
+          "\(way).\(part)", .integer(1...Int(UInt32.max)),
+          part == "burst" ? "Kilobytes that may pass at the peak rate." : "The \(part) rate.",
           at: "bandwidth/\(way)/@\(part)", effect: .live(.device), reference: interfaceReference)
       }
     } + [
-      .count(
-        "inbound.floor", "The rate that the network guarantees.", at: "bandwidth/inbound/@floor",
+      Field(
+        "inbound.floor", .integer(1...Int(UInt32.max)), "The rate that the network guarantees.",
+        at: "bandwidth/inbound/@floor",
         effect: .live(.device),
         reference: interfaceReference),
       Field(
-        "filter", .text(.line), "The network filter of libvirt's that watches over the traffic.",
+        "filter", .text(.filterName), "The network filter of libvirt's that watches over the traffic.",
         at: "filterref/@filter", effect: .live(.device), reference: interfaceReference),
-      .yesNo(
-        "vlan-trunk", "Whether several VLANs share the interface.", at: "vlan/@trunk", reference: interfaceReference),
+      Field(
+        "vlan-trunk", .boolean, "Whether several VLANs share the interface.", lens: trunkLens,
+        reference: interfaceReference
+      ).only(with: "vlans"),
       Field(
         "vlans", "The VLANs.", list: "vlan", "tag",
         .record([
@@ -34,12 +45,22 @@ extension Vocabulary {
       .yesNo(
         "trust-guest-rx-filters", "Whether the host follows the guest's choice of MAC addresses.",
         at: "@trustGuestRxFilters", reference: interfaceReference),
-      .count(
+      .count32(
         "send-buffer", "The size in bytes of the host's send buffer.", at: "tune/sndbuf", reference: interfaceReference),
-      .count(
+      .count32(
         "coalesce-frames", "The most packets that are handed over together.", at: "coalesce/rx/frames/@max",
         effect: .live(.device), reference: interfaceReference),
     ]
+}
+
+extension TextRule {
+  /// The name of a network filter, which libvirt's schema wants to be a name of XML without a colon.
+  fileprivate static let filterName = TextRule(
+    "the name of a network filter", pattern: "^[A-Za-z_][A-Za-z0-9_.-]*$",
+    normalise: { text in
+      guard let first = text.first, first.isASCII, first.isLetter || first == "_" else { return nil }
+      return text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) } ? text : nil
+    })
 }
 
 extension FieldKey<String> {

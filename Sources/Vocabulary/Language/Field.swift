@@ -38,6 +38,8 @@ public final class Field: Sendable {
   /// The version of libvirt that brought the field, nil for what every version has that Vireo works with; and the same for
   /// single values.
   public let origin: Origin
+  /// When the field must be set, and when it may be, as far as other fields of the object decide.
+  public let rules: FieldRules
   private let equivalent: (@Sendable (_ desired: Value, _ stored: Value) -> Bool)?
 
   init(
@@ -45,7 +47,7 @@ public final class Field: Sendable {
     isRequired: Bool = false, initial: Value? = nil, libvirtDefault: Value? = nil, staysWhenDropped: Bool = false,
     isRecorded: Bool = true,
     isComparableWhenRunning: Bool = true, reference: String? = nil, origin: Origin = Origin(),
-    equivalent: (@Sendable (Value, Value) -> Bool)? = nil
+    rules: FieldRules = FieldRules(), equivalent: (@Sendable (Value, Value) -> Bool)? = nil
   ) {
     self.name = name
     self.type = type
@@ -60,23 +62,33 @@ public final class Field: Sendable {
     self.isComparableWhenRunning = isComparableWhenRunning
     self.reference = reference
     self.origin = origin
+    self.rules = rules
     self.equivalent = equivalent
   }
 
-  /// The same field with another origin.
-  private func from(_ origin: Origin) -> Field {
+  /// The same field, of which some things are different.
+  func changed(
+    lens: Lens? = nil, isRequired: Bool? = nil, initial: Value? = nil, origin: Origin? = nil, rules: FieldRules? = nil
+  ) -> Field {
     Field(
-      name, type, summary, lens: lens, effect: effect, isRequired: isRequired, initial: initial,
-      libvirtDefault: libvirtDefault, staysWhenDropped: staysWhenDropped, isRecorded: isRecorded,
-      isComparableWhenRunning: isComparableWhenRunning, reference: reference, origin: origin, equivalent: equivalent)
+      name, type, summary, lens: lens ?? self.lens, effect: effect, isRequired: isRequired ?? self.isRequired,
+      initial: initial ?? self.initial, libvirtDefault: libvirtDefault, staysWhenDropped: staysWhenDropped,
+      isRecorded: isRecorded, isComparableWhenRunning: isComparableWhenRunning, reference: reference,
+      origin: origin ?? self.origin, rules: rules ?? self.rules, equivalent: equivalent)
   }
 
+  /// The same field, which every object of the kind must set, unless a new one gets a value.
+  var required: Field { changed(isRequired: true) }
+
+  /// The same field, with the value that a new object gets when the spec is silent.
+  func initially(_ word: String) -> Field { changed(initial: .string(word)) }
+
   /// The same field, which a version of libvirt brought: `since(11, 2)`.
-  func since(_ major: Int, _ minor: Int) -> Field { from(origin.since(LibvirtVersion(major, minor))) }
+  func since(_ major: Int, _ minor: Int) -> Field { changed(origin: origin.since(LibvirtVersion(major, minor))) }
 
   /// The same field, some of whose values a later version of libvirt brought: `values("virtio", since: 10, 4)`.
   func values(_ words: String..., since major: Int, _ minor: Int) -> Field {
-    from(origin.values(words, since: LibvirtVersion(major, minor)))
+    changed(origin: origin.values(words, since: LibvirtVersion(major, minor)))
   }
 
   /// Whether a stored value is what the spec asks for: equal, or an alias of it such as `q35` for `pc-q35-7.2`.

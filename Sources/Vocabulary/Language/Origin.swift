@@ -36,7 +36,7 @@ public struct Origin: Sendable, Hashable {
 
 extension ValueType.Member {
   func since(_ version: LibvirtVersion) -> ValueType.Member {
-    ValueType.Member(name, type, summary, isRequired: isRequired, origin: origin.since(version))
+    ValueType.Member(name, type, summary, isRequired: isRequired, origin: origin.since(version), rules: rules)
   }
 }
 

@@ -22,8 +22,8 @@ public indirect enum ValueType: Sendable {
   case integer(ClosedRange<Int>)
   /// `true` or `false`.
   case boolean
-  /// A size with a unit, at least `least` bytes, rounded up to a multiple of `granularity` bytes.
-  case size(granularity: UInt64, least: UInt64 = 1)
+  /// A size with a unit, from `least` to `most` bytes, rounded up to a multiple of `granularity` bytes.
+  case size(granularity: UInt64, least: UInt64 = 1, most: UInt64 = .max)
   /// A length of time with a unit, in whole seconds.
   case duration
   /// One of a few words, which are compared as they are written.
@@ -57,15 +57,19 @@ public indirect enum ValueType: Sendable {
     public let isRequired: Bool
     /// The versions of libvirt that brought the member and its values.
     public let origin: Origin
+    /// When the member must be set, and when it may be, as far as other members of the record decide.
+    public let rules: FieldRules
 
     init(
-      _ name: String, _ type: ValueType, _ summary: String, isRequired: Bool = false, origin: Origin = Origin()
+      _ name: String, _ type: ValueType, _ summary: String, isRequired: Bool = false, origin: Origin = Origin(),
+      rules: FieldRules = FieldRules()
     ) {
       self.name = name
       self.type = type
       self.summary = summary
       self.isRequired = isRequired
       self.origin = origin
+      self.rules = rules
     }
   }
 }
@@ -88,13 +92,16 @@ extension ValueType {
       case "false": return .boolean(false)
       default: throw ValueProblem("`\(text)` is not a boolean", suggestion: "write `true` or `false`, without quotes")
       }
-    case .size(let granularity, let least):
+    case .size(let granularity, let least, let most):
       let bytes = try ByteCount.parse(text)
       guard bytes >= least else {
         throw ValueProblem("\(ByteCount.text(bytes)) is too small", suggestion: "the least is \(ByteCount.text(least))")
       }
       let (sum, overflow) = bytes.addingReportingOverflow(granularity - 1)
       guard !overflow else { throw ValueProblem("`\(text)` is more than a size can be") }
+      guard bytes <= most else {
+        throw ValueProblem("\(ByteCount.text(bytes)) is too large", suggestion: "the most is \(ByteCount.text(most))")
+      }
       return .bytes(sum / granularity * granularity)
     case .duration:
       return .seconds(try Duration.parse(text))

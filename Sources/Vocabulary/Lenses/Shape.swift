@@ -118,7 +118,15 @@ struct Part: Sendable {
     Part(
       ValueType.Member(
         member.name, member.type, member.summary, isRequired: member.isRequired,
-        origin: member.origin.values(words, since: LibvirtVersion(major, minor))), lens: lens)
+        origin: member.origin.values(words, since: LibvirtVersion(major, minor)), rules: member.rules), lens: lens)
+  }
+
+  /// The same member with other rules.
+  func changed(_ rules: FieldRules) -> Part {
+    Part(
+      ValueType.Member(
+        member.name, member.type, member.summary, isRequired: member.isRequired, origin: member.origin, rules: rules),
+      lens: lens)
   }
 
   private init(_ member: ValueType.Member, lens: Lens) {

@@ -90,19 +90,21 @@ extension Vocabulary {
       "Whether the guest sees an emulated cache, the host's, or none.", at: "cpu/cache/@mode", reference: cpuReference),
     Field(
       "cpu.cache.level", .integer(1...3), "The level that is emulated; it goes with `emulate`.", at: "cpu/cache/@level",
-      reference: cpuReference),
+      reference: cpuReference
+    ).only(with: "cpu.cache.mode"),
     Field(
       "cpu.max-phys-addr.mode", .enumeration(["passthrough", "emulate"]),
       "Whether physical addresses are as wide as the host's, or have the width in `bits`.", at: "cpu/maxphysaddr/@mode",
       reference: cpuReference),
     Field(
       "cpu.max-phys-addr.bits", .integer(1...64), "How many bits a physical address has; it goes with `emulate`.",
-      at: "cpu/maxphysaddr/@bits", reference: cpuReference),
+      at: "cpu/maxphysaddr/@bits", reference: cpuReference
+    ).only(with: "cpu.max-phys-addr.mode"),
     Field(
       "cpu.max-phys-addr.limit", .integer(1...64),
       "The most bits that `passthrough` gives the guest, where the host has more.", at: "cpu/maxphysaddr/@limit",
       reference: cpuReference
-    ).since(9, 3),
+    ).since(9, 3).only(with: "cpu.max-phys-addr.mode"),
   ]
 
   static let processorGroups = [

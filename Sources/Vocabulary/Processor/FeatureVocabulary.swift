@@ -24,7 +24,8 @@ extension Vocabulary {
     Field(
       "features.smm.tseg", .size(granularity: 1 << 20), "The memory that only System Management Mode can reach.",
       lens: .size("features/smm/tseg", unit: "features/smm/tseg/@unit", written: nil, implied: "MiB"),
-      reference: reference),
+      reference: reference
+    ).only(with: "features.smm.enabled", ["true"]),
     plain("ioapic", "ioapic/@driver", ["kvm", "qemu"], "Where the I/O APIC is emulated."),
     plain("gic", "gic/@version", ["2", "3", "host"], "The version of an ARM guest's interrupt controller."),
     plain(
@@ -69,23 +70,32 @@ extension Vocabulary {
       "Entries of the ring, a power of two."),
     state("xen.e820-host", "xen/e820_host/@state", "Whether a Xen guest sees the host's memory map."),
     state("xen.passthrough.enabled", "xen/passthrough/@state", "Whether a Xen guest can have host devices."),
-    plain("xen.passthrough.mode", "xen/passthrough/@mode", ["sync_pt", "share_pt"], "How their tables are kept."),
+    plain("xen.passthrough.mode", "xen/passthrough/@mode", ["sync_pt", "share_pt"], "How their tables are kept.").only(
+      with: "features.xen.passthrough.enabled"),
     plain(
       "capabilities.policy", "capabilities/@policy", ["default", "allow", "deny"],
       "Which of root's powers a container keeps where `set` is silent."),
     Field(
-      "features.capabilities.set", .table(key: .word("the name of a capability such as mknod"), of: .boolean),
-      "Single powers of root that a container keeps or loses.", lens: capabilitiesLens, reference: reference),
+      "features.capabilities.set",
+      .table(key: .oneOf(capabilities, "the name of a capability such as mknod"), of: .boolean),
+      "Single powers of root that a container keeps or loses.", lens: capabilitiesLens, reference: reference
+    ).only(with: "features.capabilities.policy"),
   ]
 
-  static let domainHyperV: [Field] = [
+  static let domainHyperV: [Field] =
+    hyperVMode + enlightenments.map { $0.never(with: "features.hyperv.mode", "passthrough") }
+
+  private static let hyperVMode: [Field] = [
     plain(
       "hyperv.mode", "hyperv/@mode", ["custom", "passthrough", "host-model"],
       """
       Whether the guest gets the enlightenments named here, or all that the host has: `passthrough` leaves them to QEMU, \
       with `host-model` libvirt finds them when the guest starts. `custom` if not set.
       """, libvirtDefault: .string("custom")
-    ).values("host-model", since: 11, 9),
+    ).values("host-model", since: 11, 9)
+  ]
+
+  private static let enlightenments: [Field] = [
     state("hyperv.relaxed", "hyperv/relaxed/@state", "Whether Windows relaxes its watch on timers."),
     state("hyperv.vapic", "hyperv/vapic/@state", "Whether the APIC can be reached without leaving the guest."),
     state("hyperv.spinlocks.enabled", "hyperv/spinlocks/@state", "Whether waiting for locks is reported to the host."),
@@ -141,6 +151,15 @@ extension Vocabulary {
     FieldGroup("features.hyperv.stimer", "Synthetic timers.", shorthand: "enabled"),
     FieldGroup("features.hyperv.tlbflush", "How address caches are flushed.", shorthand: "enabled"),
     FieldGroup("features.hyperv.vendor-id", "The name of the hypervisor.", shorthand: "value"),
+  ]
+
+  /// The capabilities of Linux in libvirt's schema.
+  private static let capabilities = [
+    "audit_control", "audit_write", "block_suspend", "chown", "dac_override", "dac_read_search", "fowner", "fsetid",
+    "ipc_lock", "ipc_owner", "kill", "lease", "linux_immutable", "mac_admin", "mac_override", "mknod", "net_admin",
+    "net_bind_service", "net_broadcast", "net_raw", "setgid", "setfcap", "setpcap", "setuid", "sys_admin", "sys_boot",
+    "sys_chroot", "sys_module", "sys_nice", "sys_pacct", "sys_ptrace", "sys_rawio", "sys_resource", "sys_time",
+    "sys_tty_config", "syslog", "wake_alarm",
   ]
 
   private static let reference = "formatdomain.html#hypervisor-features"

@@ -17,7 +17,8 @@ extension Vocabulary {
       .record(
         connectionParts(["access", "read", "write"]) + [
           Part("value", .integer(1...Int(UInt32.max)), "The time in nanoseconds.", at: "@value", isRequired: true)
-        ]), reference: topologyReference),
+        ]), reference: topologyReference
+    ).only(with: "numa.cells"),
     Field(
       "numa.bandwidths", "The bandwidth between NUMA nodes, in data a second, that the guest sees (ACPI HMAT).",
       list: "cpu/numa/interconnects", "bandwidth",
@@ -26,7 +27,8 @@ extension Vocabulary {
           Part(
             "value", .size(granularity: 1024), "The amount a second.", lens: .size("@value", unit: "@unit"),
             isRequired: true)
-        ]), reference: topologyReference),
+        ]), reference: topologyReference
+    ).only(with: "numa.cells"),
     Field(
       "numatune.mode", .enumeration(numaModes),
       """

@@ -104,13 +104,13 @@ extension Vocabulary {
           .record([Part("vcpus", .text(.vcpuSet), "The vcpus.", at: "@vcpus", isRequired: true)])),
       ]), isComparableWhenRunning: false, reference: tuneReference),
     Field(
-      "blkiotune.weight", .integer(1...1000), "The guest's weight among others when disks are busy.",
+      "blkiotune.weight", .integer(100...1000), "The guest's weight among others when disks are busy.",
       at: "blkiotune/weight", effect: .live(.blockWeight), isComparableWhenRunning: false, reference: blockReference),
     Field(
       "blkiotune.devices", "Weight and limits for single block devices of the host, by path.", table: "blkiotune",
       "device", key: "path", .path(of: "the path of a block device such as /dev/sda"),
       .record([
-        Part("weight", .integer(0...1000), "The guest's weight.", at: "weight"),
+        Part("weight", .integer(100...1000), "The guest's weight.", at: "weight"),
         Part("read-iops-sec", .integer(0...Int(UInt32.max)), "Reads a second.", at: "read_iops_sec"),
         Part("write-iops-sec", .integer(0...Int(UInt32.max)), "Writes a second.", at: "write_iops_sec"),
         Part("read-bytes-sec", .integer(0...Int.max), "Bytes read a second.", at: "read_bytes_sec"),
@@ -133,7 +133,9 @@ extension Vocabulary {
     Part(
       "scheduler", .enumeration(["batch", "idle", "fifo", "rr"]), "The host's scheduler.", at: "@scheduler",
       isRequired: true),
-    Part("priority", .integer(0...99), "The priority, for `fifo` and `rr`.", at: "@priority"),
+    Part("priority", .integer(0...99), "The priority, for `fifo` and `rr`.", at: "@priority").only(
+      with: "scheduler", "fifo", "rr"
+    ).required(with: "scheduler", "fifo", "rr"),
   ]
 
   private static func tuning(

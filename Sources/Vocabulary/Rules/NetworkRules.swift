@@ -9,6 +9,19 @@ extension TextRule {
     pattern: #"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$"#,
     normalise: { IPAddress($0)?.description })
 
+  /// An IPv4 address.
+  static let ipv4Address = TextRule(
+    "an IPv4 address such as 10.0.0.1", pattern: #"^[0-9]{1,3}(\.[0-9]{1,3}){3}$"#,
+    normalise: { text in IPAddress(text).flatMap { $0.isIPv6 ? nil : $0.description } })
+
+  /// The name or address of a server.
+  static let hostName = TextRule(
+    "the name or address of a server", pattern: #"^[A-Za-z0-9_.:-]+$"#,
+    normalise: { text in
+      let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_.:-".contains($0)) }
+      return isPlain && !text.isEmpty ? text : nil
+    })
+
   /// An address of a network, with the size of the network.
   static let ipNetwork = TextRule(
     "an IP address with its prefix such as 10.0.0.1/24", pattern: #"^(ipv4 )?[0-9A-Fa-f:.]+(/[0-9.]+)?$"#,

@@ -79,6 +79,31 @@ public struct TextRule: Sendable {
       (try? any.normalised(text)).flatMap { $0.utf8.contains(0x0A) ? nil : $0 }
     })
 
+  /// The name of a file, without a folder.
+  static let fileName = TextRule(
+    "a name without `/`", pattern: #"^(?!\.{1,2}$)[^/\x00-\x1F]+$"#,
+    normalise: { text in
+      guard let line = try? line.normalised(text), !line.utf8.contains(UInt8(ascii: "/")) else { return nil }
+      return [".", ".."].contains(line) ? nil : line
+    })
+
+  /// The path of a device of the host, as libvirt's schema has it.
+  static let hostDevicePath = TextRule(
+    "the path of a device of the host", pattern: #"^/[A-Za-z0-9_.:/\\-]+$"#,
+    normalise: { text in
+      let bytes = text.utf8
+      return bytes.first == UInt8(ascii: "/") && bytes.count > 1
+        && bytes.allSatisfy { isAlphanumeric($0) || #"_.:/\-"#.utf8.contains($0) } ? text : nil
+    })
+
+  /// The name of a user, as libvirt's schema has it.
+  static let userName = TextRule(
+    "a name of letters, digits, `_`, `+` and `-`", pattern: "^[A-Za-z0-9_+-]+$",
+    normalise: { text in
+      let bytes = text.utf8
+      return !bytes.isEmpty && bytes.allSatisfy { isAlphanumeric($0) || "_+-".utf8.contains($0) } ? text : nil
+    })
+
   /// Names of domains, pools, images. libvirt refuses `/`, line breaks and empty names, and a domain's name becomes
   /// a file name: 255 bytes with its suffix.
   public static let name = TextRule(
@@ -129,7 +154,13 @@ public struct TextRule: Sendable {
   public static let networkName = networkName("the name of a network", limit: 100)
 
   /// Names of the host's network devices, bridges among them, as the kernel limits them (`IFNAMSIZ`).
-  public static let networkDevice = networkName("the name of a network device of the host", limit: 15)
+  public static let networkDevice = TextRule(
+    "the name of a network device of the host", pattern: #"^[A-Za-z0-9_.:\\-]{1,15}$"#,
+    normalise: { text in
+      let bytes = text.utf8
+      guard (1...15).contains(bytes.count) else { return nil }
+      return bytes.allSatisfy { isAlphanumeric($0) || #"_.:\-"#.utf8.contains($0) } ? text : nil
+    })
 
   private static func networkName(_ explanation: String, limit: Int) -> TextRule {
     TextRule(
