@@ -35,7 +35,7 @@ package struct OpenImage: Sendable {
   /// Throws where it is not the file that a plan has seen.
   package func require(_ identity: FileIdentity?) throws(ImageError) {
     guard let identity, identity != file.status.identity else { return }
-    throw .refused(path: path, reason: "it is another file than the one that was planned with; plan again")
+    throw .refused(path: path, reason: "it is not the file that the plan has seen; plan again")
   }
 
   /// Throws where the file may lie elsewhere as well.
@@ -46,8 +46,8 @@ package struct OpenImage: Sendable {
     throw .refused(
       path: path,
       reason:
-        "it has \(file.status.names) names (hard links), so it may be a file of another folder, and it is left alone; make "
-        + "it a file of its own: copy it, and put the copy in its place")
+        "it has \(file.status.names) names (hard links), so it may belong to another folder, and it is left alone; replace "
+        + "it with a copy of it")
   }
 
   /// What it says about itself.

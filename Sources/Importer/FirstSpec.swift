@@ -91,8 +91,8 @@ public struct FirstSpec: Sendable {
       "# A first spec for \(comment(uri)).", "#",
       "#   vireo validate \(file)   finds every mistake in it",
       "#   vireo plan \(file)       shows what would change",
-      "#   vireo apply \(file)      makes it so; run it again at any time",
-      "#   vireo status \(file)     shows whether it still is so", "#",
+      "#   vireo apply \(file)      makes the changes; run it again at any time",
+      "#   vireo status \(file)     shows whether the host still matches", "#",
       "# `vireo explain` lists every key; `vireo explain disks.size` describes one.",
     ]
     for remark in remarks { lines += ["#"] + wrapped(remark) }
@@ -101,12 +101,13 @@ public struct FirstSpec: Sendable {
       "connect: \(scalar(uri))", "",
     ]
     lines += [
-      hasPool ? "# A storage pool that this host has." : "# A folder for disk images; it is made when it is missing.",
+      hasPool
+        ? "# A storage pool that this host has." : "# A folder for disk images; Vireo creates it if it does not exist.",
       "pools:", "  \(scalar(pool.name)): { path: \(scalar(pool.path)) }", "",
     ]
     if let image {
       lines += [
-        "# Base images, which are never written to. With `pool:` one is copied there first.", "images:",
+        "# Base images, which Vireo never writes to. With `pool:`, Vireo first copies one there.", "images:",
         "  \(imageName):", "    source: \(scalar(image.path))", "    format: \(image.format)", "",
       ]
     }
@@ -117,7 +118,7 @@ public struct FirstSpec: Sendable {
       ]
     } else {
       lines += [
-        "      # A blank disk: no base image was found on this host. `image:` puts one under it.",
+        "      # A blank disk: no base image was found on this host. `image:` would put one under it.",
         "      root: { size: 10 GiB }",
       ]
     }
@@ -126,14 +127,14 @@ public struct FirstSpec: Sendable {
       lines += ["      lan: { network: \(scalar(network)) }"]
     } else {
       lines += [
-        "      # Out through the host's own network, and not in: no active libvirt network was found.",
+        "      # Connects out through the host's own network, but not in: the host has no active libvirt network.",
         "      lan: { type: user }",
       ]
     }
     if image != nil {
       lines += ["    state: running"]
     } else {
-      lines += ["    # A blank disk has nothing to start: write `running` once it has.", "    state: stopped"]
+      lines += ["    # A blank disk has nothing to boot: write `running` when it has.", "    state: stopped"]
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -61,8 +61,8 @@ enum HostObject {
     let subject = reference.description
     if let owner = definition.flatMap(OwnershipRecord.init(in:))?.stack, owner != stack {
       return Diagnostic(
-        .warning, "owned-\(reference.kind.rawValue)", "it belongs to the stack \(owner) already and is left out",
-        subject: subject, suggestion: "its spec is that stack's")
+        .warning, "owned-\(reference.kind.rawValue)", "it already belongs to the stack \(owner) and is left out",
+        subject: subject, suggestion: "its spec is the one of that stack")
     }
     let isPersistent =
       switch self {

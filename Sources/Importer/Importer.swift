@@ -53,8 +53,8 @@ public struct Importer: Sendable {
       if !includesSecrets, found.hasSecrets {
         result.messages.append(
           Diagnostic(
-            .note, "password", "there is a password, which is not written down", subject: object.description,
-            suggestion: "it stays as it is on this host"))
+            .note, "password", "it has a password, which is not written", subject: object.description,
+            suggestion: "the password on this host does not change"))
       }
       drafts.append(Draft(found, .fields, self, on: inventory.host))
     }
@@ -78,7 +78,7 @@ public struct Importer: Sendable {
       result.messages.append(
         Diagnostic(
           .note, "secret", "there are secrets in its entry", subject: draft.object.reference.description,
-          suggestion: "keep the file to yourself, or put variables in their place: `${NAME}`"))
+          suggestion: "keep the file private, or replace them with variables: `${NAME}`"))
     }
     result.documents = drafts.map { ($0.object.reference, $0.document) }
     return result

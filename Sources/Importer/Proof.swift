@@ -52,7 +52,7 @@ struct Proof {
     let objects = Dictionary(drafts.map { ($0.object.reference, $0.object) }, uniquingKeysWith: { first, _ in first })
     for action in plan.actions {
       guard let planned = action.operation.definition, let observed = objects[action.object]?.definition else {
-        fail(action.object, "something would be done beside storing the definition")
+        fail(action.object, "the plan would do more than store the definition")
         continue
       }
       for change in planned.alterations(of: observed) { fail(action.object, change) }

@@ -73,7 +73,7 @@ public struct BaseCopies: Sendable {
       throw .refused(
         path: path,
         reason:
-          "its content has the SHA-256 \(found), which is not the one in its name; somebody has changed or planted it: "
+          "its content has the SHA-256 \(found), which is not the one in its name; someone has changed or planted it: "
           + "move it away, then plan again")
     }
     // Only what was the same all the time was read.
@@ -91,7 +91,7 @@ public struct BaseCopies: Sendable {
   private static let isNoFile = "it is not a regular file, so Vireo did not create it; remove it, then plan again"
 
   private static let refersElsewhere =
-    "it refers to another file, which no copy of a base image does; somebody has planted it: move it away, then plan again"
+    "it refers to another file, which no copy of a base image does; someone has planted it: move it away, then plan again"
 
   // MARK: What is known
 

@@ -145,7 +145,7 @@ extension RemovedDomain {
       throw Malformed(description: "it is not a document of a removed domain")
     }
     func attribute(_ name: String) throws(Malformed) -> String {
-      guard let value = xml[attribute: name] else { throw Malformed(description: "it says no \(name)") }
+      guard let value = xml[attribute: name] else { throw Malformed(description: "it has no \(name)") }
       return value
     }
     uri = try attribute("uri")
@@ -153,13 +153,13 @@ extension RemovedDomain {
     name = try attribute("name")
     uuid = try attribute("uuid")
     autostart = xml[attribute: "autostart"] == "yes"
-    guard let moment = Self.moment(try attribute("time")) else { throw Malformed(description: "its time is none") }
+    guard let moment = Self.moment(try attribute("time")) else { throw Malformed(description: "it has no valid time") }
     removed = moment
     files = []
     for element in xml.elements where element.name == "file" {
       guard let path = element[attribute: "path"], path.hasPrefix("/"),
         let role = element[attribute: "role"].flatMap(File.Role.init(rawValue:))
-      else { throw Malformed(description: "it names a file without a path or without what it is") }
+      else { throw Malformed(description: "it names a file without a path or without a kind") }
       files.append(
         File(
           path, role, inode: element[attribute: "inode"].flatMap { UInt64($0) },

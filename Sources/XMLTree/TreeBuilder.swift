@@ -177,7 +177,7 @@ struct TreeBuilder {
     events.initialized = UInt32(XML_SAX2_MAGIC)
     events.internalSubset = { receiver, _, _, _ in
       builder(receiver)?.pointee.refuse(
-        "document type declarations are not accepted, and with them entities; remove <!DOCTYPE …>", .forbidden)
+        "document type declarations and entities are not accepted; remove <!DOCTYPE …>", .forbidden)
     }
     events.startElementNs = { receiver, name, prefix, uri, namespaceCount, namespaces, attributeCount, _, attributes in
       guard let name else { return }

@@ -51,7 +51,7 @@ extension Composer {
     report(
       Diagnostic(
         .error, "yaml-tag",
-        others.contains(tag) ? "the tag `\(tag)` does not fit here" : "the tag `\(tag)` is unknown",
+        others.contains(tag) ? "the tag `\(tag)` is not allowed here" : "the tag `\(tag)` is unknown",
         at: input.tagRange(from: start),
         suggestion: match.map { "did you mean `\($0)`?" } ?? "remove the tag, or quote the text"))
   }

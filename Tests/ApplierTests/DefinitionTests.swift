@@ -103,7 +103,7 @@ struct DefinitionTests {
         try await apply(
           .defineDomain(DomainDefinition(identity: wrong, xml: old, replacing: old, expectations: [])), on: connection
         ).failure)
-      #expect(failure.message.contains(exists ? "its UUID is \(identity.uuid)" : "does not exist any more"))
+      #expect(failure.message.contains(exists ? "its UUID is \(identity.uuid)" : "no longer exists"))
       #expect(try await domain.stored == old)
     }
   }

@@ -33,7 +33,7 @@ struct DeviceTests {
       #expect(try await domain.blockInfo("vda").capacity == 2 << 20)
       #expect(
         try await resize(path, target: "vdb", to: 3 << 20)?.message.contains(
-          "disks.root of domain device-resize is not there any more") == true)
+          "disks.root of domain device-resize no longer exists") == true)
       #expect(try await resize("/other", to: 3 << 20)?.message.contains("its image is \(path), not /other") == true)
 
       // The image that a guest has open is not grown behind its back, and the guest is named.
@@ -41,7 +41,7 @@ struct DeviceTests {
       #expect(grow?.message.hasPrefix("\(path) is in use by domain device-resize (qemu-system-x86, process ") == true)
 
       try await domain.destroy()
-      #expect(try await resize(path, to: 3 << 20)?.message == "domain device-resize does not run any more")
+      #expect(try await resize(path, to: 3 << 20)?.message == "domain device-resize no longer runs")
       #expect(try ImageInfo.read(path: path, format: .qcow2).virtualSize == 2 << 20)
     }
   }
@@ -96,7 +96,7 @@ struct DeviceTests {
     }
   }
 
-  @Test("that cannot be plugged in as the guest runs wait for its next start: the definition has them")
+  @Test("that cannot be plugged in while the guest runs wait for its next start: the definition has them")
   func refused() async throws {
     let folder = try Folder()
     try run("qemu-img", "create", "-q", "-f", "qcow2", folder("disk.qcow2"), "1M")
@@ -110,7 +110,7 @@ struct DeviceTests {
         Issue.record("\(applied.outcomes)")
         return
       }
-      #expect(reason.hasPrefix("`disks.data` cannot be plugged in as the guest runs ("), "\(reason)")
+      #expect(reason.hasPrefix("`disks.data` cannot be plugged in while the guest runs ("), "\(reason)")
       // libvirt 9.0: "does not support hotplugging"; 11.3: "disk bus 'ide' cannot be hotplugged".
       #expect(reason.contains("hotplug"), "\(reason)")
     }

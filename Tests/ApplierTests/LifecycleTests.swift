@@ -20,7 +20,7 @@ struct LifecycleTests {
       try await domain.suspend()
       #expect(
         try await apply(.startDomain(identity), on: connection).failure?.message
-          == "domain life-cycle changed since it was planned: it is not stopped any more")
+          == "domain life-cycle changed since it was planned: it is no longer stopped")
       #expect(try await apply(.resumeDomain(identity), on: connection).outcomes == [.done])
       #expect(try await domain.state() == .running)
       for _ in 1...2 {

@@ -157,6 +157,6 @@ struct PoolTests {
     }
     #expect(
       try await apply(.startPool(name: "applier-none")).failure?.message
-        == "pool applier-none is not defined any more")
+        == "pool applier-none is no longer defined")
   }
 }

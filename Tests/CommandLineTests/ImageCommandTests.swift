@@ -135,7 +135,7 @@ struct ImageCommandTests {
       #expect(try vireo(["image", "convert", "--jobs", "1", copy, flat]).status == 0)
       try output(of: "cmp", source, flat)
       let same = try vireo(["image", "compare", source, copy])
-      #expect(same.status == 0 && same.output == "The disks are alike.\n")
+      #expect(same.status == 0 && same.output == "The disks are equal.\n")
       try output(of: "qemu-io", "-f", "raw", "-c", "write -P 8 5M 512", flat)
       let other = try vireo(["image", "compare", flat, copy])
       #expect(other.status == 1 && other.output == "The disks differ: first at byte 5242880.\n")

@@ -66,7 +66,7 @@ struct ImportTests {
       // The same again is what is there; another one is not written over.
       #expect(try vireo(host, "import", "--all", "--output", folder).status == 0)
       let other = try vireo(host, "import", "--all", "--output", folder, "--stack", "other")
-      #expect(other.status == 1 && other.errors.contains("exists with another content"))
+      #expect(other.status == 1 && other.errors.contains("exists with other content"))
 
       let plan = try vireo(host, "plan", folder, "--detailed-exitcode")
       #expect(plan.status == 2 && plan.output.contains("adopt"), "\(plan.output)")

@@ -136,7 +136,7 @@ struct VolumeTests {
       let before = host.footprint()
 
       for (changed, words) in [
-        ("size: 8 MiB, snapshots: { pristine: }", "cannot be grown: the domain web runs and has it open"),
+        ("size: 8 MiB, snapshots: { pristine: }", "cannot be grown: the domain web runs and uses it"),
         ("size: 4 MiB, snapshots: { pristine: , later: }", "cannot be given a snapshot: the domain web runs"),
       ] {
         for domain in [Self.domain("running"), ""] {

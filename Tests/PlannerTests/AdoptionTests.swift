@@ -247,7 +247,7 @@ struct AdoptionTests {
     host.apply(plan)
     let waiting = try host.plan(without)
     #expect(waiting.isEmpty)
-    #expect(waiting.object("web")?.pending.map(\.field) == ["interfaces.wan"], "the guest has not let go of it")
+    #expect(waiting.object("web")?.pending.map(\.field) == ["interfaces.wan"], "the guest has not released it")
   }
 
   @Test(

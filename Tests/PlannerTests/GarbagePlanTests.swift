@@ -3,6 +3,7 @@
 import DiskImage
 import Inventory
 import Planner
+import SystemCalls
 import TestSupport
 import Testing
 import XMLTree

@@ -243,7 +243,7 @@ struct VolumeTests {
     var host = ImaginedHost()
     host.apply(try host.plan(lab()))
     let plan = try Plan(for: stack(lab()), on: host.inventory, deleting: DeletionOptions(.everything))
-    #expect(plan.notes.map(\.message) == ["its file stays: \(Self.path)"])
+    #expect(plan.notes.map(\.message) == ["its file is kept: \(Self.path)"])
     #expect(plan.objects.map(\.object.kind) == [.domain])
   }
 }

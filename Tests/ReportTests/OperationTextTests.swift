@@ -4,6 +4,7 @@ import DiskImage
 import Foundation
 import Inventory
 import Planner
+import SystemCalls
 import TestSupport
 import Testing
 import Vocabulary

@@ -14,7 +14,7 @@ struct PlanSentenceTests {
   private static var refused: Plan {
     var plan = Plan(stack: "lab", uri: "qemu:///system")
     let reason = Diagnostic(
-      "shrink", "disks.root is 3 GiB and would lose its end", at: SamplePlans.line(11), subject: "domain db",
+      "shrink", "disks.root is 3 GiB and would lose data at its end", at: SamplePlans.line(11), subject: "domain db",
       suggestion: "a disk only grows: write 3 GiB, or a new disk and copy the data")
     plan.objects = [
       ObjectPlan(ObjectReference(.domain, "db"), .refused, problems: [reason], range: SamplePlans.line(9)),

@@ -39,7 +39,7 @@ struct StatusTextTests {
           $0.problems = [
             Diagnostic(
               "missing-file", "the file /srv/vms/old.root.qcow2 of disks.root is gone", subject: "domain old",
-              suggestion: "restore it; a new disk would be empty, so none is made in its place")
+              suggestion: "restore it; Vireo does not replace it, because a new disk would be empty")
           ]
         },
         domain("left", .undeclared),

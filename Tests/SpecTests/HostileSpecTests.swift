@@ -15,7 +15,7 @@ struct HostileSpecTests {
   func deep() {
     let chain = (1..<20_000).map { "  v\($0): \"${v\($0 - 1)}\"" }.joined(separator: "\n")
     let result = load("stack: lab\nvariables:\n  v0: x\n\(chain)\n")
-    #expect(result.diagnostics.contains { $0.message.contains("variables stand within each other") })
+    #expect(result.diagnostics.contains { $0.message.contains("variables are nested") })
     let short = (1..<60).map { "  v\($0): \"${v\($0 - 1)}\"" }.joined(separator: "\n")
     #expect(load("stack: lab\nvariables:\n  v0: x\n\(short)\n").diagnostics.isEmpty)
   }

@@ -96,7 +96,7 @@ struct SecretExcerptTests {
       ("sensitive: [disks.root]", "name a field of it"),
       ("sensitive: [memory]", "numbers and words of libvirt's are always shown"),
       ("sensitive: [disks.root.pool]", "numbers and words of libvirt's are always shown"),
-      ("sensitive: [xml/description]", "write `xml:`, or take the name out"),
+      ("sensitive: [xml/description]", "write `xml:`, or remove the name"),
       ("sensitive: [xml/descriptoin], xml: <description>a</description>", "did you mean `xml/description`?"),
       ("sensitive: [xml/os/typ/@arch], xml: \"<os><type arch='x'/></os>\"", "did you mean `xml/os/type/@arch`?"),
       ("sensitive: ['xml/a[']", "write names of elements"),

@@ -131,8 +131,8 @@ struct VariableTests {
     "variables that stand for each other are an error with the chain",
     arguments: [
       ("{ title: \"${title}\" }", "the variable `title` stands for itself"),
-      ("{ title: \"${b}\", b: \"${c}x\", c: \"${b}\" }", "the variables stand for each other: b → c → b"),
-      ("{ title: a, b: \"${c}\", c: \"${d}\", d: \"${b}\" }", "the variables stand for each other: b → c → d → b"),
+      ("{ title: \"${b}\", b: \"${c}x\", c: \"${b}\" }", "the variables refer to each other: b → c → b"),
+      ("{ title: a, b: \"${c}\", c: \"${d}\", d: \"${b}\" }", "the variables refer to each other: b → c → d → b"),
     ])
   func circles(variables: String, message: String) {
     let (stack, diagnostics) = load("stack: lab\nvariables: \(variables)\n\(Self.use)")

@@ -58,9 +58,9 @@ struct DeviceActions: Sendable {
       guard isRefusal(refusal) || HalfPluggedDevice.isSuspected(refusal) else {
         throw await StartFailures(context: context).failure(refusal, plugging: name, into: domain.name)
       }
-      reason = "`\(name)` cannot be plugged in as the guest runs (\(startMessage(refusal).text))"
+      reason = "`\(name)` cannot be plugged in while the guest runs (\(startMessage(refusal).text))"
     } else if device.find(in: try await running(domain)) == nil {
-      reason = "`\(name)` was plugged in, and the guest does not have it"
+      reason = "`\(name)` was plugged in, but the guest does not have it"
     }
     try await refusals.note(.attach, of: name, isRefused: reason != nil, on: domain)
     return reason
@@ -98,10 +98,10 @@ struct DeviceActions: Sendable {
       try await domain.detachDevice(alias: alias, scope: .live)
       // Success means that the guest was asked. One without a system never answers.
       if try await !domain.waitUntilDeviceRemoved(alias: alias, timeout: .seconds(10)) {
-        reason = "the guest has not let go of `\(name)`"
+        reason = "the guest has not released `\(name)`"
       }
     } catch let error as LibvirtError where !error.isConnectionLost {
-      reason = "`\(name)` cannot be unplugged as the guest runs (\(plainMessage(error)))"
+      reason = "`\(name)` cannot be unplugged while the guest runs (\(plainMessage(error)))"
     }
     try await refusals.note(.detach, of: name, isRefused: reason != nil, on: domain)
     return reason
@@ -110,7 +110,7 @@ struct DeviceActions: Sendable {
   /// What the guest is as it runs, which it must.
   private func running(_ domain: LibvirtDomain) async throws -> XMLElement {
     guard try await domain.isActive() else {
-      throw ActionFailure("domain \(domain.name) does not run any more", remedy: planAgain)
+      throw ActionFailure("domain \(domain.name) no longer runs", remedy: planAgain)
     }
     return try await connection.runningDefinition(of: domain)
   }
@@ -140,7 +140,7 @@ extension DeviceIdentity {
 private func requireImage(_ path: String, of target: String, in running: XMLElement, _ disk: String) throws {
   let disks = running.devices(Vocabulary.disk)
   guard let found = disks.first(where: { $0.value(at: .diskTarget) == target }) else {
-    throw ActionFailure("\(disk) is not there any more", remedy: planAgain)
+    throw ActionFailure("\(disk) no longer exists", remedy: planAgain)
   }
   let stored = found.value(at: .diskFile)
   if stored == path { return }
@@ -151,8 +151,8 @@ private func requireImage(_ path: String, of target: String, in running: XMLElem
 private func requireGrowth(_ disk: String, from old: UInt64, to new: UInt64) throws(ActionFailure) {
   if old < new { return }
   throw ActionFailure(
-    "\(disk) has \(ByteCount.text(old)), more than the \(ByteCount.text(new)) asked for; shrinking would cut off data",
-    remedy: "ask for at least \(ByteCount.text(old))", field: "size")
+    "\(disk) has \(ByteCount.text(old)), more than the requested \(ByteCount.text(new)); shrinking would cut off data",
+    remedy: "request at least \(ByteCount.text(old))", field: "size")
 }
 
 private func requireSize(_ disk: String, _ size: UInt64, _ wanted: UInt64) throws(ActionFailure) {

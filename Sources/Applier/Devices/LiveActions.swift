@@ -49,7 +49,7 @@ struct LiveActions: Sendable {
     {
       // libvirt waits five seconds for a guest that has been asked, and a busy one takes longer.
     } catch let error as LibvirtError where !error.isConnectionLost {
-      return "\(names) cannot be changed as the guest runs (\(plainMessage(error)))"
+      return "\(names) cannot be changed while the guest runs (\(plainMessage(error)))"
     }
     var missing = try await changesMissing(changes, in: domain)
     // The guest has its say in how much memory and how many processors it lets go.
@@ -58,7 +58,7 @@ struct LiveActions: Sendable {
       missing = try await changesMissing(changes, in: domain)
     }
     guard !missing.isEmpty else { return nil }
-    return "the guest has not taken " + missing.map { "`\($0.field)`" }.joined(separator: ", ")
+    return "the guest has not accepted " + missing.map { "`\($0.field)`" }.joined(separator: ", ")
   }
 
   /// The changes that the running guest does not show.

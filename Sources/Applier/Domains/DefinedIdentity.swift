@@ -23,12 +23,12 @@ struct DefinedIdentity {
     guard named == [name] else {
       throw ActionFailure(
         "the definition of \(kind) \(name) names \(named.isEmpty ? "none" : named.joined(separator: ", "))",
-        remedy: "take the name out of `xml`")
+        remedy: "remove the name from `xml`")
     }
     guard xml.all("uuid").count <= 1, uuid == nil || self.uuid == uuid?.lowercased() else {
       throw ActionFailure(
         "the definition of \(kind) \(name) has the UUID \(self.uuid ?? "of none"), not \(uuid ?? "that of its plan")",
-        remedy: "take the UUID out of `xml`, or write `uuid:`")
+        remedy: "remove the UUID from `xml`, or write `uuid:`")
     }
   }
 

@@ -30,7 +30,7 @@ private func throwProblems(_ problems: [(field: String, text: String)]) throws(A
   guard let first = problems.first else { return }
   throw ActionFailure(
     problems.map(\.text).joined(separator: "; "),
-    remedy: "take the field out of the spec, or write the value as libvirt stores it",
+    remedy: "remove the field from the spec, or write the value as libvirt stores it",
     field: first.field)
 }
 

@@ -59,7 +59,7 @@ struct DomainActions: Sendable {
     let found = changes.filter(\.isSubstance)
     guard !found.isEmpty else { return }
     throw ActionFailure(
-      "libvirt \(found.map(\.description).joined(separator: "; ")), which nobody asked for",
+      "libvirt \(found.map(\.description).joined(separator: "; ")), which the spec does not ask for",
       remedy: "set the value in the spec")
   }
 }

@@ -7,7 +7,7 @@ extension LibvirtConnection {
   /// The domain with this name and UUID.
   func domain(_ identity: DomainIdentity) async throws -> LibvirtDomain {
     guard let domain = try await domainIfAny(named: identity.name) else {
-      throw ActionFailure("domain \(identity.name) does not exist any more", remedy: planAgain)
+      throw ActionFailure("domain \(identity.name) no longer exists", remedy: planAgain)
     }
     guard domain.uuid == identity.uuid.lowercased() else {
       throw ActionFailure(

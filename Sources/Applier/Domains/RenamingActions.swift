@@ -40,7 +40,7 @@ struct RenamingActions: Sendable {
           guard !isOneFile(old, new) else { return }
           guard case .alreadyExists = error else { throw error }
           throw ActionFailure(
-            "\(new) holds the UEFI variables of another domain \(name) that there was",
+            "\(new) has the UEFI variables of an earlier domain \(name)",
             remedy: "move the file away, then apply again")
         }
       }

@@ -21,12 +21,13 @@ func definitionFailure(
     return ActionFailure("cannot \(error.operation): \(text)", remedy: planAgain)
   case .configurationUnsupported:
     return ActionFailure(
-      "the hypervisor does not support the definition: \(text)", remedy: "change the spec to what this host can do")
+      "the hypervisor does not support the definition: \(text)",
+      remedy: "change the spec to something that this host supports")
   default:
     var failure = ActionFailure(error)
     guard !error.isConnectionLost else { return failure }
     failure.remedy =
-      failure.remedy ?? FailureCause(text)?.remedy ?? "change in the spec what the message names, or \(editor)"
+      failure.remedy ?? FailureCause(text)?.remedy ?? "change what the message names in the spec, or \(editor)"
     return failure
   }
 }

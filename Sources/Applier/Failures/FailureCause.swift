@@ -60,26 +60,26 @@ enum FailureCause: CaseIterable {
   var remedy: String {
     switch self {
     case .kvmForbidden: "let QEMU's user open /dev/kvm (chgrp kvm /dev/kvm; chmod 660 /dev/kvm), or write `type: qemu`"
-    case .kvmBusy: "stop the other hypervisor that has the processor's virtualization, or write `type: qemu`"
+    case .kvmBusy: "stop the other hypervisor that uses the processor's virtualization, or write `type: qemu`"
     case .kvmMissing: "load the host's module (modprobe kvm_intel or kvm_amd), or write `type: qemu`"
     case .firewall:
-      "see that `nft` or `iptables` works on the host, with its kernel modules; where firewalld runs, restart libvirt after it"
+      "make sure that `nft` or `iptables` and its kernel modules work on the host; if firewalld runs, restart libvirt after it"
     case .dnsServerAddress:
-      "stop the other DNS or DHCP server that has the network's address, or give the network another"
+      "stop the other DNS or DHCP server on the network's address, or give the network another address"
     case .dnsServerMissing: "install dnsmasq (on Debian the package dnsmasq-base)"
-    case .addressesTaken: "give the network other addresses: a network or device of the host has these"
+    case .addressesTaken: "give the network other addresses: a network or device of the host already has these"
     case .bridgeTaken: "give the network another `bridge`: the host has a device of this name"
     case .forwarding: "let the host forward packets (sysctl net.ipv4.ip_forward=1), or use `mode: isolated`"
     case .networkInactive: "start the network (virsh net-start) and mark it for autostart"
     case .networkMissing: "define the network, or name another one"
     case .imageLocked: "stop what uses the image, then apply again"
     case .hugePages:
-      "mount hugetlbfs on the host (/dev/hugepages) with pages enough, or take `memory-backing.hugepages` out of the spec"
-    case .memory: "give the guest less memory, or free some of the host's"
+      "mount hugetlbfs on the host (/dev/hugepages) with enough pages, or remove `memory-backing.hugepages` from the spec"
+    case .memory: "give the guest less memory, or free memory on the host"
     case .vsock: "load the host's module (modprobe vhost_vsock)"
-    case .portTaken: "choose another port, or none: libvirt finds a free one"
-    case .permission: "see that QEMU's user may read the file and pass its folders"
-    case .deviceMissing: "see that the bridge or host device exists"
+    case .portTaken: "choose another port, or leave it out: libvirt finds a free one"
+    case .permission: "make sure that QEMU's user may read the file and pass its folders"
+    case .deviceMissing: "make sure that the bridge or host device exists"
     }
   }
 }

@@ -23,13 +23,13 @@ extension ActionFailure {
   /// Every action that a lost connection stops says the same, so that it is reported once.
   static let connectionLost = ActionFailure(
     "the connection to libvirt was lost",
-    remedy: "see that libvirt's daemon runs, then apply again: what is done already is not done twice")
+    remedy: "make sure that libvirt's daemon runs, then apply again: completed steps are not repeated")
 
   /// Likewise, where there is a daemon that does not answer any more.
   static let daemonSilent = ActionFailure(
     "libvirt's daemon does not answer any more",
     remedy:
-      "see what it does, or restart it: guests keep running; then apply again: what is done already is not done twice")
+      "look at what it does, or restart it (guests keep running); then apply again: completed steps are not repeated")
 
   /// Whether it is one of these two, so that whatever else needs the connection would fail likewise.
   var isConnectionLost: Bool { self == .connectionLost || self == .daemonSilent }
@@ -49,9 +49,9 @@ extension ActionFailure {
     let remedy: String? =
       switch error.code {
       case .operationDenied, .accessDenied, .authenticationFailed:
-        "libvirt does not let this user do it; connect as one who may"
+        "libvirt does not allow this user to do it; connect as a user who may"
       case .noDomain, .noNetwork, .noStoragePool: planAgain
-      case .operationTimeout: "another operation on the domain takes long; apply again when it is done"
+      case .operationTimeout: "another operation on the domain has not finished; apply again when it has"
       default: nil
       }
     self.init("cannot \(error.operation): \(plainMessage(error))", remedy: remedy)
@@ -67,7 +67,7 @@ extension ActionFailure {
     case .permissionDenied(let path, let operation):
       self.init(
         "cannot \(operation) \(path): permission denied",
-        remedy: "check the owner and mode of the file and its folders, or run Vireo as a user who may")
+        remedy: "check the owner and mode of the file and its folders, or run Vireo as a user who has access")
     case .notFound(let path):
       self.init("\(path) does not exist", remedy: planAgain)
     case .noSpace(let path, let operation):

@@ -121,15 +121,15 @@ func explainFile(_ path: String, _ text: String) -> ActionFailure? {
       "\(path) does not exist",
       remedy: isSocketName(path)
         ? "start the program that makes this socket, then apply again"
-        : "restore the file, or plan again to see what is to be made")
+        : "restore the file, or plan again to see what Vireo would create")
   } catch {
     // It may be there: what QEMU says of it counts.
   }
   if text.contains("Permission denied") {
     guard let folder = closedFolder(above: path) else { return nil }
     return ActionFailure(
-      "QEMU's user may not pass the folder \(folder) on the way to \(path)",
-      remedy: "let others pass it (chmod o+x \(folder)), or keep the images elsewhere")
+      "QEMU's user may not pass the folder \(folder), which leads to \(path)",
+      remedy: "allow others to pass it (chmod o+x \(folder)), or keep the images elsewhere")
   }
   if FailureCause(text) == .imageLocked {
     if let holders = writers(of: path) { return ActionFailure(.locked(path: path, by: holders)) }

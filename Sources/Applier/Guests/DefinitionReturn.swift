@@ -44,7 +44,7 @@ struct DefinitionReturn {
       try await connection.startGuest(of: domain)
       failure.message += " and the guest was started with it"
     } catch {
-      failure.message += ", and the guest does not start with it either"
+      failure.message += ", but the guest does not start with it either"
     }
     return failure
   }

@@ -28,7 +28,7 @@ struct GuestActions: Sendable {
     case .shutOff, .noState, .crashed: break
     case .paused, .shuttingDown, .pmSuspended:
       throw ActionFailure(
-        "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
+        "domain \(domain.name) changed since it was planned: it is no longer stopped", remedy: planAgain)
     }
     try await UnfinishedMerges(domain: domain, connection: connection).finish()
     let before = DefinitionReturn(context: context, replaced: replaced)
@@ -70,7 +70,7 @@ struct GuestActions: Sendable {
     if try await domain.state() == .paused { return }
     try await domain.suspend()
     guard try await domain.waitUntil(.paused, timeout: .seconds(5)) else {
-      throw ActionFailure("domain \(domain.name) is not paused after it was asked to be")
+      throw ActionFailure("domain \(domain.name) is not paused after Vireo paused it")
     }
   }
 
@@ -83,7 +83,7 @@ struct GuestActions: Sendable {
     case .paused: break
     default:
       throw ActionFailure(
-        "domain \(domain.name) changed since it was planned: it is not paused any more", remedy: planAgain)
+        "domain \(domain.name) changed since it was planned: it is no longer paused", remedy: planAgain)
     }
     do {
       try await domain.resume()
@@ -106,7 +106,7 @@ struct GuestActions: Sendable {
   private func waitUntilSettled(_ domain: LibvirtDomain) async throws {
     guard let transition = try await domain.waitUntilSettled(timeout: .seconds(60)), transition.isShort else { return }
     throw ActionFailure(
-      "domain \(domain.name) is between two states and does not come out of it",
+      "domain \(domain.name) is stuck between two states",
       remedy: "see what libvirt is doing with `virsh domjobinfo \(domain.name)`, then plan again")
   }
 
@@ -137,7 +137,7 @@ struct GuestActions: Sendable {
       if clock.now >= deadline { break }
       if context.stop.isMade {
         throw ActionFailure(
-          "domain \(domain.name) is still shutting down: it was asked to, and the wait was interrupted",
+          "domain \(domain.name) is still shutting down: the wait was interrupted",
           remedy: "apply again when it has stopped")
       }
     }
@@ -146,7 +146,7 @@ struct GuestActions: Sendable {
       throw ActionFailure(
         "domain \(domain.name) did not shut down within \(shutdown.timeout) s\(reason)",
         remedy:
-          "shut it down from within, raise `shutdown.timeout`, or consent to `shutdown.force-off: true` (`vireo destroy` has --force)",
+          "shut it down from inside the guest, raise `shutdown.timeout`, or write `shutdown.force-off: true` (`vireo destroy` has --force)",
         field: "shutdown.force-off")
     }
     do {

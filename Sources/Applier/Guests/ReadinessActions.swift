@@ -63,7 +63,7 @@ struct ReadinessActions: Sendable {
     if addresses.isEmpty, try await connection.hasAgent(domain) {
       addresses = try await domain.knownAddresses(from: .agent)
     }
-    if addresses.isEmpty { return ("ready.tcp", "no address of it is known to try port \(port) at") }
+    if addresses.isEmpty { return ("ready.tcp", "Vireo knows no address of it on which to try port \(port) at") }
     let known = addresses
     let answers = try await context.files.run {
       known.contains { TCPReachability.answers(at: $0, port: port, milliseconds: 1000) }

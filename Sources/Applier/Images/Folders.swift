@@ -45,7 +45,7 @@ extension ActionFailure {
   init(_ error: SystemError) {
     var remedy: String?
     if error.code.saysDenial {
-      remedy = "check the owner and mode of the folder, or run Vireo as a user who may"
+      remedy = "check the owner and mode of the folder, or run Vireo as a user who has access"
     } else if error.code.saysFull {
       remedy = "make room on the file system"
     } else if error.code == .readOnlyFileSystem {

@@ -100,7 +100,7 @@ private func copyFailure(_ error: ImageError, _ image: ImageImport, found: Strin
     ActionFailure(
       "the SHA-256 checksum of \(image.source) is \(found), not \(image.sha256)",
       remedy:
-        "it differs from the spec, or was written after the plan; correct `sha256`, or fetch it again",
+        "the file is not the one that the spec names, or changed after the plan; correct `sha256`, or fetch the file again",
       field: "sha256")
   case .noSpace:
     ActionFailure(

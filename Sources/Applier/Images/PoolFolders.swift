@@ -40,7 +40,8 @@ final class PoolFolders: Sendable {
       return first
     }
     guard first == folder.identity else {
-      throw .refused(path: path, reason: "it is another folder than before; see who has replaced it, then plan again")
+      throw .refused(
+        path: path, reason: "it is not the folder that the plan has seen; find out who replaced it, then plan again")
     }
     return folder
   }

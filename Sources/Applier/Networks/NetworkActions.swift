@@ -97,7 +97,7 @@ struct NetworkActions: Sendable {
         try await network.update(update.command, update.section, parent: update.parent, xml: update.xml.serialised())
       } catch let error as LibvirtError where !error.isConnectionLost {
         let names = fields.map { "`\($0.name)`" }.joined(separator: ", ")
-        return "\(names) cannot be changed as the network runs (\(plainMessage(error)))"
+        return "\(names) cannot be changed while the network runs (\(plainMessage(error)))"
       }
     }
     let running = try await connection.runningDefinition(of: network)
@@ -106,7 +106,7 @@ struct NetworkActions: Sendable {
         continue
       }
       guard !field.matches(desired: wanted, stored: lens.get(running)) else { continue }
-      return "the running network has not taken `\(field.name)`"
+      return "the running network has not accepted `\(field.name)`"
     }
     return nil
   }
@@ -115,7 +115,7 @@ struct NetworkActions: Sendable {
 
   private func network(_ name: String) async throws -> LibvirtNetwork {
     guard let network = try await connection.networkIfAny(named: name) else {
-      throw ActionFailure("network \(name) does not exist any more", remedy: planAgain)
+      throw ActionFailure("network \(name) no longer exists", remedy: planAgain)
     }
     return network
   }

@@ -39,8 +39,8 @@ struct DomainRestoring: Sendable {
     }
     if let first = definitionDifference(removal.definition, stored).first {
       let failure = ActionFailure(
-        "libvirt did not keep the definition as it was (\(first.path))",
-        remedy: "define it by hand: it is kept in the archive")
+        "libvirt did not store the definition unchanged (\(first.path))",
+        remedy: "define it by hand from the archive")
       throw await undo(domain, because: failure)
     }
     return domain
@@ -67,7 +67,7 @@ struct DomainRestoring: Sendable {
     }
     guard lost.isEmpty else { throw ActionFailure("libvirt did not keep the snapshot \(lost.joined(separator: ", "))") }
     guard removal.currentSnapshot == nil || kept.contains(where: { $0.isCurrent && $0.name == removal.currentSnapshot })
-    else { throw ActionFailure("libvirt did not take \(removal.currentSnapshot ?? "") for the current snapshot") }
+    else { throw ActionFailure("libvirt did not make \(removal.currentSnapshot ?? "") the current snapshot") }
     guard try await domain.autostart() == removal.autostart else {
       throw ActionFailure("libvirt did not keep whether the domain starts with the host")
     }

@@ -119,7 +119,7 @@ extension FolderLock {
       let names = holders.map { "\($0.program) (process \($0.pid))" }.joined(separator: ", ")
       throw ActionFailure(
         "the folder \(folder) is locked by \(names.isEmpty ? "another process" : names)",
-        remedy: "wait for it to end, then try again; `--lock-timeout` waits longer")
+        remedy: "wait until it ends, then try again; `--lock-timeout` sets how long Vireo waits")
     }
   }
 }

@@ -64,7 +64,7 @@ struct GarbageDesk: Sendable {
           obstacles[file.path] =
             needs.isEmpty
             ? ActionFailure("it is now another file", remedy: again)
-            : ActionFailure("it stays: \(needs[0]) needs it: \(needs.joined(separator: " → "))", remedy: again)
+            : ActionFailure("it is kept: \(needs[0]) needs it: \(needs.joined(separator: " → "))", remedy: again)
         }
         return obstacles
       }

@@ -30,7 +30,7 @@ struct RemovalActions: Sendable {
       return
     }
     guard try await !domain.isActive() else {
-      throw ActionFailure("domain \(domain.name) runs, and it was planned to be stopped", remedy: planAgain)
+      throw ActionFailure("domain \(domain.name) runs, but the plan saw it stopped", remedy: planAgain)
     }
     try await connection.requireUnmoved(domain, undefinition.seen)
     var options: DomainUndefineOptions = undefinition.keepsNVRAM ? .keepNVRAM : .nvram
@@ -53,7 +53,7 @@ struct RemovalActions: Sendable {
       try? await context.files.run { try archive.forget(kept) }
       guard error.code == .operationInvalid else { throw error }
       throw ActionFailure(
-        "domain \(domain.name) now has something that the plan did not show: \(plainMessage(error))",
+        "domain \(domain.name) now has parts that the plan did not show: \(plainMessage(error))",
         remedy: planAgain)
     }
     _ = try await context.files.run { try archive.settle(kept) }

@@ -70,7 +70,7 @@ struct RemovalDesk: Sendable {
         throw ActionFailure("domain \(owner.identity.name) has changed", remedy: planAgain)
       }
       guard try await !domain.isActive() else {
-        throw ActionFailure("domain \(domain.name) runs, and it was planned to be stopped", remedy: planAgain)
+        throw ActionFailure("domain \(domain.name) runs, but the plan saw it stopped", remedy: planAgain)
       }
       try await connection.requireUnmoved(domain, owner.seen)
     } catch let error as LibvirtError where error.isNotFound {

@@ -43,7 +43,7 @@ public struct RemovedDomains: Sendable {
     let isSystem = isRoot && !uri.contains("/session")
     guard let base = StateFolder.path(isSystem: isSystem, environment: environment) else {
       throw ActionFailure(
-        "there is no folder to save removed domains in", remedy: "set HOME or XDG_STATE_HOME to a folder of yours")
+        "there is no folder for removed domains", remedy: "set HOME or XDG_STATE_HOME to one of your folders")
     }
     (folder, formerFolders) = folders(in: base)
   }
@@ -214,7 +214,7 @@ public struct RemovedDomains: Sendable {
       }
     }
     guard let status = fileStatus(folder), status.kind == .directory, status.owner == ThisProcess.user else {
-      throw ActionFailure("\(folder) is not a folder that this user owns", remedy: "move it away")
+      throw ActionFailure("\(folder) is not a folder of this user", remedy: "move it away")
     }
     if status.mode & 0o077 != 0 { try fileCall("set the mode of", folder, FileNames.setMode(0o700, of: folder)) }
   }

@@ -110,7 +110,7 @@ public final class StackLock: Sendable {
         own
           ? "stack \(stack) is being applied by another process\(holder ?? "")"
           : "stack \(stack) cannot be locked while other processes change stacks of this daemon\(holder ?? "")",
-        remedy: "wait for it to end, then try again; `--lock-timeout` waits")
+        remedy: "wait until it ends, then try again; `--lock-timeout` sets how long Vireo waits")
     }
     guard kind == .exclusive, path.hasSuffix(".lock") else { return }
     // For the message above, where /proc hides the holder; the lock does not depend on it.
@@ -161,7 +161,7 @@ struct LockPlace: Sendable, Equatable {
     }
     guard let home = StateFolder.home(of: user, environment) else {
       throw ActionFailure(
-        "there is no place for the stack's lock", remedy: "set XDG_RUNTIME_DIR or HOME to a folder of yours")
+        "there is no folder for the stack's lock", remedy: "set XDG_RUNTIME_DIR or HOME to one of your folders")
     }
     return LockPlace(folder: try make([".local", "state", "vireo", "locks"], below: home, mode: 0o700))
   }
@@ -179,7 +179,7 @@ struct LockPlace: Sendable, Equatable {
     let status = try fileCall("make the folder", folder, FileStatus(of: folder, followingLinks: false))
     guard status.kind == .directory, status.owner == 0, status.mode & 0o002 == 0 else {
       throw ActionFailure(
-        "\(folder) is not a folder of root's alone, so locks in it are worth nothing", remedy: "remove it")
+        "\(folder) can be written by users other than root, so its locks protect nothing", remedy: "remove it")
     }
     return folder
   }
@@ -192,8 +192,8 @@ struct LockPlace: Sendable, Equatable {
     }
     guard let status = try? FileStatus(of: path), status.kind == .directory, status.mode & 0o002 == 0 else {
       throw ActionFailure(
-        "everybody may make files in \(path), so locks in it are worth nothing",
-        remedy: "take the right from others (`chmod o-w`)")
+        "every user may create files in \(path), so its locks protect nothing",
+        remedy: "remove that permission (`chmod o-w`)")
     }
     return path
   }

@@ -41,8 +41,8 @@ struct DomainSnapshots: Sendable {
       // Perhaps a run was killed right after it had taken it.
       if found.kind == .external { try await keepPrivate(creation.name) }
       throw SnapshotRefusal(
-        message: "domain \(domain.name) has a snapshot \(creation.name) already",
-        remedy: "choose another name, or delete that one")
+        message: "domain \(domain.name) already has a snapshot \(creation.name)",
+        remedy: "choose another name, or delete that snapshot")
     }
     try await LeftOverlays(domain: domain, connection: connection).mend()
     let isActive = try await domain.isActive()
@@ -127,7 +127,7 @@ struct DomainSnapshots: Sendable {
     } catch let error as LibvirtError where !error.isConnectionLost && snapshot.kind == .external {
       var failure = ActionFailure(error)
       if connection.libvirtVersion < LibvirtVersion(9, 0) {
-        failure.remedy = "use libvirt 9.0 or newer: older ones cannot merge the content of external snapshots"
+        failure.remedy = "use libvirt 9.0 or newer: older versions cannot merge the content of external snapshots"
       } else if snapshot.children > 0 {
         failure.remedy = "delete the later snapshots first"
       }

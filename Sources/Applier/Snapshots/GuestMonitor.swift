@@ -78,7 +78,7 @@ struct GuestMonitor {
     let text = try QEMUCommand(execute: command, arguments: arguments).text()
     let answer = QEMUAnswer(try await domain.askQEMU(text))
     guard let result = answer?["return"] else {
-      let reason = answer?["error"]?["desc"]?.string ?? "it does not say why"
+      let reason = answer?["error"]?["desc"]?.string ?? "QEMU gives no reason"
       throw ActionFailure("QEMU refuses \(command) for domain \(domain.name): \(reason)")
     }
     return result

@@ -48,7 +48,7 @@ extension DomainSnapshots {
     // The daemon finishes what a killed program has asked it for.
     guard try await domain.waitUntilAtRest(timeout: .seconds(60)) else {
       throw ActionFailure(
-        "libvirt is still at work on domain \(domain.name), perhaps on the snapshot \(name) that an earlier run began",
+        "libvirt is still working on domain \(domain.name), perhaps on the snapshot \(name) that an earlier run began",
         remedy: "wait for it to end (`virsh domjobinfo \(domain.name)`), then try again")
     }
     if try await list().contains(where: { $0.name == name }) { return }
@@ -105,7 +105,7 @@ extension DomainSnapshots {
       _ = try deletion.delete()
     } catch .locked {
       throw ActionFailure(
-        "\(path), which an earlier attempt at the snapshot made as an overlay of disk \(target), is open in QEMU, and "
+        "\(path), which an earlier attempt at the snapshot created as an overlay of disk \(target), is open in QEMU, and "
           + "libvirt does not know of it",
         remedy:
           "install libvirt-qemu.so.0, which lets Vireo ask QEMU to close it, or shut the guest down and look at the file"

@@ -93,7 +93,7 @@ struct SnapshotMerge: Sendable {
   func merge() async throws -> Bool {
     if !isActive, try await domain.hasManagedSave() {
       throw ActionFailure(
-        "the saved memory of the guest goes on with the overlays of the snapshot \(snapshot.name)",
+        "the saved memory of the guest requires the overlays of the snapshot \(snapshot.name)",
         remedy: "start the guest and shut it down first")
     }
     let waiting = disks.filter { $0.isOnOverlay || $0.isLeftBehind }
@@ -129,7 +129,7 @@ struct SnapshotMerge: Sendable {
       if let job {
         guard job.mergesActiveImage else {
           throw ActionFailure(
-            "another job is at work on disk \(disk.target)",
+            "another job uses disk \(disk.target)",
             remedy: "wait for it to end (`virsh blockjob \(domain.name) \(disk.target)`), then try again")
         }
         if job.isReady, source == disk.overlay {
@@ -149,7 +149,7 @@ struct SnapshotMerge: Sendable {
       } else {
         guard source == disk.overlay else { return MergeMark.done.put(path: disk.overlay) }
         guard starts < 20 else {
-          throw ActionFailure("QEMU has not merged \(disk.overlay) into \(disk.below), and does not say why")
+          throw ActionFailure("QEMU has not merged \(disk.overlay) into \(disk.below), and gives no reason")
         }
         starts += 1
         do {
@@ -229,7 +229,7 @@ struct SnapshotMerge: Sendable {
       let isOpen = isActive && failure.isFileInUse
       guard isOpen, ContinuousClock.now < deadline else {
         throw ActionFailure(
-          "the snapshot was merged, and what is left of it was not removed: \(failure.message)", remedy: failure.remedy)
+          "the snapshot was merged, but its leftovers were not removed: \(failure.message)", remedy: failure.remedy)
       }
       try await Task.sleep(for: .milliseconds(50))
     }

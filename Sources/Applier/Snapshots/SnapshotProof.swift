@@ -42,7 +42,7 @@ struct SnapshotProof {
     if let other = then.value(at: .uuid), other != uuid { throw refusal(snapshot, "the UUID \(other)") }
     for disk in then.devices(Vocabulary.disk) where !disk.exists(at: .diskReadOnly) {
       guard let path = DiskSource.path(of: disk), Self.isBaseImage(path) else { continue }
-      throw refusal(snapshot, "the base image \(path) as a disk, which nobody may write to")
+      throw refusal(snapshot, "the base image \(path) as a disk, which must not change")
     }
   }
 
@@ -78,16 +78,16 @@ struct SnapshotProof {
     } catch {
       return "it cannot be read as one"
     }
-    guard let backing = below.first else { return "it stands on nothing" }
-    if Self.isBaseImage(backing) { return "it stands on the base image \(backing)" }
+    guard let backing = below.first else { return "it has no backing file" }
+    if Self.isBaseImage(backing) { return "its backing file is the base image \(backing)" }
     let images = images(ofDisk: target)
     guard below.contains(where: { path in (images + ownFiles).contains { isOneFile($0, path) } }) else {
-      return "it does not stand on an image of that disk"
+      return "its backing file is not an image of that disk"
     }
     // What Vireo made for the disk is below all overlays that snapshots put on it.
     let own = ownFiles.filter { own in images.contains { isOneFile($0, own) } }
     guard own.isEmpty || own.contains(where: { own in below.contains { isOneFile($0, own) } }) else {
-      return "it does not stand on the disk's own file"
+      return "its backing file is not the disk's own file"
     }
     return nil
   }

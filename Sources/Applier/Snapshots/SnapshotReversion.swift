@@ -59,12 +59,13 @@ struct RefusedReversion {
     guard after.isSame(as: before) else {
       return .impossible(
         ActionFailure(
-          "\(refusal), and has changed the domain meanwhile",
-          remedy: "look at it with `virsh dumpxml \(domain)` and `vireo snapshot list \(domain)` before you go on"))
+          "\(refusal), but changed the domain",
+          remedy: "look at it with `virsh dumpxml \(domain)` and `vireo snapshot list \(domain)` before you continue"))
     }
     guard !after.isActive else {
       return .impossible(
-        ActionFailure("\(refusal), and Vireo does it for stopped domains only", remedy: "shut the guest down first"))
+        ActionFailure(
+          "\(refusal), and Vireo can do it only while the domain is stopped", remedy: "shut the guest down first"))
     }
     guard !hasSavedState else {
       return .impossible(
@@ -81,7 +82,7 @@ struct RefusedReversion {
     guard snapshot.isCurrent, snapshot.children == 0 else {
       return .impossible(
         ActionFailure(
-          "\(refusal), and Vireo does it for the last one that was taken only", remedy: "delete the later ones first"))
+          "\(refusal), and Vireo can do it only for the latest snapshot", remedy: "delete the later snapshots first"))
     }
     var overlays: [String] = []
     let sources = after.definition.devices(Vocabulary.disk).reduce(into: [String: String]()) {
@@ -91,7 +92,7 @@ struct RefusedReversion {
       guard let overlay, sources[target] == overlay else {
         return .impossible(
           ActionFailure(
-            "\(refusal), and disk \(target) is not the overlay that the snapshot made any more",
+            "\(refusal), and disk \(target) is no longer the overlay that the snapshot created",
             remedy:
               "put \(overlay ?? "the overlay") back as its source, or take the disk's file from the snapshot by hand"))
       }

@@ -18,7 +18,7 @@ struct PoolActions: Sendable {
     let found = try await poolRecord(name)
     let handle: LibvirtStoragePool
     if let seen = definition.replacing {
-      guard let found else { throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain) }
+      guard let found else { throw ActionFailure("pool \(name) is no longer defined", remedy: planAgain) }
       let moved = difference(withoutSizes(seen), withoutSizes(try found.definition))
       if let first = moved.first {
         throw ActionFailure("pool \(name) changed since it was planned (\(first.path))", remedy: planAgain)
@@ -62,7 +62,7 @@ struct PoolActions: Sendable {
   /// Sets whether a pool starts with the host.
   func setAutostart(of name: String, _ value: Bool) async throws {
     guard let record = try await poolRecord(name) else {
-      throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
+      throw ActionFailure("pool \(name) is no longer defined", remedy: planAgain)
     }
     if record.autostart == value { return }
     try await record.handle.setAutostart(value)
@@ -74,7 +74,7 @@ struct PoolActions: Sendable {
   /// Starts a pool. One that is active counts as started.
   func start(_ name: String) async throws {
     guard let record = try await poolRecord(name) else {
-      throw ActionFailure("pool \(name) is not defined any more", remedy: planAgain)
+      throw ActionFailure("pool \(name) is no longer defined", remedy: planAgain)
     }
     if record.isActive { return }
     let definition = try record.definition
@@ -97,7 +97,7 @@ struct PoolActions: Sendable {
     } catch let error as LibvirtError where error.code == .operationFailed {
       throw ActionFailure(
         "cannot define pool \(definition.name): \(plainMessage(error))",
-        remedy: "use the pool that has the folder already, or choose another folder")
+        remedy: "use the pool that already has the folder, or choose another folder")
     } catch let error as LibvirtError where !error.isConnectionLost {
       throw definitionFailure(error, editor: "the same part of the pool with `virsh pool-edit`")
     }
@@ -111,7 +111,7 @@ struct PoolActions: Sendable {
       if error.code == .operationInvalid, try await poolRecord(pool.name)?.isActive == true { return }
       throw ActionFailure(
         "cannot start pool \(pool.name): \(plainMessage(error))",
-        remedy: error.code == .systemError ? "see whether its folder exists and libvirt may read it" : nil)
+        remedy: error.code == .systemError ? "make sure that its folder exists and that libvirt may read it" : nil)
     }
   }
 

@@ -83,7 +83,7 @@ public struct BackingChain: Sendable, Equatable {
     }
     if let ofName, ofName != stored {
       throw .referenceUnsupported(
-        path: image.path, reference: name, reason: "it says \(ofName), but '\(stored)' is recorded as the format")
+        path: image.path, reference: name, reason: "its name says \(ofName), but the recorded format is '\(stored)'")
     }
     return (try references.open(path, reference: name, referrer: image.path, access: access), format)
   }

@@ -23,7 +23,7 @@ extension ReferencePolicy {
         remedy: "name it with 'qemu-img amend -o data_file=FILE'")
     }
     if let json = try BackingName.json(name, referrer: image.path), json.format != .raw {
-      throw .referenceUnsupported(path: image.path, reference: name, reason: "a data file is raw, and no image itself")
+      throw .referenceUnsupported(path: image.path, reference: name, reason: "a data file is raw and not an image")
     }
     return try open(path, reference: name, referrer: image.path, role: "data file")
   }

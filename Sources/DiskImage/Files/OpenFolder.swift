@@ -76,8 +76,8 @@ package final class OpenFolder: Sendable {
   }
 
   static let isLink =
-    "is a symbolic link where Vireo has a file of its own, or is reached by one below a pool's folder, and it is not "
-    + "followed; put the file itself there"
+    "is a symbolic link in place of a file of Vireo, or is reached by one below a pool's folder, and Vireo does not "
+    + "follow it; put the file itself there"
 
   /// What has a name itself, links not followed; nil for nothing.
   package func status(_ name: String) throws(ImageError) -> FileStatus? {

@@ -37,7 +37,7 @@ enum PathWalk {
           path: path,
           reason:
             "\(escapedForDisplay(part)) on this path is a symbolic link that belongs to user \(status.owner), and Vireo "
-            + "follows links of root and of its own user only; write the path that it is to lead to")
+            + "follows only links of root and of its own user; write the path of its target")
       }
       followed += 1
       guard followed <= 40 else { throw ImageError(operation, path: path, errno: .tooManySymbolicLinkLevels) }

@@ -40,7 +40,7 @@ extension GuestDisk {
       guard standsOnOne != isLast else {
         throw .invalidRequest(
           path: image.source.name, what: "the image",
-          reason: isLast ? "has a backing file, which was not given" : "stands on nothing, but more was given")
+          reason: isLast ? "has a backing file, which was not given" : "has no backing file, but one was given")
       }
     }
     self.init(layers: layers)

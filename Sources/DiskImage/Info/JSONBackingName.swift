@@ -83,7 +83,7 @@ private struct JSONStringsReader {
       } else if has("\"") {
         let value = try string()
         guard values.updateValue(value, forKey: key) == nil else {
-          throw .init(reason: "'json:' that says '\(escapedForDisplay(key))' twice")
+          throw .init(reason: "'json:' with '\(escapedForDisplay(key))' twice")
         }
       } else {
         throw .init(reason: "'json:' with '\(escapedForDisplay(key))', which is not a text")

@@ -74,7 +74,7 @@ extension ImageCreation {
     ]
     for (what, asked) in wishes where asked {
       throw .invalidRequest(
-        path: path, what: what, reason: "cannot be had in version 0.10 of qcow2; use version 1.1")
+        path: path, what: what, reason: "require version 1.1 of qcow2")
     }
   }
 
@@ -84,7 +84,7 @@ extension ImageCreation {
     let what = "preallocation '\(preallocation.rawValue)'"
     if format == .raw, preallocation == .metadata {
       throw .invalidRequest(
-        path: path, what: what, reason: "means nothing for a raw image, which has no metadata; use 'falloc' or 'full'")
+        path: path, what: what, reason: "is not for a raw image, which has no metadata; use 'falloc' or 'full'")
     }
     guard backing != nil else { return }
     guard extendedL2 else {

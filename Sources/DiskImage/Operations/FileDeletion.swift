@@ -53,7 +53,7 @@ public struct FileDeletion: Sendable, Equatable {
         try file.descriptor.takeWriteLease()
       } catch {
         throw error == .resourceTemporarilyUnavailable
-          ? .locked(path: path, by: []) : .refused(path: path, reason: "nobody can tell whether a process has it open")
+          ? .locked(path: path, by: []) : .refused(path: path, reason: "it is unknown whether a process has it open")
       }
     }
     try Failpoint.around("delete \(path)") { () throws(ImageError) in

@@ -28,12 +28,12 @@ public enum ImageCommit {
     try ImageLock.take(.write, on: file)
     let info = ImageInfo(try Qcow2Header(from: file), of: file)
     guard let backing = try BackingChain.openBacking(of: info, references: references, access: .readWrite) else {
-      throw .invalidRequest(path: path, what: "the image", reason: "stands on nothing that it could be committed to")
+      throw .invalidRequest(path: path, what: "the image", reason: "has no backing file to commit to")
     }
     guard backing.file.status.identity != file.status.identity else { throw .chainLoop(path: file.name) }
     guard backing.file.status.mode & 0o222 != 0 else {
       throw .refused(
-        path: backing.file.name, reason: "is marked read-only, as base images are; nothing is committed to it")
+        path: backing.file.name, reason: "is marked read-only, like a base image, so nothing is committed to it")
     }
     try ImageLock.take(.write, on: backing.file)
     // The backing file is locked already, and by this process.
@@ -54,7 +54,7 @@ public enum ImageCommit {
     try header.checkHasNoBitmaps(path: overlay.name, changing: "committing")
     guard header.snapshotCount == 0 else {
       throw .unsupported(
-        path: overlay.name, feature: "committing an image with internal snapshots, which would show another disk then",
+        path: overlay.name, feature: "committing an image with internal snapshots, which would then show another disk",
         remedy: "delete the snapshots, or convert them to images of their own, first")
     }
     let top = Qcow2Layer(header, of: overlay)

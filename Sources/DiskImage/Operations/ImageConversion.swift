@@ -124,7 +124,7 @@ public struct ImageConversion: Sendable, Equatable {
   private func checkTarget(_ path: String) throws(ImageError) {
     guard target.backing == nil else {
       throw .invalidRequest(
-        path: path, what: "a converted image", reason: "stands on nothing; make an overlay for a backing file")
+        path: path, what: "a converted image", reason: "has no backing file; create an overlay to add one")
     }
     guard target.preallocation == .off else {
       throw .invalidRequest(
@@ -135,7 +135,7 @@ public struct ImageConversion: Sendable, Equatable {
       throw .invalidRequest(path: path, what: "a raw image", reason: "cannot be compressed; use qcow2")
     }
     guard jobs > 0 else {
-      throw .invalidRequest(path: path, what: "work on \(jobs) threads", reason: "never ends; ask for at least 1")
+      throw .invalidRequest(path: path, what: "work on \(jobs) threads", reason: "is not possible; give at least 1")
     }
     // Asked again, without a gap, when the file gets its name; this saves the work.
     if FileStatus.isTaken(path) { throw .alreadyExists(path: path) }

@@ -68,7 +68,7 @@ public enum ImageRebase {
     try Qcow2Change.run(storage) { (change) throws(ImageError) in
       guard change.header.snapshotCount == 0 else {
         throw .unsupported(
-          path: storage.name, feature: "rebasing an image with internal snapshots, which would show another disk then",
+          path: storage.name, feature: "rebasing an image with internal snapshots, which would then show another disk",
           remedy: "delete the snapshots, or convert them to images of their own, first")
       }
       let overlay = Qcow2Layer(change.header, of: storage)

@@ -69,7 +69,7 @@ public enum ImageSnapshots {
       let largest = table.snapshots.compactMap { $0.id.string.flatMap(UInt64.init) }.max() ?? 0
       let (id, overflow) = largest.addingReportingOverflow(1)
       guard !overflow else {
-        throw .invalidRequest(path: path, what: "another snapshot", reason: "cannot be numbered; delete the last one")
+        throw .invalidRequest(path: path, what: "another snapshot", reason: "cannot be numbered; delete the latest one")
       }
       return ImageSnapshot(
         try change.takeSnapshot(
@@ -164,7 +164,7 @@ public enum ImageSnapshots {
     guard (1...255).contains(stored.bytes.count) else { throw refused("is not 1 to 255 bytes long") }
     guard stored.description == name else { throw refused("has characters that cannot be shown") }
     guard !table.snapshots.contains(where: { $0.name == stored || $0.id == stored }) else {
-      throw refused("is taken by a snapshot that is there, as its name or id")
+      throw refused("is already the name or id of a snapshot")
     }
   }
 }

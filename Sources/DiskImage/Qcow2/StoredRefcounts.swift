@@ -35,7 +35,7 @@ final class StoredRefcounts {
     let clusters = UInt64(header.refcountTableClusters)
     if clusters == 0 { return "has no clusters" }
     if clusters > Qcow2Limit.refcountTableBytes / header.geometry.clusterSize { return "is longer than 8 MiB" }
-    if offset == 0 { return "is said to be at the header" }
+    if offset == 0 { return "is recorded at the header" }
     if !header.geometry.isAligned(offset) { return "at \(offset) begins inside a cluster" }
     let (end, overflow) = offset.addingReportingOverflow(clusters << UInt64(header.clusterBits))
     return overflow || end > fileLength ? "at \(offset) lies beyond the end of the file" : nil

@@ -52,7 +52,7 @@ final class Qcow2Transaction {
     if references.findings.checkErrors > 0 || references.findings.corruptions > 0 {
       throw .needsRepair(
         path: storage.name,
-        reason: references.findings.firstCorruption ?? "not all of it could be looked at")
+        reason: references.findings.firstCorruption ?? "it could not be checked completely")
     }
     try self.init(mending: references, of: storage)
   }
@@ -183,8 +183,8 @@ final class Qcow2Transaction {
     if let ceiling, end > ceiling {
       throw .unsupported(
         path: storage.name,
-        feature: "repairing an image whose free space runs into what lies behind the end of the file",
-        remedy: "save what can be read of it with 'convert'")
+        feature: "repairing an image whose free space overlaps data behind the end of the file",
+        remedy: "save its readable data with 'convert'")
     }
     if count == 1 || first == searchStart { searchStart = end }
     takenEnd = max(takenEnd, end)
@@ -390,7 +390,7 @@ extension Qcow2Header {
   func checkHasNoBitmaps(path: String, changing what: String) throws(ImageError) {
     guard autoclear.contains(.bitmaps), extensionData(.bitmaps) != nil else { return }
     throw .unsupported(
-      path: path, feature: "\(what) an image with dirty bitmaps, which would not know of it",
+      path: path, feature: "\(what) an image with dirty bitmaps, which would become wrong",
       remedy: "remove them with 'qemu-img bitmap --remove'")
   }
 

@@ -8,7 +8,7 @@ import XMLTree
 
 extension FileCensus {
   /// What is said of a domain that was gone before all of it was read.
-  package static let removedMeanwhile = "it was removed meanwhile"
+  package static let removedMeanwhile = "it was removed during the search"
 
   /// Looks at a host. Nothing is changed, and no image is opened for writing.
   ///

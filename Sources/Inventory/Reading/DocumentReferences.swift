@@ -41,7 +41,7 @@ struct DocumentReferences {
       if path.hasPrefix("/") { files.insert(FileReference(path, format: declared)) }
     } else if let pool = source[attribute: "pool"], let volume = source[attribute: "volume"] {
       guard let known = pools[pool] else {
-        failures.append("pool \(pool) is unknown, and with it where its volume \(volume) is")
+        failures.append("pool \(pool) is unknown, so the place of its volume \(volume) is unknown")
         return
       }
       if let folder = known {

@@ -181,15 +181,15 @@ extension DomainTransition {
   fileprivate var text: String {
     let state =
       switch self {
-      case .starting: "it is being started"
+      case .starting: "it is starting"
       case .saving: "its memory is being saved"
       case .dumping: "its memory is being dumped"
       case .snapshotting: "a snapshot of it is being taken"
       case .migrating: "it is being migrated"
       case .shuttingDown: "it is being shut down"
-      case .crashed: "it has crashed and is kept as it is"
+      case .crashed: "it has crashed, and libvirt keeps it"
       }
-    return "\(state): whether it runs is left alone"
+    return "\(state): it is neither started nor stopped"
   }
 }
 

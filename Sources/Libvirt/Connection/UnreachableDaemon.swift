@@ -28,7 +28,7 @@ public struct UnreachableDaemon: Hashable, Sendable {
   }
 
   /// What is wrong, in a clause: `virtlogd does not run`.
-  public var message: String { "\(name) does not run, or not for this user (\(socket))" }
+  public var message: String { "\(name) is not running, or not available to this user (\(socket))" }
 
   /// What to do about it.
   public var remedy: String {
@@ -36,10 +36,10 @@ public struct UnreachableDaemon: Hashable, Sendable {
     let connect = "connect to a daemon, such as --connect qemu:///system"
     switch (name, embeddedRoot) {
     case ("virtlogd", let root?): return "write `stdio_handler = \"file\"` into \(root)/etc/qemu.conf, or \(start)"
-    case ("virtlockd", let root?): return "take `lock_manager` out of \(root)/etc/qemu.conf, or \(start)"
+    case ("virtlockd", let root?): return "remove `lock_manager` from \(root)/etc/qemu.conf, or \(start)"
     case ("virtnetworkd", _?): return "give the interface `type: user`, or \(connect)"
-    case ("virtnwfilterd", _?): return "take the filter out of the interface, or \(connect)"
-    case ("virtstoraged", _?): return "name the file with `source` in place of the volume, or \(connect)"
+    case ("virtnwfilterd", _?): return "remove the filter from the interface, or \(connect)"
+    case ("virtstoraged", _?): return "name the file with `source` instead of the volume, or \(connect)"
     case ("virtsecretd", _?): return "leave out what needs a libvirt secret, or \(connect)"
     case ("libvirtd", _), ("virtqemud", _):
       return "\(start), or try --connect 'qemu:///embed?root=DIR', which needs no daemon"

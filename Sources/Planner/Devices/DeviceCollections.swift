@@ -142,10 +142,10 @@ extension Findings {
     refuse(
       "ambiguous-device",
       found.count > 1
-        ? "\(key) could be any of these devices of the host: \(devices)"
-        : "\(key) and another entry could both be this device of the host: \(devices)",
+        ? "\(key) matches several devices of the host: \(devices)"
+        : "\(key) and another entry match the same device of the host: \(devices)",
       at: device.range,
-      suggestion: "write the `\(words)` of the one that is meant"
+      suggestion: "write the `\(words)` of the device that you mean"
         + (record?.hasDevice(key) ?? false ? ", or undo the change that was made to them" : ""))
   }
 }

@@ -62,7 +62,7 @@ extension DevicePlanning {
     // Where a device sits matters only for those that nothing else tells apart.
     let sits = known.isOwn || known[.address] == nil || known[.address] == marks[.address]
     guard !sits || !known.agree(with: marks) else { return Known(identity: stored, recorded: known) }
-    return Known(identity: stored, recorded: recorded, change: change("known by \(marks) from now on; recorded"))
+    return Known(identity: stored, recorded: recorded, change: change("identified by \(marks) now; recorded"))
   }
 }
 

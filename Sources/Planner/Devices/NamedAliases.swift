@@ -100,7 +100,7 @@ extension NamedAliases {
       findings.note(
         "unknown-alias", "`\(name)` names the alias \(alias), and no device of the domain has it",
         at: range ?? context.spec.place(of: .xml),
-        suggestion: "write `alias: \(alias)` in the entry of the device that is meant", severity: .warning)
+        suggestion: "write `alias: \(alias)` in the entry of that device", severity: .warning)
     }
     return findings
   }

@@ -20,7 +20,7 @@ extension DomainContext {
         findings.refuse(
           "owned-by-another-stack",
           "the host has the UUID \(identity.uuid) at the domain \(other.name) of the stack \(owner)",
-          at: spec.place(of: .uuid), suggestion: "write another UUID, or none")
+          at: spec.place(of: .uuid), suggestion: "write another UUID, or leave it out")
       } else {
         findings.refuse(
           "renamed-domain", "the host has this domain's UUID, \(identity.uuid), under the name \(other.name)",

@@ -60,7 +60,7 @@ enum DomainFragment {
       let name = entry.map { "disks.\($0.name)" } ?? "the disk \(disk.value(at: .diskTarget) ?? "") in `xml`"
       if let image = stack.basePaths[path] {
         findings.fail(
-          "base-image", "\(name) is the base image \(image), \(path), which nobody may write to", at: range,
+          "base-image", "\(name) is the base image \(image), \(path), which must not change", at: range,
           suggestion: "write `image: \(image)` in an entry of `disks` for an overlay on it")
       } else if let other = stack.uses.other(
         than: context.nameOnHost, using: path, isShared: disk.exists(at: .diskShareable))

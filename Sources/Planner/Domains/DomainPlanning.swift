@@ -145,7 +145,7 @@ enum DomainPlanning {
       part.changes.append(
         FieldChange(
           "definition", old: .string("transient"), new: .string("stored"), effect: .define, reason: .spec,
-          detail: "the domain stays when its guest stops", range: context.spec.range))
+          detail: "the domain is kept when its guest stops", range: context.spec.range))
     }
     return true
   }

@@ -17,7 +17,7 @@ enum Renaming {
     let obstacle = observed.isActive ? "runs" : observed.hasManagedSave ? "has a saved state" : nil
     if let obstacle {
       part.findings.refuse(
-        "cannot-rename", "domain \(name) \(obstacle), and libvirt renames stopped domains only",
+        "cannot-rename", "domain \(name) \(obstacle), and libvirt renames only stopped domains",
         at: spec.place(of: .renamedFrom),
         suggestion: observed.isActive
           ? "shut it down first" : "start it and shut it down, or discard the state with --discard-saved-state")
@@ -35,7 +35,7 @@ enum Renaming {
       context.stack.inventory.domains[old] == nil
     else { return part }
     part.rename(
-      old, "the rest of a renaming that was cut off: \(old)_VARS.fd, the old name of the UEFI variables, goes", context)
+      old, "completes an interrupted renaming: \(old)_VARS.fd, the old name of the UEFI variables, is removed", context)
     return part
   }
 }

@@ -1,4 +1,4 @@
-// A guest whose memory is saved: its next start resumes that, with the definition of the time when it was saved, unless the
+// A guest whose memory is saved: its next start resumes that, with the definition that it was saved with, unless the
 // memory is discarded.
 
 import Inventory
@@ -8,7 +8,7 @@ import XMLTree
 
 /// What becomes of a domain's saved memory.
 enum SavedState {
-  /// Plans to discard the saved memory before anything else, if that is asked for: the definition of its time would come back
+  /// Plansto discard the saved memory before anything else, if that is asked for: the definition of its time would come back
   /// with it.
   static func planDiscarding(_ context: DomainContext) -> DomainPart {
     var part = DomainPart(context)
@@ -35,7 +35,7 @@ enum SavedState {
     if let saved = observed.saved { part.pending = difference(context.spec, definition, saved, identities) }
     part.findings.note(
       "saved-state",
-      "the guest has a saved state: its next start resumes that, with the definition of the time when it was saved",
+      "the guest has a saved state: its next start resumes that, with the definition that it was saved with",
       at: context.spec.place(of: .state),
       suggestion: "to discard its memory and boot instead, apply with `--discard-saved-state`",
       severity: hasChanges ? .warning : .note)

@@ -89,8 +89,8 @@ struct FragmentPlan {
       let value = lens.get(element)
       let name = object.type.displayName(of: field)
       return Diagnostic(
-        "conflict", "`xml` makes \(name) \(value.map(\.description) ?? "undefined"), and it is to be \(setting.value)",
-        at: fragment.range, subject: subject.description, suggestion: "say it once, with the field")
+        "conflict", "`xml` makes \(name) \(value.map(\.description) ?? "undefined"), but the field is \(setting.value)",
+        at: fragment.range, subject: subject.description, suggestion: "set it only with the field")
     }
   }
 }

@@ -11,11 +11,11 @@ extension FieldChange {
   /// The detail of a value that the host has already, and that is the spec's as of now.
   static let metAlready = "unchanged; now recorded"
   /// The detail of a value that the spec no longer names and that stays on the host.
-  static let released = "stays; no longer recorded"
+  static let released = "kept; no longer recorded"
   /// The detail of a value that the spec no longer names and that the host does not have either.
-  static let absentAlready = "not set any more; no longer recorded"
+  static let absentAlready = "no longer set; no longer recorded"
   /// The detail of a device that is gone from the host before it left the spec.
-  static let goneAlready = "gone already; no longer recorded"
+  static let goneAlready = "already gone; no longer recorded"
 
   /// Whether the ownership record alone changes, and neither the object nor its guest.
   public var isRecordOnly: Bool {

@@ -25,8 +25,8 @@ extension Findings {
     guard !users.isEmpty else { return }
     let names = users.prefix(5).joined(separator: ", ") + (users.count > 5 ? " and \(users.count - 5) more" : "")
     refuse(
-      "network-in-use", "the network would be stopped, and guests run on it: \(names)", at: range,
-      suggestion: "shut them down, or connect them elsewhere, first")
+      "network-in-use", "the network would be stopped, but running guests use it: \(names)", at: range,
+      suggestion: "shut them down or connect them elsewhere first")
   }
 }
 
@@ -105,7 +105,7 @@ struct NetworkPlanning {
       if let owner = owner(other), owner != stack.name {
         findings.refuse(
           "owned-by-another-stack", "the host has the UUID \(uuid) at the network \(other.name) of the stack \(owner)",
-          at: spec.place(of: .uuid), suggestion: "write another UUID, or none")
+          at: spec.place(of: .uuid), suggestion: "write another UUID, or leave it out")
       } else {
         findings.refuse(
           "renamed-network", "the host has this network's UUID, \(uuid), under the name \(other.name)",

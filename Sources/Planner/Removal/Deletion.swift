@@ -63,7 +63,7 @@ extension PlanBuilder {
     }
     if options.scope == .leftovers, spec.domains.isEmpty, !leftovers.isEmpty {
       return fail(
-        "empty-stack", "pruning would leave nothing of the stack \(spec.name): its spec has no domain any more",
+        "empty-stack", "pruning would delete the whole stack \(spec.name): its spec has no domains",
         suggestion: "to remove the whole stack, use `vireo destroy`")
     }
     let declared = Dictionary(spec.domains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -81,9 +81,9 @@ extension PlanBuilder {
     let names = deleted.prefix(5).map(\.object.description).joined(separator: ", ")
     fail(
       "too-many-deletes",
-      "\(deleted.count) objects would be deleted, and at most \(most) may be: \(names)"
+      "\(deleted.count) objects would be deleted, but at most \(most) may be: \(names)"
         + (deleted.count > 5 ? " and more" : ""),
-      suggestion: "allow them with `--max-deletes \(deleted.count)`, once you have looked at each")
+      suggestion: "look at each of them, then allow them with `--max-deletes \(deleted.count)`")
   }
 }
 
@@ -102,8 +102,8 @@ extension StackContext {
     let identity = DomainIdentity(name: domain.name, uuid: domain.uuid)
     guard declared?[.protect] != true, record?.content(of: .protect) != true else {
       part.findings.refuse(
-        "protected", "the domain is protected, and would be deleted", at: declared?.setting(.protect)?.range,
-        suggestion: "apply it with `protect: false` first")
+        "protected", "the domain is protected and would be deleted", at: declared?.setting(.protect)?.range,
+        suggestion: "apply `protect: false` first")
       return part
     }
     var changes: [FieldChange] = []
@@ -170,7 +170,7 @@ extension StackContext {
       let goes = options.includesDisks && other == nil
       undefinition.files.append(.init(disk.path, disk.role, isDeleted: goes))
       guard goes else {
-        lose(disk.field, disk.path, .define, other.map { "stays: domain \($0) needs it" } ?? "stays")
+        lose(disk.field, disk.path, .define, other.map { "kept: domain \($0) needs it" } ?? "stays")
         continue
       }
       if inventory.files[disk.path] == .missing { continue }
@@ -205,7 +205,7 @@ extension StackContext {
         changes.append(
           FieldChange(
             "disks", old: .string(file.path), effect: other == nil ? .dataLoss : .define, reason: .spec,
-            detail: other.map { "stays: domain \($0) needs it" } ?? "deleted; the domain no longer exists"))
+            detail: other.map { "kept: domain \($0) needs it" } ?? "deleted; the domain no longer exists"))
         if other == nil { part.steps.add(.deleteFile(path: file.path), effect: .dataLoss) }
       }
       part.plan = ObjectPlan(part.object, .delete, changes: changes)

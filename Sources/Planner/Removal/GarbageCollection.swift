@@ -137,7 +137,7 @@ public struct GarbageCollection: Sendable {
 
   private static func text(of problem: FileCensus.Links.Problem) -> String {
     switch problem {
-    case .missing: "does not exist, and what it stood on is unknown"
+    case .missing: "does not exist, so its backing files are unknown"
     case .unreadable(let reason): reason
     }
   }

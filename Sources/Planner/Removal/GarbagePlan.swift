@@ -11,12 +11,12 @@ extension GarbageCollection {
     problems.map { problem in
       Diagnostic(
         "unreadable", "nothing can be deleted: \(problem.message)", subject: problem.subject,
-        suggestion: "what cannot be read might need any file: see to it first")
+        suggestion: "an object that cannot be read might need any file; make it readable first")
     }
       + refusals.map { refusal in
         Diagnostic(
           "needed", "\(refusal.path) is needed: \(refusal.proof.joined(separator: " → "))",
-          suggestion: "take it out of what refers to it first")
+          suggestion: "remove the reference to it first")
       }
   }
 
@@ -126,7 +126,7 @@ extension GarbageCollection.File {
       if !hostKeys.contains(origin.connection) { return "made for \(owner) through another connection" }
       return origin.object.hasPrefix("volume ") ? "\(owner); volumes stay" : "made for \(owner); not chosen here"
     }
-    if let other = neededBy.first { return "\(name(of: other)) needs it, which stays" }
+    if let other = neededBy.first { return "\(name(of: other)) needs it, and is kept" }
     return evidence.reason
   }
 }

@@ -41,7 +41,7 @@ public struct Restoration: Sendable, Hashable {
         ? "there is a domain \(present.name) already" : "the domain \(present.name) has the UUID \(removal.uuid)"
       return (
         [reason],
-        "rename or remove the other domain first; if it is the same domain, applied again, there is nothing to do"
+        "rename or remove the other domain first; if an apply created the same domain again, you need not restore it"
       )
     }
     let deleted = Set(removal.files.filter(\.isDeleted).map(\.path))
@@ -51,7 +51,7 @@ public struct Restoration: Sendable, Hashable {
         "\(file.subject(of: target)) \(deleted.contains(file.path) ? "was deleted with the domain" : "does not exist")"
     }
     guard !reasons.isEmpty else { return nil }
-    return (reasons, "nothing brings back a disk that was deleted; put a copy of it in its place if you have one")
+    return (reasons, "a deleted disk cannot be restored; if you have a copy of it, put it in its place")
   }
 
   /// What is not as it was, though the domain can do without.
@@ -60,7 +60,7 @@ public struct Restoration: Sendable, Hashable {
       switch file.need {
       case .disk: nil
       case .medium(let target): "the medium of \(file.subject(of: target)) does not exist"
-      case .variables: "the UEFI variables \(file.path) are gone; the guest begins with new ones"
+      case .variables: "the UEFI variables \(file.path) are gone; the guest starts with new ones"
       }
     }
   }

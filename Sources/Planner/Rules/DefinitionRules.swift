@@ -51,7 +51,7 @@ enum DefinitionRules {
       given.device(audio).map { name, values in
         FieldChange(
           name, old: values, effect: isInGuest ? .nextBoot : .define, reason: .default,
-          detail: "the sound of a SPICE display, which goes", range: context.spec.range)
+          detail: "the sound of a SPICE display that is removed", range: context.spec.range)
       }
     }
   }
@@ -99,7 +99,7 @@ enum DefinitionRules {
       else { continue }
       findings.refuse(
         "conflict", "another disk of the domain has the target \(target) already", at: setting.range,
-        suggestion: "choose another one, or give that disk a `target` of its own")
+        suggestion: "choose another target, or give that disk its own `target`")
     }
     return findings
   }

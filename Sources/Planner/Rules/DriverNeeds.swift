@@ -95,7 +95,7 @@ enum DriverNeeds {
         case .networks where place.kind?.device?.role == .network: "give the interface `type: user`"
         case .networks: nil
         case .storagePools: "name the file with `source`"
-        case .networkFilters: "take the filter out"
+        case .networkFilters: "remove the filter"
         case .secrets: nil
         }
       let suggestion =

@@ -55,7 +55,7 @@ enum HostLimits {
     guard context.isCompletedByVireo else {
       findings.note(
         "cannot-run", "cpu host-passthrough needs a guest of type kvm, and this one is of type qemu", at: mode.range,
-        suggestion: "the guest cannot start like this", severity: .warning)
+        suggestion: "the guest cannot start", severity: .warning)
       return findings
     }
     let message = "cpu host-passthrough needs a guest of type kvm, and this one is of type qemu"

@@ -18,8 +18,8 @@ enum NetworkNeeds {
       if let planned = stack.spec.network(name) {
         guard planned[.networkState] == .inactive, starts else { continue }
         findings.fail(
-          "inactive-network", "the network \(name) is not to be active", at: setting.range,
-          suggestion: "take `state: inactive` from the network, or `state: running` from the domain")
+          "inactive-network", "the spec wants the network \(name) inactive", at: setting.range,
+          suggestion: "remove `state: inactive` from the network, or `state: running` from the domain")
       } else if networks[name] == nil {
         let remedy =
           closestMatch(to: name, among: networks.keys.sorted() + stack.spec.networks.map(\.name)).map {

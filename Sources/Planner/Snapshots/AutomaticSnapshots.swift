@@ -63,7 +63,7 @@ extension AutomaticSnapshot {
     return all.enumerated().dropLast().compactMap { place, snapshot in
       let reason: String
       if place < all.count - kept {
-        reason = kept == 1 ? "only the last one is kept" : "only the last \(kept) are kept"
+        reason = kept == 1 ? "only the latest is kept" : "only the latest \(kept) are kept"
       } else if let age, let created = snapshot.created, let now,
         case let (passed, overflow) = now.subtractingReportingOverflow(created),
         overflow ? created < 0 : passed > age
@@ -134,7 +134,8 @@ extension Findings {
     }
     guard effect != .delete || choice.kind == .internal else {
       // Its overlays would make the definition another one than the plan has seen; its disks stay as they are anyway.
-      note("no-snapshot", "no snapshot is taken before the removal: it could only be external", at: range)
+      note(
+        "no-snapshot", "no snapshot is taken before the removal, because only an external one is possible", at: range)
       return nil
     }
     return AutomaticSnapshot.Planned(

@@ -72,7 +72,7 @@ public struct SnapshotChoice: Sendable, Hashable {
     let written = disks.filter(Self.isWritten)
     others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: .diskTarget) }
     guard !written.isEmpty else {
-      throw SnapshotRefusal(message: "the domain has no disk that it writes to", remedy: "it needs no snapshot")
+      throw SnapshotRefusal(message: "the domain has no disk that it can write to", remedy: "it needs no snapshot")
     }
     let existing = Set(snapshots.compactMap(\.kind))
     let obstacle = Self.obstacleInside(written, definition, version)
@@ -85,18 +85,19 @@ public struct SnapshotChoice: Sendable, Hashable {
       throw SnapshotRefusal(
         message:
           "the domain has \(other.kind == .internal ? "internal" : "external") snapshots, such as \(other.name), "
-          + "and libvirt can neither revert nor merge a mixture",
-        remedy: "take \(other.kind == .internal ? "an internal" : "an external") one, or delete those first")
+          + "and libvirt cannot revert or merge a mixture",
+        remedy: "take \(other.kind == .internal ? "an internal" : "an external") one, or delete the existing ones first"
+      )
     }
     kind = wish
     switch (isActive, creation.memory, wish) {
     case (false, true, _):
       throw SnapshotRefusal(
-        message: "a stopped guest has no memory to keep", remedy: "start it, or leave out the memory")
+        message: "a stopped guest has no memory", remedy: "start the guest, or leave out the memory")
     case (true, false, .internal):
       throw SnapshotRefusal(
-        message: "QEMU takes internal snapshots of a running guest with its memory only",
-        remedy: "keep the memory, stop the guest, or take an external snapshot")
+        message: "QEMU takes internal snapshots of a running guest only with its memory",
+        remedy: "include the memory, stop the guest, or take an external snapshot")
     case (true, _, .internal): hasMemory = true
     case (true, let memory, .external): hasMemory = memory ?? false
     case (false, _, _): hasMemory = false
@@ -119,8 +120,8 @@ public struct SnapshotChoice: Sendable, Hashable {
       guard let target = disk.value(at: .diskTarget) else { continue }
       guard let path = DiskSource.path(of: disk), disk[attribute: "type"] == "file" || wish == .internal else {
         throw SnapshotRefusal(
-          message: "disk \(target) is not an image file, and its overlay would have no place",
-          remedy: "take the snapshot with the means of its storage")
+          message: "disk \(target) is not an image file, so there is no folder for its overlay",
+          remedy: "take the snapshot with the tools of its storage")
       }
       overlays[target] = Self.overlay(of: path, named: creation.name)
     }
@@ -169,7 +170,7 @@ public struct SnapshotChoice: Sendable, Hashable {
   ) -> String? {
     for disk in disks where disk.value(at: .diskFormat) != "qcow2" {
       return
-        "disk \(disk.value(at: .diskTarget) ?? "") is \(disk.value(at: .diskFormat) ?? "raw"), and only qcow2 holds snapshots"
+        "disk \(disk.value(at: .diskTarget) ?? "") is \(disk.value(at: .diskFormat) ?? "raw"), and only qcow2 images can have snapshots"
     }
     return obstacleInVariables(definition, version)
   }
@@ -179,7 +180,7 @@ public struct SnapshotChoice: Sendable, Hashable {
     let isUEFI = definition.value(at: .loaderType) == "pflash" || definition.value(at: .firmware) == "efi"
     guard isUEFI, definition.isFirmwareOpen || definition.keepsVariables else { return nil }
     guard definition.value(at: .nvramFormat) == "qcow2" else {
-      return "the UEFI variables are in a raw file, which cannot hold one (see `nvram.format`)"
+      return "the UEFI variables are in a raw file, which cannot have snapshots (see `nvram.format`)"
     }
     // 10.9 takes them, and cannot go back to them nor delete them (libvirt's news of 10.10).
     guard let version, version >= LibvirtVersion(10, 10) else {

@@ -40,8 +40,8 @@ extension Plan {
       if let found = domain.snapshots?.first(where: { $0.name == creation.name }) {
         for overlay in OverlayMode.all(of: found, of: domain, on: inventory) { add(overlay.operation, .define) }
         let problem = Diagnostic(
-          "snapshot", "the domain has a snapshot \(creation.name) already", subject: object.description,
-          suggestion: "choose another name, or delete that one")
+          "snapshot", "the domain already has a snapshot \(creation.name)", subject: object.description,
+          suggestion: "choose another name, or delete that snapshot")
         objects = [ObjectPlan(object, .refused, problems: [problem])]
         return
       }

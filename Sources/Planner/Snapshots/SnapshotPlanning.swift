@@ -64,7 +64,7 @@ extension Findings {
     }
     note(
       "other-snapshot", "\(key) is \(actual.rawValue), and the spec says \(kind.value)", at: kind.range,
-      suggestion: "it stays as it was taken; another kind needs another name", severity: .warning)
+      suggestion: "it does not change; for another kind, use another name", severity: .warning)
   }
 }
 

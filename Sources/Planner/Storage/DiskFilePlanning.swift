@@ -80,7 +80,7 @@ struct DiskFilePlanning {
     let isWritable = disk[.device] != .cdrom && disk[.readOnly] != true
     if isWritable, let image = stack.basePaths[path] {
       part.findings.fail(
-        "base-image", "\(path) is the base image \(image), which nobody may write to",
+        "base-image", "\(path) is the base image \(image), which must not change",
         at: disk.place(of: .source),
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
@@ -113,7 +113,7 @@ struct DiskFilePlanning {
       // Writing the spec's file back would drop everything that the guest wrote since the snapshot.
       part.findings.note(
         "snapshot", "\(key) is on a snapshot, \(old), whose chain contains \(path)", at: disk.range,
-        suggestion: "it is left as it is")
+        suggestion: "it is left alone")
       planGrowth(chain.top)
       return true
     }
@@ -121,8 +121,8 @@ struct DiskFilePlanning {
     let wasDrift = context.record?[fileOf: key] == path
     guard isFree || wasDrift else {
       part.findings.refuse(
-        "other-file", "\(key) has the file \(old), and the spec would put a new one in its place", at: disk.range,
-        suggestion: "to take the disk as it is, write `source: \(old)` and its format")
+        "other-file", "\(key) has the file \(old), and the spec would replace it with a new one", at: disk.range,
+        suggestion: "to keep the existing disk, write `source: \(old)` and its format")
       return false
     }
     changeSource(from: old, to: path)
@@ -134,7 +134,7 @@ struct DiskFilePlanning {
       guard let name = disk[.volumeEntry], context.record?[key, .volumeEntry] == name else { break }
       part.findings.refuse(
         "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
-        suggestion: "move the file to \(path) first, while no guest has it; or write `path: \(old)` at the volume")
+        suggestion: "move the file to \(path) first, while no guest uses it; or write `path: \(old)` at the volume")
     case .missing:
       part.findings.refuse(
         "missing-file", "there is no file \(path)", at: disk.place(of: .source),
@@ -188,7 +188,7 @@ struct DiskFilePlanning {
     case .image(let chain) where isMadeByVireo:
       guard part.findings.checkNames(of: file, chain.top) else { return }
       part.findings.note(
-        "found-file", "\(key) takes the file that is there: \(path)", at: disk.range)
+        "found-file", "\(key) uses the existing file \(path)", at: disk.range)
       planFoundFile(at: path, isKept: false)
       part.findings.checkBase(of: file, chain, isNew: true)
     default:
@@ -215,7 +215,7 @@ struct DiskFilePlanning {
     case .missing:
       part.findings.refuse(
         "missing-file", "the file \(path) of \(key) is missing", at: range,
-        suggestion: "restore it; a new disk would be empty, so none is made in its place")
+        suggestion: "restore it; Vireo does not replace it, because a new disk would be empty")
     case .folder:
       part.findings.refuse("not-an-image", "\(path) is a folder", at: range)
     case .unusable(let error):
@@ -225,7 +225,8 @@ struct DiskFilePlanning {
     case .image(let chain):
       if !isKept, disk[.source] != nil, let looksLike = chain.top.looksLike {
         part.findings.note(
-          "looks-like", "the file of \(key) is taken as \(chain.top.format.rawValue) and looks like \(looksLike)",
+          "looks-like",
+          "the file of \(key) has the format \(chain.top.format.rawValue) in the spec, but looks like \(looksLike)",
           at: disk.setting(.format)?.range ?? range,
           suggestion: "correct `format` unless the guest should see the image file itself", severity: .warning)
       }
@@ -257,7 +258,7 @@ struct DiskFilePlanning {
     guard isLive || !stack.isVolume(image.path) else { return }
     guard running?.first("readonly") == nil else {
       return part.findings.refuse(
-        "read-only", "\(key) is read-only in the running guest and cannot be grown there", at: setting.range,
+        "read-only", "\(key) is read-only in the running guest and cannot grow while it runs", at: setting.range,
         suggestion: "stop the guest, then apply again")
     }
     part.changes.append(

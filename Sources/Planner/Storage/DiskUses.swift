@@ -10,7 +10,7 @@ import XMLTree
 struct DiskUses: Sendable {
   /// What to do about a file that another domain writes to.
   static let sharingRemedy =
-    "two guests that write to one disk destroy it: give each its own; where their file system is made for it, both "
+    "two guests that write to one disk destroy it: give each its own disk; if their file system supports it, both "
     + "disks need `shareable: true`"
 
   private var users: [String: Set<String>] = [:]

@@ -29,7 +29,7 @@ extension Findings {
       refuse(
         "smaller-than-image", "the \(file.noun) would be smaller than its image, \(ByteCount.text(base.virtualSize))",
         at: file.spec.setting(.size)?.range,
-        suggestion: "make it at least that, or leave out `size`")
+        suggestion: "make it at least as large, or leave out `size`")
       return nil
     }
     let backing = base.map { base in
@@ -55,7 +55,7 @@ extension Findings {
       refuse(
         "other-base",
         "\(chain.top.path) already exists with the backing file \(actual ?? "none") instead of \(expected ?? "none")",
-        at: file.spec.range, suggestion: "move the file away, or name it with `source:`")
+        at: file.spec.range, suggestion: "move the file away, or use it with `source:`")
     } else {
       // A note names its object by itself.
       let name = file.name == object.description ? "the image" : file.name
@@ -74,9 +74,9 @@ extension Findings {
     guard image.hasOtherNames else { return true }
     refuse(
       "linked-file",
-      "\(image.path) is there already and has several names (hard links), so it may be a file of another folder",
+      "\(image.path) already exists and has several names (hard links), so it may belong to another folder",
       at: file.spec.range,
-      suggestion: "make it a file of its own: copy it, and put the copy in its place; or name it with `source:`")
+      suggestion: "replace it with a copy of it, or use it with `source:`")
     return false
   }
 
@@ -87,7 +87,8 @@ extension Findings {
     }
     guard size > image.virtualSize else {
       refuse(
-        "shrink", "\(file.name) is \(ByteCount.text(image.virtualSize)) and would lose its end", at: setting.range,
+        "shrink", "\(file.name) is \(ByteCount.text(image.virtualSize)) and would lose data at its end",
+        at: setting.range,
         suggestion:
           "\(file.noun.withArticle) only grows: write \(ByteCount.text(image.virtualSize)), or a new \(file.noun) and copy the data"
       )
@@ -99,8 +100,8 @@ extension Findings {
   /// Refuses that the disk of a saved guest grows.
   mutating func refuseGrowth(underSavedState image: ImageInfo, at setting: Setting) {
     refuse(
-      "saved-state", "the guest has a saved state, which knows its disk with \(ByteCount.text(image.virtualSize))",
+      "saved-state", "the guest has a saved state, in which the disk has \(ByteCount.text(image.virtualSize))",
       at: setting.range,
-      suggestion: "start the guest, or give the state up with --discard-saved-state")
+      suggestion: "start the guest, or discard the state with --discard-saved-state")
   }
 }

@@ -32,7 +32,7 @@ enum ImagePlanning {
         "written-image", "\(request.source) is a disk of the domain \(user), which writes to it", at: source,
         suggestion: request.copy == nil
           ? "give the image a `pool`, so that it is copied while that domain is stopped"
-          : "stop that domain while the image is copied")
+          : "stop that domain until the image is copied")
       return (part, nil)
     }
     var plan = ObjectPlan(part.object, .none, range: image.range)

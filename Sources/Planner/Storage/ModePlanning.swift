@@ -35,7 +35,7 @@ extension StackContext {
         operation: .narrowMode(path: path, to: mode, file: PlannedImage(isStated: false, identity: copy.top.identity))),
       FieldChange(
         "mode", old: copy.top.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
-        detail: "nobody may read the copy who may not read its source", range: image.setting(.source)?.range)
+        detail: "only users who may read the source may read the copy", range: image.setting(.source)?.range)
     )
   }
 }

@@ -102,7 +102,7 @@ struct PoolPlanning {
     {
       // libvirt refuses a second pool over one folder; the one that is there does as well.
       part.findings.note(
-        "pool-exists", "the folder is libvirt's pool \(other.name) already, which is left as it is")
+        "pool-exists", "the folder already is libvirt's pool \(other.name), which is left alone")
       return true
     }
     let uuid = spec[.uuid] ?? Identity.uuid(stack: stack.name, pool: spec.name)

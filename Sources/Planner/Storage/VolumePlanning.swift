@@ -36,7 +36,7 @@ struct VolumePlanning {
     volumes.compactMap { volume in
       guard let path = stack.spec.path(ofVolume: volume), case .image? = stack.inventory.files[path] else { return nil }
       var part = PlanPart(ObjectReference(.volume, volume.name))
-      part.findings.note("volume-stays", "its file stays: \(path)")
+      part.findings.note("volume-stays", "its file is kept: \(path)")
       return part
     }
   }
@@ -80,7 +80,7 @@ struct VolumePlanning {
   private mutating func isFree() -> Bool {
     if let image = stack.basePaths[path] {
       part.findings.fail(
-        "base-image", "\(path) is the base image \(image), which nobody may write to", at: place,
+        "base-image", "\(path) is the base image \(image), which must not change", at: place,
         suggestion: "write `image: \(image)` for an overlay on it")
       return false
     }
@@ -91,7 +91,7 @@ struct VolumePlanning {
       where layout.isMade(disk) && layout.path(of: disk, domain: domain.name) == path {
         part.findings.fail(
           "shared-disk", "\(path) is the disk \(disk.name) of the domain \(domain.name)", at: place,
-          suggestion: "give the volume a file of its own, or write `volume: \(spec.name)` at the disk")
+          suggestion: "give the volume another file, or write `volume: \(spec.name)` at the disk")
         return false
       }
     }
@@ -108,13 +108,13 @@ struct VolumePlanning {
     guard !isDevice, spec[.size] != nil || spec[.image] != nil else {
       part.findings.refuse(
         "missing-file", "there is no \(isDevice ? "device" : "file") \(path)", at: place,
-        suggestion: isDevice ? "make it first, or correct the path" : "put it there, or add `size:` for a new image")
+        suggestion: isDevice ? "create it first, or correct the path" : "put it there, or add `size:` for a new image")
       return false
     }
     if let user = users.all(path).first {
       part.findings.refuse(
         "missing-file", "the file \(path), a disk of the domain \(user), is missing", at: place,
-        suggestion: "restore it; a new image would be empty, so none is made in its place")
+        suggestion: "restore it; Vireo does not replace it, because a new image would be empty")
       return false
     }
     guard hasFolder(), var creation = part.findings.creation(of: file, at: path) else { return false }
@@ -151,7 +151,7 @@ struct VolumePlanning {
     case .missing, .image:
       part.findings.refuse(
         "missing-folder", "there is no folder \(folder)", at: place,
-        suggestion: "make it, or declare it as a pool")
+        suggestion: "create it, or declare it as a pool")
     }
     return false
   }
@@ -172,9 +172,9 @@ struct VolumePlanning {
     let image = chain.top
     if let looksLike = image.looksLike {
       part.findings.note(
-        "looks-like", "\(path) is taken as \(image.format.rawValue) and looks like \(looksLike)",
+        "looks-like", "\(path) has the format \(image.format.rawValue) in the spec, but looks like \(looksLike)",
         at: spec.setting(.format)?.range ?? place,
-        suggestion: "correct `format` unless the file should contain exactly that", severity: .warning)
+        suggestion: "correct `format`, unless the file should contain exactly that", severity: .warning)
     }
     // Without a word about it, whatever the file stands on is as good as any.
     if spec[.image] != nil { part.findings.checkBase(of: file, chain, isNew: false) }
@@ -199,7 +199,7 @@ struct VolumePlanning {
       guard let setting = spec.settings[field], setting.value != value else { continue }
       part.findings.note(
         "layout-kept", "its file keeps `\(field.name): \(value)`; the spec says \(setting.value)", at: setting.range,
-        suggestion: "only a new file gets another: `vireo image convert` makes one",
+        suggestion: "only a new file can have another value; `vireo image convert` creates one",
         severity: .warning)
     }
   }
@@ -212,12 +212,12 @@ struct VolumePlanning {
     }
     guard
       mayBeChanged(
-        "grown", ownWay: "write `size: \(setting.value)` at its disk, too: it grows as the guest runs",
+        "grown", ownWay: "write `size: \(setting.value)` at its disk, too: it grows while the guest runs",
         at: setting.range)
     else { return }
     if let qcow2 = image.qcow2, qcow2.version < 3, qcow2.snapshotCount > 0 {
       return part.findings.refuse(
-        "old-image", "\(path) is of version \(qcow2.compat) of qcow2, and has snapshots: no program can grow it",
+        "old-image", "\(path) is a qcow2 image of version \(qcow2.compat) with snapshots, which no program can grow",
         at: setting.range,
         suggestion: "delete the snapshots, or convert it with `qemu-img amend -o compat=1.1`")
     }
@@ -253,7 +253,7 @@ struct VolumePlanning {
     guard let user = users.running(path) else { return true }
     let isOurs = stack.spec.domains.contains { $0.name == user }
     part.findings.refuse(
-      "image-in-use", "\(path) cannot be \(verb): the domain \(user) runs and has it open", at: range,
+      "image-in-use", "\(path) cannot be \(verb): the domain \(user) runs and uses it", at: range,
       suggestion: "stop the guest, then apply again" + (isOurs ? "; or \(ownWay)" : ""))
     return false
   }
@@ -300,7 +300,7 @@ struct VolumePlanning {
       "other-snapshot",
       "\(others.count == 1 ? "the snapshot" : "snapshots") \(others.prefix(5).joined(separator: ", "))"
         + (others.count > 5 ? " and \(others.count - 5) more" : "")
-        + " of its file \(others.count == 1 ? "is" : "are") not in the spec, and kept")
+        + " of its file \(others.count == 1 ? "is" : "are") not in the spec and kept")
   }
 
   private mutating func take(_ snapshot: ObjectSpec) {

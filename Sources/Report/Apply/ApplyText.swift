@@ -114,7 +114,7 @@ extension ApplyResult {
     func steps(_ steps: [Int]) -> String {
       "\(steps.count) \(steps.count == 1 ? "step" : "steps") of \(objects(steps, plan))"
     }
-    var parts = own.isEmpty ? [] : [steps(own) + ", because an earlier step of the same failed"]
+    var parts = own.isEmpty ? [] : [steps(own) + ", because an earlier step of the same object failed"]
     for cause in order { parts.append(steps(others[cause] ?? []) + ", because of \(plan.shortTitle(of: cause))") }
     return parts.joined(separator: "; ")
   }

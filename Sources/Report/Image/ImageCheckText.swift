@@ -55,9 +55,9 @@ extension ImageCheck.Result {
     var parts = [left.isEmpty ? (fixed.isEmpty ? "no faults found" : "no faults left") : left]
     if !fixed.isEmpty { parts.append(fixed + " repaired") }
     if corruptions > 0 {
-      parts.append("do not write to it; repair it with --repair all, on a copy if it matters")
+      parts.append("do not write to it; repair it with --repair all, on a copy if its data matters")
     } else if leaks > 0, checkErrors == 0 {
-      parts.append("its data is sound; --repair leaks gives the room back")
+      parts.append("its data is sound; --repair leaks frees the space")
     }
     return parts.joined(separator: "; ")
   }

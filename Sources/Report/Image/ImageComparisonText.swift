@@ -9,7 +9,7 @@ extension ImageComparison.Outcome {
   /// A sentence.
   public func text() -> String {
     switch self {
-    case .identical: "The disks are alike.\n"
+    case .identical: "The disks are equal.\n"
     case .contentDiffers(let offset): "The disks differ: first at byte \(offset).\n"
     case .sizesDiffer(let first, let second): "The disks differ: one has \(first) bytes, the other \(second).\n"
     case .allocationDiffers(let offset): "The disks differ: from byte \(offset) on, only one of them has data.\n"

@@ -61,8 +61,8 @@ public struct ImageDescription: Sendable {
         lines.add("key slots", slots.isEmpty ? "none in use" : "\(slots) in use, of \(encryption.keySlots.count)")
       }
     }
-    if info.qcow2?.dirty == true { lines.add("dirty", "its refcounts may be stale; repair it before it is written") }
-    if info.qcow2?.corrupt == true { lines.add("corrupt", "a program found damage; repair it before it is written") }
+    if info.qcow2?.dirty == true { lines.add("dirty", "its refcounts may be stale; repair it before you write to it") }
+    if info.qcow2?.corrupt == true { lines.add("corrupt", "a program found damage; repair it before you write to it") }
     if isInUse { lines.add("in use", "a process has it open for writing, such as a guest's QEMU") }
     guard !snapshots.isEmpty else { return lines.text }
     return lines.text + "snapshots:\n" + ImageSnapshot.table(snapshots, indent: "  ")

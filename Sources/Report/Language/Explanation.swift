@@ -131,14 +131,14 @@ private struct ExplanationText {
   let style: TextStyle
 
   func overview() -> String {
-    var output = paragraph("A spec is YAML: one file or several, merged into one stack. It may say:") + "\n"
+    var output = paragraph("A spec is YAML: one file or several, merged into one stack. It may have these keys:") + "\n"
     output += members(of: Vocabulary.stack)
     for place in SpecLanguage.places.dropFirst() {
       output += "\n" + style.paint(place.spelled, .bold) + "\n"
       let keys = place.type === Vocabulary.profile ? "the keys of a domain" : place.type.keys().joined(separator: ", ")
       output += paragraph(keys, margin: "  ")
     }
-    return output + "\n" + paragraph("`vireo explain KEY` has more about a key: try memory, disks, disks.size.")
+    return output + "\n" + paragraph("`vireo explain KEY` explains a key: try memory, disks, disks.size.")
   }
 
   /// What to write for a word that is not a key.
@@ -172,7 +172,7 @@ private struct ExplanationText {
       rows.append(("", "\(field.effect.running.rawValue): \(field.effect.running.explanation)"))
     }
     if let condition = field.effect.condition {
-      rows.append(("", "so where \(condition); otherwise it waits for the next start"))
+      rows.append(("", "only if \(condition); otherwise it waits for the next start"))
     }
     if let note = field.origin.note { rows.append(("needs", note)) }
     if let lens = field.lens { rows.append(("libvirt's XML", lens.places.joined(separator: ", "))) }

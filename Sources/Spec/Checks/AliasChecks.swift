@@ -12,7 +12,7 @@ enum AliasChecks {
     var seen: [String: (name: String, range: SourceRange)] = [:]
     for (rule, collection, device) in devices where rule.identity == .alias && !saysAlias(device) {
       let alias = DeviceIdentity.alias(kind: device.type.name, key: device.name)
-      seen[alias] = ("\(collection).\(device.name), which is called so for its key", device.range)
+      seen[alias] = ("\(collection).\(device.name), which has this alias because of its key", device.range)
     }
     for (_, collection, device) in devices {
       guard let alias = device[ifKnown: .alias], let setting = device.setting(.alias) else { continue }
@@ -21,7 +21,7 @@ enum AliasChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "two devices have the alias \(alias)", at: setting.range, subject: domain.title,
-          suggestion: "give each an alias of its own, or leave it out",
+          suggestion: "give each its own alias, or leave the alias out",
           notes: [.init("the other one: \(other.name)", at: other.range)]))
     }
   }

@@ -28,7 +28,7 @@ enum DependencyChecks {
               suggestion: closestMatch(to: name, among: known.union(counted.keys).sorted(), after: diagnostics).map {
                 "did you mean `\($0)`?"
               }
-                ?? "name domains of this stack"))
+                ?? "name a domain of this stack"))
         }
       }
       domains[index].set(.dependsOn, to: Setting(.list(names.map(Value.string)), at: setting.range))
@@ -41,7 +41,7 @@ enum DependencyChecks {
           circle.count == 1
             ? "domain `\(circle[0])` depends on itself"
             : "domains depend on each other in a circle: \((circle + circle.prefix(1)).joined(separator: ", "))",
-          at: last?.setting(.dependsOn)?.range, suggestion: "take one of them out of `depends-on`"))
+          at: last?.setting(.dependsOn)?.range, suggestion: "remove one of them from `depends-on`"))
     }
   }
 

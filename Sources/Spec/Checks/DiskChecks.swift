@@ -37,8 +37,8 @@ enum DiskChecks {
     } else if !disk.says(.xml), disk[.device] != .floppy, !otherSources.contains(where: { disk.says($0) }) {
       diagnostics.append(
         Diagnostic(
-          "missing-key", "\(disk.title) does not say what it is", at: disk.range,
-          suggestion: "add `image:` for an overlay, `size:` for a blank disk, or `source:` for a file that exists"))
+          "missing-key", "\(disk.title) does not set its content", at: disk.range,
+          suggestion: "add `image:` for an overlay, `size:` for a blank disk, or `source:` for an existing file"))
     }
   }
 
@@ -52,7 +52,7 @@ enum DiskChecks {
     diagnostics.append(
       Diagnostic(
         "conflict", "\(disk.title) has both `volume` and `\(other)`", at: volume.range,
-        suggestion: "a disk is made of one thing: leave out one of them"))
+        suggestion: "a disk has one source: leave out one of them"))
     return false
   }
 
@@ -71,7 +71,7 @@ enum DiskChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(disk.title) has both `\(second)` and `\(other)`", at: setting.range,
-          suggestion: "a disk is made of one thing: leave out one of them"))
+          suggestion: "a disk has one source: leave out one of them"))
       return false
     }
     return true
@@ -84,7 +84,7 @@ enum DiskChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(disk.title) has both `throttle-groups` and `\(limit.name)`", at: setting.range,
-          suggestion: "put the limits of `iotune` into a group of their own"))
+          suggestion: "put the limits of `iotune` into a throttle group"))
     }
     guard !domain.hasMalformed(.throttleGroups), !domain.says(.xml) else { return }
     let known = domain[.throttleGroups]?.table?.keys.sorted() ?? []
@@ -118,17 +118,18 @@ enum DiskChecks {
       diagnostics.append(
         source.value.string.flatMap(ForeignImageName.init).map { foreign in
           Diagnostic(
-            "unsupported-format", "\(disk.title) is a \(foreign.displayName) image by its name; disks are qcow2 or raw",
+            "unsupported-format",
+            "\(disk.title) has the name of a \(foreign.displayName) image; disks are qcow2 or raw",
             at: source.range, suggestion: foreign.remedy)
         }
           ?? Diagnostic(
-            "missing-key", "\(disk.title) does not say the format of its file", at: source.range,
+            "missing-key", "\(disk.title) does not set the format of its file", at: source.range,
             suggestion: "add `format: qcow2` or `format: raw`"))
     }
     if let pool = disk.setting(.pool) {
       diagnostics.append(
         Diagnostic(
-          "conflict", "`pool` is where a new file is made, and `source` exists", at: pool.range,
+          "conflict", "`pool` is for a new file, and `source` names an existing one", at: pool.range,
           suggestion: "leave out one of them"))
     }
   }

@@ -19,8 +19,8 @@ enum DomainChecks {
     if let address = domain.setting(.readyAddress), !domain.says(.readyTCP) {
       diagnostics.append(
         Diagnostic(
-          "missing-key", "there is an address to try a port at, and no port", at: address.range,
-          suggestion: "add `tcp:`, the port"))
+          "missing-key", "`ready` has an address but no port", at: address.range,
+          suggestion: "add `tcp:` with the port"))
     }
     checkIdentities(domain, into: &diagnostics)
     AliasChecks.check(domain, into: &diagnostics)
@@ -36,7 +36,7 @@ enum DomainChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "current-memory is more than memory, \(ByteCount.text(memory))", at: current.range,
-          suggestion: "make it at most that"))
+          suggestion: "make it at most as large"))
     }
     // Memory devices on virtio take no slots.
     let models = domain.members("memory-devices").map { $0[.model] }
@@ -46,14 +46,14 @@ enum DomainChecks {
     {
       diagnostics.append(
         Diagnostic(
-          "missing-key", "max-memory of \(ByteCount.text(most)) has no slots to plug memory into", at: size.range,
+          "missing-key", "max-memory of \(ByteCount.text(most)) has no slots for memory modules", at: size.range,
           suggestion: "add `slots:`, such as 16"))
     }
     let count = domain[.vcpuCount] ?? 1
     if let current = domain.setting(.currentVCPUs), let number = domain[.currentVCPUs], number > count {
       diagnostics.append(
         Diagnostic(
-          "conflict", "vcpus.current is more than the \(count) vcpus that there are", at: current.range,
+          "conflict", "vcpus.current is more than the \(count) vcpus of the domain", at: current.range,
           suggestion: "make it at most \(count)"))
     }
     checkProcessor(domain, count: count, into: &diagnostics)
@@ -79,7 +79,7 @@ enum DomainChecks {
     {
       diagnostics.append(
         Diagnostic(
-          "missing-key", "the CPU's features do not say what they are added to", at: features.range,
+          "missing-key", "the CPU has features but neither a mode nor a model", at: features.range,
           suggestion: "add `mode:` or `model:`"))
     }
     let keys: [FieldKey<Int>] = [.topologySockets, .topologyCores, .topologyThreads]
@@ -119,8 +119,8 @@ enum DomainChecks {
     guard let first = actions.first, let other = actions.first(where: { $0.value != first.value }) else { return }
     diagnostics.append(
       Diagnostic(
-        "conflict", "a guest has one action for all its watchdogs, and this one has another", at: other.range,
-        suggestion: "write `action: \(first.value)` here, too, or leave it out",
+        "conflict", "a guest has one action for all its watchdogs, but this one has another", at: other.range,
+        suggestion: "write `action: \(first.value)` here too, or leave it out",
         notes: [.init("the other action, \(first.value)", at: first.range)]))
   }
 
@@ -157,7 +157,7 @@ enum DomainChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "`boot` and `boot-order` of devices exclude each other", at: boot.range,
-          suggestion: "use one of the two", notes: [.init("a device has its own order", at: other)]))
+          suggestion: "leave out one of them", notes: [.init("this device has its own order", at: other)]))
     }
   }
 
@@ -169,7 +169,8 @@ enum DomainChecks {
         diagnostics.append(
           Diagnostic(
             "conflict", "two disks have the target \(target.value)", at: target.range, subject: domain.title,
-            suggestion: "leave it out: each gets the next free one", notes: [.init("the other one", at: other)]))
+            suggestion: "leave it out: each disk gets the next free target", notes: [.init("the other one", at: other)])
+        )
       }
     }
   }
@@ -183,14 +184,14 @@ enum DomainChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(interface.title) has both `\(sources[0].name)` and `\(sources[1].name)`", at: range,
-          suggestion: "an interface is connected to one of them"))
+          suggestion: "leave out one of them: an interface has one connection"))
       return
     }
     guard let type = interface.setting(.type) else {
       if sources.isEmpty, !interface.says(.type), !interface.says(.xml) {
         diagnostics.append(
           Diagnostic(
-            "missing-key", "\(interface.title) does not say what it is connected to", at: interface.range,
+            "missing-key", "\(interface.title) is not connected to anything", at: interface.range,
             suggestion: "add `network:`, `bridge:`, `direct:` or `type: user`"))
       }
       return

@@ -47,10 +47,10 @@ struct FragmentChecks {
       guard let alias = device.aliasOfVireo else { continue }
       let entry = object.entry(withAlias: alias, element: device.name)
       refuse(
-        "`xml` gives a \(device.name) the alias `\(alias)`, by which Vireo knows \(entry ?? "its own devices")",
+        "`xml` gives a \(device.name) the alias `\(alias)`, which Vireo uses for \(entry ?? "its own devices")",
         setting,
         entry.map { "write it in \($0), with its fields or under its own `xml`" }
-          ?? "declare the device as an entry, or choose an alias that begins otherwise")
+          ?? "declare the device as an entry, or choose an alias that begins differently")
     }
     checkFields(of: object, fragment, setting, start: XMLElement(fragment.root.name))
   }
@@ -65,7 +65,7 @@ struct FragmentChecks {
     } else if let stray = root.stray(isDriverElementAllowed: true) {
       refuse(
         "`xml` contains `\(stray.name)` of the namespace `\(stray.namespaceURI ?? "")`, which libvirt does not know there",
-        setting, "leave it out, or put what is yours under `metadata`")
+        setting, "leave it out, or put your own elements under `metadata`")
     }
   }
 
@@ -79,7 +79,8 @@ struct FragmentChecks {
     if let alias = fragment.root.elements.first(where: { $0.name == "alias" && !$0.isForeign })?[attribute: "name"] {
       refuse(
         "`xml` of \(name) must not set the alias `\(alias)`", setting,
-        rule.hasAlias ? "write `alias: \(alias)` in the entry instead" : "leave it out: such a device has no alias")
+        rule.hasAlias
+          ? "write `alias: \(alias)` in the entry instead" : "leave it out: devices of this kind have no alias")
     }
     checkNamespaces(fragment.root, setting)
     let places = ["file", "dev", "dir", "name", "volume", "pool", "path", "protocol", "namespace"]
@@ -91,7 +92,7 @@ struct FragmentChecks {
     {
       refuse(
         "both `xml` of \(name) and `\(field.name)` set the source of the disk", setting,
-        "say it once: with `source:`, or in `xml` alone")
+        "set it only once: with `source:`, or in `xml`")
     }
     checkFields(of: device, fragment, setting, start: rule.template)
   }
@@ -114,8 +115,8 @@ struct FragmentChecks {
       else { continue }
       let name = object.type.displayName(of: field)
       refuse(
-        "`xml` makes \(name) \(lens.get(merged).map(\.description) ?? "undefined"), and it is to be \(said.value)",
-        setting, "say it once, with the field `\(name)`", rule: "conflict")
+        "`xml` makes \(name) \(lens.get(merged).map(\.description) ?? "undefined"), but the field is \(said.value)",
+        setting, "set it only with the field `\(name)`", rule: "conflict")
     }
   }
 

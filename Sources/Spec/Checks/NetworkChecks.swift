@@ -45,10 +45,10 @@ enum NetworkChecks {
     let (devices, function) = (type[.devices], type[.physicalFunction])
     switch mode {
     case .bridge:
-      missing([type[.bridgeName], devices, function], "a network of mode bridge needs a bridge of the host's")
+      missing([type[.bridgeName], devices, function], "a network of mode bridge requires a bridge of the host")
     case .private, .vepa, .passthrough:
-      missing([devices, function], "a network of mode \(mode) needs a device of the host's")
-    case .hostdev: missing([function, type[.hostDevices]], "a network of mode hostdev needs devices of the host's")
+      missing([devices, function], "a network of mode \(mode) requires a device of the host")
+    case .hostdev: missing([function, type[.hostDevices]], "a network of mode hostdev requires devices of the host")
     // libvirt defines none without; what it says in its own XML, such a network may have there.
     case .nat, .route, .open:
       if !network.says(.xml) {
@@ -89,7 +89,7 @@ enum NetworkChecks {
       guard !addresses.isEmpty else {
         diagnostics.append(
           Diagnostic(
-            "missing-key", "`\(field.name)` needs an address of the network's own", at: setting.range,
+            "missing-key", "`\(field.name)` requires an address of the network", at: setting.range,
             subject: network.title,
             suggestion: "add `address:`, such as 10.0.0.1/24"))
         return
@@ -98,7 +98,7 @@ enum NetworkChecks {
       where !SubnetRule.contains(text, in: addresses) {
         diagnostics.append(
           Diagnostic(
-            "conflict", "\(text) is in the network of no address", at: setting.range, subject: network.title,
+            "conflict", "\(text) is outside the network's addresses", at: setting.range, subject: network.title,
             suggestion: "the addresses are \(addresses.joined(separator: ", "))"))
       }
     }

@@ -46,7 +46,7 @@ enum PoolChecks {
     if pool.says(.authSecret), let usage = pool.setting(.authSecretUsage) {
       diagnostics.append(
         Diagnostic(
-          "conflict", "a secret is known by its UUID or by its usage", at: usage.range,
+          "conflict", "a secret is identified by its UUID or by its usage", at: usage.range,
           suggestion: "leave out one of `secret` and `secret-usage`"))
     }
   }
@@ -65,7 +65,7 @@ enum PoolChecks {
     let other = alternative.map { ", or add \($0)" } ?? ""
     diagnostics.append(
       Diagnostic(
-        "missing-key", "\(object.title) does not say its pool", at: object.range, subject: owner?.title,
+        "missing-key", "\(object.title) does not set its pool", at: object.range, subject: owner?.title,
         suggestion: (pools.isEmpty
           ? "declare a pool: `pools: { NAME: { path: /srv/vms } }`"
           : "add `pool:`, one of \(pools.map(\.name).joined(separator: ", "))") + other))
@@ -78,7 +78,7 @@ enum PoolChecks {
     let known = stack.pools.filter(\.holdsFiles).map(\.name)
     diagnostics.append(
       Diagnostic(
-        "conflict", "the pool \(pool.name) of type \(pool.poolType) holds no files", at: setting.range,
+        "conflict", "the pool \(pool.name) of type \(pool.poolType) has no files", at: setting.range,
         subject: object.title,
         suggestion: known.isEmpty ? "declare a pool of type dir" : "write \(known.joined(separator: " or "))"))
   }

@@ -91,7 +91,7 @@ enum SensitiveChecks {
       let known = object.members(parts[0]).map { "\(parts[0]).\($0.name)" }
       return ValueProblem(
         "`\(name)` is listed as sensitive, but there is no `\(owner)`",
-        suggestion: didYouMean(owner, among: known) ?? "declare it, or take the name out")
+        suggestion: didYouMean(owner, among: known) ?? "declare it, or remove the name")
     }
     guard let path = places.paths(of: owner).first else { return nil }
     let prefix = owner.isEmpty ? "" : "\(owner)."
@@ -100,14 +100,14 @@ enum SensitiveChecks {
       guard !named.says(.xml) else { return nil }
       return ValueProblem(
         "`\(name)` is listed as sensitive, but \(owner.isEmpty ? "the \(object.type.name)" : "`\(owner)`") has no `xml`",
-        suggestion: "write `xml:`, or take the name out")
+        suggestion: "write `xml:`, or remove the name")
     }
     guard !fragment.root.exists(at: path) else { return nil }
     let known = fragment.root.places.map { "\(prefix)\(Field.xmlName)/\($0)" }
     return ValueProblem(
-      "`\(name)` is listed as sensitive, but the XML has no such place",
+      "`\(name)` is listed as sensitive, but the XML has no such element",
       suggestion: didYouMean(name, among: known)
-        ?? "write the names of elements as the fragment nests them, such as `\(known.first ?? "xml/description")`")
+        ?? "write the names of nested elements with `/` between them, such as `\(known.first ?? "xml/description")`")
   }
 
   private static func member(_ owner: String, of object: ObjectSpec) -> ObjectSpec? {
@@ -137,11 +137,11 @@ enum SensitiveChecks {
         suggestion: didYouMean(name, among: names(of: object.type) + entries)
           ?? "write the name of a field, or a place in libvirt's XML such as `xml/description`")
     case .entry:
-      return ValueProblem("`\(name)` is not a field", suggestion: "name a field of it, such as `disks.root.serial`")
+      return ValueProblem("`\(name)` is not a field", suggestion: "name one of its fields, such as `disks.root.serial`")
     case .noText:
       return ValueProblem(
-        "`\(name)` cannot be secret: it is not a text of libvirt's definition alone",
-        suggestion: "take the name out; names of files and objects, numbers and words of libvirt's are always shown")
+        "`\(name)` cannot be sensitive: only texts in libvirt's definition can be",
+        suggestion: "remove the name; Vireo always shows names of files and objects, numbers and keywords of libvirt")
     case .path(let message):
       return ValueProblem(
         "`\(name)` is not a place in XML: \(message)",

@@ -44,9 +44,9 @@ enum StackChecks {
           diagnostics.append(
             // libvirt takes it, and a host may have it: two guests that never run side by side.
             Diagnostic(
-              .warning, "duplicate-mac", "the MAC address \(text) is another interface's already", at: mac.range,
+              .warning, "duplicate-mac", "the MAC address \(text) belongs to another interface", at: mac.range,
               subject: domain.title,
-              suggestion: "leave it out: each interface gets its own", notes: [.init("used here", at: other)]))
+              suggestion: "leave it out: each interface gets its own address", notes: [.init("used here", at: other)]))
         }
       }
     }

@@ -10,7 +10,7 @@ enum VolumeChecks {
       diagnostics.append(
         Diagnostic(
           "conflict", "\(volume.title) has both `path` and `pool`", at: path.range,
-          suggestion: "leave out one of them: in a pool the file is called by the volume's name",
+          suggestion: "leave out one of them: in a pool, the volume's name is the name of the file",
           notes: [.init("the pool", at: pool.range)]))
     }
     PoolChecks.checkHoldsFiles(volume, in: stack, into: &diagnostics)
@@ -18,8 +18,8 @@ enum VolumeChecks {
     if !volume.says(.size), !volume.says(.image), !volume.says(.path) {
       diagnostics.append(
         Diagnostic(
-          "missing-key", "\(volume.title) does not say what it is", at: volume.range,
-          suggestion: "add `size:` for a blank image, `image:` for an overlay, or `path:` for a file that exists"))
+          "missing-key", "\(volume.title) does not set its content", at: volume.range,
+          suggestion: "add `size:` for a blank image, `image:` for an overlay, or `path:` for an existing file"))
     }
     DiskChecks.checkOverlay(volume, into: &diagnostics)
     if volume.fileFormat == .raw {
@@ -35,19 +35,20 @@ enum VolumeChecks {
       guard let setting = volume.settings[field] else { continue }
       diagnostics.append(
         Diagnostic(
-          "conflict", "a raw image has no `\(field)`", at: setting.range, suggestion: "leave it out, or make it qcow2"))
+          "conflict", "a raw image has no `\(field)`", at: setting.range,
+          suggestion: "leave it out, or write `format: qcow2`"))
     }
     if let setting = volume.setting(.preallocation), volume[.preallocation] == .metadata {
       diagnostics.append(
         Diagnostic(
-          "conflict", "a raw image has no metadata to make room for", at: setting.range,
+          "conflict", "a raw image has no metadata to preallocate", at: setting.range,
           suggestion: "write falloc, full or off"))
     }
     for snapshot in volume.members("snapshots") {
       diagnostics.append(
         Diagnostic(
-          "conflict", "\(volume.title) is raw, and only qcow2 holds snapshots", at: snapshot.range,
-          suggestion: "make it qcow2, or leave out the snapshot"))
+          "conflict", "\(volume.title) is raw, and only qcow2 images can have snapshots", at: snapshot.range,
+          suggestion: "write `format: qcow2`, or leave out the snapshot"))
     }
   }
 
@@ -108,7 +109,8 @@ enum VolumeChecks {
           Diagnostic(
             "shared-disk", "\(volume.title) is a disk of \(other.domain.title) already", at: source.range,
             subject: domain.title,
-            suggestion: "two guests that write to one disk destroy it: give each its own, or write `read-only: true`",
+            suggestion:
+              "two guests that write to one disk destroy it: give each its own disk, or write `read-only: true`",
             notes: other.range == source.range ? [] : [.init("the other one", at: other.range)]))
       }
     }
@@ -128,7 +130,7 @@ enum VolumeChecks {
       diagnostics.append(
         Diagnostic(
           "missing-key", "\(disk.title) sets a size, but \(volume.title) does not", at: size.range,
-          suggestion: "set it at the volume; set it here only to grow the disk of a running guest"))
+          suggestion: "set it at the volume, and here only to grow the disk of a running guest"))
     }
     if let size = disk.setting(.size), let other = volume.setting(.size), size.value != other.value {
       diagnostics.append(

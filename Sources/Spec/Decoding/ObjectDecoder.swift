@@ -60,7 +60,7 @@ struct ObjectDecoder {
     guard let entries = node.entries else {
       let remedy = node.elements == nil ? nil : "write `NAME:` in place of each `-`"
       report(
-        "wrong-kind", "`\(collection.key)` maps names to what they are, and is not \(node.kindName)", at: node.range,
+        "wrong-kind", "`\(collection.key)` is a mapping from names, not \(node.kindName)", at: node.range,
         suggestion: remedy)
       return []
     }
@@ -292,7 +292,7 @@ struct ObjectDecoder {
       report(
         "bad-xml", "\(name): \(error.message)", at: range,
         suggestion: error.reason == .limit
-          ? "write less of it, or use keys" : "write elements as libvirt's documentation shows them, each closed")
+          ? "shorten it, or use keys" : "write elements as libvirt's documentation shows them, and close each")
       return nil
     }
   }

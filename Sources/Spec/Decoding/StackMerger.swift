@@ -22,7 +22,7 @@ enum StackMerger {
           diagnostics.append(
             Diagnostic(
               "two-stacks", "the files name two stacks", at: second.range,
-              suggestion: "one run works on one stack",
+              suggestion: "one run applies one stack",
               notes: [.init("the other one is here", at: first.range)]))
         }
         stack = second

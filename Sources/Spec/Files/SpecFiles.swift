@@ -18,7 +18,7 @@ enum SpecFiles {
         if found.isEmpty {
           diagnostics.append(
             Diagnostic(
-              "no-spec-files", "the folder \(path) holds no spec files",
+              "no-spec-files", "the folder \(path) contains no spec files",
               suggestion: "files in it must end in .yaml or .yml"))
         }
         for file in found { open(file, within: path, to: &files, into: &diagnostics) }
@@ -63,12 +63,12 @@ enum SpecFiles {
       throw ValueProblem("\(path) cannot be read: \(error.reason)")
     }
     guard let text = String(validating: bytes, as: UTF8.self), bytes.count < maximumPassword else {
-      throw ValueProblem("\(path) is not a file with a password: it is long, or not UTF-8")
+      throw ValueProblem("\(path) is not a file with a password: it is too long, or not UTF-8")
     }
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-    guard let password = lines.first, !password.isEmpty else { throw ValueProblem("\(path) holds no password") }
+    guard let password = lines.first, !password.isEmpty else { throw ValueProblem("\(path) contains no password") }
     guard lines.dropFirst().allSatisfy(\.isEmpty), !password.utf8.contains(0) else {
-      throw ValueProblem("\(path) holds more than one line", suggestion: "write the password into it, and nothing else")
+      throw ValueProblem("\(path) contains more than one line", suggestion: "it must contain only the password")
     }
     return String(password)
   }

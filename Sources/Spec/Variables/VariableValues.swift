@@ -83,8 +83,8 @@ struct VariableValues {
         if isFirst {
           diagnostics.append(
             Diagnostic(
-              "bad-variable", "the values of variables come to more than \(Self.maximumBytes >> 20) MiB", at: range,
-              suggestion: "do not let variables multiply each other"))
+              "bad-variable", "the values of the variables have more than \(Self.maximumBytes >> 20) MiB", at: range,
+              suggestion: "do not let variables repeat each other"))
         }
         return nil
       }
@@ -108,7 +108,7 @@ struct VariableValues {
     guard path.count < Self.maximumDepth else {
       diagnostics.append(
         Diagnostic(
-          "bad-variable", "more than \(Self.maximumDepth) variables stand within each other", at: definition.range,
+          "bad-variable", "more than \(Self.maximumDepth) variables are nested", at: definition.range,
           suggestion: "write the value itself"))
       values[name] = .some(nil)
       return nil
@@ -140,7 +140,7 @@ struct VariableValues {
     return Diagnostic(
       "circular-variables",
       names.count == 2
-        ? "the variable `\(names.first ?? "")` stands for itself" : "the variables stand for each other: \(chain)",
+        ? "the variable `\(names.first ?? "")` refers to itself" : "the variables refer to each other: \(chain)",
       at: range, suggestion: "give one of them a value without the others")
   }
 }

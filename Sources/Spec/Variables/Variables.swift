@@ -99,8 +99,8 @@ struct VariableScope {
       if let name = Template.names(in: entry.name).first {
         diagnostics.append(
           Diagnostic(
-            "variable-in-key", "a key cannot hold a variable, and this one has `${\(name)}`", at: entry.key.range,
-            suggestion: "write the name itself; `count` makes several domains of one"))
+            "variable-in-key", "a key cannot contain a variable, but this one has `${\(name)}`", at: entry.key.range,
+            suggestion: "write the name itself; `count` creates several domains from one entry"))
       }
       checkKeys(below: entry.value, into: &diagnostics)
     }
@@ -129,7 +129,7 @@ struct VariableScope {
           suggestion: closestMatch(to: variable.name, among: known.sorted(), after: diagnostics).map {
             "did you mean `\($0)`?"
           }
-            ?? "take it out, or use it as `${\(variable.name)}`"))
+            ?? "remove it, or use it as `${\(variable.name)}`"))
     }
   }
 
@@ -141,7 +141,7 @@ struct VariableScope {
       else { continue }
       diagnostics.append(
         Diagnostic(
-          .warning, "literal-variable", "`${\(name)}` in the value of \(variable.title) stays as it is",
+          .warning, "literal-variable", "`${\(name)}` in the value of \(variable.title) is not replaced",
           suggestion: "write the value under `variables` or in a --var-file, where variables are replaced"))
     }
   }
@@ -156,7 +156,7 @@ struct VariableScope {
     guard let entries = node.entries else {
       if !node.isNull {
         diagnostics.append(
-          Diagnostic("wrong-kind", "\(what) maps names to values, and is not \(node.kindName)", at: node.range))
+          Diagnostic("wrong-kind", "\(what) is a mapping from names to values, not \(node.kindName)", at: node.range))
       }
       return []
     }

@@ -94,7 +94,7 @@ struct Composer {
     root = nil
     lastLongQuote = nil
     guard var parser = EventParser(bytes) else {
-      report(Diagnostic(.error, "yaml-memory", "no memory left to read the file", subject: file.path))
+      report(Diagnostic(.error, "yaml-memory", "there is not enough memory to read the file", subject: file.path))
       return .stopped
     }
     while true {
@@ -181,7 +181,7 @@ struct Composer {
       let note = Diagnostic.Note("the anchor is here", at: range(anchor.position, anchor.position))
       report(
         Diagnostic(
-          .error, "recursive-alias", "`*\(name)` stands within its own anchor, so it would never end", at: place,
+          .error, "recursive-alias", "`*\(name)` is inside its own anchor, so it would never end", at: place,
           notes: [note]))
       add(YAMLNode("", at: place), height: 0)
       return true
@@ -197,8 +197,8 @@ struct Composer {
     let match = anchors.count > 1000 ? nil : closestMatch(to: name, among: anchors.keys.sorted())
     report(
       Diagnostic(
-        .error, "undefined-alias", "no anchor `&\(name)` stands before this alias", at: place,
-        suggestion: match.map { "did you mean `*\($0)`?" } ?? "quote the text if no alias is meant"))
+        .error, "undefined-alias", "no anchor `&\(name)` precedes this alias", at: place,
+        suggestion: match.map { "did you mean `*\($0)`?" } ?? "if you do not mean an alias, quote the text"))
   }
 
   private mutating func open(

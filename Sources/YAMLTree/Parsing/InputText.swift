@@ -91,15 +91,15 @@ struct InputText {
     switch scalar.value {
     case 0:
       return Diagnostic(
-        .error, "yaml-character", "a NUL character cannot stand in YAML", at: range,
+        .error, "yaml-character", "YAML does not allow NUL characters", at: range,
         suggestion: "remove it; is this a text file?")
     case 0xFEFF:
       return Diagnostic(
-        .error, "yaml-character", "a byte order mark (\(name)) may stand at the start of the file only", at: range,
+        .error, "yaml-character", "a byte order mark (\(name)) is allowed only at the start of the file", at: range,
         suggestion: "remove it")
     default:
       return Diagnostic(
-        .error, "yaml-character", "the control character \(name) cannot stand in YAML", at: range,
+        .error, "yaml-character", "the control character \(name) is not allowed in YAML", at: range,
         suggestion: "remove it, or write it as an escape in double quotes")
     }
   }

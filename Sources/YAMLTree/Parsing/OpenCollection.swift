@@ -77,8 +77,8 @@ struct OpenCollection {
   private func check(key node: YAMLNode) -> Diagnostic? {
     guard let scalar = node.scalar else {
       return Diagnostic(
-        .error, "yaml-key", "a key must be a text, not \(node.kindName)", at: node.range,
-        suggestion: "quote it if it is meant as a text")
+        .error, "yaml-key", "a key is a text, not \(node.kindName)", at: node.range,
+        suggestion: "if you mean a text, quote it")
     }
     if scalar.text.isEmpty, scalar.style == .plain {
       return Diagnostic(.error, "yaml-key", "the key before the `:` is missing", at: node.range)

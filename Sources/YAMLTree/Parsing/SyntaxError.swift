@@ -99,10 +99,10 @@ extension Composer {
   ) -> Diagnostic {
     var notes: [Diagnostic.Note] = []
     if let quote = lastLongQuote, quote.end.line == place.line || quote.end.line == place.line - 1 {
-      notes.append(note("this quote runs on to line \(quote.end.line); is its end missing?", at: quote.start))
+      notes.append(note("this quote ends only in line \(quote.end.line); is a closing quote missing?", at: quote.start))
     }
     switch character(at: place) {
-    case "]"?, "}"?: return syntax("there is no bracket for this one to close", at: place, notes: notes)
+    case "]"?, "}"?: return syntax("this bracket closes no open one", at: place, notes: notes)
     case ":"?: return syntax("the key before the `:` is missing", at: place, notes: notes)
     case "*"?: return syntax("an alias can have neither anchor nor tag of its own", at: place, notes: notes)
     default: break
@@ -120,8 +120,8 @@ extension Composer {
     let isItem = character(at: place) == "-"
     let message =
       isItem && kind == "mapping"
-      ? "a list item cannot stand among the keys of a mapping"
-      : "this line's indentation fits nothing above it"
+      ? "a list item is not allowed among the keys of a mapping"
+      : "the indentation of this line matches no line above it"
     let width = max(1, lastColumn(of: line) + 1 - place.column)
     return syntax(
       message, at: place, to: SourcePosition(line: place.line, column: place.column + width),
@@ -144,14 +144,14 @@ extension Composer {
       let next = SourcePosition(line: place.line, column: place.column + 1)
       let escape = "\\" + (character(at: next).map { String($0) } ?? "")
       return syntax(
-        "`\(escape)` is not an escape that YAML knows", at: place,
+        "`\(escape)` is not an escape of YAML", at: place,
         to: SourcePosition(line: place.line, column: place.column + 2),
         fix: "write `\\\(escape)`, or use single quotes")
     case ("while parsing a quoted scalar", "did not find expected hexdecimal number"):
       return syntax(
         "the escape needs hexadecimal digits", at: place, fix: "write `\\xXX`, `\\uXXXX` or `\\UXXXXXXXX`")
     case ("while parsing a quoted scalar", "found invalid Unicode character escape code"):
-      return syntax("the escape names no Unicode character", at: place)
+      return syntax("the escape is not a Unicode character", at: place)
     default:
       return nil
     }
@@ -228,9 +228,9 @@ extension Composer {
     case let bracket? where problem.context == "while parsing a flow node" && "]}".unicodeScalars.contains(bracket):
       syntax("a value, or the bracket that closes the inner one, is missing before this `\(bracket)`", at: place)
     case ","?: syntax("a value is missing before the `,`", at: place)
-    case "]"?, "}"?: syntax("there is no bracket for this one to close", at: place, fix: "put the text in quotes")
+    case "]"?, "}"?: syntax("this bracket closes no open one", at: place, fix: "put the text in quotes")
     case nil: syntax("the file ends where a value is expected", at: place)
-    default: syntax("a value is expected here", at: place, fix: "put the text in quotes if it is one")
+    default: syntax("a value is expected here", at: place, fix: "if you mean a text, put it in quotes")
     }
   }
 
@@ -250,27 +250,27 @@ extension Composer {
       return tab(at: place)
     case "did not find expected comment or line break" where problem.context == "while scanning a block scalar":
       return syntax(
-        "nothing but a comment may follow `|` or `>`", at: place, fix: "begin the text on the next line, indented")
+        "only a comment may follow `|` or `>`", at: place, fix: "begin the text on the next line, indented")
     case "found an indentation indicator equal to 0":
       return syntax("the indentation behind `|` or `>` must be 1 to 9", at: place)
     case "did not find expected alphabetic or numeric character":
       let isAlias = problem.context.hasSuffix("alias")
       return syntax(
         isAlias ? "the name of an alias is expected after `*`" : "the name of an anchor is expected after `&`",
-        at: context, fix: "put the text in quotes if no \(isAlias ? "alias" : "anchor") is meant")
+        at: context, fix: "if you do not mean \(isAlias ? "an alias" : "an anchor"), put the text in quotes")
     case "found undefined tag handle":
       return syntax("the tag's handle is not declared", at: place, fix: "remove the tag, or quote the text")
     case "found incompatible YAML document":
-      return syntax("this version of YAML is not read", at: place, fix: "write %YAML 1.2")
+      return syntax("this version of YAML is not supported", at: place, fix: "write %YAML 1.2")
     case "found duplicate %YAML directive", "found duplicate %TAG directive":
       return syntax("the directive is given twice", at: place)
     default:
       if problem.context == "while scanning a directive" || problem.context.hasSuffix("directive") {
         return syntax(
-          "the line begins with `%` but is not a directive that YAML knows", at: context, fix: "put the text in quotes")
+          "the line begins with `%` but is not a directive of YAML", at: context, fix: "put the text in quotes")
       }
       if problem.context.contains("tag") {
-        return syntax("this is not a valid tag", at: context, fix: "put the text in quotes if no tag is meant")
+        return syntax("this is not a valid tag", at: context, fix: "if you do not mean a tag, put the text in quotes")
       }
       return nil
     }

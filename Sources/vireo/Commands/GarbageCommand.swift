@@ -90,7 +90,8 @@ struct GarbageCommand: AsyncParsableCommand {
     // A folder may be named by a link, a file may not: what it leads to would go, and the link stay.
     for path in also where (try? FileStatus(of: path, followingLinks: false))?.kind != .regularFile {
       messages.append(
-        Diagnostic("no-file", "--also \(path) is not a regular file", suggestion: "name each file to delete"))
+        Diagnostic(
+          "no-file", "--also \(path) is not a regular file", suggestion: "name each file that you want to delete"))
     }
     guard messages.isEmpty else { throw self.messages.fail(messages) }
     let stack = try spec()
@@ -153,7 +154,7 @@ struct GarbageCommand: AsyncParsableCommand {
     guard !ConnectionChoice.isRemote(uri) else {
       throw messages.fail([
         Diagnostic(
-          "remote-connection", "\(uri) is another host, whose files are out of reach from here",
+          "remote-connection", "\(uri) is another host, whose files cannot be reached from here",
           suggestion: "run vireo on that host")
       ])
     }
@@ -197,7 +198,9 @@ struct GarbageCommand: AsyncParsableCommand {
     guard !text.isEmpty else { throw ValidationError("a path is empty") }
     var path = text
     if !path.hasPrefix("/") {
-      guard let folder = try? FileNames.currentFolder() else { throw ValidationError("the current folder is gone") }
+      guard let folder = try? FileNames.currentFolder() else {
+        throw ValidationError("the current folder does not exist")
+      }
       path = folder + "/" + path
     }
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }

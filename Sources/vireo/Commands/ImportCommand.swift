@@ -62,8 +62,8 @@ struct ImportCommand: AsyncParsableCommand {
 
   func validate() throws {
     let names = domains + networks + pools
-    guard all || !names.isEmpty else { throw ValidationError("name what to import, or say --all") }
-    guard !all || names.isEmpty else { throw ValidationError("--all takes everything: leave out the names") }
+    guard all || !names.isEmpty else { throw ValidationError("name what to import, or give --all") }
+    guard !all || names.isEmpty else { throw ValidationError("--all imports everything: leave out the names") }
     if let output, let word = HostConnection.shellWord(in: output) {
       throw ValidationError("`\(word)` is not expanded in --output: write the whole path, or leave a space before it")
     }

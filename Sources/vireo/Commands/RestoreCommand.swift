@@ -45,7 +45,7 @@ struct RestoreCommand: AsyncParsableCommand {
   @OptionGroup var color: ColorOptions
 
   func validate() throws {
-    guard list || domain != nil else { throw ValidationError("name a domain, or say --list") }
+    guard list || domain != nil else { throw ValidationError("name a domain, or give --list") }
   }
 
   func run() async throws {

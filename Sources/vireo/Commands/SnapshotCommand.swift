@@ -139,13 +139,13 @@ struct SnapshotCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What it is for.", valueName: "text"))
     var description: String?
 
-    @Flag(help: "Where what the disks hold is kept.")
+    @Flag(help: "Where the content of the disks is kept.")
     var kind: Kind?
 
-    @Flag(inversion: .prefixedNo, help: "Keeps the memory of a guest that runs, too.")
+    @Flag(inversion: .prefixedNo, help: "Also keeps the memory of a running guest.")
     var memory: Bool?
 
-    @Flag(help: "Has the guest's agent freeze its file systems meanwhile.")
+    @Flag(help: "Asks the guest's agent to freeze its file systems for the snapshot.")
     var quiesce = false
 
     enum Kind: String, EnumerableFlag {
@@ -164,7 +164,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Restores the disks, the memory (if saved) and the definition of a domain.",
       usage: "vireo snapshot revert [options] <domain> <snapshot>",
-      discussion: "What was written since is lost, unless another snapshot holds it.")
+      discussion: "Data written since then is lost, unless another snapshot contains it.")
 
     @OptionGroup var target: Target
     @OptionGroup var options: ChangeOptions
@@ -173,7 +173,7 @@ struct SnapshotCommand: AsyncParsableCommand {
     func run() async throws {
       try await target.change(
         .revert(to: decision.name), options,
-        asking: "Revert domain \(target.domain) to \(decision.name), and lose what was written since?",
+        asking: "Revert domain \(target.domain) to \(decision.name), and lose the data written since then?",
         isConfirmed: decision.isConfirmed)
     }
   }

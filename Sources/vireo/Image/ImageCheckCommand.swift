@@ -42,7 +42,7 @@ struct ImageCheckCommand: ParsableCommand {
 
   func validate() throws {
     guard repair == .none || !isShared else {
-      throw ValidationError("An image that is in use is not repaired: leave out --repair or --force-share.")
+      throw ValidationError("An image that is in use cannot be repaired: leave out --repair or --force-share.")
     }
   }
 
@@ -56,7 +56,7 @@ struct ImageCheckCommand: ParsableCommand {
     }
     guard let result else {
       try reportingImageErrors(code: 63, for: format) { () throws(ImageError) in
-        throw .invalidRequest(path: image, what: "a raw image", reason: "has nothing that could be checked")
+        throw .invalidRequest(path: image, what: "a raw image", reason: "has no metadata to check")
       }
       return
     }
@@ -67,7 +67,7 @@ struct ImageCheckCommand: ParsableCommand {
 
   private static func parseRepair(_ text: String) throws -> ImageCheck.Repair {
     guard let repair = ImageCheck.Repair(rawValue: text), repair != .none else {
-      throw ValidationError("say leaks or all")
+      throw ValidationError("write leaks or all")
     }
     return repair
   }

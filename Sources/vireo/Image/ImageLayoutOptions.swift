@@ -40,7 +40,7 @@ struct ImageLayoutOptions: ParsableArguments {
   /// - Parameter path: the new image.
   func set(_ creation: inout ImageCreation, path: String) throws(ImageError) {
     if creation.format == .raw, let first = asked.first {
-      throw .invalidRequest(path: path, what: "a raw image", reason: "knows nothing of \(first); use qcow2")
+      throw .invalidRequest(path: path, what: "a raw image", reason: "has no \(first); use qcow2")
     }
     if let clusterSize { creation.clusterSize = clusterSize }
     if let compat { creation.compatibility = compat }

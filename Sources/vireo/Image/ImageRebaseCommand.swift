@@ -46,7 +46,7 @@ struct ImageRebaseCommand: ParsableCommand {
   @OptionGroup var lock: LockOptions
 
   func validate() throws {
-    guard (backing != nil) != noBacking else { throw ValidationError("Say --backing IMAGE or --no-backing.") }
+    guard (backing != nil) != noBacking else { throw ValidationError("Give --backing IMAGE or --no-backing.") }
     guard backing != nil || backingFormat == nil else {
       throw ValidationError("--backing-format requires --backing; write --backing FILE.")
     }

@@ -43,7 +43,7 @@ struct ImageResizeCommand: ParsableCommand {
       } catch .wouldShrink(let path, let from, let to) where !shrink && !discardData {
         throw .refused(
           path: path,
-          reason: "is \(from) bytes, more than the \(to) asked for; --shrink makes it smaller when no data is lost")
+          reason: "is \(from) bytes, more than the requested \(to); --shrink makes it smaller if no data is lost")
       }
     }
     try Output.result(ImageMessage.resized(image, from: old, to: size))

@@ -64,7 +64,7 @@ struct ImageSnapshotCommand: ParsableCommand {
 
     func validate() throws {
       guard [word, id, name].compactMap({ $0 }).count == 1 else {
-        throw ValidationError("Say which snapshot: its name or id, or --id, or --name.")
+        throw ValidationError("Name the snapshot: its name or id, or --id, or --name.")
       }
     }
 

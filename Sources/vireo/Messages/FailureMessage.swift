@@ -25,18 +25,18 @@ enum FailureMessage {
   /// What the user can do; nil where libvirt's sentence is all there is to say.
   static func remedy(_ error: LibvirtError, uri: String) -> String? {
     if error.isEmbeddedRootInUse {
-      return "wait for it to end, or choose another root: only one process at a time can have it open"
+      return "wait until it ends, or choose another root: only one process at a time can use it"
     }
     let message = error.message
     let isConnecting = error.isConnecting
     if error.isDaemonSilent {
-      let again = isConnecting ? "try again" : "run the command again: what was done so far holds"
+      let again = isConnecting ? "try again" : "run the command again: completed steps are not repeated"
       return ConnectionChoice.isRemote(uri)
-        ? "see that the host is reached from here, and what libvirt's daemon does there; then \(again)"
-        : "see what libvirt's daemon does, or restart it: guests keep running; then \(again)"
+        ? "make sure that you can reach the host, and look at what libvirt's daemon does there; then \(again)"
+        : "look at what libvirt's daemon does, or restart it (guests keep running); then \(again)"
     }
     if error.isConnectionLost, !isConnecting {
-      return "the connection was lost; run the command again: what was done so far holds"
+      return "the connection was lost; run the command again: completed steps are not repeated"
     }
     // Vireo manages QEMU; libvirt's test driver serves for a try.
     let isKnown = ["qemu", "test"].contains(String(uri.prefix { $0.isLetter }))
@@ -50,17 +50,17 @@ enum FailureMessage {
         return "write 'qemu:///embed?root=DIR' with an absolute path"
       }
       return Phrase.stateFolder.occurs(in: message)
-        ? "see that this user may write to the root, and to the home folder that HOME names" : nil
+        ? "make sure that this user may write to the root, and to the home folder that HOME names" : nil
     }
     let isRemote = ConnectionChoice.isRemote(uri)
     // Without a bus, or without an agent on it, nobody can be asked whether the user may.
     let isDenied = Phrase.socketDenied.occurs(in: message) || Phrase.bus.occurs(in: message)
     if isDenied || error.code == .authenticationFailed || error.code == .accessDenied {
       return isRemote
-        ? "check that the account on the host may manage its guests: it has to be in its group libvirt"
+        ? "make sure that the account on the host may manage guests: it must be in the group libvirt there"
         : "join the group libvirt (usermod -aG libvirt USER, then log in again), or try --connect qemu:///session"
     }
-    if isConnecting, isRemote { return "check that the host is reached from here, and that libvirtd runs there" }
+    if isConnecting, isRemote { return "make sure that you can reach the host, and that libvirtd runs there" }
     if Phrase.connectionRefused.occurs(in: message) {
       return "start libvirtd, or try --connect 'qemu:///embed?root=DIR', which needs no daemon"
     }

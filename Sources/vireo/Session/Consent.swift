@@ -14,7 +14,7 @@ enum Consent {
     }
     return Diagnostic(
       "no-consent", "nothing was changed: there is no terminal to ask for consent",
-      suggestion: "say --yes to go on without being asked")
+      suggestion: "give --yes to continue without being asked")
   }
 
   /// Asks, and takes nothing but a yes for one.

@@ -31,7 +31,8 @@ enum HostConnection {
 
   /// What is being done, with the reason where libvirt takes its time.
   private static func words(_ what: String, _ uri: String) -> String {
-    LibvirtConnection.asksQEMUFirst(uri: uri) ? "\(what): libvirt asks QEMU what it can do, once for a new root" : what
+    LibvirtConnection.asksQEMUFirst(uri: uri)
+      ? "\(what): libvirt asks QEMU for its capabilities, once for each new root" : what
   }
 
   /// Opens the connection that the option or the environment asks for, or the user's own, does something with it, and

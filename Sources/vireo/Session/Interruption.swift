@@ -33,7 +33,7 @@ struct InterruptibleApply {
             result = finished
             signals.end()
           } else if result == nil, SignalState.count.load(ordering: .sequentiallyConsistent) > 0 {
-            progress.say("Interrupted: finishing the steps in flight. Ctrl-C again ends at once.")
+            progress.say("Interrupted: finishing the running steps. Press Ctrl-C again to end at once.")
             group.cancelAll()
           }
         }

@@ -74,7 +74,7 @@ struct Session {
     guard !ConnectionChoice.isRemote(uri) || !stack.usesFiles else {
       throw messages.fail([
         Diagnostic(
-          "remote-connection", "\(uri) is another host, whose disk images are out of reach from here",
+          "remote-connection", "\(uri) is another host, whose disk images cannot be reached from here",
           suggestion: "run vireo on that host")
       ])
     }

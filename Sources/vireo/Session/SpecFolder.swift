@@ -50,7 +50,7 @@ struct SpecFolder {
       return nil
     } catch .alreadyExists {
       guard Self.contents(path) != text else { return nil }
-      return Diagnostic("file-exists", "\(path) exists with another content", suggestion: remedy)
+      return Diagnostic("file-exists", "\(path) exists with other content", suggestion: remedy)
     } catch {
       let reason =
         switch error {
