@@ -159,7 +159,7 @@ struct FileRemovalTests {
     await Host.remove("newcomer")
     #expect(kept.outcomes.count == 1)
     guard case .failed(let failure) = kept.outcomes[0] else { return #expect(Bool(false), "\(kept)") }
-    #expect(failure.message.contains("it stays: "), "\(failure)")
+    #expect(failure.message.contains("it is kept: "), "\(failure)")
     #expect(FileManager.default.fileExists(atPath: base))
     // Without the newcomer the same plan goes through, and once more it finds its work done.
     try FileManager.default.removeItem(atPath: folder("other.qcow2"))

@@ -30,7 +30,8 @@ struct LifecycleTests {
           ])
         #expect(try await domain.state() == .shutOff)
       }
-      #expect(try await apply(.resumeDomain(identity), on: connection).failure?.message.contains("not paused") == true)
+      #expect(
+        try await apply(.resumeDomain(identity), on: connection).failure?.message.contains("no longer paused") == true)
       for value in [true, true, false] {
         #expect(try await apply(.setAutostart(domain: identity, value), on: connection).outcomes == [.done])
         #expect(try await domain.autostart() == value)
@@ -164,7 +165,7 @@ struct StartMessageTests {
     let folder = try Folder()
     try write(.init(), to: folder("disk"))
     let found = try #require(explainFile(folder("disk"), "Cannot access storage file: Permission denied"))
-    #expect(found.message == "QEMU's user may not pass the folder \(folder.path) on the way to \(folder("disk"))")
+    #expect(found.message == "QEMU's user may not pass the folder \(folder.path), which leads to \(folder("disk"))")
     #expect(found.remedy?.contains("chmod o+x \(folder.path)") == true)
   }
 }

@@ -80,10 +80,10 @@ struct SnapshotReversionTests {
   @Test(
     "what Vireo cannot do is told with libvirt's words and the reason",
     arguments: [
-      ("running", "for stopped domains only"), ("moved", "has changed the domain meanwhile"),
-      ("stopped meanwhile", "has changed the domain meanwhile"), ("saved", "saved memory"),
-      ("memory", "only libvirt can bring back"), ("older", "the last one that was taken"),
-      ("other disk", "disk vda is not the overlay"),
+      ("running", "only while the domain is stopped"), ("moved", "but changed the domain"),
+      ("stopped meanwhile", "but changed the domain"), ("saved", "saved memory"),
+      ("memory", "only libvirt can bring back"), ("older", "only for the latest snapshot"),
+      ("other disk", "disk vda is no longer the overlay"),
     ])
   func impossible(what: String, words: String) throws {
     for refusal in Self.refusals {

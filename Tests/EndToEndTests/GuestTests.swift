@@ -207,7 +207,7 @@ struct GuestTests {
         let refused = try run("state: inactive, ", hosts, command)
         #expect(
           refused.status == 3 && refused.errors.contains("network-in-use")
-            || refused.errors.contains("guests run on it: web"), "\(refused.output)\(refused.errors)")
+            || refused.errors.contains("running guests use it: web"), "\(refused.output)\(refused.errors)")
       }
       #expect(try guest.shell(cable) == "1\nreached")
       #expect(try guest.boot() == boot)

@@ -93,7 +93,7 @@ struct InterruptionTests {
       apply.signal(SIGINT)
       let run = try apply.wait()
       #expect(run.status == 1)
-      #expect(run.errors.contains("Interrupted: finishing the steps in flight."), "\(run.errors)")
+      #expect(run.errors.contains("Interrupted: finishing the running steps."), "\(run.errors)")
       #expect(run.output.contains("not started"), "\(run.output)")
       #expect(!run.errors.contains("failed"), "\(run.errors)")
       // What was said to be done is done, and no more than what was in flight.
@@ -143,7 +143,7 @@ struct InterruptionTests {
       // It does with this signal what it does when the time is over.
       apply.signal(SIGTERM)
       let run = try apply.wait()
-      #expect(run.errors.contains("Interrupted: finishing the steps in flight."), "\(run.errors)")
+      #expect(run.errors.contains("Interrupted: finishing the running steps."), "\(run.errors)")
       #expect(!run.errors.contains("ended at once"), "\(run.errors)")
       #expect(run.output.contains("not started"), "\(run.output)\(run.errors)")
       try host.apply(spec)

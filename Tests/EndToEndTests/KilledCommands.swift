@@ -196,12 +196,12 @@ extension KilledCommand {
     ["stopped", "running"].flatMap { state in
       ["internal", "external"].flatMap { kind in
         [
-          snapshot("take", kind, state: state, doneAlready: "has a snapshot one already"),
+          snapshot("take", kind, state: state, doneAlready: "already has a snapshot one"),
           snapshot("delete", kind, state: state, doneAlready: "has no snapshot one"),
         ] + (kind == "external" && state == "running" ? [] : [snapshot("revert", kind, state: state)])
       }
     } + [
-      snapshot("take", "external", state: "running", doneAlready: "has a snapshot one already", memory: true),
+      snapshot("take", "external", state: "running", doneAlready: "already has a snapshot one", memory: true),
       snapshot("delete", "external", state: "running", doneAlready: "has no snapshot one", memory: true),
     ]
 

@@ -59,7 +59,7 @@ struct RefusalTests {
         "unshare", "--mount", "bash", "-c", "mount -t tmpfs tmpfs /run && exec \"$@\"", "vireo", programPath(), "apply",
         "--yes", "--connect", host.uri, host.folder.path("spec.yaml"),
       ])
-      expectMessage(run, ["virtlogd does not run", "stdio_handler = \"file\"", "\(root)/etc/qemu.conf"], status: 1)
+      expectMessage(run, ["virtlogd is not running", "stdio_handler = \"file\"", "\(root)/etc/qemu.conf"], status: 1)
       #expect(!run.output.contains("restore the file"))
     }
   }

@@ -201,7 +201,7 @@ struct VolumeTests {
       // Leaving the spec, and destroying the stack, leave the file.
       try host.apply("stack: volumes\n")
       let destroyed = try host.vireo(["destroy", "--yes"], found)
-      #expect(destroyed.status == 0 && destroyed.output.contains("its file stays"), "\(destroyed.output)")
+      #expect(destroyed.status == 0 && destroyed.output.contains("its file is kept"), "\(destroyed.output)")
       #expect(try Self.content(host, of: Self.file(host)) == [0x11, 4 << 20])
     }
   }

@@ -98,7 +98,7 @@ struct DriverTests {
         embeddedRoot: nil))
     host.inventory.host.missingDrivers = [.networks: .unreachable(daemon)]
     let errors = try problems(host, "interfaces: { lan: { network: default } }, state: running").errors
-    #expect(errors.first?.message.contains("virtnetworkd does not run") == true)
+    #expect(errors.first?.message.contains("virtnetworkd is not running") == true)
     #expect(errors.first?.suggestion?.hasPrefix("start virtnetworkd") == true)
   }
 

@@ -113,7 +113,7 @@ struct FragmentTests {
     let diagnostics = SpecLoader().load([SourceFile(path: "/specs/lab.yaml", text: text)]).diagnostics
     let problem = try #require(diagnostics.first)
     #expect(diagnostics.count == 1 && problem.rule == "conflict" && problem.range?.start.line == 5)
-    #expect(problem.message == "`xml` makes memory 3 GiB, and it is to be 1 GiB")
+    #expect(problem.message == "`xml` makes memory 3 GiB, but the field is 1 GiB")
   }
 
   @Test("a password is neither shown nor recorded")

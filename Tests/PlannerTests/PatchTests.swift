@@ -517,7 +517,8 @@ struct RefusalTests {
     host.inventory.files[file.path] = .image(ImaginedHost.chain([file]))
     let plan = try host.plan(
       lab.replacing("{ size: 5 GiB, format: raw }", with: "{ source: /images/data.raw, format: raw }"))
-    #expect(plan.notes.map(\.message) == ["the file of disks.data is taken as raw and looks like qcow2"])
+    #expect(
+      plan.notes.map(\.message) == ["the file of disks.data has the format raw in the spec, but looks like qcow2"])
   }
 
   @Test("a wrong format in the definition is put right, which replaces nothing")

@@ -73,7 +73,7 @@ struct SnapshotPlanTests {
         host.files[overlay] = .image(
           BackingChain(images: [image(overlay, mode: mode), image("/vms/web.root.qcow2", mode: 0o640)]))
       }
-      #expect(plan.refused.first?.problems.first?.message == "the domain has a snapshot one already")
+      #expect(plan.refused.first?.problems.first?.message == "the domain already has a snapshot one")
       let modes = plan.actions.map { action -> UInt32? in
         if case .narrowMode("/vms/web.root.one.qcow2", let mode, "snapshots.one", _) = action.operation {
           mode

@@ -222,7 +222,7 @@ struct VolumeTests {
     host.inventory.imageSnapshots[Self.path] = .success([ObservedImageSnapshot(id: "1", name: "by-hand")])
     let plan = try host.plan(alone)
     #expect(plan.isEmpty && plan.notes.map(\.rule) == ["other-snapshot"])
-    #expect(plan.notes.first?.message == "the snapshot by-hand of its file is not in the spec, and kept")
+    #expect(plan.notes.first?.message == "the snapshot by-hand of its file is not in the spec and kept")
     host.apply(try host.plan(lab("size: 2 GiB")))
     #expect(try host.plan(lab("size: 2 GiB")).notes.isEmpty)
     #expect(try host.plan(alone).notes.map(\.rule).contains("used-volume"))

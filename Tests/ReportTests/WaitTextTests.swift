@@ -11,7 +11,7 @@ struct WaitTextTests {
     text.report(.hashing(path: "/a.qcow2", done: 512 << 20, total: 2 << 30))
     #expect(text.line(width: 80) == "calculating the checksum of /a.qcow2: 512 MiB of 2 GiB …")
     text.report(.hashing(path: "/b.qcow2", done: 512 << 20, total: 2 << 30))
-    #expect(text.line(width: 80) == "working out 2checksums: 1 GiB of 4 GiB …")
+    #expect(text.line(width: 80) == "calculating 2 checksums: 1 GiB of 4 GiB …")
     text.report(.hashed(path: "/a.qcow2"))
     text.report(.hashed(path: "/b.qcow2"))
     #expect(text.line(width: 80) == "reading the host …")

@@ -24,7 +24,7 @@ struct HostileSpecTests {
   func doubling() {
     let chain = (1..<60).map { "  v\($0): \"${v\($0 - 1)}${v\($0 - 1)}\"" }.joined(separator: "\n")
     let result = load("stack: lab\nvariables:\n  v0: xxxxxxxxxxxxxxxx\n\(chain)\n")
-    #expect(result.diagnostics.count { $0.message.contains("come to more than 64 MiB") } == 1, "\(result.diagnostics)")
+    #expect(result.diagnostics.count { $0.message.contains("have more than 64 MiB") } == 1, "\(result.diagnostics)")
   }
 
   @Test(

@@ -144,5 +144,6 @@ struct ValuePlace: CustomTestStringConvertible, Sendable {
     "0000:00:02.0", "2026-01-01", "10.0.0.10-10.0.0.20", "50:00:c5:00:15:ea:71:ac", "5000c50015ea71ac", "fd00::1/64",
     "fd00::1", "80", "1.2", "100", "cpu_cycles", "0.0.1", "example.org", "a b",
     "pci 0000:00:03.0", "12 h", "10.1.0.0/16 via 10.0.0.2", "slic", "aes", "rtc", "ua-mynic", "naa.5123456789abcde0",
+    "x86_64",
   ]
 }

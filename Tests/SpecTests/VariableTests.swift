@@ -130,7 +130,7 @@ struct VariableTests {
   @Test(
     "variables that stand for each other are an error with the chain",
     arguments: [
-      ("{ title: \"${title}\" }", "the variable `title` stands for itself"),
+      ("{ title: \"${title}\" }", "the variable `title` refers to itself"),
       ("{ title: \"${b}\", b: \"${c}x\", c: \"${b}\" }", "the variables refer to each other: b → c → b"),
       ("{ title: a, b: \"${c}\", c: \"${d}\", d: \"${b}\" }", "the variables refer to each other: b → c → d → b"),
     ])

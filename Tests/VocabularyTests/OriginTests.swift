@@ -68,7 +68,7 @@ struct OriginTests {
     "0x1f",
     "GenuineIntel", "/dev/sda", "http://debian.org/debian/12", "reset", "pci 0000:00:03.0", "0000:03:10.2",
     "0123456789abcdef", "1024-2048", "0711", "10.0.0.1/24", "ipv4 10.0.0.1", "10.0.0.1-10.0.0.9", "nas:6789",
-    "10.9.0.0/16 via 10.0.0.2 metric 4", "infinite", "scsi_host0", "0000:00:1f.2 unique-id 2",
+    "10.9.0.0/16 via 10.0.0.2 metric 4", "infinite", "scsi_host0", "0000:00:1f.2 unique-id 2", "naa.5123456789abcde0",
   ]
 
   private static func samples(of rule: TextRule) -> [String] { texts.compactMap { try? rule.normalised($0) } }
@@ -84,14 +84,27 @@ struct OriginTests {
         || field.name.hasSuffix(".protocol") || field.name == "volume.pool" || field.name == "nvme.namespace"
         || field.name.hasPrefix("vhost-") || field.name == "firmware" || field.name == "launch-security.type"
     }
-    return [start]
-      + deciding.flatMap { field in
-        utterances(of: field).map { utterance in
-          var base = start
-          field.lens?.put(utterance.value, into: &base)
-          return base
-        }
+    func variants(of base: XMLElement, by field: Field) -> [XMLElement] {
+      utterances(of: field).map { utterance in
+        var variant = base
+        field.lens?.put(utterance.value, into: &variant)
+        return variant
       }
+    }
+    return [start] + deciding.flatMap { variants(of: start, by: $0) }
+  }
+
+  /// An element that is of a kind that has a field, by the rules of the field.
+  private static func element(_ base: XMLElement, that has: Field, in type: ObjectType) -> XMLElement {
+    var element = base
+    for condition in has.rules.only {
+      guard let other = type.field(condition.field), let word = condition.words?.first,
+        let value = try? other.type.parse(word)
+      else { continue }
+      element = Self.element(element, that: other, in: type)
+      if !condition.isMet(by: other.lens?.get(element)) { other.lens?.put(value, into: &element) }
+    }
+    return element
   }
 
   /// Checks every field of a kind of object; what contradicts the schema is returned.
@@ -114,7 +127,8 @@ struct OriginTests {
       if all.isEmpty { found.append("\(name): nothing to say") }
       for utterance in all {
         // The places that saying it adds, in whatever element it can be said.
-        let additions = bases.compactMap { base -> Set<InstalledSchema.Place>? in
+        let ready = bases + [element(starts[0], that: field, in: type)]
+        let additions = ready.compactMap { base -> Set<InstalledSchema.Place>? in
           var element = base
           lens.put(utterance.value, into: &element)
           let places = InstalledSchema.places(in: element, below: path)

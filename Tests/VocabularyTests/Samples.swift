@@ -47,7 +47,8 @@ enum Samples {
       "fd00::9", "3", "0-2,5", "0x1f", "GenuineIntel", "/dev/sda", "http://debian.org/debian/12", "reset",
       "10.0.0.1/24", "fd00:9::1/64", "10.0.0.1/255.255.0.0", "ipv4 10.0.0.1", "10.0.0.1-10.0.0.9",
       "10.0.0.1-10.0.0.9 lease 3 min", "1024-2048", "0000:03:10.2", "10.9.0.0/16 via 10.0.0.2 metric 4", "0711",
-      "infinite", "nas:6789", "5000c50015ea71ad", "pci 0000:00:03.0", "drive 0:0:0:1",
+      "infinite", "nas:6789", "5000c50015ea71ad", "naa.5123456789abcde0", "2.00", "x86_64", "pci 0000:00:03.0",
+      "drive 0:0:0:1",
     ]
     let texts = (samples + (rule.words ?? []).prefix(2)).compactMap { try? rule.normalised($0) }
     return texts.filter { (try? rule.normalised($0)) == $0 }

@@ -8,7 +8,7 @@ import XMLTree
 
 /// What becomes of a domain's saved memory.
 enum SavedState {
-  /// Plansto discard the saved memory before anything else, if that is asked for: the definition of its time would come back
+  /// Plans to discard the saved memory before anything else, if that is asked for: the definition of its time would come back
   /// with it.
   static func planDiscarding(_ context: DomainContext) -> DomainPart {
     var part = DomainPart(context)

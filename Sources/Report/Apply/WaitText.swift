@@ -33,6 +33,6 @@ public struct WaitText: Sendable {
     let total = files.values.reduce(0) { $0 + $1.total }
     let amount = "\(ByteCount.approximate(done)) of \(ByteCount.approximate(total))"
     return files.count == 1
-      ? "calculating the checksum of \(first): \(amount)" : "working out \(files.count)checksums: \(amount)"
+      ? "calculating the checksum of \(first): \(amount)" : "calculating \(files.count) checksums: \(amount)"
   }
 }

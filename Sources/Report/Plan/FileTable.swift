@@ -84,7 +84,7 @@ extension Plan {
       part(.delete, .file) { count($0, "file") + " to delete" },
       part(.refused, .file) { count($0, "file") + " refused" },
       part(.none, .file) { count($0, "file") + " left alone" },
-      part(.delete, .removal) { count($0, "removed domain") + "to discard" },
+      part(.delete, .removal) { count($0, "removed domain") + " to discard" },
     ]
     return parts.compactMap(\.self).joined(separator: "; ")
   }

@@ -69,7 +69,7 @@ public struct SpecLoader: Sendable {
     let kept = (errors + diagnostics.filter { $0.severity != .error }).prefix(maximumDiagnostics)
     return kept + [
       Diagnostic(
-        .note, "more-messages", "\(diagnostics.count - maximumDiagnostics)more messages are not shown",
+        .note, "more-messages", "\(diagnostics.count - maximumDiagnostics) more messages are not shown",
         suggestion: "mend these first")
     ]
   }

@@ -90,7 +90,7 @@ extension FileDescriptor {
 
   // MARK: Lengths and space
 
-  /// The length of a device.
+  /// How many bytes a block device has; `stat` reports none.
   package func deviceLength() throws(Errno) -> UInt64 {
     UInt64(try typed { try seek(offset: 0, from: .end) })
   }

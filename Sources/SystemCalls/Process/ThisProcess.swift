@@ -2,7 +2,7 @@
 
 internal import Glibc
 
-/// This process.
+/// What the program asks the kernel about itself.
 package enum ThisProcess {
   /// Its number.
   package static var id: Int32 { getpid() }

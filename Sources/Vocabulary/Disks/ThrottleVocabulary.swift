@@ -7,7 +7,7 @@ extension Vocabulary {
     ["total", "read", "write"].flatMap { way in
       [("bytes", "bytes"), ("iops", "requests")].flatMap { unit, words in
         let of = way == "total" ? "in all" : way == "read" ? "read" : "written"
-        return [
+        let fields = [
           Field.count(
             "iotune.\(way)-\(unit)", "The most \(words) \(of) in a second.", at: "iotune/\(way)_\(unit)_sec",
             effect: .live(.blockIO("\(way)_\(unit)_sec")),
@@ -21,6 +21,11 @@ extension Vocabulary {
             at: "iotune/\(way)_\(unit)_sec_max_length", effect: .live(.blockIO("\(way)_\(unit)_sec_max_length")),
             reference: diskReference),
         ]
+        // A limit is one of all that is read and written, or one of each.
+        return fields.map { field in
+          way == "total"
+            ? field : field.never(with: "iotune.total-" + field.name.dropFirst("iotune.\(way)-".count))
+        }
       }
     } + [
       .count(

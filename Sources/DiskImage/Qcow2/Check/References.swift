@@ -135,7 +135,7 @@ final class Qcow2References {
     guard header.snapshotCount > 0 else {
       // QEMU does not open an image whose table of no snapshots is nowhere.
       if !geometry.isAligned(header.snapshotsOffset) || header.snapshotsOffset > UInt64(Int64.max) {
-        findings.corruption("the snapshot table of no snapshotsis recorded at \(header.snapshotsOffset)", .mendable)
+        findings.corruption("the snapshot table of no snapshots is recorded at \(header.snapshotsOffset)", .mendable)
       }
       return
     }
@@ -145,7 +145,7 @@ final class Qcow2References {
     let checked = try Qcow2SnapshotTable.checked(header, of: source)
     // One of the two places that the header says is wrong. A table that reads as one is believed.
     if let place = placeUsedOtherwise(), !checked.isConvincing(header, fileLength: fileLength) {
-      findings.corruption("the snapshot tableis recorded at \(header.snapshotsOffset), where \(place) is", .mendable)
+      findings.corruption("the snapshot table is recorded at \(header.snapshotsOffset), where \(place) is", .mendable)
       snapshotsNeedWriting = true
       return
     }
