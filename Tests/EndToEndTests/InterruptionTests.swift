@@ -244,7 +244,7 @@ struct InterruptionTests {
       #expect(second.status == 1)
       #expect(second.output.isEmpty)
       #expect(second.errors.contains("another process has its root open"), "\(second.errors)")
-      #expect(second.errors.contains("wait for it to end"))
+      #expect(second.errors.contains("wait until it ends"))
       #expect(second.errors.split(separator: "\n").count <= 3)
       let run = try first.wait()
       #expect(run.status == 0, "\(run.errors)")

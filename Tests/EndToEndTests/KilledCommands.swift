@@ -240,7 +240,7 @@ extension KilledCommand {
     image("commit", ["commit", "POOL/over.qcow2"]),
     image("rebase", ["rebase", "POOL/over.qcow2", "--no-backing"]),
     image(
-      "snapshot create", doneAlready: "is taken by a snapshot that is there",
+      "snapshot create", doneAlready: "is already the name or id of a snapshot",
       ["snapshot", "take", "POOL/disk.qcow2", "one"]),
     image("snapshot revert", ["snapshot", "revert", "POOL/disk.qcow2", "one"], prepare: take),
     image(

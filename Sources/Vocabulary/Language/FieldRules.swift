@@ -145,7 +145,7 @@ extension Field {
 }
 
 extension Part {
-  /// The same member, which a record must have that has none of others.
+  /// The same member, which a record requires unless it has one of others.
   func required(unless others: String...) -> Part { changed(member.rules.required(with: [], unless: others)) }
 
   /// The same member, which a record must have where another one has one of these values, or any value if there are none.
