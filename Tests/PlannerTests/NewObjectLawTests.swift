@@ -86,6 +86,9 @@ struct NewObjectLawTests {
     ]
   }
 
+  /// The version of the libvirt whose schemas are installed.
+  private static let version = Task { try await InstalledSchema.load("domain.rng").version }
+
   /// Makes specs of a kind of object, and finds what validates although libvirt's schema refuses it.
   private struct Trial {
     let kind: Kind
@@ -97,8 +100,7 @@ struct NewObjectLawTests {
 
     init(_ kind: Kind) async throws {
       self.kind = kind
-      let installed = try await InstalledSchema.load("domain.rng")
-      version = installed.version
+      version = try await NewObjectLawTests.version.value
       schema = SchemaCheck(try XMLSchema(path: InstalledSchema.path(of: "domain.rng")))
       base = try stack(ImaginedHost.lab + "\n")
     }

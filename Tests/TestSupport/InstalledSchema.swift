@@ -17,7 +17,7 @@ public struct InstalledSchema {
   ///
   /// `VIREO_SCHEMAS` names a folder with those of another libvirt, and its version behind a colon: `/tmp/schemas:11.3`.
   public static func load(_ name: String) async throws -> InstalledSchema {
-    if let other = ProcessInfo.processInfo.environment["VIREO_SCHEMAS"] {
+    if let other {
       let parts = other.split(separator: ":")
       let numbers = parts[1].split(separator: ".").compactMap { Int($0) }
       return try InstalledSchema("\(parts[0])/\(name)", LibvirtVersion(numbers[0], numbers[1]))
@@ -31,14 +31,17 @@ public struct InstalledSchema {
 
   /// Where a schema is that ``load(_:)`` reads.
   public static func path(of name: String) -> String {
-    let other = ProcessInfo.processInfo.environment["VIREO_SCHEMAS"].flatMap { $0.split(separator: ":").first }
-    return "\(other.map(String.init) ?? folder)/\(name)"
+    "\(other.flatMap { $0.split(separator: ":").first }.map(String.init) ?? folder)/\(name)"
   }
 
   /// Whether there are schemas to ask.
   public static let isInstalled =
     FileManager.default.fileExists(atPath: "\(folder)/domain.rng")
-    || ProcessInfo.processInfo.environment["VIREO_SCHEMAS"] != nil
+    || other != nil
+
+  /// The schemas of another libvirt. Read once: libvirt sets variables of the environment while it starts, which other
+  /// threads must not read then (setenv(3)).
+  private static let other = ProcessInfo.processInfo.environment["VIREO_SCHEMAS"]
 
   init(_ path: String, _ version: LibvirtVersion) throws {
     self.version = version
