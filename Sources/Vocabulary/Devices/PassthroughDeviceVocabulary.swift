@@ -45,7 +45,7 @@ extension Vocabulary {
         reference: hostReference
       ).only(with: "type", ["pci"]),
       Field(
-        "driver.model", .text(.word("the name of a driver of the host")),
+        "driver.model", .text(.userName),
         "The host's driver that the device is bound to, where `vfio-pci` is not the one.", at: "driver/@model",
         reference: hostReference
       ).only(with: "type", ["pci"]).since(10, 0),
@@ -221,16 +221,16 @@ extension Vocabulary {
           "qcow", "qed", "vmdk",
         ]), "The format of a file.", at: "driver/@format",
         reference: filesystemReference
-      ).never(with: "driver.type", "virtiofs"),
+      ).never(with: "driver.type", "virtiofs").never(with: "driver.type", "mtp"),
       Field(
         "driver.write-policy", .enumeration(["immediate"]), "When written data goes to the disk.",
         at: "driver/@wrpolicy", reference: filesystemReference
-      ).never(with: "driver.type", "virtiofs"),
+      ).never(with: "driver.type", "virtiofs").never(with: "driver.type", "mtp"),
       Field(
         "driver.queue", .integer(1...Int(Int32.max)), "The length of a request queue.", at: "driver/@queue",
         reference: filesystemReference
       ).only(with: "driver.type", ["virtiofs"]),
-    ] + DeviceFields.virtio + [
+    ] + DeviceFields.virtio.map { $0.never(with: "driver.type", "mtp") } + [
       Field(
         "dir", .path, "The folder of the host.", at: "source/@dir", staysWhenDropped: true,
         reference: filesystemReference

@@ -49,16 +49,16 @@ extension Vocabulary {
         The profile of a new TPM 2.0: which algorithms and commands it has. A built-in one such as `default-v1`, one of the \
         distribution's as `distro:NAME`, or one of the host's as `local:NAME`.
         """, at: "backend/profile/@source", staysWhenDropped: true, reference: tpmReference
-      ).since(10, 10),
+      ).since(10, 10).only(with: "backend", ["emulator"]),
       Field(
         "profile.remove-disabled", .enumeration(["check", "fips-host"]),
         "Which algorithms a `custom` profile loses: those that are disabled now, or all that can be.",
         at: "backend/profile/@removeDisabled", staysWhenDropped: true, reference: tpmReference
-      ).since(10, 10),
+      ).since(10, 10).only(with: "backend", ["emulator"]),
       Field(
         "profile.name", .text(.tpmProfile), "The profile that the TPM has got; libvirt writes it down.",
         at: "backend/profile/@name", staysWhenDropped: true, reference: tpmReference
-      ).since(10, 10),
+      ).since(10, 10).only(with: "backend", ["emulator"]),
       DeviceFields.address,
     ],
     groups: [

@@ -81,13 +81,15 @@ extension Vocabulary {
     source(
       "auth.ssh-user", .text(.line), "The name to log in with by a key of SSH's.", type: "network",
       at: "source/identity/@username"
-    ).since(9, 8),
+    ).since(9, 8).only(with: "network.protocol", ["ssh"]).required(with: "auth.ssh-key").required(
+      with: "auth.ssh-agent"),
     source("auth.ssh-key", .path, "The file with the key.", type: "network", at: "source/identity/@keyfile").since(
-      9, 8),
+      9, 8
+    ).only(with: "network.protocol", ["ssh"]),
     source(
       "auth.ssh-agent", .path, "The socket of an agent that has the key.", type: "network",
       at: "source/identity/@agentsock"
-    ).since(9, 8),
+    ).since(9, 8).only(with: "network.protocol", ["ssh"]),
     source(
       "network.user", .text(.userName), "The user of the host as whom NFS is spoken.", type: "network",
       at: "source/identity/@user"
@@ -133,7 +135,7 @@ extension Vocabulary {
     deciding(
       "vhost-vdpa", .path, "A vDPA device of the host that is a disk, such as `/dev/vhost-vdpa-0`.", type: "vhostvdpa",
       at: "source/@dev"
-    ).since(9, 8),
+    ).since(9, 8).never(with: "device", "lun"),
     Field(
       "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
       "What happens at start where the source is missing.", at: "source/@startupPolicy",
@@ -144,7 +146,7 @@ extension Vocabulary {
       "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"
     ).values("luks-any", since: 9, 3).required(with: "encryption.engine").required(with: "encryption.type").never(
       with: "vhost-user.path"
-    ).never(with: "network.protocol", "vxhs", "nfs"),
+    ).never(with: "network.protocol", "vxhs", "nfs").never(with: "vhost-vdpa"),
     Field(
       "encryption.engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", at: "source/encryption/@engine",
       reference: "formatstorageencryption.html"),

@@ -62,13 +62,16 @@ extension Vocabulary {
     ["total", "read", "write"].flatMap { way in
       [("bytes", "bytes"), ("iops", "requests")].flatMap { unit, words in
         let of = way == "total" ? "in all" : way == "read" ? "read" : "written"
-        return [
+        let parts = [
           limit("\(way)-\(unit)", "The most \(words) \(of) in a second.", "\(way)_\(unit)_sec"),
           limit("\(way)-\(unit)-max", "The most \(words) \(of) in a second of a burst.", "\(way)_\(unit)_sec_max"),
           limit(
             "\(way)-\(unit)-max-length", "How many seconds a burst of \(words) \(of) may last.",
             "\(way)_\(unit)_sec_max_length", most: Int(UInt32.max)),
         ]
+        return parts.map { part in
+          way == "total" ? part : part.never(with: "total-" + part.member.name.dropFirst("\(way)-".count))
+        }
       }
     } + [limit("size-iops", "The bytes that count as one request.", "size_iops_sec")]
 

@@ -85,7 +85,7 @@ extension Vocabulary {
       "nvram.template-format", .enumeration(["raw", "qcow2"]), "The format of that image; the default is `raw`.",
       lens: rawByDefault("os/nvram/@templateFormat"), staysWhenDropped: true, isComparableWhenRunning: false,
       reference: bootReference
-    ).since(10, 10),
+    ).since(10, 10).only(with: "nvram.template"),
     Field(
       "nvram.format", .enumeration(["raw", "qcow2"]),
       """
