@@ -55,6 +55,34 @@ struct RemovedDomainsTests {
     }
   }
 
+  @Test("a list has every removal that stays, and no failure, while others come and go")
+  func changesMeanwhile() throws {
+    try TemporaryFolder.with { folder in
+      let archive = RemovedDomains(folder: folder.path("removed"))
+      // Removals that are kept get their names for good while others are discarded.
+      let kept = try (0..<5).map { try Self.removal("kept\($0)", at: 100, uuid: "k\($0)") }
+      let others = try (0..<200).map { try Self.removal("other\($0)", at: 200, uuid: "o\($0)") }
+      let changes = DispatchGroup()
+      DispatchQueue.global().async(group: changes) {
+        for (round, other) in others.enumerated() {
+          #expect(throws: Never.self) {
+            if round < 5 { _ = try archive.add(kept[round]) }
+            try archive.forget(try archive.add(other))
+          }
+        }
+      }
+      var known = 0
+      while changes.wait(timeout: .now()) == .timedOut {
+        let list = try archive.list()
+        #expect(list.failures.isEmpty)
+        let names = Set(list.entries.map(\.removal.name).filter { $0.hasPrefix("kept") })
+        #expect(names.count >= known)
+        known = names.count
+      }
+      #expect(try archive.list().entries.count == 5)
+    }
+  }
+
   @Test("a name of any length has a file")
   func longName() throws {
     try TemporaryFolder.with { folder in

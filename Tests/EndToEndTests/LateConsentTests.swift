@@ -85,7 +85,7 @@ struct LateConsentTests {
         return #expect(try scene.domains.isEmpty)
       }
       #expect(run.status == 1, "\(text)")
-      #expect(text.contains("is kept: domain theirs needs it"), "\(text)")
+      #expect(text.contains("stays: domain theirs needs it"), "\(text)")
       #expect(scene.hasDisk)
       #expect(try scene.domains == ["lab-web", "theirs"])
       try scene.clear(folder)

@@ -84,6 +84,18 @@ public struct RemovedDomains: Sendable {
   private static func list(
     _ folder: String
   ) throws(ActionFailure) -> (entries: [ArchivedDomain], failures: [Inventory.Failure]) {
+    // A file that goes while the archive is read was discarded, or has another name now that was not read: a look without
+    // such a change has all of them.
+    for _ in 1..<100 {
+      let look = try look(into: folder)
+      if look.failures.allSatisfy({ FileNames.exists($0.subject) }) { return look }
+    }
+    return try look(into: folder)
+  }
+
+  private static func look(
+    into folder: String
+  ) throws(ActionFailure) -> (entries: [ArchivedDomain], failures: [Inventory.Failure]) {
     let found: [FolderEntry]
     do throws(Errno) {
       found = try FileNames.entries(of: folder)
