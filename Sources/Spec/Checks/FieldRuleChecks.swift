@@ -12,13 +12,20 @@ struct FieldRuleChecks {
     guard object[ifKnown: .state] != .absent else { return }
     let checks = FieldRuleChecks(object: object)
     let hasFragment = object.type.has(.xml) && object.says(.xml)
-    for field in object.type.fields {
-      if let setting = object.settings[field] {
-        if !hasFragment { diagnostics += checks.problems(of: field, setting) }
-      } else if field.initial == nil, !object.says(field), !hasFragment || field.lens == nil {
-        // What Vireo itself acts on no XML can stand in for.
-        if let problem = checks.absence(of: field) { diagnostics.append(problem) }
+    var found: [(field: Field, problem: Diagnostic)] = []
+    if !hasFragment {
+      for (field, setting) in object.settings where field.hasRules {
+        found += checks.problems(of: field, setting).map { (field, $0) }
       }
+    }
+    for field in object.type.requiredFields where !object.says(field) {
+      // What Vireo itself acts on no XML can stand in for.
+      guard !hasFragment || field.lens == nil, let problem = checks.absence(of: field) else { continue }
+      found.append((field, problem))
+    }
+    guard !found.isEmpty else { return }
+    for field in object.type.fields(found.map(\.field)) {
+      diagnostics += found.filter { $0.field == field }.map(\.problem)
     }
   }
 
@@ -144,5 +151,20 @@ private enum RecordChecks {
       let keys = ([member.name] + rule.alternatives).map { "`\($0):`" }.joined(separator: " or ")
       return [("`\(name)` has no `\(member.name)`", "add \(keys)")]
     } ?? []
+  }
+}
+
+extension Field {
+  /// Whether other fields, or members of its value, decide about the field.
+  fileprivate var hasRules: Bool { !rules.isEmpty || type.hasRules }
+}
+
+extension ValueType {
+  fileprivate var hasRules: Bool {
+    switch self {
+    case .list(let element), .table(_, let element): element.hasRules
+    case .record(let members): members.contains { !$0.rules.isEmpty || $0.type.hasRules }
+    default: false
+    }
   }
 }

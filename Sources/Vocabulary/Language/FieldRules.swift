@@ -54,6 +54,11 @@ public struct FieldRules: Sendable, Hashable {
   /// What must hold for the field to be set, all of it.
   public fileprivate(set) var only: [FieldCondition] = []
 
+  /// Whether there is no rule.
+  public var isEmpty: Bool {
+    required.isEmpty && only.isEmpty && excluded.isEmpty && words.isEmpty && count == nil
+  }
+
   /// What people read of it: `` Required with `type: unix`. `` ``Only with `model: qxl`.``; nil for nothing.
   public var note: String? {
     let required = self.required.map { rule in

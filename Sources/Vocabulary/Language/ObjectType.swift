@@ -24,6 +24,8 @@ public final class ObjectType: Sendable {
   /// Names that fields had in earlier versions, with their present ones. Specs may use them still; no page or schema has
   /// them.
   public let formerNames: [String: String]
+  /// The fields that an object must set, always or where other fields say so, and that a new object is not given.
+  public let requiredFields: [Field]
   private let fieldIndex: [String: Int]
   /// The names of groups, by the field that a plain value in place of the group means.
   private let shorthands: [String: String]
@@ -42,6 +44,7 @@ public final class ObjectType: Sendable {
         fields + (rule.hasAlias ? [DeviceFields.alias] : [])
           + [.sensitive, .xml(of: rule.element, reference: "formatdomain.html#devices")]
       } ?? fields
+    requiredFields = self.fields.filter { $0.initial == nil && ($0.isRequired || !$0.rules.required.isEmpty) }
     self.groups = groups
     self.collections = collections
     self.device = device
