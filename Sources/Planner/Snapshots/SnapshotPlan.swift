@@ -38,7 +38,7 @@ extension Plan {
     switch change {
     case .take(let creation):
       if let found = domain.snapshots?.first(where: { $0.name == creation.name }) {
-        for overlay in OverlayMode.all(of: found, of: domain, on: inventory) { add(overlay.operation, .define) }
+        for overlay in OverlayMode.all(of: [found], of: domain, on: inventory) { add(overlay.operation, .define) }
         let problem = Diagnostic(
           "snapshot", "the domain already has a snapshot \(creation.name)", subject: object.description,
           suggestion: "choose another name, or delete that snapshot")
@@ -104,37 +104,5 @@ extension ObservedDomain {
         message: "domain \(self.name) has no snapshot \(name)", remedy: "see `vireo snapshot list \(self.name)`")
     }
     return found
-  }
-}
-
-/// An overlay of a snapshot that more people may read or write than the image below it.
-private struct OverlayMode {
-  let snapshot: String
-  let overlay: ImageInfo
-  let mode: UInt32
-
-  var operation: Operation {
-    .narrowMode(
-      path: overlay.path, to: mode, device: "snapshots.\(snapshot)",
-      file: PlannedImage(isStated: false, identity: overlay.identity))
-  }
-
-  static func all(
-    of snapshot: ObservedSnapshot, of domain: ObservedDomain, on inventory: Inventory
-  ) -> [OverlayMode] {
-    guard snapshot.kind == .external else { return [] }
-    let tops = Set(
-      [domain.inactive, domain.running].compactMap(\.self).flatMap {
-        $0.devices(Vocabulary.disk).compactMap(DiskSource.path)
-      })
-    return tops.sorted().flatMap { path -> [OverlayMode] in
-      guard case .image(let chain)? = inventory.files[path] else { return [] }
-      return zip(chain.images, chain.images.dropFirst()).compactMap { overlay, base in
-        guard snapshot.disks.values.contains(overlay.path), let mode = overlay.mode, let most = base.mode,
-          let user = inventory.user, user == 0 || user == overlay.owner, mode & 0o066 & ~most != 0
-        else { return nil }
-        return OverlayMode(snapshot: snapshot.name, overlay: overlay, mode: mode & ~(0o066 & ~most))
-      }
-    }
   }
 }

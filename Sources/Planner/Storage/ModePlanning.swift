@@ -6,20 +6,22 @@ import Inventory
 import Spec
 import Vocabulary
 
-extension StackContext {
+extension Inventory {
   /// The mode that a file is to have; nil where it has it, and where it is not this user's to set.
   ///
   /// - Parameters:
   ///   - most: the permissions that groups and others may have.
   ///   - looked: those that are looked at; others stay.
   func narrowerMode(of file: ImageInfo, most: UInt32, among looked: UInt32) -> UInt32? {
-    guard let mode = file.mode, let owner = file.owner, let user = inventory.user, user == 0 || user == owner else {
+    guard let mode = file.mode, let owner = file.owner, let user, user == 0 || user == owner else {
       return nil
     }
     let excess = mode & looked & ~most
     return excess == 0 ? nil : mode & ~excess
   }
+}
 
+extension StackContext {
   /// Takes the right to read a copy of a base image from whoever may not read its source.
   ///
   /// - Returns: the step and its change; nil where there is nothing to do.
@@ -29,7 +31,7 @@ extension StackContext {
     else { return nil }
     // QEMU's user gets the file from libvirt; another user than root keeps the right to read it by its group.
     let most = sourceMode | (inventory.user == 0 ? 0 : 0o040)
-    guard let mode = narrowerMode(of: copy.top, most: most, among: 0o044) else { return nil }
+    guard let mode = inventory.narrowerMode(of: copy.top, most: most, among: 0o044) else { return nil }
     return (
       Step(
         operation: .narrowMode(path: path, to: mode, file: PlannedImage(isStated: false, identity: copy.top.identity))),
@@ -44,31 +46,17 @@ extension SnapshotPlanning {
   /// Takes the right to read the overlay of a snapshot from whoever may not read what it stands on.
   static func overlayModes(_ context: DomainContext) -> ([Step], [FieldChange]) {
     guard context.record != nil, let observed = context.observed else { return ([], []) }
-    var below: [String: (overlay: ImageInfo, base: ImageInfo)] = [:]
-    for definition in [observed.inactive, observed.running].compactMap(\.self) {
-      for path in definition.devices(Vocabulary.disk).compactMap(DiskSource.path) {
-        guard case .image(let chain)? = context.stack.inventory.files[path] else { continue }
-        for (overlay, base) in zip(chain.images, chain.images.dropFirst()) { below[overlay.path] = (overlay, base) }
+    let overlays = OverlayMode.all(of: observed.snapshots ?? [], of: observed, on: context.stack.inventory)
+    return (
+      overlays.map { Step(operation: $0.operation) },
+      overlays.map { overlay in
+        FieldChange(
+          "snapshots.\(overlay.snapshot).mode", old: overlay.overlay.mode.map(Value.mode), new: .mode(overlay.mode),
+          effect: .define, reason: .spec,
+          detail: "only users who may read its backing file may read \(overlay.overlay.path)", range: context.spec.range
+        )
       }
-    }
-    var (steps, changes) = ([Step](), [FieldChange]())
-    for snapshot in observed.snapshots ?? [] where snapshot.kind == .external {
-      for path in snapshot.disks.sorted(by: { $0.key < $1.key }).map(\.value) {
-        guard let path, let (overlay, base) = below[path], let most = base.mode,
-          let mode = context.stack.narrowerMode(of: overlay, most: most, among: 0o066)
-        else { continue }
-        let name = "snapshots.\(snapshot.name)"
-        changes.append(
-          FieldChange(
-            "\(name).mode", old: overlay.mode.map(Value.mode), new: .mode(mode), effect: .define, reason: .spec,
-            detail: "only users who may read its backing file may read \(path)", range: context.spec.range))
-        steps.append(
-          Step(
-            operation: .narrowMode(
-              path: path, to: mode, device: name, file: PlannedImage(isStated: false, identity: overlay.identity))))
-      }
-    }
-    return (steps, changes)
+    )
   }
 }
 

@@ -73,11 +73,7 @@ struct FieldRuleChecks {
   private func problems(of field: Field, _ setting: Setting) -> [Diagnostic] {
     let own = conflict(field.rules, field.name, setting.value, holds)
     let problems =
-      own.map { [$0] }
-      ?? RecordChecks.problems(of: field.type, setting.value, named: field.name, key: nil) {
-        rules, name, value, holds in
-        conflict(rules, name, value, holds)
-      }
+      own.map { [$0] } ?? RecordChecks.problems(of: field.type, setting.value, named: field.name, key: nil, conflict)
     return problems.map { message, suggestion in
       Diagnostic("conflict", message, at: setting.range, subject: object.title, suggestion: suggestion)
     }

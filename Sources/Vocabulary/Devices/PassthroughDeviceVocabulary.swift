@@ -45,7 +45,7 @@ extension Vocabulary {
         reference: hostReference
       ).only(with: "type", ["pci"]),
       Field(
-        "driver.model", .text(.userName),
+        "driver.model", .text(.genericName),
         "The host's driver that the device is bound to, where `vfio-pci` is not the one.", at: "driver/@model",
         reference: hostReference
       ).only(with: "type", ["pci"]).since(10, 0),
@@ -64,21 +64,17 @@ extension Vocabulary {
         with: "source.vendor"),
       place("bus", .integer(0...999), "The bus of the host.", ["usb", "scsi"], "source/address/@bus").required(
         with: "source.device"
-      ).required(with: "type", "scsi", unless: ["source.protocol"]).required(with: "source.protocol", "adapter").never(
-        with: "source.protocol", "iscsi"),
+      ).partOfSCSIAddress,
       place(
         "device", .integer(0...999), "The number of a USB device on its bus.", ["usb"], "source/address/@device"
       ).required(with: "source.bus", and: ("type", "usb")),
-      place("target", .integer(0...999), "The target of a SCSI device.", ["scsi"], "source/address/@target").required(
-        with: "type", "scsi", unless: ["source.protocol"]
-      ).required(with: "source.protocol", "adapter").never(with: "source.protocol", "iscsi"),
+      place("target", .integer(0...999), "The target of a SCSI device.", ["scsi"], "source/address/@target")
+        .partOfSCSIAddress,
       place("unit", .integer(0...Int(UInt32.max)), "The unit of a SCSI device.", ["scsi"], "source/address/@unit")
-        .required(with: "type", "scsi", unless: ["source.protocol"]).required(with: "source.protocol", "adapter").never(
-          with: "source.protocol", "iscsi"),
+        .partOfSCSIAddress,
       place(
         "adapter", .text(.line), "The SCSI adapter of the host, such as `scsi_host0`.", ["scsi"], "source/adapter/@name"
-      ).required(with: "type", "scsi", unless: ["source.protocol"]).required(with: "source.protocol", "adapter").never(
-        with: "source.protocol", "iscsi"),
+      ).partOfSCSIAddress,
       place(
         "protocol", .enumeration(["adapter", "iscsi", "vhost"]), "How the device is reached.", ["scsi", "scsi_host"],
         "source/@protocol"
@@ -103,13 +99,13 @@ extension Vocabulary {
           Part("port", .integer(0...65535), "The port.", at: "@port"),
         ]), reference: hostReference
       ).only(with: "source.protocol", ["iscsi"]).required(with: "source.protocol", "iscsi"),
-      place("auth-username", .text(.userName), "The name to log in with.", ["scsi"], "source/auth/@username").only(
+      place("auth-username", .text(.genericName), "The name to log in with.", ["scsi"], "source/auth/@username").only(
         with: "source.protocol", ["iscsi"]
       ).required(with: "source.auth-type"),
       place(
         "auth-type", .enumeration(["iscsi", "ceph"]), "The kind of the secret.", ["scsi"], "source/auth/secret/@type"
       ).only(with: "source.auth-username").required(with: "source.auth-username"),
-      place("auth-usage", .text(.fileName), "The usage of libvirt's secret.", ["scsi"], "source/auth/secret/@usage")
+      place("auth-usage", .text(.objectName), "The usage of libvirt's secret.", ["scsi"], "source/auth/secret/@usage")
         .only(with: "source.auth-username").required(with: "source.auth-username", unless: ["source.auth-uuid"]),
       place("auth-uuid", .text(.uuid), "The UUID of libvirt's secret.", ["scsi"], "source/auth/secret/@uuid").only(
         with: "source.auth-username"
@@ -246,7 +242,8 @@ extension Vocabulary {
         "source.dev", .path, "A block device with a file system.", at: "source/@dev", reference: filesystemReference
       ).only(with: "type", ["block"]).required(with: "type", "block"),
       Field(
-        "source.name", .text(.userName), "The name of a template.", at: "source/@name", reference: filesystemReference
+        "source.name", .text(.genericName), "The name of a template.", at: "source/@name",
+        reference: filesystemReference
       ).only(with: "type", ["template"]).required(with: "type", "template"),
       Field(
         "source.usage", .size(granularity: 1024), "The size of a file system in memory.",
@@ -356,6 +353,14 @@ extension Vocabulary {
 
   private static let hostReference = "formatdomain.html#usb-pci-scsi-devices"
   private static let filesystemReference = "formatdomain.html#filesystems"
+}
+
+extension Field {
+  /// The same field, a part of the address of a SCSI device behind an adapter of the host.
+  fileprivate var partOfSCSIAddress: Field {
+    required(with: "type", "scsi", unless: ["source.protocol"]).required(with: "source.protocol", "adapter")
+      .never(with: "source.protocol", "iscsi")
+  }
 }
 
 extension TextRule {

@@ -8,7 +8,7 @@ extension Vocabulary {
     "shmem", "Memory that guests or programs of the host share.",
     fields: [
       Field(
-        "name", .text(.fileName), "The name of the memory on the host.", at: "@name", staysWhenDropped: true,
+        "name", .text(.objectName), "The name of the memory on the host.", at: "@name", staysWhenDropped: true,
         reference: shmemReference
       ).required,
       Field(

@@ -9,8 +9,8 @@ extension Vocabulary {
     Field(
       "volume.entry", .reference(collection: "volumes"),
       "One of the stack's `volumes`, which makes the file, and sets its format and size."),
-    deciding("volume.pool", .text(.fileName), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
-    source("volume.name", .text(.fileName), "The name of the volume.", type: "volume", at: "source/@volume").required(
+    deciding("volume.pool", .text(.objectName), "The pool of a libvirt volume.", type: "volume", at: "source/@pool"),
+    source("volume.name", .text(.objectName), "The name of the volume.", type: "volume", at: "source/@volume").required(
       with: "volume.pool"),
     source(
       "volume.mode", .enumeration(["host", "direct"]), "Whether an iSCSI volume is opened by the host or by QEMU.",
@@ -91,21 +91,24 @@ extension Vocabulary {
       at: "source/identity/@agentsock"
     ).since(9, 8).only(with: "network.protocol", ["ssh"]),
     source(
-      "network.user", .text(.userName), "The user of the host as whom NFS is spoken.", type: "network",
+      "network.user", .text(.genericName), "The user of the host as whom NFS is spoken.", type: "network",
       at: "source/identity/@user"
     ).only(with: "network.protocol", ["nfs"]).required(with: "network.protocol", "nfs"),
     source(
-      "network.group", .text(.userName), "The group of the host as which NFS is spoken.", type: "network",
+      "network.group", .text(.genericName), "The group of the host as which NFS is spoken.", type: "network",
       at: "source/identity/@group"
     ).only(with: "network.protocol", ["nfs"]),
-    source("auth.username", .text(.userName), "The name to log in with.", type: "network", at: "source/auth/@username")
-      .required(with: "auth.type").only(with: "network.protocol", ["rbd", "iscsi", "http", "https", "ftp", "ftps"]),
+    source(
+      "auth.username", .text(.genericName), "The name to log in with.", type: "network", at: "source/auth/@username"
+    )
+    .required(with: "auth.type").only(with: "network.protocol", ["rbd", "iscsi", "http", "https", "ftp", "ftps"]),
     source(
       "auth.type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", type: "network",
       at: "source/auth/secret/@type"
     ).required(with: "auth.username"),
     source(
-      "auth.usage", .text(.fileName), "The usage of libvirt's secret.", type: "network", at: "source/auth/secret/@usage"
+      "auth.usage", .text(.objectName), "The usage of libvirt's secret.", type: "network",
+      at: "source/auth/secret/@usage"
     ).only(with: "auth.username").required(with: "auth.username", unless: ["auth.uuid"]),
     source("auth.uuid", .text(.uuid), "The UUID of libvirt's secret.", type: "network", at: "source/auth/secret/@uuid")
       .only(with: "auth.username").never(with: "auth.usage"),

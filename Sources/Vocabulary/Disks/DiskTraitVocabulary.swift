@@ -41,11 +41,13 @@ extension Vocabulary {
       "wwn", .text(.hexadecimalDigits(16)), "The World Wide Name, 16 hexadecimal digits.", at: "wwn",
       staysWhenDropped: true, reference: diskReference),
     Field(
-      "vendor", .text(.inquiry(8, "the name of a vendor")), "The vendor that the guest sees, up to 8 characters.",
+      "vendor", .text(.printable("the name of a vendor", most: 8)),
+      "The vendor that the guest sees, up to 8 characters.",
       at: "vendor",
       reference: diskReference),
     Field(
-      "product", .text(.inquiry(16, "the name of a product")), "The product that the guest sees, up to 16 characters.",
+      "product", .text(.printable("the name of a product", most: 16)),
+      "The product that the guest sees, up to 16 characters.",
       at: "product",
       reference: diskReference),
     Field(
@@ -77,15 +79,6 @@ extension Vocabulary {
 }
 
 extension TextRule {
-  /// A text of a SCSI inquiry: printable, and not longer than its place (SPC, "standard INQUIRY data").
-  fileprivate static func inquiry(_ most: Int, _ explanation: String) -> TextRule {
-    TextRule(
-      "\(explanation) of up to \(most) printable characters", pattern: "^[ -~]{1,\(most)}$",
-      normalise: { text in
-        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) } ? text : nil
-      })
-  }
-
   /// A fixed number of hexadecimal digits without a prefix.
   static func hexadecimalDigits(_ count: Int) -> TextRule {
     TextRule(

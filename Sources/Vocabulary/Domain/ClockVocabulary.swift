@@ -77,32 +77,3 @@ extension TextRule {
     "a number of seconds, or `reset`", pattern: "^(-?[0-9]+|reset)$",
     normalise: { text in text == "reset" ? text : Int(text).map(String.init) })
 }
-
-/// What a guest's clock shows when it starts.
-public enum ClockOffset: String, FieldWord {
-  /// Universal time.
-  case utc
-  /// The host's local time.
-  case localtime
-  /// The time of a time zone.
-  case timezone
-  /// An offset that the guest's own changes are kept in.
-  case variable
-  /// A time of its own.
-  case absolute
-}
-
-extension FieldKey<ClockOffset> {
-  /// What the guest's clock shows when it starts.
-  public static var clockOffset: Self { Self("clock.offset") }
-}
-
-extension FieldKey<String> {
-  /// The time zone of the offset `timezone`.
-  public static var clockTimezone: Self { Self("clock.timezone") }
-}
-
-extension FieldKey<Int> {
-  /// The time of an `absolute` offset, in seconds since 1970.
-  public static var clockStart: Self { Self("clock.start") }
-}

@@ -76,7 +76,7 @@ extension Vocabulary {
       "The control group that the guest is placed in; the default is the driver's own.", at: "resource/partition",
       isComparableWhenRunning: false, reference: "formatdomain.html#resource-partitioning"),
     Field(
-      "resource.fibrechannel-appid", .text(.applicationIdentifier),
+      "resource.fibrechannel-appid", .text(.printable("an identifier", most: 128)),
       "The identifier that tags the guest's Fibre Channel traffic, up to 128 characters.",
       at: "resource/fibrechannel/@appid", reference: "formatdomain.html#fibre-channel-vmid"),
     Field(
@@ -214,13 +214,6 @@ extension FieldKey<String> {
 }
 
 extension TextRule {
-  /// An identifier by which a Fibre Channel fabric accounts, as libvirt's schema has it.
-  fileprivate static let applicationIdentifier = TextRule(
-    "an identifier of up to 128 printable characters", pattern: "^[ -~]{1,128}$",
-    normalise: { text in
-      (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) } ? text : nil
-    })
-
   /// The version of a USB device, as libvirt's schema has it.
   fileprivate static let usbVersion = TextRule(
     "a USB version such as 2.00", pattern: #"^[0-9]{1,2}\.[0-9]{1,2}$"#,

@@ -68,20 +68,17 @@ public final class Field: Sendable {
 
   /// The same field, of which some things are different.
   func changed(
-    lens: Lens? = nil, isRequired: Bool? = nil, initial: Value? = nil, origin: Origin? = nil, rules: FieldRules? = nil
+    lens: Lens? = nil, isRequired: Bool? = nil, origin: Origin? = nil, rules: FieldRules? = nil
   ) -> Field {
     Field(
       name, type, summary, lens: lens ?? self.lens, effect: effect, isRequired: isRequired ?? self.isRequired,
-      initial: initial ?? self.initial, libvirtDefault: libvirtDefault, staysWhenDropped: staysWhenDropped,
+      initial: initial, libvirtDefault: libvirtDefault, staysWhenDropped: staysWhenDropped,
       isRecorded: isRecorded, isComparableWhenRunning: isComparableWhenRunning, reference: reference,
       origin: origin ?? self.origin, rules: rules ?? self.rules, equivalent: equivalent)
   }
 
   /// The same field, which every object of the kind must set, unless a new one gets a value.
   var required: Field { changed(isRequired: true) }
-
-  /// The same field, with the value that a new object gets when the spec is silent.
-  func initially(_ word: String) -> Field { changed(initial: .string(word)) }
 
   /// The same field, which a version of libvirt brought: `since(11, 2)`.
   func since(_ major: Int, _ minor: Int) -> Field { changed(origin: origin.since(LibvirtVersion(major, minor))) }

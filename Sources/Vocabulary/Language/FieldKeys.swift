@@ -30,8 +30,8 @@ extension Vocabulary {
     KeyPlace(FieldKey.nvramFormat), KeyPlace(FieldKey.arch), KeyPlace(FieldKey.machine),
     KeyPlace(FieldKey.loaderPath), KeyPlace(FieldKey.loaderType), KeyPlace(FieldKey.nvramPath),
     KeyPlace(FieldKey.boot), KeyPlace(FieldKey.secureBoot), KeyPlace(FieldKey.enrolledKeys),
-    KeyPlace(FieldKey.loaderStateless), KeyPlace(FieldKey.clockOffset), KeyPlace(FieldKey.clockTimezone),
-    KeyPlace(FieldKey.clockStart), KeyPlace(FieldKey.snapshotKind), KeyPlace(FieldKey.keepsMemory),
+    KeyPlace(FieldKey.loaderStateless),
+    KeyPlace(FieldKey.snapshotKind), KeyPlace(FieldKey.keepsMemory),
     KeyPlace(FieldKey.quiesce),
   ]
 

@@ -15,12 +15,7 @@ extension TextRule {
     normalise: { text in IPAddress(text).flatMap { $0.isIPv6 ? nil : $0.description } })
 
   /// The name or address of a server.
-  static let hostName = TextRule(
-    "the name or address of a server", pattern: #"^[A-Za-z0-9_.:-]+$"#,
-    normalise: { text in
-      let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_.:-".contains($0)) }
-      return isPlain && !text.isEmpty ? text : nil
-    })
+  static let hostName = made(of: "_.:-", "the name or address of a server")
 
   /// An address of a network, with the size of the network.
   static let ipNetwork = TextRule(

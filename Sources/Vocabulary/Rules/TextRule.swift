@@ -79,8 +79,9 @@ public struct TextRule: Sendable {
       (try? any.normalised(text)).flatMap { $0.utf8.contains(0x0A) ? nil : $0 }
     })
 
-  /// The name of a file, without a folder.
-  static let fileName = TextRule(
+  /// What libvirt's schema calls the name of an object, and what can be the name of a file: pools, volumes, shared memory,
+  /// usages of secrets.
+  static let objectName = TextRule(
     "a name without `/`", pattern: #"^(?!\.{1,2}$)[^/\x00-\x1F]+$"#,
     normalise: { text in
       guard let line = try? line.normalised(text), !line.utf8.contains(UInt8(ascii: "/")) else { return nil }
@@ -96,13 +97,8 @@ public struct TextRule: Sendable {
         && bytes.allSatisfy { isAlphanumeric($0) || #"_.:/\-"#.utf8.contains($0) } ? text : nil
     })
 
-  /// The name of a user, as libvirt's schema has it.
-  static let userName = TextRule(
-    "a name of letters, digits, `_`, `+` and `-`", pattern: "^[A-Za-z0-9_+-]+$",
-    normalise: { text in
-      let bytes = text.utf8
-      return !bytes.isEmpty && bytes.allSatisfy { isAlphanumeric($0) || "_+-".utf8.contains($0) } ? text : nil
-    })
+  /// What libvirt's schema calls a generic name: users, drivers, templates.
+  static let genericName = made(of: "_+-", "a name of letters, digits, `_`, `+` and `-`")
 
   /// Names of domains, pools, images. libvirt refuses `/`, line breaks and empty names, and a domain's name becomes
   /// a file name: 255 bytes with its suffix.
@@ -126,13 +122,8 @@ public struct TextRule: Sendable {
     })
 
   /// Keys of devices: they become user aliases, for which libvirt allows letters, digits, `_` and `-`.
-  public static let deviceKey = TextRule(
-    "a device's name", pattern: #"^[A-Za-z0-9_-]{1,64}$"#, remedy: "use up to 64 letters, digits, `_`, `-`",
-    normalise: { text in
-      let bytes = text.utf8
-      guard (1...64).contains(bytes.count) else { return nil }
-      return bytes.allSatisfy { isAlphanumeric($0) || "_-".utf8.contains($0) } ? text : nil
-    })
+  public static let deviceKey = made(
+    of: "_-", "a device's name", most: 64, remedy: "use up to 64 letters, digits, `_`, `-`")
 
   /// User aliases of devices: libvirt keeps those that begin with `ua-` and makes up all others.
   public static let userAlias = TextRule(
@@ -154,13 +145,7 @@ public struct TextRule: Sendable {
   public static let networkName = networkName("the name of a network", limit: 100)
 
   /// Names of the host's network devices, bridges among them, as the kernel limits them (`IFNAMSIZ`).
-  public static let networkDevice = TextRule(
-    "the name of a network device of the host", pattern: #"^[A-Za-z0-9_.:\\-]{1,15}$"#,
-    normalise: { text in
-      let bytes = text.utf8
-      guard (1...15).contains(bytes.count) else { return nil }
-      return bytes.allSatisfy { isAlphanumeric($0) || #"_.:\-"#.utf8.contains($0) } ? text : nil
-    })
+  public static let networkDevice = made(of: #"_.:\-"#, "the name of a network device of the host", most: 15)
 
   private static func networkName(_ explanation: String, limit: Int) -> TextRule {
     TextRule(
@@ -221,13 +206,7 @@ public struct TextRule: Sendable {
 
   /// Serial numbers of disks: libvirt allows letters, digits, `_`, `.`, `+`, `-` and space; virtio-blk shows the
   /// guest the first 20.
-  public static let diskSerial = TextRule(
-    "a disk's serial number", pattern: #"^[A-Za-z0-9_.+ -]{1,247}$"#,
-    normalise: { text in
-      let bytes = text.utf8
-      guard (1...247).contains(bytes.count) else { return nil }
-      return bytes.allSatisfy { isAlphanumeric($0) || "_.+- ".utf8.contains($0) } ? text : nil
-    })
+  public static let diskSerial = made(of: "_.+ -", "a disk's serial number", most: 247)
 
   /// URIs of libvirt connections.
   public static let connectionURI = TextRule(
@@ -238,11 +217,31 @@ public struct TextRule: Sendable {
   ///
   /// - Parameter besides: what it may hold besides letters, digits, `_`, `.`, `+` and `-`.
   static func word(_ explanation: String, besides: String = "") -> TextRule {
-    TextRule(
-      explanation, pattern: "^[A-Za-z0-9_.+\(besides)-]+$",
+    made(of: "_.+\(besides)-", explanation)
+  }
+
+  /// Letters, digits and a few other characters, at least one.
+  ///
+  /// - Parameters:
+  ///   - others: the other characters; a hyphen comes last.
+  ///   - most: how many bytes there may be; nil for any number.
+  static func made(of others: String, _ explanation: String, most: Int? = nil, remedy: String? = nil) -> TextRule {
+    let escaped = others.map { $0 == #"\"# ? #"\\"# : String($0) }.joined()
+    return TextRule(
+      explanation, pattern: "^[A-Za-z0-9\(escaped)]" + (most.map { "{1,\($0)}$" } ?? "+$"), remedy: remedy,
       normalise: { text in
-        let others = "_.+-" + besides
-        return !text.isEmpty && text.utf8.allSatisfy { isAlphanumeric($0) || others.utf8.contains($0) } ? text : nil
+        let bytes = text.utf8
+        guard (1...(most ?? .max)).contains(bytes.count) else { return nil }
+        return bytes.allSatisfy { isAlphanumeric($0) || others.utf8.contains($0) } ? text : nil
+      })
+  }
+
+  /// Printable ASCII characters, at least one.
+  static func printable(_ explanation: String, most: Int) -> TextRule {
+    TextRule(
+      "\(explanation) of up to \(most) printable characters", pattern: "^[ -~]{1,\(most)}$",
+      normalise: { text in
+        (1...most).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) } ? text : nil
       })
   }
 }
