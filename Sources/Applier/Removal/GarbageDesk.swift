@@ -55,7 +55,7 @@ struct GarbageDesk: Sendable {
         census.failures += failures
         let collection = GarbageCollection(census, scope.options(for: census))
         if let problem = collection.problems.first {
-          throw ActionFailure("it stays: \(problem.subject): \(problem.message)", remedy: again)
+          throw ActionFailure("it is kept: \(problem.subject): \(problem.message)", remedy: again)
         }
         let free = Set(collection.deletions.map(\.file)).intersection(wanted)
         var obstacles: [String: ActionFailure] = [:]

@@ -84,9 +84,12 @@ struct FieldRuleChecks {
     _ rules: FieldRules, _ name: String, _ value: Value, _ holds: (FieldCondition) -> Bool?
   ) -> (message: String, suggestion: String)? {
     if let condition = rules.only.first(where: { holds($0) == false }) {
+      guard condition.field != FieldCondition.key else {
+        return ("`\(name)` of \(object.title) is only for \(condition.explanation)", "leave it out")
+      }
       return (
         "`\(name)` of \(object.title) requires \(condition.explanation)",
-        condition.field == FieldCondition.key ? "leave it out" : "leave it out, or write \(condition.explanation)"
+        "leave it out, or write \(condition.explanation)"
       )
     }
     if let condition = rules.excluded.first(where: { holds($0) == true }) {

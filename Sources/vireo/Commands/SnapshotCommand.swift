@@ -126,8 +126,8 @@ struct SnapshotCommand: AsyncParsableCommand {
       abstract: "Takes a snapshot.",
       usage: "vireo snapshot take [options] <domain> <snapshot>",
       discussion: """
-        Without --internal or --external the domain's other snapshots decide; else it is internal where all disks are qcow2 \
-        and there is no UEFI, and external otherwise.
+        Without --internal or --external, the kind is that of the domain's other snapshots. The first one is internal if \
+        all disks are qcow2 and the domain has no UEFI, and external otherwise.
         """)
 
     @OptionGroup var target: Target
