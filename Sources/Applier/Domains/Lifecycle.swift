@@ -25,6 +25,7 @@ extension ApplyRun {
         "domain \(domain.name) changed since it was planned: it is not stopped any more", remedy: planAgain)
     }
     try await UnfinishedMerges(domain: domain, connection: connection).finish()
+    try await checkIsAlone(domain)
     do {
       await keepVariables(of: domain)
       try await start(domain)

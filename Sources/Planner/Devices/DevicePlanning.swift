@@ -116,8 +116,10 @@ extension DomainPlanning {
       var plan = plan(
         field, named: name, of: key, setting, observed: current, running: running, in: element,
         cost: { effect(of: field, of: device, identity, setting, to: $0) })
-      // The format of a snapshot's overlay is the snapshot's.
-      if isSnapshot, setting != nil, field == Vocabulary.disk[.format] { plan = FieldPlan(noted: plan.noted) }
+      // The format of a snapshot's overlay, and the images behind it, are the snapshot's.
+      if isSnapshot, setting != nil, field == Vocabulary.disk[.format] || field.group == "backing-chain" {
+        plan = FieldPlan(noted: plan.noted)
+      }
       plan.put(field, into: &element)
       // A new device is shown as a whole, and plugged in as a whole.
       if isNew { plan.change = nil }
@@ -277,6 +279,12 @@ extension DomainPlanning {
     }
   }
 
+  /// Whether the domain's own fragment declares a device.
+  private func isInFragment(_ device: XMLElement) -> Bool {
+    let declared = spec[.xml]?.root.first("devices")?.all(device.name) ?? []
+    return declared.contains { XMLFragment($0).isMet(by: device) }
+  }
+
   /// Indices of devices that leave the domain because they left the spec; others that nobody declared are reported.
   private mutating func removals(
     in collection: ObjectType.Collection, _ rule: DeviceRule, _ matcher: DeviceMatcher
@@ -300,7 +308,7 @@ extension DomainPlanning {
           FieldChange(
             name, old: .string(element.deviceSummary), effect: effect, reason: .dropped,
             detail: rule.role == .storage ? "the file stays" : nil, range: spec.range))
-      } else if rule.role != .other {
+      } else if rule.role != .other, !isInFragment(element) {
         builder.note(
           "undeclared-device",
           "\(rule.element) that the spec does not declare: \(element.deviceSummary)",

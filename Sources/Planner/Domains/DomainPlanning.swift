@@ -115,6 +115,7 @@ struct DomainPlanning {
     settleDefinition()
     checkHostLimits()
     checkNetworks()
+    checkExclusions()
     checkDrivers()
     if observed == nil {
       if isCompletedByVireo { NewDomain.complete(&xml, for: spec) }

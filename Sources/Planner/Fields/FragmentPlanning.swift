@@ -126,7 +126,9 @@ extension DomainPlanning {
         builder.fail(
           "base-image", "\(name) is the base image \(image), \(path), which nobody may write to", at: range,
           subject: object, suggestion: "write `image: \(image)` in an entry of `disks` for an overlay on it")
-      } else if let other = uses.other(than: nameOnHost, using: path, isShared: disk.exists(at: .diskShareable)) {
+      } else if let other = uses.other(
+        than: nameOnHost, using: path, isShared: disk.exists(at: .diskShareable), besides: spec.exclusions)
+      {
         builder.refuse(
           "shared-disk", "\(name) is \(path), a disk of the domain \(other)", at: range, subject: object,
           suggestion: Self.sharingRemedy)

@@ -40,7 +40,9 @@ extension DomainPlanning {
     of disk: ObjectSpec, key: String, current: XMLElement?, into element: inout XMLElement
   ) -> Bool {
     guard let path = desiredPath(of: disk) else {
-      if let medium = current.flatMap(DiskSource.path), disk[.image] == nil {
+      // What a fragment says is put by the fragment.
+      let isSaid = disk[.xml]?.root.first("source") != nil
+      if let medium = current.flatMap(DiskSource.path), disk[.image] == nil, !isSaid {
         changeSource(of: disk, key: key, from: medium, to: nil)
         DiskSource.put(nil, into: &element)
       }
@@ -61,7 +63,9 @@ extension DomainPlanning {
       return false
     }
     let isShared = disk[.shareable] == true
-    if isWritable, let other = uses.other(than: nameOnHost, using: path, isShared: isShared) {
+    if isWritable,
+      let other = uses.other(than: nameOnHost, using: path, isShared: isShared, besides: spec.exclusions)
+    {
       builder.refuse(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.place(of: .source),
         subject: object, suggestion: Self.sharingRemedy)
@@ -83,7 +87,7 @@ extension DomainPlanning {
   /// What to do about a file that another domain writes to.
   static let sharingRemedy =
     "two guests that write to one disk destroy it: give each its own; where their file system is made for it, both "
-    + "disks need `shareable: true`"
+    + "disks need `shareable: true`; where only one of the two ever runs, both domains need `exclusive-with`"
 
   /// The disk has another file than the spec would give it.
   private mutating func planOtherFile(

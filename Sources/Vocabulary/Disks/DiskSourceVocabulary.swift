@@ -69,13 +69,10 @@ extension Vocabulary {
       "auth.ssh-agent", .path, "The socket of an agent that has the key.", type: "network",
       at: "source/identity/@agentsock"
     ).since(9, 8),
-    source("auth.username", .text(.line), "The name to log in with.", type: "network", at: "source/auth/@username"),
-    source(
-      "auth.type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", type: "network",
-      at: "source/auth/secret/@type"),
-    source(
-      "auth.usage", .text(.line), "The usage of libvirt's secret.", type: "network", at: "source/auth/secret/@usage"),
-    source("auth.uuid", .text(.uuid), "The UUID of libvirt's secret.", type: "network", at: "source/auth/secret/@uuid"),
+    login("username", .text(.line), "The name to log in with.", "@username"),
+    login("type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", "secret/@type"),
+    login("usage", .text(.line), "The usage of libvirt's secret.", "secret/@usage"),
+    login("uuid", .text(.uuid), "The UUID of libvirt's secret.", "secret/@uuid"),
     deciding(
       "nvme.namespace", .integer(1...Int(Int32.max)), "The namespace of an NVMe controller of the host.", type: "nvme",
       at: "source/@namespace", with: ("type", "pci")),
@@ -102,22 +99,14 @@ extension Vocabulary {
       "startup-policy", .enumeration(["mandatory", "requisite", "optional"]),
       "What happens at start where the source is missing.", at: "source/@startupPolicy",
       effect: .live(.device), reference: diskReference),
-    Field(
-      "encryption.format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]),
-      "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"
+    encryption(
+      "format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]), "How the source is encrypted.",
+      "@format"
     ).values("luks-any", since: 9, 3),
-    Field(
-      "encryption.engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", at: "source/encryption/@engine",
-      reference: "formatstorageencryption.html"),
-    Field(
-      "encryption.type", .enumeration(["passphrase"]), "The kind of the secret.", at: "source/encryption/secret/@type",
-      reference: "formatstorageencryption.html"),
-    Field(
-      "encryption.uuid", .text(.uuid), "The UUID of libvirt's secret with the passphrase.",
-      at: "source/encryption/secret/@uuid", reference: "formatstorageencryption.html"),
-    Field(
-      "encryption.usage", .text(.line), "The usage of libvirt's secret with the passphrase.",
-      at: "source/encryption/secret/@usage", reference: "formatstorageencryption.html"),
+    encryption("engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", "@engine"),
+    encryption("type", .enumeration(["passphrase"]), "The kind of the secret.", "secret/@type"),
+    encryption("uuid", .text(.uuid), "The UUID of libvirt's secret with the passphrase.", "secret/@uuid"),
+    encryption("usage", .text(.line), "The usage of libvirt's secret with the passphrase.", "secret/@usage"),
   ]
 
   /// What makes a disk one of a type.
@@ -140,6 +129,19 @@ extension Vocabulary {
       place.put(value, into: &disk)
     }
     return Field(name, kind, summary, lens: lens, staysWhenDropped: true, reference: diskReference)
+  }
+
+  /// A part of the login, for storage that asks for one: over a network, also as a volume of a pool.
+  private static func login(_ name: String, _ kind: ValueType, _ summary: String, _ path: String) -> Field {
+    Field(
+      "auth.\(name)", kind, summary, lens: .inSourceOrBeside("auth", path, kind).only(types: ["network", "volume"]),
+      reference: diskReference)
+  }
+
+  private static func encryption(_ name: String, _ kind: ValueType, _ summary: String, _ path: String) -> Field {
+    Field(
+      "encryption.\(name)", kind, summary, lens: .inSourceOrBeside("encryption", path, kind),
+      reference: "formatstorageencryption.html")
   }
 
   private static func source(

@@ -22,7 +22,7 @@ extension Vocabulary {
         isComparableWhenRunning: false, reference: graphicsReference),
       Field(
         "listen-socket", .path, "The socket that it listens on.",
-        lens: .at("listen/@socket", .path).only(types: ["socket"], at: "listen/@type"),
+        lens: listenSocketLens,
         isComparableWhenRunning: false, reference: graphicsReference),
       Field(
         "auto-port", .boolean, "Whether a free port is picked at each start.", lens: autoPortLens,
@@ -31,13 +31,15 @@ extension Vocabulary {
         "listen", .text(.any), "The address to listen on; the host's setting, usually 127.0.0.1, if not set.",
         lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference),
       Field(
-        "port", .integer(1...65535), "The TCP port; a free one is picked at each start if not set.",
+        "port", .integer(-1...65535),
+        "The TCP port; a free one is picked at each start if not set. A SPICE display with -1 has none.",
         lens: portLens, isComparableWhenRunning: false, reference: graphicsReference),
       Field(
-        "tls-port", .integer(1...65535), "The TCP port of encrypted SPICE connections.", at: "@tlsPort",
+        "tls-port", .integer(-1...65535), "The TCP port of encrypted SPICE connections; -1 for none.", at: "@tlsPort",
         isComparableWhenRunning: false, reference: graphicsReference),
       Field(
-        "websocket-port", .integer(1...65535), "The TCP port of VNC over WebSocket.", at: "@websocket",
+        "websocket-port", .integer(-1...65535),
+        "The TCP port of VNC over WebSocket; with -1 a free one is picked at each start.", at: "@websocket",
         isComparableWhenRunning: false, reference: graphicsReference),
       Field(
         "password-file", .secretFile,
@@ -123,6 +125,13 @@ extension Vocabulary {
     if let type = value?.string { element.append(XMLElement("listen", ["type": type])) }
   }
 
+  /// The socket, which libvirt writes twice for VNC.
+  private static let listenSocketLens = Lens.at("listen/@socket", .path).only(types: ["socket"], at: "listen/@type")
+    .afterwards { element, value, _ in
+      guard element[attribute: "type"] == "vnc", element.value(at: "listen/@type") == "socket" else { return }
+      element[attribute: "socket"] = value?.string
+    }
+
   /// `autoport`, and with it the port that stands for none.
   private static let autoPortLens: Lens = {
     let flag = Lens.at("@autoport", .boolean, .yesNo)
@@ -159,7 +168,7 @@ extension Vocabulary {
   /// `@port`, which counts only where `autoport` is off.
   private static let portLens = Lens(places: ["@port"]) { element in
     guard element[attribute: "autoport"] != "yes" else { return nil }
-    return element[attribute: "port"].flatMap(Int.init).flatMap { $0 > 0 ? .integer($0) : nil }
+    return element[attribute: "port"].flatMap(Int.init).flatMap { (-1...65535).contains($0) ? .integer($0) : nil }
   } write: { element, value in
     element[attribute: "port"] = value?.integer.map(String.init)
     element[attribute: "autoport"] = value == nil ? "yes" : "no"

@@ -18,6 +18,14 @@ extension Vocabulary {
       Field(
         "filter", .text(.line), "The network filter of libvirt's that watches over the traffic.",
         at: "filterref/@filter", effect: .live(.device), reference: interfaceReference),
+      Field(
+        "filter-parameters",
+        "Values of the filter's variables, such as `{ name: IP, value: 10.0.0.5 }`. A name may be there several times.",
+        list: "filterref", "parameter",
+        .record([
+          Part("name", .text(.word("the name of a variable")), "The variable.", at: "@name", isRequired: true),
+          Part("value", .text(.line), "The value.", at: "@value", isRequired: true),
+        ]), effect: .live(.device), reference: "formatnwfilter.html#usage-of-variables-in-filters"),
       .yesNo(
         "vlan-trunk", "Whether several VLANs share the interface.", at: "vlan/@trunk", reference: interfaceReference),
       Field(
