@@ -9,9 +9,11 @@ struct DeviceReading {
   /// How many devices have had a name.
   var names: [String: Int]
   private(set) var objects: [String: [ImportedObject]] = [:]
+  /// Devices whose entries say as little as they must with fields, and the rest in libvirt's own XML: `disks.vda`.
+  let raw: Set<String>
 
-  init(names: [String: Int]) {
-    self.names = names
+  init(names: [String: Int] = [:], raw: Set<String> = []) {
+    (self.names, self.raw) = (names, raw)
   }
 
   mutating func read(_ domain: inout XMLElement) {
@@ -31,17 +33,48 @@ struct DeviceReading {
   }
 
   /// The entry that makes the device; nil where none can.
+  ///
+  /// A device that its fields cannot say keeps its entry, and with it its place among the others: what identifies it is said
+  /// with fields, and all else in the entry's own XML.
   private mutating func object(for element: XMLElement, in collection: ObjectType.Collection) -> ImportedObject? {
     let type = collection.type
     guard let rule = type.device else { return nil }
     var element = element
     let alias = element.value(at: .alias)
     element.removeAll("alias")
+    let before = names
+    let name = name(for: element, alias: alias, rule, kind: type.name, in: collection.key)
+    let isRaw = raw.contains("\(collection.key).\(name)")
+    guard
+      var object = (isRaw ? nil : read(element, type, rule, isRaw: false)) ?? read(element, type, rule, isRaw: true)
+    else {
+      names = before
+      return nil
+    }
+    object.name = name
+    if type.has(.alias) { object[.alias] = Self.alias(alias, of: type, rule, key: name) }
+    return object
+  }
+
+  /// What an entry says of a device, without its name.
+  ///
+  /// - Parameter isRaw: whether fields say only what identifies the device.
+  private func read(_ element: XMLElement, _ type: ObjectType, _ rule: DeviceRule, isRaw: Bool) -> ImportedObject? {
     var start = rule.template
     var object = ImportedObject(type, "")
-    if rule.role == .storage, !readFile(of: element, into: &object, &start) { return nil }
+    let identifying = Set(rule.adoption.decidingFields.compactMap(type.field))
+    if isRaw, identifying.isEmpty { return nil }
+    if rule.role == .storage {
+      if isRaw {
+        start[attribute: "type"] = nil
+      } else if !readFile(of: element, into: &object, &start) {
+        return nil
+      }
+    }
     guard XMLFragment(start).isMet(within: element) else { return nil }
-    let reading = FieldReading(element, as: type, from: start)
+    let reading = FieldReading(
+      element, as: type, from: start, skipping: isRaw ? Set(type.fields).subtracting(identifying) : [])
+    guard !isRaw || identifying.contains(where: { reading.values[$0] != nil }) else { return nil }
     object.values.merge(reading.values) { _, read in read }
     // What is left is what the entry does not make of a new device by itself, and not what was read beside it.
     let made = Self.element(for: object, reading, rule)
@@ -54,8 +87,6 @@ struct DeviceReading {
     } else {
       guard XMLFragment(made).isMet(within: element) else { return nil }
     }
-    object.name = name(for: element, alias: alias, rule, kind: type.name, in: collection.key)
-    if type.has(.alias) { object[.alias] = Self.alias(alias, of: type, rule, key: object.name) }
     return object
   }
 
@@ -77,21 +108,29 @@ struct DeviceReading {
     return element
   }
 
-  /// The file or block device of a disk, which Vireo itself puts.
+  /// The file or block device of a disk, which Vireo itself puts. A path or a format that no entry can say is left to
+  /// libvirt's own XML.
   ///
   /// - Returns: false for a disk that cannot be an entry.
   private func readFile(of disk: XMLElement, into object: inout ImportedObject, _ start: inout XMLElement) -> Bool {
-    guard let path = DiskSource.path(of: disk) else {
+    guard let type = disk[attribute: "type"], ["file", "block"].contains(type) else {
       // Networks, volumes and the like have fields of their own.
-      if let type = disk[attribute: "type"], !["file", "block"].contains(type) { start[attribute: "type"] = nil }
-      return disk[attribute: "type"] != "block" && (disk.first("source") != nil || DiskSource.isTray(disk))
+      start[attribute: "type"] = nil
+      return disk.first("source") != nil
     }
-    guard path.hasPrefix("/"), let format = disk.value(at: .diskFormat) else { return false }
-    DiskSource.put(path, into: &start)
-    guard start[attribute: "type"] == disk[attribute: "type"] else { return false }
-    object[.source] = .string(path)
-    object[.format] = .string(format)
-    return object.type[.format].canSay(.string(format))
+    let path = DiskSource.path(of: disk).map(Value.string)
+    let format = disk.value(at: .diskFormat).map(Value.string)
+    if let path, let format, object.type[.source].canSay(path), object.type[.format].canSay(format) {
+      DiskSource.put(path.string, into: &start)
+      (object[.source], object[.format]) = (path, format)
+    } else if disk.first("source") == nil, !DiskSource.isTray(disk) {
+      return false
+    }
+    if start[attribute: "type"] != type {
+      object[.blockDevice] = .boolean(type == "block")
+      object.type[.blockDevice].lens?.put(.boolean(type == "block"), into: &start)
+    }
+    return true
   }
 
   // MARK: Names

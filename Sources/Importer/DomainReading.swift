@@ -25,6 +25,9 @@ struct DomainReading {
   /// Whether the host's libvirt writes down which firmware it chose, so that such a choice nobody asked for it.
   var isFirmwareWritten = false
 
+  /// Devices that are not said with fields: `disks.vda`.
+  var rawDevices: Set<String> = []
+
   /// The domain as the spec would have it, so that an empty host would get the same.
   func object(for domain: ObservedDomain, _ detail: Detail) -> ImportedObject {
     var source = domain.inactive
@@ -34,7 +37,7 @@ struct DomainReading {
     if isFirmwareWritten { source.removeChosenFirmware(ofDomain: domain.name) }
     source.removeCountedNumbers()
     var object = ImportedObject(Vocabulary.domain, domain.name)
-    var devices = DeviceReading(names: [:])
+    var devices = DeviceReading(raw: rawDevices)
     let memory = (whole: Vocabulary.wholeMemory(of: source), devices: Vocabulary.deviceMemory(of: source))
     let hasAllMemory = Vocabulary.domain[.currentMemory, in: source] == memory.whole
     let current = source.first("currentMemory")

@@ -61,10 +61,28 @@ extension ValueType {
   fileprivate func canSay(_ value: Value) -> Bool {
     switch (self, value) {
     case (.list(let element), .list(let values)): values.allSatisfy(element.canSay)
-    case (.path, .string(let path)): path.hasPrefix("/") && !path.contains("\n")
+    case (.table(let key, let element), .table(let values)):
+      values.allSatisfy { (try? key.normalised($0.key)) == $0.key && element.canSay($0.value) }
+    case (.record(let members), .table(let values)):
+      values.allSatisfy { name, value in members.first { $0.name == name }?.type.canSay(value) ?? false }
+    // A concealed text is described by its mask.
+    case (.text, .concealed(let text)): (try? parse(text.text)) == value
+    case (.path, .string(let path)): path.isPlainPath
     case (.boolean, .boolean), (.xml, .xml): true
     case (.integer(let range), .integer(let number)): range.contains(number)
     default: (try? parse(value.description)) == value
     }
+  }
+}
+
+extension String {
+  /// Whether a spec that has the path means this very path: an absolute one without `.`, `..` and empty steps, which a
+  /// spec's paths are freed of.
+  fileprivate var isPlainPath: Bool {
+    self == "/"
+      || hasPrefix("/") && !contains("\n")
+        && split(separator: "/", omittingEmptySubsequences: false).dropFirst().allSatisfy {
+          ![".", "..", ""].contains($0)
+        }
   }
 }

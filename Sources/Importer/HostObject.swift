@@ -77,13 +77,18 @@ enum HostObject {
         subject: subject)
   }
 
-  /// - Parameter isFirmwareWritten: whether the host's libvirt writes down which firmware it chose.
-  func imported(_ detail: Detail, includesSecrets: Bool, isFirmwareWritten: Bool) -> ImportedObject {
+  /// - Parameters:
+  ///   - rawDevices: devices of a domain that are not said with fields: `disks.vda`.
+  ///   - isFirmwareWritten: whether the host's libvirt writes down which firmware it chose.
+  func imported(
+    _ detail: Detail, rawDevices: Set<String>, includesSecrets: Bool, isFirmwareWritten: Bool
+  ) -> ImportedObject {
     var object =
       switch self {
       case .domain(let domain):
-        DomainReading(includesSecrets: includesSecrets, isFirmwareWritten: isFirmwareWritten)
-          .object(for: domain, detail)
+        DomainReading(
+          includesSecrets: includesSecrets, isFirmwareWritten: isFirmwareWritten, rawDevices: rawDevices
+        ).object(for: domain, detail)
       case .network(let network): DefinitionReading.object(for: network, detail)
       case .pool(let pool): DefinitionReading.object(for: pool, detail)
       case .image(let image): image.object

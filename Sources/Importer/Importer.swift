@@ -58,12 +58,25 @@ public struct Importer: Sendable {
       }
       drafts.append(Draft(found, .fields, self, on: inventory.host))
     }
+    let exclusions = CommonDisks(of: drafts.map(\.object), in: inventory).exclusions
+    for index in drafts.indices {
+      guard let others = exclusions[drafts[index].object.reference] else { continue }
+      drafts[index] = Draft(drafts[index].object, .fields, exclusions: others, self, on: inventory.host)
+    }
     drafts =
       HostBaseImage.all(below: drafts.map(\.object), in: inventory).map {
         Draft(.image($0), .fields, self, on: inventory.host)
       }
       + drafts
     prove(&drafts, on: inventory, &result)
+    for draft in drafts where draft.detail == .fields && !draft.rawDevices.isEmpty {
+      let reasons = draft.reasons.map(\.message).joined(separator: "; ")
+      let devices = draft.rawDevices.sorted().joined(separator: ", ")
+      result.messages.append(
+        Diagnostic(
+          .note, "less-detail", "most of \(devices) is written in libvirt's own XML: \(reasons)",
+          subject: draft.object.reference.description))
+    }
     for draft in drafts where draft.detail != .fields {
       let reasons = draft.reasons.map(\.message).joined(separator: "; ")
       let what = draft.detail == .xml ? "most of it is" : "its devices are"
@@ -96,6 +109,12 @@ public struct Importer: Sendable {
       }
       for index in drafts.indices.reversed() {
         guard let reasons = failures[drafts[index].object.reference.description] else { continue }
+        if let devices = drafts[index].devices(atFault: reasons) {
+          var draft = drafts[index].saying(devices: devices, self, on: inventory.host)
+          draft.reasons = drafts[index].reasons + reasons
+          drafts[index] = draft
+          continue
+        }
         guard let lower = drafts[index].detail.lower, !drafts[index].object.isImage else {
           // A base that somebody writes to, or that is not a base at all, is none of the spec's.
           // What stood in the way of most detail says most.
@@ -105,7 +124,8 @@ public struct Importer: Sendable {
           drafts.remove(at: index)
           continue
         }
-        var draft = Draft(drafts[index].object, lower, self, on: inventory.host)
+        var draft = Draft(
+          drafts[index].object, lower, exclusions: drafts[index].exclusions, self, on: inventory.host)
         draft.reasons = drafts[index].reasons + reasons
         drafts[index] = draft
       }
@@ -145,24 +165,4 @@ public struct Importer: Sendable {
 
   /// The document that names the stack.
   public var head: YAMLDocument { .mapping([("stack", .text(stack))]) }
-}
-
-/// An object on its way into a spec.
-struct Draft {
-  var object: HostObject
-  var detail: Detail
-  var document: YAMLDocument
-  /// Why more detail did not hold.
-  var reasons: [Diagnostic] = []
-  /// Whether there are secrets in the document.
-  var isConfidential = false
-
-  init(_ object: HostObject, _ detail: Detail, _ importer: Importer, on host: Inventory.Host) {
-    self.object = object
-    self.detail = detail
-    let read = object.imported(
-      detail, includesSecrets: importer.includesSecrets, isFirmwareWritten: host.writesFirmwareDown)
-    isConfidential = read.isConfidential
-    document = .mapping([(object.collection, .mapping([(read.name, read.document())]))])
-  }
 }

@@ -15,7 +15,7 @@ struct TwiceTests {
     ("no-autostart", "autostart: false"),
     ("shutdown", "shutdown: { timeout: 90 s, force-off: true, mode: acpi }"),
     ("ready", "ready: { agent: true, lease: true, tcp: 22, address: 192.0.2.1, timeout: 2 min }"),
-    ("depends-on", "depends-on: []"),
+    ("depends-on", "depends-on: [], exclusive-with: []"),
     (
       "snapshot-before",
       "snapshot-before: [restart, offline], snapshot-retention: { count: 2, age: 30 d }, disks: { root: { size: 1 MiB } }"
@@ -55,6 +55,8 @@ struct TwiceTests {
     ("ide", "machine: pc, disks: { root: { size: 1 MiB, bus: ide } }"),
     ("usb", "disks: { root: { size: 1 MiB, bus: usb } }"),
     ("raw", "disks: { root: { size: 1 MiB, format: raw } }"),
+    ("backing-chain", "disks: { root: { size: 1 MiB, backing-chain: { ends: true } } }"),
+    ("no-usb", "usb: none"),
     ("overlay", "disks: { a: { image: base }, b: { image: base, size: 32 MiB, pool: vms } }"),
     ("overlay-on-raw", "disks: { a: { image: raw-base }, b: { image: raw-base, size: 32 MiB } }"),
     ("empty-cdrom", "disks: { tray: { device: cdrom } }"),

@@ -30,7 +30,7 @@ struct NewObjectLawTests {
       return fields.filter { field in
         guard case .enumeration = field.type else { return false }
         return type.fields.contains { other in
-          (other.rules.only + other.rules.required.flatMap(\.conditions)).contains { $0.field == field.name }
+          (other.rules.only.joined() + other.rules.required.flatMap(\.conditions)).contains { $0.field == field.name }
         }
       }
     }
@@ -165,7 +165,8 @@ struct NewObjectLawTests {
             ? object.type.field(condition.field).flatMap { object.settings[$0]?.value } : value(condition.field))
       }
       for field in kind.type.fields where object.settings[field] != nil {
-        for condition in field.rules.only where !holds(condition) {
+        for conditions in field.rules.only where !conditions.contains(where: holds) {
+          let condition = conditions[0]
           guard let other = object.type.field(condition.field), object.settings[other] == nil else { continue }
           let values = Samples.values(of: other, in: kind.element)
           let sample = condition.words.map { words in values.first { words.contains($0.description) } } ?? values.first
@@ -234,7 +235,7 @@ struct NewObjectLawTests {
     for field in kind.type.fields {
       let rules = field.rules
       let required = rules.required.flatMap(\.conditions)
-      for condition in rules.only + rules.excluded + required + rules.words.map(\.condition) {
+      for condition in rules.only.joined() + rules.excluded + required + rules.words.map(\.condition) {
         let other = kind.type.field(condition.field)
         #expect(other != nil, "\(kind).\(field): \(condition.field)")
         guard let other, case .enumeration(let names) = other.type else { continue }

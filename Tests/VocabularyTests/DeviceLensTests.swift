@@ -26,6 +26,11 @@ struct DeviceLensTests {
         </source>
         <target dev='vdb' bus='virtio'/>
       </disk>
+      <disk type='block' device='disk'><driver name='qemu' type='qcow2'/>
+        <source dev='/dev/vg/web'/>
+        <backingStore type='file'><format type='raw'/><source file='/vms/base.raw'/><backingStore/></backingStore>
+        <target dev='vdc' bus='virtio'/>
+        <encryption format='luks'><secret type='passphrase' usage='x'/></encryption></disk>
       <disk type='volume' device='disk'><driver name='qemu'/>
         <source pool='vms' volume='a' mode='host'/><target dev='vdc' bus='virtio'/>
       </disk>

@@ -97,7 +97,7 @@ struct OriginTests {
   /// An element that is of a kind that has a field, by the rules of the field.
   private static func element(_ base: XMLElement, that has: Field, in type: ObjectType) -> XMLElement {
     var element = base
-    for condition in has.rules.only {
+    for condition in has.rules.only.compactMap(\.first) {
       guard let other = type.field(condition.field), let word = condition.words?.first,
         let value = try? other.type.parse(word)
       else { continue }

@@ -9,8 +9,10 @@ extension LibvirtConnection {
   ///
   /// libvirt looks for a free port for each display that states none, and QEMU takes it a moment later: another guest of
   /// another libvirt may have it by then. Nobody asked for that port, so libvirt chooses again. A start is also tried again
-  /// where libvirt came too late to hear why QEMU ended: the next time it usually hears.
+  /// where libvirt came too late to hear why QEMU ended: the next time it usually hears. A guest that another one excludes
+  /// is not started.
   func startGuest(of domain: LibvirtDomain) async throws {
+    try await requireAlone(domain)
     for _ in 0..<4 {
       do {
         return try await domain.start()

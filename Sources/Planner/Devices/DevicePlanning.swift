@@ -113,8 +113,10 @@ struct DevicePlanning {
       var fieldPlan = context.plan(
         field, named: name, of: key, setting, observed: current, running: running, in: plan.element,
         cost: { effect(of: field, identity, setting, to: $0) })
-      // The format of a snapshot's overlay is the snapshot's.
-      if isSnapshot, setting != nil, field == Vocabulary.disk[.format] { fieldPlan = FieldPlan(noted: fieldPlan.noted) }
+      // The format of a snapshot's overlay, and the images behind it, are the snapshot's.
+      if isSnapshot, setting != nil, field == Vocabulary.disk[.format] || field.group == "backing-chain" {
+        fieldPlan = FieldPlan(noted: fieldPlan.noted)
+      }
       fieldPlan.put(field, into: &plan.element)
       if isNew { fieldPlan.change = nil }
       plan.part.note(fieldPlan, of: field, key, on: identity, context)

@@ -31,13 +31,19 @@ struct LeavingDevices {
           FieldChange(
             name, old: .string(element.deviceSummary), effect: isLive ? .live : isInGuest ? .nextBoot : .define,
             reason: .dropped, detail: rule.role == .storage ? "the file stays" : nil, range: context.spec.range))
-      } else if rule.role != .other {
+      } else if rule.role != .other, !isInFragment(element) {
         part.findings.note(
           "undeclared-device", "\(rule.element) that the spec does not declare: \(element.deviceSummary)",
           suggestion: "it is left alone")
       }
     }
     return (removed, part)
+  }
+
+  /// Whether the domain's own fragment declares a device.
+  private func isInFragment(_ device: XMLElement) -> Bool {
+    let declared = context.spec[.xml]?.root.first("devices")?.all(device.name) ?? []
+    return declared.contains { XMLFragment($0).isMet(by: device) }
   }
 
   /// Devices that an earlier apply took out of the definition and that the running guest still has.

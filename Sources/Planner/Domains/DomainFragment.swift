@@ -63,7 +63,8 @@ enum DomainFragment {
           "base-image", "\(name) is the base image \(image), \(path), which must not change", at: range,
           suggestion: "write `image: \(image)` in an entry of `disks` for an overlay on it")
       } else if let other = stack.uses.other(
-        than: context.nameOnHost, using: path, isShared: disk.exists(at: .diskShareable))
+        than: context.nameOnHost, using: path, isShared: disk.exists(at: .diskShareable),
+        besides: spec.exclusions)
       {
         findings.refuse(
           "shared-disk", "\(name) is \(path), a disk of the domain \(other)", at: range,

@@ -63,6 +63,7 @@ enum DomainPlanning {
     part += DefinitionRules.settle(context, part.identities, owned: part.owned, in: &definition, &given)
     part.findings += HostLimits.check(context, definition)
     part.findings += NetworkNeeds.check(context)
+    part.findings += Exclusions.check(context)
     part.findings += DriverNeeds.check(context, part.identities, definition)
     if context.isCompletedByVireo {
       if context.isNew {

@@ -4,10 +4,14 @@ import Spec
 import Vocabulary
 
 extension PlanBuilder {
-  /// Makes starts wait for what a domain depends on, and stops for what depends on it.
+  /// Makes starts wait for what a domain depends on and until those have stopped that it excludes, and stops for what
+  /// depends on it.
   mutating func orderDependents() {
     let needs = dependencies()
-    guard needs.contains(where: { !$0.value.isEmpty }) else { return }
+    let exclusions = Dictionary(spec.domains.map { ($0.name, $0.exclusions) }, uniquingKeysWith: { first, _ in first })
+    guard needs.contains(where: { !$0.value.isEmpty }) || exclusions.contains(where: { !$0.value.isEmpty }) else {
+      return
+    }
     var steps: [String: GuestSteps] = [:]
     for (index, action) in actions.enumerated() where action.object.kind == .domain {
       steps[action.object.name, default: GuestSteps()].note(action.operation, at: index)
@@ -18,6 +22,11 @@ extension PlanBuilder {
         guard let its = steps[other] else { continue }
         if let start = own.start, let up = its.up { actions[start].after.append(up) }
         if let down = own.stop, let stop = its.stop ?? its.start { actions[stop].after.append(down) }
+      }
+    }
+    for (name, own) in steps {
+      for other in exclusions[name] ?? [] {
+        if let start = own.start, let stop = steps[other]?.stop { actions[start].after.append(stop) }
       }
     }
     replaceActions(inOrder(actions))

@@ -66,7 +66,9 @@ struct DiskFilePlanning {
   /// - Returns: whether the disk stands on a snapshot's overlay.
   private mutating func plan(into element: inout XMLElement) -> Bool {
     guard let path = context.desiredPath(of: disk) else {
-      if let medium = current.flatMap(DiskSource.path), disk[.image] == nil {
+      // What a fragment says is put by the fragment.
+      let isSaid = disk[.xml]?.root.first("source") != nil
+      if let medium = current.flatMap(DiskSource.path), disk[.image] == nil, !isSaid {
         changeSource(from: medium, to: nil)
         DiskSource.put(nil, into: &element)
       }
@@ -86,7 +88,10 @@ struct DiskFilePlanning {
       return false
     }
     let isShared = disk[.shareable] == true
-    if isWritable, let other = stack.uses.other(than: context.nameOnHost, using: path, isShared: isShared) {
+    if isWritable,
+      let other = stack.uses.other(
+        than: context.nameOnHost, using: path, isShared: isShared, besides: context.spec.exclusions)
+    {
       part.findings.refuse(
         "shared-disk", "\(path) is a disk of the domain \(other)", at: disk.place(of: .source),
         suggestion: DiskUses.sharingRemedy)

@@ -102,7 +102,7 @@ extension SpecLanguage {
   private static func rule(_ type: ValueType) -> JSON {
     switch type {
     case .text(let rule): return text(type, pattern: rule.pattern)
-    case .reference: return text(type, pattern: TextRule.name.pattern)
+    case .reference(let collection): return text(type, pattern: TextRule.reference(to: collection).pattern)
     case .path, .secretFile: return text(type, pattern: pathPattern)
     case .integer(let range):
       return .object([

@@ -83,14 +83,12 @@ struct FieldRuleChecks {
   private func conflict(
     _ rules: FieldRules, _ name: String, _ value: Value, _ holds: (FieldCondition) -> Bool?
   ) -> (message: String, suggestion: String)? {
-    if let condition = rules.only.first(where: { holds($0) == false }) {
-      guard condition.field != FieldCondition.key else {
-        return ("`\(name)` of \(object.title) is only for \(condition.explanation)", "leave it out")
+    if let conditions = rules.only.first(where: { $0.allSatisfy { holds($0) == false } }) {
+      let explanation = conditions.explanation
+      guard conditions.contains(where: { $0.field != FieldCondition.key }) else {
+        return ("`\(name)` of \(object.title) is only for \(explanation)", "leave it out")
       }
-      return (
-        "`\(name)` of \(object.title) requires \(condition.explanation)",
-        "leave it out, or write \(condition.explanation)"
-      )
+      return ("`\(name)` of \(object.title) requires \(explanation)", "leave it out, or write \(explanation)")
     }
     if let condition = rules.excluded.first(where: { holds($0) == true }) {
       return ("\(object.title) cannot have both `\(name)` and \(condition.explanation)", "leave out one of them")

@@ -42,6 +42,7 @@ struct StackDecoder {
       if entry.value[.count] != nil { counted[entry.name] = stack.domains[before...].map(\.name) }
     }
     DependencyChecks.resolve(&stack.domains, counted: counted, into: &diagnostics)
+    ExclusionChecks.resolve(&stack.domains, counted: counted, into: &diagnostics)
     stack.domains = stack.domains.map { [stack] in DomainDefaults.completed($0, in: stack) }
     StackChecks.check(stack, profiles: decodedProfiles.keys.sorted(), into: &diagnostics)
     removeRepeated()

@@ -135,7 +135,7 @@ extension Vocabulary {
   /// `none` is not a controller but the wish for none; libvirt keeps no alias by which it could be found again.
   private static let controllerModel = TextRule(
     "the name of a controller's model", pattern: #"^(?!none$)[A-Za-z0-9_.+-]+$"#,
-    remedy: "for no controller at all write libvirt's element into the domain's `xml:`",
+    remedy: "for a guest without USB write `usb: none` at the domain",
     normalise: { $0 == "none" ? nil : try? TextRule.word("a word").normalised($0) })
 
   /// Devices of QEMU that are PCI controllers.

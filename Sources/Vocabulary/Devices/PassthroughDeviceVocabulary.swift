@@ -154,7 +154,8 @@ extension Vocabulary {
       FieldGroup("teaming", "Teaming with another interface."),
     ],
     device: DeviceRule(
-      "hostdev", identity: .alias, aliases: ["hostdev"], marks: [.init(.source, DeviceMarks.source(ofHostDevice:))],
+      "hostdev", identity: .alias, role: .host, aliases: ["hostdev"],
+      marks: [.init(.source, DeviceMarks.source(ofHostDevice:))],
       adoption: .equal, summary: .type, key: .first("@type", "@model"),
       hotplug: [
         .restart("for containers") { $0[attribute: "mode"] ?? "subsystem" != "subsystem" },
@@ -294,7 +295,8 @@ extension Vocabulary {
       FieldGroup("binary", "The program of virtiofs."),
     ],
     device: DeviceRule(
-      "filesystem", identity: .alias, aliases: ["fs"], marks: [.all(.target, "target/@dir")], adoption: .equal,
+      "filesystem", identity: .alias, role: .host, aliases: ["fs"], marks: [.all(.target, "target/@dir")],
+      adoption: .equal,
       summary: .type, key: .kind,
       hotplug: [
         .live("with the driver `virtiofs`", needs: [.rootPort, .sharedMemory]) {

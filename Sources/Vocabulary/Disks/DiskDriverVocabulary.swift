@@ -4,6 +4,7 @@ import XMLTree
 
 extension Vocabulary {
   static let diskGroups = [
+    FieldGroup("backing-chain", "The images that the file is based on, where the definition says them."),
     FieldGroup("volume", "One of the stack's `volumes`, or a volume of a libvirt pool.", shorthand: "entry"),
     FieldGroup("network", "A disk on network storage."),
     FieldGroup("auth", "How to log in to network storage."), FieldGroup("nvme", "An NVMe namespace of the host."),

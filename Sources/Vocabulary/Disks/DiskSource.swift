@@ -27,10 +27,28 @@ public enum DiskSource {
     disk.first("source") == nil && ["cdrom", "floppy"].contains(disk[attribute: "device"])
   }
 
+  /// The attribute of the source that has the path, by the types of disks that have one.
+  static let attributes = ["file": "file", "block": "dev"]
+
+  /// Whether a path is that of a block device, unless somebody says otherwise.
+  static func isDevice(_ path: String) -> Bool { path.hasPrefix("/dev/") }
+
+  /// Whether a disk is a block device to libvirt; nil for what is neither that nor a file.
+  static func isBlock(_ disk: XMLElement) -> Bool? {
+    switch disk[attribute: "type"] {
+    case "block": true
+    case "file", nil: false
+    default: nil
+    }
+  }
+
+  /// Whether the path of a disk is that of a block device.
+  static func looksLikeBlock(_ disk: XMLElement) -> Bool { path(of: disk).map(isDevice) ?? false }
+
   /// Puts a path; one below `/dev` is a block device to libvirt.
   public static func put(_ path: String?, into disk: inout XMLElement) {
     guard self.path(of: disk) != path || path == nil else { return }
-    let isDevice = path?.hasPrefix("/dev/") ?? false
+    let isDevice = path.map(isDevice) ?? false
     disk.removeAll("source")
     disk[attribute: "type"] = isDevice ? "block" : "file"
     guard let path else { return }

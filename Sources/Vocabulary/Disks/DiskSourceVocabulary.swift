@@ -98,20 +98,14 @@ extension Vocabulary {
       "network.group", .text(.genericName), "The group of the host as which NFS is spoken.", type: "network",
       at: "source/identity/@group"
     ).only(with: "network.protocol", ["nfs"]),
-    source(
-      "auth.username", .text(.genericName), "The name to log in with.", type: "network", at: "source/auth/@username"
-    )
-    .required(with: "auth.type").only(with: "network.protocol", ["rbd", "iscsi", "http", "https", "ftp", "ftps"]),
-    source(
-      "auth.type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", type: "network",
-      at: "source/auth/secret/@type"
-    ).required(with: "auth.username"),
-    source(
-      "auth.usage", .text(.objectName), "The usage of libvirt's secret.", type: "network",
-      at: "source/auth/secret/@usage"
-    ).only(with: "auth.username").required(with: "auth.username", unless: ["auth.uuid"]),
-    source("auth.uuid", .text(.uuid), "The UUID of libvirt's secret.", type: "network", at: "source/auth/secret/@uuid")
-      .only(with: "auth.username").never(with: "auth.usage"),
+    login("username", .text(.genericName), "The name to log in with.", "@username").required(with: "auth.type")
+      .required(with: "auth.beside-source", "true"),
+    login("type", .enumeration(["ceph", "iscsi"]), "The kind of the secret.", "secret/@type")
+      .required(with: "auth.username"),
+    login("usage", .text(.objectName), "The usage of libvirt's secret.", "secret/@usage").only(with: "auth.username")
+      .required(with: "auth.username", unless: ["auth.uuid"]),
+    login("uuid", .text(.uuid), "The UUID of libvirt's secret.", "secret/@uuid").only(with: "auth.username")
+      .never(with: "auth.usage"),
     deciding(
       "nvme.namespace", .integer(1...Int(Int32.max)), "The namespace of an NVMe controller of the host.", type: "nvme",
       at: "source/@namespace", with: ("type", "pci")
@@ -144,27 +138,20 @@ extension Vocabulary {
       "What happens at start where the source is missing.", at: "source/@startupPolicy",
       effect: .live(.device), reference: diskReference
     ).never(with: "network.protocol").never(with: "vhost-user.path"),
-    Field(
-      "encryption.format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]),
-      "How the source is encrypted.", at: "source/encryption/@format", reference: "formatstorageencryption.html"
-    ).values("luks-any", since: 9, 3).required(with: "encryption.engine").required(with: "encryption.type").never(
-      with: "vhost-user.path"
-    ).never(with: "network.protocol", "vxhs", "nfs").never(with: "vhost-vdpa"),
-    Field(
-      "encryption.engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", at: "source/encryption/@engine",
-      reference: "formatstorageencryption.html"),
-    Field(
-      "encryption.type", .enumeration(["passphrase"]), "The kind of the secret.", at: "source/encryption/secret/@type",
-      reference: "formatstorageencryption.html"
-    ).required(with: "encryption.uuid").required(with: "encryption.usage"),
-    Field(
-      "encryption.uuid", .text(.uuid), "The UUID of libvirt's secret with the passphrase.",
-      at: "source/encryption/secret/@uuid", reference: "formatstorageencryption.html"
-    ).required(with: "encryption.type", unless: ["encryption.usage"]),
-    Field(
-      "encryption.usage", .text(.line), "The usage of libvirt's secret with the passphrase.",
-      at: "source/encryption/secret/@usage", reference: "formatstorageencryption.html"
-    ).never(with: "encryption.uuid"),
+    encryption(
+      "format", .enumeration(["luks", "luks2", "luks-any", "default", "qcow"]), "How the source is encrypted.",
+      "@format"
+    ).values("luks-any", since: 9, 3).required(with: "encryption.engine").required(with: "encryption.type").required(
+      with: "encryption.beside-source", "true"
+    ).never(with: "vhost-user.path").never(with: "network.protocol", "vxhs", "nfs").never(with: "vhost-vdpa"),
+    encryption("engine", .enumeration(["qemu", "librbd"]), "What decrypts it.", "@engine"),
+    encryption("type", .enumeration(["passphrase"]), "The kind of the secret.", "secret/@type").required(
+      with: "encryption.uuid"
+    ).required(with: "encryption.usage"),
+    encryption("uuid", .text(.uuid), "The UUID of libvirt's secret with the passphrase.", "secret/@uuid").required(
+      with: "encryption.type", unless: ["encryption.usage"]),
+    encryption("usage", .text(.line), "The usage of libvirt's secret with the passphrase.", "secret/@usage").never(
+      with: "encryption.uuid"),
   ]
 
   /// What makes a disk one of a type.
@@ -193,6 +180,21 @@ extension Vocabulary {
   private static let deciders = [
     "volume": "volume.pool", "network": "network.protocol", "nvme": "nvme.namespace", "vhostuser": "vhost-user.path",
   ]
+
+  /// A part of the login, for storage that asks for one: over a network, also as a volume of a pool.
+  private static func login(_ name: String, _ kind: ValueType, _ summary: String, _ path: String) -> Field {
+    Field(
+      "auth.\(name)", kind, summary, lens: .inSourceOrBeside("auth", path, kind).only(types: ["network", "volume"]),
+      reference: diskReference
+    ).only(
+      with: "network.protocol", ["rbd", "iscsi", "http", "https", "ftp", "ftps"], or: ("volume.pool", []))
+  }
+
+  private static func encryption(_ name: String, _ kind: ValueType, _ summary: String, _ path: String) -> Field {
+    Field(
+      "encryption.\(name)", kind, summary, lens: .inSourceOrBeside("encryption", path, kind),
+      reference: "formatstorageencryption.html")
+  }
 
   private static func source(
     _ name: String, _ kind: ValueType, _ summary: String, type: String, at path: String, _ notation: Notation? = nil

@@ -72,7 +72,7 @@ extension Vocabulary {
         "discard", .enumeration(["unmap", "ignore"]),
         "Whether blocks that the guest discards are given back to the host; a new disk gets `unmap`.",
         lens: .at("driver/@discard", .enumeration(["unmap", "ignore"])), reference: diskReference),
-    ] + diskSources + diskDriver + diskTraits + diskTuning + [
+    ] + diskSourceForms + diskSources + diskSourceLabels + diskDriver + diskTraits + diskTuning + [
       DeviceFields.bootOrder, DeviceFields.acpiIndex, DeviceFields.address,
     ],
     groups: diskGroups,

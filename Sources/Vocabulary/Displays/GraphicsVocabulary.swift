@@ -24,7 +24,7 @@ extension Vocabulary {
       ).only(with: "listen-type", ["network"], at: "listen/@type").required(with: "listen-type", "network"),
       Field(
         "listen-socket", .path, "The socket that it listens on.",
-        at: "listen/@socket", isComparableWhenRunning: false, reference: graphicsReference
+        lens: listenSocketLens, isComparableWhenRunning: false, reference: graphicsReference
       ).only(with: "listen-type", ["socket"], at: "listen/@type"),
       Field(
         "auto-port", .boolean, "Whether a free port is picked at each start.", lens: autoPortLens,
@@ -35,15 +35,17 @@ extension Vocabulary {
         lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference
       ).only(with: "type", ["vnc", "spice", "rdp"]),
       Field(
-        "port", .integer(1...65535), "The TCP port; a free one is picked at each start if not set.",
+        "port", .integer(-1...65535),
+        "The TCP port; a free one is picked at each start if not set. A SPICE display with -1 has none.",
         lens: portLens, isComparableWhenRunning: false, reference: graphicsReference
       ).only(with: "type", ["vnc", "spice", "rdp"]),
       Field(
-        "tls-port", .integer(1...65535), "The TCP port of encrypted SPICE connections.", at: "@tlsPort",
+        "tls-port", .integer(-1...65535), "The TCP port of encrypted SPICE connections; -1 for none.", at: "@tlsPort",
         isComparableWhenRunning: false, reference: graphicsReference
       ).only(with: "type", ["spice"]),
       Field(
-        "websocket-port", .integer(1...65535), "The TCP port of VNC over WebSocket.", at: "@websocket",
+        "websocket-port", .integer(-1...65535),
+        "The TCP port of VNC over WebSocket; with -1 a free one is picked at each start.", at: "@websocket",
         isComparableWhenRunning: false, reference: graphicsReference
       ).only(with: "type", ["vnc"]),
       Field(
@@ -153,6 +155,13 @@ extension Vocabulary {
     if let type = value?.string { element.append(XMLElement("listen", ["type": type])) }
   }
 
+  /// The socket, which libvirt writes twice for VNC.
+  private static let listenSocketLens = Lens.at("listen/@socket", .path).only(types: ["socket"], at: "listen/@type")
+    .afterwards { element, value, _ in
+      guard element[attribute: "type"] == "vnc", element[attribute: "socket"] != nil else { return }
+      element[attribute: "socket"] = value?.string
+    }
+
   /// `autoport`, and with it the port that stands for none.
   private static let autoPortLens: Lens = {
     let flag = Lens.at("@autoport", .boolean, .yesNo)
@@ -189,7 +198,7 @@ extension Vocabulary {
   /// `@port`, which counts only where `autoport` is off.
   private static let portLens = Lens(places: ["@port"]) { element in
     guard element[attribute: "autoport"] != "yes" else { return nil }
-    return element[attribute: "port"].flatMap(Int.init).flatMap { $0 > 0 ? .integer($0) : nil }
+    return element[attribute: "port"].flatMap(Int.init).flatMap { (-1...65535).contains($0) ? .integer($0) : nil }
   } write: { element, value in
     element[attribute: "port"] = value?.integer.map(String.init)
     element[attribute: "autoport"] = value == nil ? "yes" : "no"

@@ -67,7 +67,23 @@ extension Vocabulary {
       reference: "formatdomain.html#performance-monitoring-events"),
   ]
 
+  /// The controller that stands for the wish that there be none.
+  private static let noUSBLens = Lens(places: ["devices/controller"]) { domain in
+    domain.first("devices")?.all("controller").contains(where: \.isNoUSB) ?? false ? .string("none") : nil
+  } write: { domain, value in
+    domain.update("devices", create: value != nil) { devices in
+      // libvirt takes one or the other.
+      devices.removeAll("controller") { value == nil ? $0.isNoUSB : $0[attribute: "type"] == "usb" }
+      guard value != nil else { return }
+      devices.insertBesideSiblings(XMLElement("controller", ["type": "usb", "index": "0", "model": "none"]))
+    }
+  }
+
   static let domainResources: [Field] = [
+    Field(
+      "usb", .enumeration(["none"]),
+      "With `none` the guest has no USB: libvirt gives every other guest of most machine types a USB controller.",
+      lens: noUSBLens, reference: "formatdomain.html#controllers"),
     Field(
       "emulator", .path, "The program that runs the guest; the host's own for its architecture if not set.",
       at: "devices/emulator", staysWhenDropped: true, reference: "formatdomain.html#devices"),
@@ -222,4 +238,8 @@ extension TextRule {
       return parts.count == 2 && parts.allSatisfy { (1...2).contains($0.utf8.count) && $0.allSatisfy(\.isNumber) }
         ? text : nil
     })
+}
+
+extension XMLElement {
+  fileprivate var isNoUSB: Bool { self[attribute: "type"] == "usb" && self[attribute: "model"] == "none" }
 }

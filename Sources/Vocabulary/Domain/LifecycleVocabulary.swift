@@ -98,6 +98,12 @@ extension Vocabulary {
       stopped before they are. An entry with `count` stands for all of its domains.
       """, effect: .define),
     Field(
+      "exclusive-with", .list(of: .text(.domainName)),
+      """
+      Domains of the stack that never run at the same time as this one, such as another definition of the same guest: they \
+      may have the same disks. It holds in both directions, and no apply starts one while another runs.
+      """, effect: .define),
+    Field(
       "snapshot-before", .list(of: .enumeration(["restart", "offline", "delete", "replace"])),
       """
       Before which effects an apply takes a snapshot of the domain, `before-restart-1` and so on: `restart` and `offline` \
@@ -189,6 +195,9 @@ extension FieldKey<[String]> {
 
   /// The domains that a domain needs.
   public static var dependsOn: Self { Self("depends-on") }
+
+  /// The domains that a domain must not run beside.
+  public static var exclusiveWith: Self { Self("exclusive-with") }
 
   /// The effects before which a snapshot is taken.
   public static var snapshotBefore: Self { Self("snapshot-before") }

@@ -127,10 +127,12 @@ extension XMLElement {
     [self[attribute: "passwd"]].compactMap(\.self) + elements.flatMap(\.passwords)
   }
 
-  /// libvirt's passwords of displays and of ports in use are attributes; other secrets are references.
+  /// libvirt's passwords of displays and of ports in use are attributes; other secrets are references. What says how long a
+  /// password holds, and what becomes of viewers when it changes, means nothing without it, and libvirt refuses it.
   fileprivate var withoutPasswords: XMLElement {
     var result = self
     result[attribute: "passwd"] = nil
+    if name == "graphics" { for name in ["passwdValidTo", "connected"] { result[attribute: name] = nil } }
     result.children = children.map { node in
       if case .element(let child) = node { .element(child.withoutPasswords) } else { node }
     }

@@ -28,6 +28,15 @@ extension Vocabulary {
         "filter", .text(.filterName), "The network filter of libvirt's that watches over the traffic.",
         at: "filterref/@filter", effect: .live(.device), reference: interfaceReference),
       Field(
+        "filter-parameters",
+        "Values of the filter's variables, such as `{ name: IP, value: 10.0.0.5 }`. A name may be there several times.",
+        list: "filterref", "parameter",
+        .record([
+          Part("name", .text(.word("the name of a variable")), "The variable.", at: "@name", isRequired: true),
+          Part("value", .text(.line), "The value.", at: "@value", isRequired: true),
+        ]), effect: .live(.device), reference: "formatnwfilter.html#usage-of-variables-in-filters"
+      ).only(with: "filter"),
+      Field(
         "vlan-trunk", .boolean, "Whether several VLANs share the interface.", lens: trunkLens,
         reference: interfaceReference
       ).only(with: "vlans"),

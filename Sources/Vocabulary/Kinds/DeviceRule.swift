@@ -24,6 +24,8 @@ public struct DeviceRule: Sendable {
     case storage
     /// They connect the guest to others. Those that the spec does not declare are reported.
     case network
+    /// They give the guest something of the host's. Those that the spec does not declare are reported.
+    case host
     /// Anything else.
     case other
   }

@@ -17,6 +17,7 @@ extension Vocabulary {
     KeyPlace(FieldKey.state), KeyPlace(FieldKey.defaults), KeyPlace(FieldKey.restartPolicy),
     KeyPlace(FieldKey.maxEffect), KeyPlace(FieldKey.renamedFrom), KeyPlace(FieldKey.shutdownMode),
     KeyPlace(FieldKey.readyAddress), KeyPlace(FieldKey.profiles), KeyPlace(FieldKey.dependsOn),
+    KeyPlace(FieldKey.exclusiveWith),
     KeyPlace(FieldKey.snapshotBefore), KeyPlace(FieldKey.autostart), KeyPlace(FieldKey.protect),
     KeyPlace(FieldKey.shutdownForceOff), KeyPlace(FieldKey.readyLease), KeyPlace(FieldKey.readyAgent),
     KeyPlace(FieldKey.count), KeyPlace(FieldKey.shutdownTimeout), KeyPlace(FieldKey.readyTCP),
@@ -43,7 +44,7 @@ extension Vocabulary {
     KeyPlace(FieldKey.serial), KeyPlace(FieldKey.discard), KeyPlace(FieldKey.readOnly),
     KeyPlace(FieldKey.volumeEntry), KeyPlace(FieldKey.volumePool), KeyPlace(FieldKey.dir),
     KeyPlace(FieldKey.networkProtocol), KeyPlace(FieldKey.vhostUserPath), KeyPlace(FieldKey.vhostVDPA),
-    KeyPlace(FieldKey.nvmeNamespace), KeyPlace(FieldKey.throttleGroups),
+    KeyPlace(FieldKey.nvmeNamespace), KeyPlace(FieldKey.blockDevice), KeyPlace(FieldKey.throttleGroups),
   ]
 
   private static let deviceKeys: [KeyPlace] = [

@@ -25,6 +25,11 @@ public struct FieldCondition: Sendable, Hashable {
   }
 }
 
+extension [FieldCondition] {
+  /// Conditions of which one holds, as the spec writes them.
+  public var explanation: String { map(\.explanation).listed }
+}
+
 /// When a field must be set, and when it may be.
 public struct FieldRules: Sendable, Hashable {
   /// A case in which the field must be set.
@@ -51,8 +56,8 @@ public struct FieldRules: Sendable, Hashable {
   public fileprivate(set) var count: Int?
   /// What must not hold for the field to be set.
   public fileprivate(set) var excluded: [FieldCondition] = []
-  /// What must hold for the field to be set, all of it.
-  public fileprivate(set) var only: [FieldCondition] = []
+  /// What must hold for the field to be set: of each group of conditions one.
+  public fileprivate(set) var only: [[FieldCondition]] = []
 
   /// Whether there is no rule.
   public var isEmpty: Bool {
@@ -70,7 +75,8 @@ public struct FieldRules: Sendable, Hashable {
     let words = self.words.map { rule in
       "With \(rule.condition.explanation) one of \(rule.words.map { "`\($0)`" }.listed)."
     }
-    let allowed = only.map { "Only with \($0.explanation)." } + excluded.map { "Not with \($0.explanation)." }
+    let allowed =
+      only.map { "Only with \($0.explanation)." } + (excluded.isEmpty ? [] : ["Not with \(excluded.explanation)."])
     var sentences = required + allowed + words
     if let count { sentences.append("Exactly \(count) of them.") }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
@@ -86,9 +92,9 @@ extension FieldRules {
     return rules
   }
 
-  func only(with condition: FieldCondition) -> FieldRules {
+  func only(with conditions: FieldCondition...) -> FieldRules {
     var rules = self
-    rules.only.append(condition)
+    rules.only.append(conditions)
     return rules
   }
 
@@ -129,6 +135,11 @@ extension Field {
   func only(with name: String, _ words: [String] = [], at place: XMLPath? = nil) -> Field {
     changed(
       lens: place.flatMap { lens?.only(types: words, at: $0) }, rules: rules.only(with: FieldCondition(name, words)))
+  }
+
+  /// The same field, which may be set only where one of two others has one of these values.
+  func only(with name: String, _ words: [String], or other: (name: String, words: [String])) -> Field {
+    changed(rules: rules.only(with: FieldCondition(name, words), FieldCondition(other.name, other.words)))
   }
 
   /// The same field, which may not be set where another one has one of these values, or any value if there are none.

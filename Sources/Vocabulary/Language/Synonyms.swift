@@ -120,7 +120,7 @@ enum Synonyms {
     ("bootorder bootdev bootdevices", Meaning("boot")),
     ("instances replicas scale", Meaning("count")),
     ("extends inherits flavor flavour", Meaning("profiles")),
-    ("after requires needs", Meaning("depends-on")),
+    ("after requires needs", Meaning("depends-on")), ("conflicts excludes", Meaning("exclusive-with")),
     ("passthrough pci pcidevices usbdevices", Meaning("hostdevs")),
     ("shares sharedfolders mounts virtiofs 9p", Meaning("filesystems")),
     ("comment notes", Meaning("description")),

@@ -112,8 +112,8 @@ extension ValueType {
       guard !text.isEmpty else { throw ValueProblem("a path cannot be empty") }
       guard !text.utf8.contains(0) else { throw ValueProblem("a path cannot hold a NUL byte") }
       return .string(text)
-    case .reference:
-      return .string(try TextRule.name.normalised(text))
+    case .reference(let collection):
+      return .string(try TextRule.reference(to: collection).normalised(text))
     case .list(let element):
       // By bytes: a mark may combine with the bracket before it to one character.
       guard text.utf8.first == UInt8(ascii: "["), text.utf8.last == UInt8(ascii: "]") else {

@@ -142,19 +142,36 @@ public struct TextRule: Sendable {
   }()
 
   /// Names of libvirt networks.
-  public static let networkName = networkName("the name of a network", limit: 100)
+  public static let networkName = hostName("the name of a network")
 
   /// Names of the host's network devices, bridges among them, as the kernel limits them (`IFNAMSIZ`).
   public static let networkDevice = made(of: #"_.:\-"#, "the name of a network device of the host", most: 15)
 
-  private static func networkName(_ explanation: String, limit: Int) -> TextRule {
+  /// Names of libvirt storage pools.
+  public static let poolName = hostName("the name of a pool")
+
+  /// Names of libvirt's own objects, which become names of files: any text on one line without a slash that is not one of
+  /// the two names that every folder has.
+  private static func hostName(_ explanation: String) -> TextRule {
     TextRule(
-      explanation, pattern: "^[^/\\s]{1,\(limit)}$",
+      explanation, pattern: #"^(?!\.{1,2}$)(?! *$)[^/\x00-\x1F\x7F]{1,200}$"#,
+      remedy: "use up to 200 bytes, none of them a `/` or a control character",
       normalise: { text in
         let bytes = text.utf8
-        guard (1...limit).contains(bytes.count) else { return nil }
-        return bytes.allSatisfy { $0 > 0x20 && $0 != UInt8(ascii: "/") && $0 != 0x7F } ? text : nil
+        guard (1...200).contains(bytes.count), text != ".", text != "..", !bytes.allSatisfy({ $0 == 0x20 }) else {
+          return nil
+        }
+        return bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "/") && $0 != 0x7F } ? text : nil
       })
+  }
+
+  /// Names of objects of one of the stack's collections.
+  public static func reference(to collection: String) -> TextRule {
+    switch collection {
+    case "networks": networkName
+    case "pools": poolName
+    default: name
+    }
   }
 
   /// Unicast MAC addresses; compared without regard to case.

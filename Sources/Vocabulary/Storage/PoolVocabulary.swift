@@ -16,7 +16,7 @@ extension Vocabulary {
       FieldGroup("source.adapter", "The host bus adapter of a pool of type `scsi`.", shorthand: "name"),
       FieldGroup("source.auth", "How the host identifies itself to the storage."),
       FieldGroup("permissions", "Whose the pool's folder is. libvirt gives a folder to them when it makes it."),
-    ])
+    ], keyRule: .poolName)
 
   private static let poolReference = "formatstorage.html"
   private static let poolSourceReference = "formatstorage.html#source-elements"

@@ -91,8 +91,14 @@ struct ImportCommand: AsyncParsableCommand {
         Diagnostic(.note, "nothing-to-import", "\(uri) has no domain, network or storage pool to import")
       ]
     }
+    // What was asked for by name and is left out is a failure; of all that the host has, some may belong to other stacks.
+    let left = named.filter { object in !result.documents.contains { $0.object == object } }
+    for index in result.messages.indices where result.messages[index].severity == .warning {
+      guard left.contains(where: { $0.description == result.messages[index].subject }) else { continue }
+      result.messages[index].severity = .error
+    }
     messages.tell(result.messages)
-    if result.messages.hasErrors { throw ExitCode(1) }
+    if result.messages.hasErrors || !left.isEmpty { throw ExitCode(1) }
   }
 
   /// The objects that the command line names.
