@@ -30,7 +30,7 @@ func finish(_ arguments: [String]) throws -> (status: Int32, output: String) {
 
 /// Holds an image open for writing, as a guest does, while `body` runs.
 func withWriter<R>(of path: String, format: String, _ body: (pid_t) async throws -> R) async throws -> R {
-  let pid = try spawn(["qemu-io", "-f", format, "-c", "sleep 300000", path], output: "/dev/null")
+  let pid = try spawn(["qemu-io", "-f", format, "-c", "sleep 3600000", path], output: "/dev/null")
   defer {
     kill(pid, SIGKILL)
     _ = reap(pid)

@@ -261,6 +261,28 @@ struct SystemTests {
     return texts.flatMap { $0.split(separator: "\n") }.filter { line in !amounts.contains { line.contains($0) } }
   }
 
+  @Test("networks that are made at the same time, by one process or by two, each have a bridge of their own")
+  func bridges() throws {
+    try withDaemon { daemon, folder in
+      func spec(_ stack: String) -> String {
+        let networks = (0..<30).map { "  \(stack)-\($0): { mode: isolated, state: inactive }\n" }.joined()
+        return "stack: \(stack)\nnetworks:\n" + networks
+      }
+      for stack in ["one", "two"] { try folder.write(spec(stack), to: "\(stack).yaml") }
+      let other = try daemon.start("apply", "--yes", folder.path("two.yaml"))
+      let applied = try daemon.vireo("apply", "--yes", folder.path("one.yaml"))
+      #expect(applied.status == 0, "\(applied.output)\(applied.errors)")
+      let result = try other.wait()
+      #expect(result.status == 0, "\(result.output)\(result.errors)")
+      let names = try daemon.virsh("net-list", "--all", "--name").output.split(whereSeparator: \.isWhitespace)
+      #expect(names.count == 61)
+      let bridges = try names.map {
+        try Definition(text: daemon.virsh("net-dumpxml", String($0)).output)("//bridge/@name")
+      }
+      #expect(Set(bridges).count == names.count)
+    }
+  }
+
   @Test("ranges, groups of ports and devices of a network change as it runs")
   func networkUpdates() throws {
     try withDaemon { daemon, folder in

@@ -8,6 +8,13 @@ import XMLTree
 /// Defines, changes, starts, stops and removes networks.
 struct NetworkActions: Sendable {
   let connection: LibvirtConnection
+  /// Definitions whose bridges libvirt names.
+  private let unnamed: Batches<ObjectDefinition>
+
+  init(connection: LibvirtConnection) {
+    self.connection = connection
+    unnamed = Batches { await connection.store(networks: $0) }
+  }
 
   /// Stores a definition, new or changed. A running network goes on as it is.
   func define(_ definition: ObjectDefinition) async throws {
@@ -23,12 +30,12 @@ struct NetworkActions: Sendable {
     }
     try await connection.requireOwn(network: definition)
 
-    let network: LibvirtNetwork
-    do {
-      network = try await connection.store(network: definition)
-    } catch let error as LibvirtError where !error.isConnectionLost {
-      throw definitionFailure(error, editor: "the same part of the network with `virsh net-edit`")
+    if definition.isBridgeChosen {
+      try await unnamed.add(definition)
+    } else if let failure = await connection.store(networks: [definition])[0] {
+      throw failure
     }
+    let network = try await network(name)
     do {
       try definition.check(try await connection.storedDefinition(of: network))
     } catch {

@@ -10,6 +10,7 @@ extension LibvirtConnection {
   /// Stores a network's definition. What the schema refuses is stored all the same where libvirt keeps all of it.
   ///
   /// - Throws: ``LibvirtError``; what the schema has against the definition where libvirt would drop or change a part of it.
+  @discardableResult
   public func store(network definition: ObjectDefinition) async throws -> LibvirtNetwork {
     let text = definition.xml.serialised()
     let refusal: LibvirtError
