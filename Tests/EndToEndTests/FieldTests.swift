@@ -42,7 +42,7 @@ struct FieldTests {
       let plan = try host.plan(without)
       for name in ["on-poweroff", "on-reboot", "on-crash", "clock"] {
         let line = plan.output.split(separator: "\n").first { $0.contains(name) }
-        #expect(line?.contains("kept; no longer recorded") ?? false, "\(name) in \(plan.output)")
+        #expect(line?.contains("released; kept as it is") ?? false, "\(name) in \(plan.output)")
       }
       #expect(!plan.output.contains("not set"), "\(plan.output)")
       try host.apply(without)

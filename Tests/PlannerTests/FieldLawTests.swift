@@ -189,6 +189,37 @@ struct FieldLawTests {
     #expect(restored > (bed.type === Vocabulary.pool ? 0 : kept * 3), "\(restored), \(kept)")
   }
 
+  @Test("what is released stays as it is, and is nobody's when it is dropped later", arguments: beds.prefix(3))
+  func releasing(_ bed: Bed) throws {
+    let base = try stack(bed.text)
+    var tried = 0
+    for sample in Self.cases(bed) where sample.field.name != "unmanage" {
+      let (with, without) = (
+        Self.saying(sample, sample.value, base, bed.type), Self.saying(sample, nil, base, bed.type)
+      )
+      guard var host = Self.beginning(without, bed), Self.apply(with, to: &host, bed) != nil,
+        let set = Self.definition(bed, host), Self.holds(sample, with, set)
+      else { continue }
+      tried += 1
+      let device = sample.collection.map { "\($0.key).\(without.domains[0].members($0.key)[0].name)." } ?? ""
+      let leaving = Self.edit(without, bed.type) { object in
+        object.set(.unmanage, to: Setting(.list([.string(device + sample.field.name)]), at: object.range))
+      }
+      guard let release = Self.apply(leaving, to: &host, bed), let after = Self.definition(bed, host) else {
+        Issue.record("\(sample) cannot be released")
+        continue
+      }
+      // A disk that the spec still has and that names no source is a file that Vireo makes; the plan shows that.
+      if release.changes.contains(where: { $0.field == device + FieldKey.source.name }) { continue }
+      #expect(release.changes.allSatisfy { $0.isRecordOnly }, "\(sample): \(Self.texts(release))")
+      let places = difference(Self.bare(set), Self.bare(after)).map(\.path)
+      #expect(places.isEmpty, "\(sample), released: \(places)")
+      #expect(Self.remaining(leaving, on: host, bed) == [], "\(sample), released")
+      #expect(Self.remaining(without, on: host, bed) == [], "\(sample), dropped after that")
+    }
+    #expect(tried > bed.least / 2, "\(tried)")
+  }
+
   @Test("fields that stand in a group leave together and leave nothing behind")
   func groups() throws {
     let bed = Self.beds[1]

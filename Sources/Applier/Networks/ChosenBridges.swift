@@ -50,7 +50,7 @@ extension LibvirtConnection {
         bridges.contains(where: { $0.1 == bridge && $0.0.name != own.name })
       else { return }
       var again = definition.xml
-      again.set(own.uuid, at: "uuid")
+      again.set(own.uuid, at: .uuid)
       try await defineNetwork(again.serialised(), named: definition.name, checksSchema: false)
     }
   }

@@ -209,7 +209,7 @@ struct DevicePlanning {
     if let stored = known.identity { plan.part.identities[key] = stored }
     if let recorded = known.recorded { plan.part.owned.setMarks(key, recorded) }
     plan.part.changes += changes + [known.change].compactMap(\.self)
-    let difference = RecordDifference(before: context.record, now: plan.part.owned, isNew: false)
+    let difference = RecordDifference(before: context.formerRecord, now: plan.part.owned, isNew: false)
     plan.part.changes += difference.changes(of: key, device, besides: plan.part.changes) { field in
       field == Vocabulary.disk[.source]
         ? DiskSource.path(of: current).map(Value.string) : field.lens.flatMap { $0.get(current) }

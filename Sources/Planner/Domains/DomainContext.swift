@@ -19,8 +19,12 @@ final class DomainContext {
   let nameOnHost: String
   /// Whether a saved state is discarded before anything else is done.
   let discardsSavedState: Bool
-  /// What an earlier apply owned.
+  /// What an earlier apply owned, as the host has it.
+  let formerRecord: OwnershipRecord?
+  /// What an earlier apply owned, without what the spec leaves to the host again.
   let record: OwnershipRecord?
+  /// What the spec leaves to the host again.
+  let unmanaged: UnmanagedPlaces
   let identity: DomainIdentity
   /// What is concealed in what is shown and recorded.
   let concealment: Concealment
@@ -46,7 +50,9 @@ final class DomainContext {
     observed = found
     nameOnHost = found?.name ?? spec.name
     refused = found?.running.map(RefusedValues.init)
-    record = found.flatMap { OwnershipRecord(in: $0.inactive) }
+    formerRecord = found.flatMap { OwnershipRecord(in: $0.inactive) }
+    unmanaged = spec.unmanagedPlaces
+    record = formerRecord?.released(unmanaged)
     let uuid = found?.uuid ?? spec[.uuid] ?? Identity.uuid(stack: stack.name, domain: spec.name)
     identity = DomainIdentity(name: spec.name, uuid: uuid)
     concealment = Concealment(

@@ -154,7 +154,8 @@ enum DomainPlanning {
   /// Whatever the record says otherwise than before and no change shows yet.
   private static func recordChanges(_ context: DomainContext, _ part: DomainPart) -> [FieldChange] {
     let (spec, observed) = (context.spec, context.observed)
-    let difference = RecordDifference(before: context.record, now: part.owned, isNew: context.isNew)
+    let difference = RecordDifference(
+      before: context.formerRecord, now: part.owned, isNew: context.isNew, unmanaged: context.unmanaged)
     let own = difference.changes(of: OwnershipRecord.itself, spec, besides: part.changes) { field in
       switch field {
       case spec.type[.state]: observed.map { .string($0.state.rawValue) }

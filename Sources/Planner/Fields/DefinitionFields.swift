@@ -15,7 +15,9 @@ struct DefinitionFields {
   let observed: XMLElement?
   /// The definition in use, where there is one.
   let running: XMLElement?
-  /// What an earlier apply owned; nil also for what carries no record.
+  /// What an earlier apply owned, as the host has it; nil also for what carries no record.
+  let formerRecord: OwnershipRecord?
+  /// What an earlier apply owned, without what the spec leaves to the host again.
   let record: OwnershipRecord?
   /// What is concealed in what is shown and recorded.
   let concealment: Concealment
@@ -38,7 +40,8 @@ struct DefinitionFields {
     findings = Findings(about: object)
     self.observed = observed
     self.running = running
-    record = observed.flatMap { OwnershipRecord(in: $0) }
+    formerRecord = observed.flatMap { OwnershipRecord(in: $0) }
+    record = formerRecord?.released(spec.unmanagedPlaces)
     owned = OwnershipRecord(stack: stack.name)
     xml = observed ?? fresh
     concealment = Concealment(

@@ -10,8 +10,8 @@ extension FieldChange {
   static let recorded = "recorded"
   /// The detail of a value that the host has already, and that is the spec's as of now.
   static let metAlready = "unchanged; now recorded"
-  /// The detail of a value that the spec no longer names and that stays on the host.
-  static let released = "kept; no longer recorded"
+  /// The detail of a value or device that the spec no longer names and that stays on the host, which may change it as of now.
+  static let released = "released; kept as it is"
   /// The detail of a value that the spec no longer names and that the host does not have either.
   static let absentAlready = "no longer set; no longer recorded"
   /// The detail of a device that is gone from the host before it left the spec.
@@ -33,6 +33,8 @@ struct RecordDifference {
   let now: OwnershipRecord
   /// Whether the host does not have the object yet.
   let isNew: Bool
+  /// Devices that the spec leaves to the host are still there.
+  var unmanaged = UnmanagedPlaces()
 
   /// The differences of an object, or of one of its devices, that no change shows yet.
   ///
@@ -92,11 +94,13 @@ struct RecordDifference {
       guard !shown.contains(where: { $0.field == key || $0.field.hasPrefix(key + ".") }) else { return nil }
       let kind = spec.type.collection(String(key.prefix { $0 != "." }))?.type.name ?? "device"
       let isGained = now.hasDevice(key)
+      let isReleased = unmanaged.contains(device: key)
       let member = spec.members(String(key.prefix { $0 != "." })).first { key.hasSuffix(".\($0.name)") }
       return FieldChange(
-        key, old: .string(kind), new: isGained ? .string(kind) : nil, effect: .define,
-        reason: isGained ? .spec : .dropped, detail: isGained ? FieldChange.metAlready : FieldChange.goneAlready,
-        range: member?.range ?? spec.range)
+        key, old: .string(kind), new: isGained || isReleased ? .string(kind) : nil, effect: .define,
+        reason: isGained ? .spec : .dropped,
+        detail: isGained ? FieldChange.metAlready : isReleased ? FieldChange.released : FieldChange.goneAlready,
+        range: member?.range ?? (isReleased ? spec.place(of: .unmanage) : spec.range))
     }
   }
 

@@ -204,7 +204,7 @@ struct NetworkPlanning {
 
   /// Whatever the record says otherwise than before and no change shows yet.
   private func recordChanges(_ fields: DefinitionFields, besides shown: [FieldChange]) -> [FieldChange] {
-    RecordDifference(before: fields.record, now: fields.owned, isNew: observed == nil).changes(
+    RecordDifference(before: fields.formerRecord, now: fields.owned, isNew: observed == nil).changes(
       of: OwnershipRecord.itself, spec, besides: shown
     ) { [observed, type = spec.type] field in
       switch field {

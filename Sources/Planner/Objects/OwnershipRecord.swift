@@ -100,6 +100,18 @@ public struct OwnershipRecord: Hashable {
     objects[key, default: [:]].merge(fields) { $1 }
   }
 
+  /// The record without what is left to the host again.
+  func released(_ places: UnmanagedPlaces) -> OwnershipRecord {
+    guard !places.isEmpty else { return self }
+    var result = self
+    for (object, names) in places.fields { for name in names { result.objects[object]?[name] = nil } }
+    for device in devices where places.contains(device: device) {
+      result.objects[device] = nil
+      result.marks[device] = nil
+    }
+    return result
+  }
+
   /// Takes over what another subject of the same object owns.
   mutating func merge(_ other: OwnershipRecord) {
     guard !other.objects.isEmpty || !other.marks.isEmpty else { return }

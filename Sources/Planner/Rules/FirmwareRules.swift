@@ -33,7 +33,8 @@ enum FirmwareRules {
     if let observed, observed.inactive.first("os") == definition.first("os") {
       if definition.isFirmwareOpen {
         // libvirt is about to choose for a guest that has its variables already.
-        guard context.stack.host.writesFirmwareDown, definition != observed.inactive || owned != context.record else {
+        guard context.stack.host.writesFirmwareDown, definition != observed.inactive || owned != context.formerRecord
+        else {
           return part
         }
         detail = "libvirt chooses the firmware as it is stored; its variables are kept"

@@ -14,6 +14,7 @@ enum StackChecks {
       FragmentChecks.check(object, into: &diagnostics)
       SensitiveChecks.check(object, into: &diagnostics)
     }
+    for object in stack.networks + stack.domains { UnmanagedChecks.check(object, into: &diagnostics) }
     for objects in [stack.domains, stack.networks, stack.pools] {
       checkDistinct(objects, .uuid, "two objects cannot have one UUID", into: &diagnostics)
     }

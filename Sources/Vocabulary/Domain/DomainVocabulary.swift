@@ -11,7 +11,7 @@ extension Vocabulary {
       + domainSystemInformation + domainFeatures + domainHyperV + domainClock + domainEvents + domainTuning
       + domainThrottling
       + domainResources + domainSecurity + domainPassthrough
-      + [.sensitive, .xml(of: "domain", reference: "formatdomain.html")],
+      + [.unmanage, .sensitive, .xml(of: "domain", reference: "formatdomain.html")],
     groups: lifecycleGroups + memoryGroups + processorGroups + numaGroups
       + systemGroups + systemInformationGroups + featureGroups + clockGroups + generalGroups + tuningGroups
       + securityGroups + passthroughGroups,

@@ -17,7 +17,7 @@ extension Vocabulary {
     KeyPlace(FieldKey.state), KeyPlace(FieldKey.defaults), KeyPlace(FieldKey.restartPolicy),
     KeyPlace(FieldKey.maxEffect), KeyPlace(FieldKey.renamedFrom), KeyPlace(FieldKey.shutdownMode),
     KeyPlace(FieldKey.readyAddress), KeyPlace(FieldKey.profiles), KeyPlace(FieldKey.dependsOn),
-    KeyPlace(FieldKey.exclusiveWith),
+    KeyPlace(FieldKey.exclusiveWith), KeyPlace(FieldKey.unmanage),
     KeyPlace(FieldKey.snapshotBefore), KeyPlace(FieldKey.autostart), KeyPlace(FieldKey.protect),
     KeyPlace(FieldKey.shutdownForceOff), KeyPlace(FieldKey.readyLease), KeyPlace(FieldKey.readyAgent),
     KeyPlace(FieldKey.count), KeyPlace(FieldKey.shutdownTimeout), KeyPlace(FieldKey.readyTCP),

@@ -121,6 +121,7 @@ enum Synonyms {
     ("instances replicas scale", Meaning("count")),
     ("extends inherits flavor flavour", Meaning("profiles")),
     ("after requires needs", Meaning("depends-on")), ("conflicts excludes", Meaning("exclusive-with")),
+    ("ignorechanges ignore unmanaged release", Meaning("unmanage")),
     ("passthrough pci pcidevices usbdevices", Meaning("hostdevs")),
     ("shares sharedfolders mounts virtiofs 9p", Meaning("filesystems")),
     ("comment notes", Meaning("description")),

@@ -11,7 +11,7 @@ extension Vocabulary {
     devices.
     """,
     fields: networkLifecycle + networkGeneral + networkForward + networkBridge + networkAddresses + networkNames
-      + networkPorts + [.sensitive, .xml(of: "network", reference: networkReference)],
+      + networkPorts + [.unmanage, .sensitive, .xml(of: "network", reference: networkReference)],
     groups: [
       FieldGroup("bridge", "The bridge that guests are connected to.", shorthand: "name"),
       FieldGroup("nat", "How addresses are translated in the mode `nat`."),
