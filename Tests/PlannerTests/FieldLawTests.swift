@@ -171,8 +171,8 @@ struct FieldLawTests {
           // What an object is stays, and what is meant anyway.
           || shown?.detail == FieldChange.released
             && (sample.field.staysWhenDropped || Self.isMeant(sample, without, after))
-          // What Vireo chose for a new domain it does not choose for one that exists: libvirt's default it is.
-          || bed.givesMore && shown?.reason == .dropped && shown?.new == nil && shown?.detail == nil
+          // What Vireo chose for something new it does not choose for what exists: libvirt's default it is.
+          || (bed.givesMore || sample.collection != nil) && shown?.reason == .dropped && shown?.new == nil && shown?.detail == nil
         let places = difference(Self.bare(before), Self.bare(after)).map(\.path)
         #expect(mayStay, "\(sample), dropped: \(Self.texts(dropping)), \(places)")
       }

@@ -64,12 +64,10 @@ enum DomainPlanning {
     part.findings += HostLimits.check(context, definition)
     part.findings += NetworkNeeds.check(context)
     part.findings += DriverNeeds.check(context, part.identities, definition)
-    if context.isCompletedByVireo {
-      if context.isNew {
-        NewDomain.complete(&definition, for: spec)
-      } else {
-        NewDomain.completeControllers(&definition)
-      }
+    if context.isNew, context.isCompletedByVireo {
+      NewDomain.complete(&definition, for: spec)
+    } else {
+      NewDomain.completeControllers(&definition, replacing: observed?.inactive)
     }
     part.changes += following(context, from: unsettled, to: definition, besides: part.changes)
     part.changes += GivenValues.changes(context, definition, from: unsettled, besides: part.changes, &given)
