@@ -129,7 +129,8 @@ struct DevicePlanning {
         plan.part.findings.checkVersion(of: field, setting, named: name, in: current, on: context.stack.host)
       }
       var fieldPlan = context.plan(
-        field, named: name, of: key, setting, isCompleted: isCompleted, observed: current, running: running, in: plan.element,
+        field, named: name, of: key, setting, isCompleted: isCompleted, observed: current, running: running,
+        in: plan.element,
         cost: { effect(of: field, identity, setting, to: $0) })
       // The format of a snapshot's overlay is the snapshot's.
       if isSnapshot, setting != nil, field == Vocabulary.disk[.format] { fieldPlan = FieldPlan(noted: fieldPlan.noted) }

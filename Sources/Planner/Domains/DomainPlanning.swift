@@ -69,6 +69,7 @@ enum DomainPlanning {
     } else {
       NewDomain.completeControllers(&definition, replacing: observed?.inactive)
     }
+    Vocabulary.arrangeParts(of: &definition, replacing: observed?.inactive)
     part.changes += following(context, from: unsettled, to: definition, besides: part.changes)
     part.changes += GivenValues.changes(context, definition, from: unsettled, besides: part.changes, &given)
 
@@ -77,6 +78,7 @@ enum DomainPlanning {
     var stored = part.fileSteps.map { steps.add($0) } + part.volumes.map(Prerequisite.object)
     let isStored = settleRecord(context, &part, in: &definition)
     if isStored {
+      part.findings += SchemaRules.check(context, part.identities, definition)
       let step = steps.add(definitionStep(context, part, definition, after: stored))
       steps.setReady(after: step)
       stored = [step]

@@ -33,13 +33,15 @@ public enum NewDomain {
     return domain
   }
 
-  /// What the spec's fields are put into where libvirt completes what they leave out.
+  /// What the spec's fields are put into where libvirt completes what they leave out. A clock without an offset, and
+  /// processors without a number, it completes too, but its schema refuses them.
   public static func bare(type: String, _ identity: DomainIdentity) -> XMLElement {
     XMLElement(
       "domain", ["type": type],
       children: [
-        XMLElement("name", text: identity.name), XMLElement("uuid", text: identity.uuid),
-        XMLElement("os", children: [XMLElement("type", text: "hvm")]), XMLElement("devices"),
+        XMLElement("name", text: identity.name), XMLElement("uuid", text: identity.uuid), XMLElement("vcpu", text: "1"),
+        XMLElement("os", children: [XMLElement("type", text: "hvm")]), XMLElement("clock", ["offset": "utc"]),
+        XMLElement("devices"),
       ])
   }
 
