@@ -116,7 +116,9 @@ extension XMLElement {
       devices.updateAll("interface") { $0.replaceValues(at: .interfaceMAC) { $0.isUnicastMAC ? "m" : $0 } }
       devices.updateAll("disk") { disk in
         disk.replaceValues(at: .diskSerial) { $0.isPlain ? "s" : $0 }
-        disk.replaceValues(at: "source/@file") { $0.isPlainPath ? "/p" : $0 }
+        disk.update("source", create: false) { source in
+          if let file = source[attribute: "file"], file.isPlainPath { source[attribute: "file"] = "/p" }
+        }
       }
     }
     return result

@@ -113,7 +113,7 @@ enum SchemaRules {
 
   // MARK: Messages
 
-  /// A fault as a reader is told of it.
+  /// The message about a fault.
   private struct Problem {
     var message: String
     var suggestion: String
