@@ -82,6 +82,20 @@ struct SchemaTests {
     #expect(Self.problems(plan).count == 2)
   }
 
+  @Test("one mistake of many different domains is told at each of them, and another one is told apart")
+  func many() throws {
+    let domains = (1...40).map { number in
+      let mistake = number % 4 == 0 ? "<blkiotune><bogus/></blkiotune>" : "<memtune><soft>2</soft></memtune>"
+      return "  d\(number): { type: qemu, memory: \(100 + number) MiB, xml: \(mistake) }\n"
+    }
+    let plan = try Self.plan("stack: lab\ndomains:\n" + domains.joined())
+    for (number, object) in zip(1..., plan.refused) {
+      let part = number % 4 == 0 ? "blkiotune/bogus" : "memtune/soft"
+      #expect(object.problems.map(\.message) == ["libvirt's schema does not allow this `xml`: `\(part)`"])
+    }
+    #expect(plan.refused.count == 40)
+  }
+
   // MARK: Who it was
 
   /// The faults that are found in the domain's own part of a definition.

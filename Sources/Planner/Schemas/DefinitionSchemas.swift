@@ -21,6 +21,8 @@ public final class DefinitionSchemas: Sendable {
     var schema: XMLSchema??
     var answers: [XMLElement: String?] = [:]
     var faults: [XMLElement: [SchemaFault]] = [:]
+    /// The faults that were found first.
+    var found: [[SchemaFault]] = []
 
     mutating func ask(_ definition: XMLElement) -> String? {
       let schema = self.schema ?? (try? XMLSchema(path: path))
@@ -88,13 +90,22 @@ public final class DefinitionSchemas: Sendable {
   }
 
   /// What is at fault in a definition that the schema refuses, worked out once for those that look alike.
-  func faults(in definition: XMLElement, _ search: () -> [SchemaFault]) -> [SchemaFault] {
+  ///
+  /// - Parameter isCured: whether the schema accepts the definition without certain faults. A profile's mistake is one of all
+  ///   domains that have it, and trying is much faster than searching.
+  func faults(
+    in definition: XMLElement, isCured: ([SchemaFault]) -> Bool = { _ in false }, _ search: () -> [SchemaFault]
+  ) -> [SchemaFault] {
     let look = definition.look
     guard let desk = desk(for: definition, look) else { return [] }
     if let known = desk.withLock({ $0.faults[look] }) { return known }
     // Not under the lock: the search asks the schema.
+    if let cured = desk.withLock({ $0.found }).first(where: isCured) { return cured }
     let found = search()
-    desk.withLock { if $0.faults.count < Self.memory { $0.faults[look] = found } }
+    desk.withLock { desk in
+      if desk.faults.count < Self.memory { desk.faults[look] = found }
+      if desk.found.count < 8, !desk.found.contains(found) { desk.found.append(found) }
+    }
     return found
   }
 

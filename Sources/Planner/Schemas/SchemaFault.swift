@@ -44,6 +44,28 @@ struct SchemaSearch {
     return found.isEmpty ? company(of: domain, devices, definition) : found
   }
 
+  /// Whether the schema accepts a definition without the values that are at fault in another one.
+  func isCured(
+    of faults: [SchemaFault], _ domain: ObjectSpec, _ devices: [Device], in definition: XMLElement
+  ) -> Bool {
+    var cured = definition
+    for fault in faults {
+      guard case .value(let place) = fault.reason, let name = fault.field else { return false }
+      let device = devices.first { $0.key == fault.owner }
+      let object = device?.object ?? domain
+      guard device != nil || fault.owner == OwnershipRecord.itself, let field = object.type.field(name),
+        let value = object.settings[field]?.value, place != nil || !field.isFragment
+      else { return false }
+      guard let rest = (device?.element ?? cured).without(field, value, at: place) else { return false }
+      if let device {
+        cured.update("devices") { $0.children = $0.children.map { $0.element == device.element ? .element(rest) : $0 } }
+      } else {
+        cured = rest
+      }
+    }
+    return !faults.isEmpty && accepts(cured)
+  }
+
   /// A definition's own part.
   static func withoutDevices(_ definition: XMLElement) -> XMLElement {
     var bare = definition
@@ -202,6 +224,36 @@ extension Field {
 }
 
 extension XMLElement {
+  /// The element without what a field says, or without a part of a fragment; nil where the fragment has no such part.
+  fileprivate func without(_ field: Field, _ value: Value, at place: String?) -> XMLElement? {
+    guard let place, case .xml(let fragment) = value else { return without(field, value) }
+    var part = fragment.root
+    guard part.remove(part: place.split(separator: "/")[...]) else { return nil }
+    var result = without(fragment)
+    XMLFragment(part).merge(into: &result)
+    return result
+  }
+
+  /// Takes out the first part with a place, such as `tune/sendbuf` or `driver/@colour`.
+  ///
+  /// - Returns: whether there is one.
+  private mutating func remove(part steps: ArraySlice<Substring>) -> Bool {
+    guard let step = steps.first else { return false }
+    if step.hasPrefix("@") {
+      let name = String(step.dropFirst())
+      defer { self[attribute: name] = nil }
+      return self[attribute: name] != nil
+    }
+    guard let index = indexOfChild(String(step)), var child = children[index].element else { return false }
+    if steps.count == 1 {
+      children.remove(at: index)
+      return true
+    }
+    guard child.remove(part: steps.dropFirst()) else { return false }
+    children[index] = .element(child)
+    return true
+  }
+
   /// The element without what a field says.
   fileprivate func without(_ field: Field, _ value: Value) -> XMLElement {
     if case .xml(let fragment) = value { return without(fragment) }

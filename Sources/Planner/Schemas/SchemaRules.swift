@@ -30,7 +30,9 @@ enum SchemaRules {
       }
     }
     let search = SchemaSearch(accepts: schemas.accepts)
-    var faults = schemas.faults(in: stored) { search.faults(in: context.spec, devices(in: stored), of: stored) }
+    var faults = schemas.faults(
+      in: stored, isCured: { search.isCured(of: $0, context.spec, devices(in: stored), in: stored) }
+    ) { search.faults(in: context.spec, devices(in: stored), of: stored) }
     if let old = old?.spellingOutNone, schemas.refusal(of: old) != nil {
       let before = SchemaSearch.withoutDevices(old)
       let devices = Dictionary(devices(in: old).map { ($0.key, $0.element) }, uniquingKeysWith: { first, _ in first })
