@@ -67,10 +67,16 @@ struct DeviceTypeTests {
     case "serial", "parallel", "channel", "console", "redirdev":
       if question.device == "redirdev" { device[attribute: "bus"] = "usb" }
       device.append(XMLElement("source", ["path": "/run/x"]))
-      if question.device == "console" { device.append(XMLElement("target", ["type": "virtio"])) }
+      if ["console", "channel"].contains(question.device), question.owner != "target" {
+        device.append(XMLElement("target", ["type": "virtio"]))
+      }
     case "controller": device[attribute: "index"] = "0"
     case "audio": device[attribute: "id"] = "3"
     case "shmem": device[attribute: "name"] = "x"
+    case "rng":
+      device[attribute: "model"] = "virtio"
+      device.append(XMLElement("backend", text: word == "random" ? "/dev/urandom" : ""))
+    case "smartcard" where word == "passthrough": device[attribute: "type"] = "spicevmc"
     default: break
     }
     if let owner = question.owner {

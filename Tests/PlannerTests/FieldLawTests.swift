@@ -171,8 +171,9 @@ struct FieldLawTests {
           // What an object is stays, and what is meant anyway.
           || shown?.detail == FieldChange.released
             && (sample.field.staysWhenDropped || Self.isMeant(sample, without, after))
-          // What Vireo chose for a new domain it does not choose for one that exists: libvirt's default it is.
-          || bed.givesMore && shown?.reason == .dropped && shown?.new == nil && shown?.detail == nil
+          // What Vireo chose for something new it does not choose for what exists: libvirt's default it is.
+          || (bed.givesMore || sample.collection != nil) && shown?.reason == .dropped && shown?.new == nil
+            && shown?.detail == nil
         let places = difference(Self.bare(before), Self.bare(after)).map(\.path)
         #expect(mayStay, "\(sample), dropped: \(Self.texts(dropping)), \(places)")
       }
@@ -260,11 +261,14 @@ struct FieldLawTests {
   }
 
   /// A definition without the record, and as libvirt would have completed it: with the console that mirrors the first serial
-  /// port, with the boot order where no device has one, and with a port that is picked where a display names none.
+  /// port, with the boot order where no device has one, with a port that is picked where a display names none, and with a
+  /// clock and a processor where there are none.
   private static func bare(_ xml: XMLElement) -> XMLElement {
     var xml = xml
     OwnershipRecord.remove(from: &xml)
     xml.update("os", create: false) { $0.removeAll("boot") }
+    xml.removeAll("clock") { $0 == XMLElement("clock", ["offset": "utc"]) }
+    xml.removeAll("vcpu") { $0 == XMLElement("vcpu", text: "1") }
     xml.update("devices", create: false) { devices in
       devices.removeAll("console") { $0.value(at: "target/@type") ?? "serial" == "serial" }
       devices.updateAll("graphics") { if $0[attribute: "port"] == nil { $0[attribute: "autoport"] = nil } }

@@ -199,8 +199,7 @@ struct FragmentTests {
 @Suite("libvirt's schema, without a host")
 struct SchemaCheckTests {
   private func problems(_ text: String) throws -> [Diagnostic] {
-    let schema = try XMLSchema(path: SchemaCheck.installedFolder + "/domain.rng")
-    return try SchemaCheck(schema).problems(of: stack(text))
+    try SchemaCheck(DefinitionSchemas()).problems(of: stack(text))
   }
 
   @Test("a spec that libvirt takes has no problems")

@@ -1,5 +1,5 @@
 // What validates and is new gives a definition that libvirt's schema accepts: specs that are made up from the tables, for
-// every field of domains and their devices, at its bounds and beside others.
+// every field of domains and their devices, of networks and of pools, at its bounds and beside others.
 
 import Diagnostics
 import Foundation
@@ -17,16 +17,18 @@ import XMLTree
   "what validates and is new is a definition that libvirt's schema accepts",
   .enabled(if: InstalledSchema.isInstalled, "needs libvirt's schemas"))
 struct NewObjectLawTests {
-  /// A domain, or a kind of its devices.
+  /// A domain, a kind of its devices, a network or a pool.
   struct Kind: Sendable, CustomStringConvertible {
-    let collection: ObjectType.Collection?
-    var type: ObjectType { collection?.type ?? Vocabulary.domain }
-    var element: String { type.device?.element ?? "domain" }
-    var description: String { collection?.key ?? "domain" }
+    var collection: ObjectType.Collection?
+    var root = Vocabulary.domain
+    var type: ObjectType { collection?.type ?? root }
+    var element: String { type.device?.element ?? root.name }
+    var description: String { collection?.key ?? root.name }
+    var isDomain: Bool { collection == nil && root === Vocabulary.domain }
 
     /// What decides of which kind an object is, as far as one field does.
     var selectors: [Field] {
-      guard collection != nil else { return [] }
+      guard !isDomain else { return [] }
       return fields.filter { field in
         guard case .enumeration = field.type else { return false }
         return type.fields.contains { other in
@@ -39,14 +41,26 @@ struct NewObjectLawTests {
       type.fields.filter { field in
         // These say whether there is an object, and what becomes of one that exists.
         !["xml", "sensitive", "state", "uuid", "renamed-from", "defaults", "count"].contains(field.name)
+          // Of a pool this is what it is.
+          && (root !== Vocabulary.pool || field.name != "path")
           && !Samples.values(of: field, in: element).isEmpty
       }
     }
   }
 
   static let kinds =
-    [Kind(collection: nil)]
+    [Kind(), Kind(root: Vocabulary.network), Kind(root: Vocabulary.pool)]
     + Vocabulary.domain.collections.filter { $0.type.device != nil }.map { Kind(collection: $0) }
+
+  /// Where an object is new.
+  enum Bed: CaseIterable {
+    /// On a host without any, completed by Vireo.
+    case emptyHost
+    /// There, in a domain that libvirt completes.
+    case libvirt
+    /// In such a domain that exists.
+    case existing
+  }
 
   /// Settings of one object, made up of samples.
   enum Samples {
@@ -92,7 +106,7 @@ struct NewObjectLawTests {
   /// Makes specs of a kind of object, and finds what validates although libvirt's schema refuses it.
   private struct Trial {
     let kind: Kind
-    let schema: SchemaCheck
+    let schemas: DefinitionSchemas
     let version: LibvirtVersion
     let base: StackSpec
     var accepted = 0
@@ -101,36 +115,76 @@ struct NewObjectLawTests {
     init(_ kind: Kind) async throws {
       self.kind = kind
       version = try await NewObjectLawTests.version.value
-      schema = SchemaCheck(try XMLSchema(path: InstalledSchema.path(of: "domain.rng")))
-      base = try stack(ImaginedHost.lab + "\n")
+      let path = InstalledSchema.path(of: "domain.rng")
+      schemas = DefinitionSchemas(folder: String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)))
+      base = try stack(ImaginedHost.lab + "\nnetworks: { lan: { address: 10.10.0.1/24 } }\n")
     }
 
     private var range: SourceRange { base.domains[0].range }
 
-    /// Tries an object with these settings, and with all that these require if that is wanted.
-    mutating func attempt(_ settings: [(Field, Value)], completed: Bool) async {
-      // Other tests have a limit of time.
-      await Task.yield()
-      var object = kind.collection.map { ObjectSpec($0.type, "extra", at: range) } ?? base.domains[0]
-      for (field, value) in settings { object.settings[field] = Setting(value, at: range) }
-      if completed { complete(&object) }
-      guard !isNewer(object) else { return }
+    /// The object without any settings.
+    private var plain: ObjectSpec {
+      if let collection = kind.collection { return ObjectSpec(collection.type, "extra", at: range) }
+      return switch kind.root.name {
+      case "network": base.networks[0]
+      case "pool": base.pools[0]
+      default: base.domains[0]
+      }
+    }
+
+    /// The stack with an object, and the host that it is planned for.
+    private func spec(with object: ObjectSpec, _ bed: Bed) -> (StackSpec, Inventory)? {
       var spec = base
-      if let collection = kind.collection {
-        spec.domains[0].members[collection.key] = [object]
-      } else {
+      if bed != .emptyHost { spec.domains[0].set(.defaults, to: Setting(.string("libvirt"), at: range)) }
+      let before = spec
+      switch (kind.collection, kind.root.name) {
+      case (let collection?, _): spec.domains[0].members[collection.key] = [object]
+      case (_, "network"): spec.networks[0] = object
+      case (_, "pool"): spec.pools[0] = object
+      default:
+        let defaults = spec.domains[0].setting(.defaults)
         spec.domains[0] = object
+        spec.domains[0].set(.defaults, to: defaults)
       }
       spec.domains[0] = DomainDefaults.completed(spec.domains[0], in: spec)
+      var host = Inventory.supposed(for: InventoryRequest(for: spec), with: [])
+      guard bed == .existing else { return (spec, host) }
+      guard let plan = try? Plan(for: before, on: host) else { return nil }
+      for case .defineDomain(let definition) in plan.actions.map(\.operation) {
+        host.domains[definition.identity.name] = ObservedDomain(
+          name: definition.identity.name, uuid: definition.identity.uuid, state: .stopped, isActive: false,
+          autostart: false, inactive: definition.xml, running: nil)
+      }
+      return (spec, host)
+    }
+
+    /// Tries an object with these settings, and with all that these require if that is wanted.
+    mutating func attempt(_ settings: [(Field, Value)], completed: Bool, in bed: Bed = .emptyHost) async {
+      // Other tests have a limit of time.
+      await Task.yield()
+      var object = plain
+      for (field, value) in settings { object.settings[field] = Setting(value, at: range) }
+      if completed { complete(&object) }
+      guard !isNewer(object), let (spec, host) = spec(with: object, bed) else { return }
       var diagnostics: [Diagnostic] = []
       StackChecks.check(spec, profiles: [], into: &diagnostics)
       // A plan may refuse what no host can do.
-      guard !diagnostics.contains(where: { $0.severity == .error }), let problems = try? schema.problems(of: spec)
-      else { return }
+      guard !diagnostics.contains(where: { $0.severity == .error }), let plan = try? Plan(for: spec, on: host) else {
+        return
+      }
+      let definitions = plan.actions.compactMap { action -> XMLElement? in
+        switch action.operation {
+        case .defineDomain(let definition): definition.xml.spellingOutNone
+        case .defineNetwork(let definition): definition.xml
+        case .definePool(let pool): pool.definition.xml
+        default: nil
+        }
+      }
+      guard !definitions.isEmpty else { return }
       accepted += 1
-      guard let problem = problems.first else { return }
+      guard let problem = definitions.lazy.compactMap(schemas.refusal).first else { return }
       let text = object.settings.map { "\($0.key.name): \($0.value.value)" }.sorted().joined(separator: ", ")
-      found.append("\(kind) { \(text) }: \(problem.message)")
+      found.append("\(kind), \(bed) { \(text) }: \(problem)")
     }
 
     /// Whether this libvirt is too old for the object. The display of a PCI device came with 10.3, and other devices have
@@ -200,7 +254,16 @@ struct NewObjectLawTests {
     for field in kind.fields {
       for value in Samples.values(of: field, in: kind.element) {
         await trial.attempt([(field, value)], completed: true)
-        if trial.kind.collection != nil { await trial.attempt([(field, value)], completed: false) }
+        if !kind.isDomain { await trial.attempt([(field, value)], completed: false) }
+      }
+    }
+    for bed in Bed.allCases where bed != .emptyHost && kind.root === Vocabulary.domain {
+      guard bed == .libvirt || kind.collection != nil else { continue }
+      await trial.attempt([], completed: false, in: bed)
+      for field in kind.fields {
+        for value in Samples.values(of: field, in: kind.element).prefix(kind.isDomain ? 1 : 2) {
+          await trial.attempt([(field, value)], completed: true, in: bed)
+        }
       }
     }
     #expect(trial.found.isEmpty)
@@ -220,12 +283,14 @@ struct NewObjectLawTests {
         }
       }
     }
-    for _ in 0..<(kind.collection == nil ? 300 : 40) * Self.effort {
+    for round in 0..<(kind.isDomain ? 300 : 40) * Self.effort {
       let fields = kind.fields.shuffled(using: &choices).prefix(Int.random(in: 2...6, using: &choices))
       let settings = fields.compactMap { field in
         Samples.values(of: field, in: kind.element).randomElement(using: &choices).map { (field, $0) }
       }
       await trial.attempt(settings, completed: true)
+      guard kind.collection != nil, round % 4 == 0 else { continue }
+      await trial.attempt(settings, completed: true, in: round % 8 == 0 ? .libvirt : .existing)
     }
     #expect(trial.found.isEmpty)
   }

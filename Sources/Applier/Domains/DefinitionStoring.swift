@@ -114,22 +114,3 @@ public struct DroppedDefinition: Error {
   /// The first place that libvirt would not keep: `/domain/devices/disk/…`.
   public var place: String
 }
-
-extension XMLElement {
-  /// The definition with what libvirt leaves out when it writes and insists on when it reads: a memory side cache
-  /// without associativity or policy has `none` (measured with libvirt 9.0).
-  fileprivate var spellingOutNone: XMLElement {
-    guard exists(at: "cpu/numa/cell/cache") else { return self }
-    var result = self
-    result.update(at: "cpu/numa", create: false) { numa in
-      numa.updateAll("cell") { cell in
-        cell.updateAll("cache") { cache in
-          for name in ["associativity", "policy"] where cache[attribute: name] == nil {
-            cache[attribute: name] = "none"
-          }
-        }
-      }
-    }
-    return result
-  }
-}

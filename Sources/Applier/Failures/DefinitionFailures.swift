@@ -16,7 +16,7 @@ func definitionFailure(
     let reason = Phrase.schemaFile.range(in: line).map { String(line[$0.upperBound...]) } ?? text
     return ActionFailure(
       "libvirt's schema does not allow the definition: \(reason)",
-      remedy: "change the field that it names, or \(editor)")
+      remedy: "`vireo validate --libvirt-schema` names the field; change it, or \(editor)")
   case .operationFailed, .domainExists:
     return ActionFailure("cannot \(error.operation): \(text)", remedy: planAgain)
   case .configurationUnsupported:

@@ -38,6 +38,24 @@ struct DevicePlanning {
 
   private var isNew: Bool { current == nil }
 
+  /// Whether Vireo chooses what the entry leaves out, rather than libvirt. With `defaults: libvirt` it is so for devices that
+  /// are added to a domain. What was there before Vireo, which the record has marks of, comes back as it was. In a new
+  /// domain an entry that was read off a host says what only that host knew: a disk's target, an interface's address.
+  private var isCompleted: Bool {
+    guard !context.isCompletedByVireo, context.isNew || context.record?.marks[key] != nil else { return true }
+    guard isNew else { return false }
+    return switch rule.role {
+    case .storage: !says(.target)
+    case .network: !says(.mac)
+    case .other: true
+    }
+  }
+
+  /// Whether the entry has a field, or says it in libvirt's own XML.
+  private func says(_ key: FieldKey<String>) -> Bool {
+    device.setting(key) != nil || device[ifKnown: .xml].map { device.type[key].isThere(in: $0.root) } ?? false
+  }
+
   /// - Parameter given: what new objects are given, as far as it has been read before.
   func plan(_ given: inout GivenValues) -> Plan {
     let identity = observedIdentity
@@ -111,7 +129,8 @@ struct DevicePlanning {
         plan.part.findings.checkVersion(of: field, setting, named: name, in: current, on: context.stack.host)
       }
       var fieldPlan = context.plan(
-        field, named: name, of: key, setting, observed: current, running: running, in: plan.element,
+        field, named: name, of: key, setting, isCompleted: isCompleted, observed: current, running: running,
+        in: plan.element,
         cost: { effect(of: field, identity, setting, to: $0) })
       // The format of a snapshot's overlay, and the images behind it, are the snapshot's.
       if isSnapshot, setting != nil, field == Vocabulary.disk[.format] || field.group == "backing-chain" {
@@ -145,7 +164,7 @@ struct DevicePlanning {
   private func completeNew(
     _ identity: DeviceIdentity, _ running: XMLElement?, _ plan: inout Plan, _ given: inout GivenValues
   ) {
-    if context.isCompletedByVireo {
+    if isCompleted {
       if rule.role == .storage { DiskDefaults(context, device, definition, targets).complete(&plan.element) }
       if device.type.has(.mac), device.setting(.mac) == nil {
         let mac = Identity.macAddress(stack: context.stack.name, domain: context.spec.name, interface: device.name)
@@ -192,7 +211,7 @@ struct DevicePlanning {
     for field in device.type.fields(device.settings.keys) where field.lens != nil {
       let plan = context.plan(
         field, named: "\(key).\(device.type.displayName(of: field))", of: key, device.settings[field],
-        observed: element, running: running, in: element,
+        isCompleted: isCompleted, observed: element, running: running, in: element,
         cost: { context.effect(of: field, to: $0, on: identity) })
       part.note(plan, of: field, key, on: identity, context)
       if let change = plan.change { part.changes.append(change) }

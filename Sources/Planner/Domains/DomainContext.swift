@@ -30,7 +30,7 @@ final class DomainContext {
   let concealment: Concealment
   /// What libvirt has refused to change in the guest since it was started.
   let refused: RefusedValues?
-  /// Whether what the spec leaves out of something new is Vireo's to choose, rather than libvirt's.
+  /// Whether what the spec leaves out of a new domain is Vireo's to choose, rather than libvirt's.
   let isCompletedByVireo: Bool
 
   init(_ spec: ObjectSpec, in stack: StackContext) {
@@ -76,16 +76,17 @@ final class DomainContext {
   ///
   /// - Parameters:
   ///   - owner: whose field it is, as the record has it.
+  ///   - isCompleted: whether Vireo chooses what the spec leaves out, rather than libvirt.
   ///   - observed: the domain or device as the host has it stored; nil for a new one.
   ///   - element: the same on its way to what it shall be.
   ///   - cost: the effect of giving an existing domain or device a value.
   func plan(
-    _ field: Field, named name: String, of owner: String, _ setting: Setting?, observed: XMLElement?,
-    running: XMLElement?, in element: XMLElement, cost: (Value?) -> Effect
+    _ field: Field, named name: String, of owner: String, _ setting: Setting?, isCompleted: Bool,
+    observed: XMLElement?, running: XMLElement?, in element: XMLElement, cost: (Value?) -> Effect
   ) -> FieldPlan {
     let planning = FieldPlanning(
       field: field, name: name, setting: setting, recorded: concealment.recorded(setting, of: owner, field),
-      initial: isCompletedByVireo ? field.initial : nil, observed: observed, running: running, place: spec.range)
+      initial: isCompleted ? field.initial : nil, observed: observed, running: running, place: spec.range)
     return planning.plan(
       in: element, effect: cost,
       mayAsk: { stored, shown in

@@ -22,8 +22,8 @@ enum DomainFields {
         part.findings.checkVersion(of: field, setting, named: name, in: observed, on: context.stack.host)
       }
       let plan = context.plan(
-        field, named: name, of: OwnershipRecord.itself, setting, observed: observed, running: context.running,
-        in: definition, cost: { context.effect(of: field, to: $0) })
+        field, named: name, of: OwnershipRecord.itself, setting, isCompleted: context.isCompletedByVireo,
+        observed: observed, running: context.running, in: definition, cost: { context.effect(of: field, to: $0) })
       plan.put(field, into: &definition)
       part.note(plan, of: field, OwnershipRecord.itself, context)
       if context.isNew, setting == nil, field == type[.type] {

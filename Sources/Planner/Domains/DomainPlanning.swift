@@ -65,13 +65,12 @@ enum DomainPlanning {
     part.findings += NetworkNeeds.check(context)
     part.findings += Exclusions.check(context)
     part.findings += DriverNeeds.check(context, part.identities, definition)
-    if context.isCompletedByVireo {
-      if context.isNew {
-        NewDomain.complete(&definition, for: spec)
-      } else {
-        NewDomain.completeControllers(&definition)
-      }
+    if context.isNew, context.isCompletedByVireo {
+      NewDomain.complete(&definition, for: spec)
+    } else {
+      NewDomain.completeControllers(&definition, replacing: observed?.inactive)
     }
+    Vocabulary.arrangeParts(of: &definition, replacing: observed?.inactive)
     part.changes += following(context, from: unsettled, to: definition, besides: part.changes)
     part.changes += GivenValues.changes(context, definition, from: unsettled, besides: part.changes, &given)
 
@@ -80,6 +79,7 @@ enum DomainPlanning {
     var stored = part.fileSteps.map { steps.add($0) } + part.volumes.map(Prerequisite.object)
     let isStored = settleRecord(context, &part, in: &definition)
     if isStored {
+      part.findings += SchemaRules.check(context, part.identities, definition)
       let step = steps.add(definitionStep(context, part, definition, after: stored))
       steps.setReady(after: step)
       stored = [step]

@@ -33,13 +33,15 @@ public enum NewDomain {
     return domain
   }
 
-  /// What the spec's fields are put into where libvirt completes what they leave out.
+  /// What the spec's fields are put into where libvirt completes what they leave out. A clock without an offset, and
+  /// processors without a number, it completes too, but its schema refuses them.
   public static func bare(type: String, _ identity: DomainIdentity) -> XMLElement {
     XMLElement(
       "domain", ["type": type],
       children: [
-        XMLElement("name", text: identity.name), XMLElement("uuid", text: identity.uuid),
-        XMLElement("os", children: [XMLElement("type", text: "hvm")]), XMLElement("devices"),
+        XMLElement("name", text: identity.name), XMLElement("uuid", text: identity.uuid), XMLElement("vcpu", text: "1"),
+        XMLElement("os", children: [XMLElement("type", text: "hvm")]), XMLElement("clock", ["offset": "utc"]),
+        XMLElement("devices"),
       ])
   }
 
@@ -127,16 +129,30 @@ public enum NewDomain {
 
   /// Adds what devices need and libvirt would choose badly: a virtio controller for SCSI disks, where it takes an
   /// emulated one of 2001, and a virtio video card for a display, where it takes one of 1993.
-  static func completeControllers(_ domain: inout XMLElement) {
+  ///
+  /// - Parameter observed: the domain as the host has it, which keeps what it lacks; nil for a new one.
+  static func completeControllers(_ domain: inout XMLElement, replacing observed: XMLElement? = nil) {
+    let before = observed?.first("devices")
+    func isNewlyMissing(_ isMissing: (XMLElement) -> Bool, in devices: XMLElement) -> Bool {
+      isMissing(devices) && !(before.map(isMissing) ?? false)
+    }
     domain.update("devices", create: false) { devices in
-      let needsSCSI = devices.all("disk").contains { $0.value(at: .diskBus) == "scsi" }
-      if needsSCSI, !devices.all("controller").contains(where: { $0[attribute: "type"] == "scsi" }) {
+      if isNewlyMissing(Self.lacksSCSI, in: devices) {
         devices.insertBesideSiblings(XMLElement("controller", ["type": "scsi", "index": "0", "model": "virtio-scsi"]))
       }
-      if devices.first("graphics") != nil, devices.first("video") == nil {
+      if isNewlyMissing(Self.lacksVideo, in: devices) {
         devices.append(XMLElement("video", children: [XMLElement("model", ["type": "virtio"])]))
       }
     }
+  }
+
+  private static func lacksSCSI(_ devices: XMLElement) -> Bool {
+    devices.all("disk").contains { $0.value(at: .diskBus) == "scsi" }
+      && !devices.all("controller").contains { $0[attribute: "type"] == "scsi" }
+  }
+
+  private static func lacksVideo(_ devices: XMLElement) -> Bool {
+    devices.first("graphics") != nil && devices.first("video") == nil
   }
 
   /// Adds the root complex and a root port for every device that takes one, and spare ones.

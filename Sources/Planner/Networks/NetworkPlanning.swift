@@ -60,6 +60,7 @@ struct NetworkPlanning {
     var fields = fields(part.object, uuid)
     let isStored = fields.settleRecord()
     part.findings += fields.findings
+    if isStored { part.findings += SchemaRules.check(network: fields) }
     var changes = fields.changes
     let stored = isStored ? [addDefinition(fields, to: &part.steps)] : []
     changes += addLifecycle(fields, after: stored, to: &part)

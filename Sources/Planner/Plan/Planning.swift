@@ -12,17 +12,18 @@ extension Plan {
   ///   - maxEffect: the most disruptive effect that a change may have; nil for no limit but the domains' own.
   ///   - deletions: what may leave the host.
   ///   - discardsSavedStates: whether the saved memory of the stack's stopped guests is given up.
+  ///   - schemas: libvirt's schemas, which definitions that would be stored are checked against; nil where there are none.
   ///   - refusingObjects: whether an object that a state of the host forbids is refused by itself, with what depends on
   ///     it, and is part of the plan as such. Otherwise it keeps the whole from being planned.
   /// - Throws: everything that keeps the host from being made so, at once. Nothing is to be done then.
   public init(
     for spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
     deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false,
-    refusingObjects: Bool = false
+    schemas: DefinitionSchemas? = nil, refusingObjects: Bool = false
   ) throws(DiagnosticsError) {
     let builder = PlanBuilder(
-      planning: spec, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates
-    )
+      planning: spec, on: inventory, maxEffect: maxEffect, deleting: deletions,
+      discardsSavedStates: discardsSavedStates, schemas: schemas)
     let refusals = builder.refusals.map(\.problem)
     guard builder.errors.isEmpty, refusingObjects || refusals.isEmpty else {
       throw DiagnosticsError(builder.errors + refusals)
@@ -42,13 +43,14 @@ extension PlanBuilder {
   /// Plans a whole stack, as far as it can be planned.
   init(
     planning spec: StackSpec, on inventory: Inventory, maxEffect: Effect? = nil,
-    deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false
+    deleting deletions: DeletionOptions = DeletionOptions(), discardsSavedStates: Bool = false,
+    schemas: DefinitionSchemas? = nil
   ) {
     self.init(spec, inventory)
     for failure in inventory.failures {
       note("unreadable-object", "\(failure.subject): \(failure.message)", severity: .warning)
     }
-    let context = StackContext(spec, inventory, discardsSavedStates: discardsSavedStates)
+    let context = StackContext(spec, inventory, discardsSavedStates: discardsSavedStates, schemas: schemas)
     if deletions.scope != .everything {
       addObjects(context)
     } else {

@@ -10,6 +10,8 @@ struct StackContext: Sendable {
   let inventory: Inventory
   /// Whether the saved memory of stopped guests is discarded.
   let discardsSavedStates: Bool
+  /// What definitions that would be stored are checked against; nil where nothing is known of libvirt's schemas.
+  let schemas: DefinitionSchemas?
   /// Which files the host's domains write to.
   let uses: DiskUses
   /// The stack's volumes by their file.
@@ -19,10 +21,11 @@ struct StackContext: Sendable {
   /// The objects planned so far whose steps others wait for.
   var awaited: Set<ObjectReference> = []
 
-  init(_ spec: StackSpec, _ inventory: Inventory, discardsSavedStates: Bool) {
+  init(_ spec: StackSpec, _ inventory: Inventory, discardsSavedStates: Bool, schemas: DefinitionSchemas? = nil) {
     self.spec = spec
     self.inventory = inventory
     self.discardsSavedStates = discardsSavedStates
+    self.schemas = schemas
     uses = DiskUses(inventory)
     volumePaths = Dictionary(
       spec.volumes.compactMap { volume in spec.path(ofVolume: volume).map { ($0, volume.name) } },

@@ -169,6 +169,7 @@ struct PoolPlanning {
         FieldChange(FieldKey.autostart.name, new: .boolean(true), effect: .define, reason: .default, range: spec.range))
     }
     if fields.xml != observed?.inactive {
+      part.findings += SchemaRules.check(pool: fields)
       let isBuilt =
         [.fs, .netfs].contains(spec.poolType) && observed == nil
         || isFolder && fields.changes.contains { $0.field.hasPrefix("permissions.") }

@@ -43,12 +43,6 @@ enum PoolChecks {
         Diagnostic(
           "conflict", "a pool of type \(pool.poolType) has no `path`", at: path.range, suggestion: "leave it out"))
     }
-    if pool.says(.authSecret), let usage = pool.setting(.authSecretUsage) {
-      diagnostics.append(
-        Diagnostic(
-          "conflict", "a secret is identified by its UUID or by its usage", at: usage.range,
-          suggestion: "leave out one of `secret` and `secret-usage`"))
-    }
   }
 
   /// What needs a new file says its pool where there are several, or none.

@@ -24,7 +24,8 @@ extension Vocabulary {
       "defaults", .enumeration(["vireo", "libvirt"]),
       """
       Who completes a new domain: `vireo`, the default, with today's hardware, a console, an agent's channel and free \
-      ports; `libvirt` with what the spec says and no more, which is what an imported domain needs.
+      ports; `libvirt` with what the spec says and no more, which is what an imported domain needs. Devices that you add \
+      to an imported domain are completed by Vireo in either case.
       """, effect: .define),
     Field(
       "profiles", .list(of: .reference(collection: "profiles")),

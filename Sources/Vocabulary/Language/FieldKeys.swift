@@ -73,8 +73,8 @@ extension Vocabulary {
   private static let storageKeys: [KeyPlace] = [
     KeyPlace(FieldKey.poolType), KeyPlace(FieldKey.poolState), KeyPlace(FieldKey.sourceHosts),
     KeyPlace(FieldKey.sourceDevices), KeyPlace(FieldKey.sourceDir), KeyPlace(FieldKey.sourceName),
-    KeyPlace(FieldKey.initiator), KeyPlace(FieldKey.adapterType), KeyPlace(FieldKey.authSecret),
-    KeyPlace(FieldKey.authSecretUsage), KeyPlace(FieldKey.preallocation), KeyPlace(FieldKey.clusterSize),
+    KeyPlace(FieldKey.initiator), KeyPlace(FieldKey.adapterType),
+    KeyPlace(FieldKey.preallocation), KeyPlace(FieldKey.clusterSize),
     KeyPlace(FieldKey.extendedL2), KeyPlace(FieldKey.lazyRefcounts), KeyPlace(FieldKey.permissionsMode),
     KeyPlace(FieldKey.permissionsOwner), KeyPlace(FieldKey.permissionsGroup), KeyPlace(FieldKey.stackName),
     KeyPlace(FieldKey.connect), KeyPlace(FieldKey.sha256),

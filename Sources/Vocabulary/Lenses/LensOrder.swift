@@ -10,7 +10,7 @@ struct XMLOrder: Sendable {
   init(_ children: [String: [String]]) { self.children = children }
 
   /// Moves elements that have just been made to the place where libvirt writes them.
-  fileprivate func arrange(_ element: inout XMLElement, before: XMLElement?, at path: String = "") {
+  func arrange(_ element: inout XMLElement, before: XMLElement?, at path: String = "") {
     guard let names = children[path] else { return }
     for name in names where element.first(name) != nil {
       if before?.first(name) == nil { element.moveAll(name, in: names) }

@@ -42,7 +42,8 @@ extension Vocabulary {
       lens: IPLenses.bootp("file"), reference: networkReference + "#addressing"),
     Field(
       "dhcp.boot-server", .text(.dnsName), "Where that file is; the host's TFTP server if not set.",
-      lens: IPLenses.bootp("server"), reference: networkReference + "#addressing"),
+      lens: IPLenses.bootp("server"), reference: networkReference + "#addressing"
+    ).only(with: "dhcp.boot-file"),
     Field(
       "tftp-root", .text(.line), "The folder of the host whose files guests may fetch by TFTP.",
       lens: IPLenses.tftpRoot, reference: networkReference + "#addressing"),

@@ -62,13 +62,23 @@ enum NetworkForms {
   /// The port of a virtual switch.
   static let virtualPort = Shape.record([
     Part("type", .enumeration(["802.1Qbg", "802.1Qbh", "openvswitch", "midonet"]), "Whose port it is.", at: "@type"),
-    parameter("manager-id", "managerid", .integer(0...255), "The database of types (802.1Qbg)."),
-    parameter("type-id", "typeid", .integer(0...0xFF_FFFF), "The type of the port (802.1Qbg)."),
-    parameter("type-id-version", "typeidversion", .integer(0...255), "The version of the type (802.1Qbg)."),
-    parameter("instance-id", "instanceid", .text(.uuid), "The UUID of the port (802.1Qbg)."),
-    parameter("profile-id", "profileid", .text(.line), "The profile of the port (802.1Qbh, Open vSwitch)."),
-    parameter("interface-id", "interfaceid", .text(.uuid), "The UUID of the interface (Open vSwitch, MidoNet)."),
+    parameter("manager-id", "managerid", .integer(0...255), "The database of types (802.1Qbg).")
+      .never(with: "type", "802.1Qbh", "openvswitch", "midonet"),
+    parameter("type-id", "typeid", .integer(0...0xFF_FFFF), "The type of the port (802.1Qbg).")
+      .never(with: "type", "802.1Qbh", "openvswitch", "midonet"),
+    parameter("type-id-version", "typeidversion", .integer(0...255), "The version of the type (802.1Qbg).")
+      .never(with: "type", "802.1Qbh", "openvswitch", "midonet"),
+    parameter("instance-id", "instanceid", .text(.uuid), "The UUID of the port (802.1Qbg).")
+      .never(with: "type", "802.1Qbh", "openvswitch", "midonet"),
+    parameter("profile-id", "profileid", .text(profile), "The profile of the port (802.1Qbh, Open vSwitch).")
+      .never(with: "type", "802.1Qbg", "midonet"),
+    parameter("interface-id", "interfaceid", .text(.uuid), "The UUID of the interface (Open vSwitch, MidoNet).")
+      .never(with: "type", "802.1Qbg", "802.1Qbh").required(with: "type", "midonet"),
   ])
+
+  private static let profile = TextRule(
+    "a line of at most 39 characters", pattern: #"^[^\n]{1,39}$"#,
+    normalise: { text in text.count <= 39 ? try? TextRule.line.normalised(text) : nil })
 
   private static func parameter(
     _ name: String, _ attribute: String, _ type: ValueType, _ summary: String

@@ -10,11 +10,12 @@ extension Vocabulary {
     networkFlag(
       "domain.local-only", "domain/@localOnly",
       "Whether names of the domain that the network's name server does not know are asked of nobody outside.",
-      reference: "#connectivity"),
+      reference: "#connectivity"
+    ).only(with: "domain.name"),
     networkFlag(
       "domain.register", "domain/@register", "Whether the host's resolver finds the names of the domain.",
       reference: "#connectivity"
-    ).since(10, 1),
+    ).since(10, 1).only(with: "domain.name"),
     Field(
       "dns.enable", .boolean, "Whether there is a name server; so where the network has an address.",
       lens: placed("dns/@enable", .boolean, .yesNo).unsaid(.boolean(true)),

@@ -191,6 +191,8 @@ extension Vocabulary {
 
   // MARK: The bridge
 
+  private static let firewallZone = TextRule.made(of: "_-", "the name of a firewalld zone")
+
   private static let networkBridge: [Field] = [
     Field(
       "bridge.name", .text(.networkDevice),
@@ -200,8 +202,8 @@ extension Vocabulary {
       """, lens: placed("bridge/@name", .text(.networkDevice)), staysWhenDropped: true,
       reference: networkReference + "#connectivity"),
     Field(
-      "bridge.zone", .text(.word("the name of a firewalld zone")), "The zone of firewalld that the bridge is put into.",
-      lens: placed("bridge/@zone", .text(.word("the name of a firewalld zone"))),
+      "bridge.zone", .text(firewallZone), "The zone of firewalld that the bridge is put into.",
+      lens: placed("bridge/@zone", .text(firewallZone)),
       reference: networkReference + "#connectivity"),
     Field(
       "bridge.stp", .boolean, "Whether the bridge looks for loops by the spanning tree protocol.",

@@ -81,69 +81,114 @@ extension Vocabulary {
     source(
       "hosts", .list(of: .text(.storageHost)),
       "The hosts that have the storage, each with a port perhaps: `nas.example.org`, `10.0.0.9:6789`.",
-      lens: Lens.list("source", "host", host).inOrder(poolXML)),
+      lens: Lens.list("source", "host", host).inOrder(poolXML)
+    ).only(with: "type", ["netfs", "iscsi", "iscsi-direct", "rbd", "sheepdog", "gluster"]),
     source(
-      "devices", .list(of: .text(.line)),
-      "The host's devices that the storage is made of, or the target's name on an iSCSI host.", lens: devices),
+      "devices", .list(of: .text(.storageDevice)),
+      "The host's devices that the storage is made of, or the target's name on an iSCSI host.", lens: devices
+    ).only(with: "type", ["fs", "logical", "disk", "iscsi", "iscsi-direct", "zfs"]),
     source(
       "part-separator", .boolean,
       "Whether the names of partitions have a `p` before their number, for a multipath device of a pool of type `disk`.",
-      lens: partSeparator),
+      lens: partSeparator
+    ).only(with: "source.devices"),
     source(
       "dir", .text(.line), "The folder on the host that has the storage.",
-      lens: sourceText("dir/@path", .text(.line))),
+      lens: sourceText("dir/@path", .text(.line))
+    ).only(with: "type", ["netfs", "gluster"]),
     source(
       "adapter.type", .enumeration(["scsi_host", "fc_host"]), "A SCSI adapter of the host, or a Fibre Channel one.",
-      lens: sourceText("adapter/@type", .enumeration(["scsi_host", "fc_host"]))),
-    source("adapter.name", .text(.line), "The adapter's name, such as `scsi_host1`.", lens: adapter("name")),
-    source("adapter.parent", .text(.line), "The adapter that a virtual one is made on.", lens: adapter("parent")),
-    source("adapter.parent-wwnn", .text(.line), "That adapter's world wide node name.", lens: adapter("parent_wwnn")),
-    source("adapter.parent-wwpn", .text(.line), "That adapter's world wide port name.", lens: adapter("parent_wwpn")),
+      lens: sourceText("adapter/@type", .enumeration(["scsi_host", "fc_host"]))
+    ).only(with: "type", ["scsi"]),
+    source("adapter.name", .text(.line), "The adapter's name, such as `scsi_host1`.", lens: adapter("name")).only(
+      with: "source.adapter.type", ["scsi_host"]
+    ).required(
+      with: "source.adapter.type", "scsi_host", unless: ["source.adapter.address"]
+    ).never(with: "source.adapter.address"),
+    source("adapter.parent", .text(.line), "The adapter that a virtual one is made on.", lens: adapter("parent")).only(
+      with: "source.adapter.type", ["fc_host"]),
     source(
-      "adapter.parent-fabric-wwn", .text(.line), "The fabric's world wide name, by which a parent is found.",
-      lens: adapter("parent_fabric_wwn")),
+      "adapter.parent-wwnn", .text(.worldWideName), "That adapter's world wide node name.", lens: adapter("parent_wwnn")
+    )
+    .only(with: "source.adapter.type", ["fc_host"]),
+    source(
+      "adapter.parent-wwpn", .text(.worldWideName), "That adapter's world wide port name.", lens: adapter("parent_wwpn")
+    )
+    .only(with: "source.adapter.type", ["fc_host"]),
+    source(
+      "adapter.parent-fabric-wwn", .text(.worldWideName), "The fabric's world wide name, by which a parent is found.",
+      lens: adapter("parent_fabric_wwn")
+    ).only(with: "source.adapter.type", ["fc_host"]),
     source(
       "adapter.managed", .boolean, "Whether libvirt makes the virtual adapter, and removes it with the pool.",
-      lens: sourceText("adapter/@managed", .boolean, .yesNo)),
-    source("adapter.wwnn", .text(.line), "The virtual adapter's world wide node name.", lens: adapter("wwnn")),
-    source("adapter.wwpn", .text(.line), "The virtual adapter's world wide port name.", lens: adapter("wwpn")),
+      lens: sourceText("adapter/@managed", .boolean, .yesNo)
+    ).only(with: "source.adapter.type", ["fc_host"]),
+    source("adapter.wwnn", .text(.worldWideName), "The virtual adapter's world wide node name.", lens: adapter("wwnn"))
+      .only(
+        with: "source.adapter.type", ["fc_host"]
+      ).required(with: "source.adapter.type", "fc_host"),
+    source("adapter.wwpn", .text(.worldWideName), "The virtual adapter's world wide port name.", lens: adapter("wwpn"))
+      .only(
+        with: "source.adapter.type", ["fc_host"]
+      ).required(with: "source.adapter.type", "fc_host"),
     source(
       "adapter.address", .text(.pciAddress), "The PCI address of a SCSI adapter whose number may change.",
-      lens: adapterAddress),
+      lens: adapterAddress
+    ).only(with: "source.adapter.type", ["scsi_host"]),
     source(
       "adapter.unique-id", .integer(0...Int(UInt32.max)),
       "The number that tells adapters at one PCI address apart, from the host's `unique_id`.",
       lens: sourceText(
-        "adapter/parentaddr/@unique_id", .integer(0...Int(UInt32.max)))),
+        "adapter/parentaddr/@unique_id", .integer(0...Int(UInt32.max)))
+    ).only(with: "source.adapter.address"),
     source(
       "initiator", .text(.line), "The name that the host has towards an iSCSI target.",
-      lens: sourceText("initiator/iqn/@name", .text(.line))),
+      lens: sourceText("initiator/iqn/@name", .text(.line))
+    ).only(with: "type", ["iscsi", "iscsi-direct"]),
     source(
       "name", .text(.line), "The name of the storage there: a volume group, an RBD pool, a gluster volume.",
-      lens: sourceText("name", .text(.line))),
+      lens: sourceText("name", .text(.line))
+    ).only(with: "type", ["logical", "rbd", "sheepdog", "gluster", "zfs", "vstorage"]),
     source(
       "format", .text(.word("the name of a format")),
       """
       The format: of a file system (`ext4`, `xfs`, `nfs`, `cifs`), of partitions (`gpt`, `dos`), `lvm2`; `auto` finds it \
       out where it can be.
-      """, lens: sourceText("format/@type", .text(.word("the name of a format")))),
+      """, lens: sourceText("format/@type", .text(.word("the name of a format")))
+    ).only(with: "type", ["fs", "netfs", "logical", "disk"])
+      .values(
+        [
+          "auto", "ext2", "ext3", "ext4", "ufs", "iso9660", "udf", "gfs", "gfs2", "vfat", "hfs+", "xfs", "ocfs2",
+          "vmfs",
+        ], with: "type", "fs"
+      ).values(["auto", "nfs", "cifs", "glusterfs"], with: "type", "netfs").values(
+        ["unknown", "lvm2"], with: "type", "logical"
+      ).values(["unknown", "dos", "dvh", "gpt", "mac", "bsd", "pc98", "sun", "lvm2"], with: "type", "disk"),
     source(
       "protocol-version", .text(.word("the version of a protocol")), "The version of NFS, such as `3` or `4.1`.",
-      lens: sourceText("protocol/@ver", .text(.word("the version of a protocol")))),
+      lens: sourceText("protocol/@ver", .text(.word("the version of a protocol")))
+    ).only(with: "type", ["netfs"]).never(with: "source.format", "cifs", "glusterfs"),
     source(
       "auth.type", .enumeration(["chap", "ceph"]), "`chap` for iSCSI, `ceph` for RBD.",
-      lens: sourceText("auth/@type", .enumeration(["chap", "ceph"]))),
-    source("auth.username", .text(.line), "The user's name.", lens: sourceText("auth/@username", .text(.line))),
+      lens: sourceText("auth/@type", .enumeration(["chap", "ceph"]))
+    ).only(with: "type", ["iscsi", "iscsi-direct", "rbd"]),
+    source("auth.username", .text(.line), "The user's name.", lens: sourceText("auth/@username", .text(.line))).only(
+      with: "source.auth.type"
+    ).required(with: "source.auth.type"),
     source(
       "auth.secret", .text(.uuid), "The UUID of the secret of libvirt's that has the password.",
-      lens: sourceText("auth/secret/@uuid", .text(.uuid))),
+      lens: sourceText("auth/secret/@uuid", .text(.uuid))
+    ).only(with: "source.auth.type").required(with: "source.auth.type", unless: ["source.auth.secret-usage"]),
     source(
       "auth.secret-usage", .text(.line), "The usage that the secret is known by, instead of its UUID.",
-      lens: sourceText("auth/secret/@usage", .text(.line))),
+      lens: sourceText("auth/secret/@usage", .text(.line))
+    ).only(with: "source.auth.type").never(with: "source.auth.secret"),
     source(
-      "vendor", .text(.line), "The maker of the device, for people.", lens: sourceText("vendor/@name", .text(.line))),
+      "vendor", .text(.line), "The maker of the device, for people.", lens: sourceText("vendor/@name", .text(.line))
+    ).only(with: "type", ["dir", "fs", "netfs", "logical", "disk", "iscsi", "scsi"]),
     source(
-      "product", .text(.line), "The product's name, for people.", lens: sourceText("product/@name", .text(.line))),
+      "product", .text(.line), "The product's name, for people.", lens: sourceText("product/@name", .text(.line))
+    ).only(with: "type", ["dir", "fs", "netfs", "logical", "disk", "iscsi", "scsi"]),
   ]
 
   private static func source(_ name: String, _ type: ValueType, _ summary: String, lens: Lens) -> Field {
@@ -170,7 +215,7 @@ extension Vocabulary {
   /// Devices by their paths. What libvirt finds out about free space on one is not of the definition, and how its
   /// partitions are named is a field of its own.
   private static let devices = Lens.list(
-    "source", "device", .at("@path", .text(.line)).besides("@part_separator", "freeExtent")
+    "source", "device", .at("@path", .text(.storageDevice)).besides("@part_separator", "freeExtent")
   ).inOrder(poolXML)
 
   /// How partitions are named, of the one device of a pool of type `disk`.
@@ -195,33 +240,40 @@ extension Vocabulary {
   private static let poolTarget: [Field] = [
     Field(
       "permissions.mode", .text(.fileMode), "The permissions of the folder, in octal digits: `0711`.",
-      lens: inPool("target/permissions/mode", .text(.fileMode)), reference: "formatstorage.html#target-elements"),
+      lens: inPool("target/permissions/mode", .text(.fileMode)), reference: "formatstorage.html#target-elements"
+    ).only(with: "path"),
     Field(
       "permissions.owner", .integer(0...Int(UInt32.max - 1)), "The number of the user who owns it.",
       lens: inPool("target/permissions/owner", .integer(0...Int(UInt32.max - 1))),
-      reference: "formatstorage.html#target-elements"),
+      reference: "formatstorage.html#target-elements"
+    ).only(with: "path"),
     Field(
       "permissions.group", .integer(0...Int(UInt32.max - 1)), "The number of the group that owns it.",
       lens: inPool("target/permissions/group", .integer(0...Int(UInt32.max - 1))),
-      reference: "formatstorage.html#target-elements"),
+      reference: "formatstorage.html#target-elements"
+    ).only(with: "path"),
     Field(
       "permissions.label", .text(.line), "The label that a security module such as SELinux gives it.",
-      lens: inPool("target/permissions/label", .text(.line)), reference: "formatstorage.html#target-elements"),
+      lens: inPool("target/permissions/label", .text(.line)), reference: "formatstorage.html#target-elements"
+    ).only(with: "path"),
     Field(
       "mount-options", .list(of: .text(.line)),
       "Options for mounting a pool of type `fs` or `netfs`, as they are: libvirt does not look into them.",
-      lens: mountOptions, reference: "formatstorage.html#storage-pool-namespaces"),
+      lens: mountOptions, reference: "formatstorage.html#storage-pool-namespaces"
+    ).only(with: "type", ["fs", "netfs"]),
     Field(
       "rbd-options", .table(key: .word("the name of an option"), of: .text(.line)),
       "Options for a pool of type `rbd`, in the words of Ceph's client.", lens: rbdOptions,
-      reference: "formatstorage.html#storage-pool-namespaces"),
+      reference: "formatstorage.html#storage-pool-namespaces"
+    ).only(with: "type", ["rbd"]),
     Field(
       "volume-allocation", .enumeration(["default", "capacity"]),
       """
       What libvirt takes for the space that a volume of a pool of type `rbd` has used: `capacity` its whole size, which \
       spares it from asking for each.
       """, lens: inPool("refresh/volume/@allocation", .enumeration(["default", "capacity"])),
-      reference: "formatstorage.html#refresh-overrides"),
+      reference: "formatstorage.html#refresh-overrides"
+    ).only(with: "type", ["rbd"]),
   ]
 
   private static let mountOptions = Lens.foreign(
@@ -239,6 +291,38 @@ extension TextRule {
     "a host such as nas.example.org or 10.0.0.9:6789", pattern: #"^(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/]+)(:[0-9]{1,5})?$"#,
     remedy: "write a name or an address, and a colon and the port behind it; an IPv6 address in brackets",
     normalise: { text in StorageHost(text).map { _ in text } })
+
+  /// What a pool's storage is made of.
+  static let storageDevice = TextRule(
+    "a path, the name of a device, or an iSCSI target such as iqn.2024-01.org.example:disks",
+    pattern: #"^(/.+|[A-Za-z0-9_+-]+|iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[A-Za-z0-9.-]+(:.+)?)$"#,
+    normalise: { text in
+      if text.hasPrefix("/") { return text.utf8.count > 1 ? try? line.normalised(text) : nil }
+      return (try? genericName.normalised(text)) ?? (isTarget(text) ? text : nil)
+    })
+
+  /// Whether a text is an iSCSI qualified name (RFC 3720, section 3.2.6.3.1).
+  private static func isTarget(_ text: String) -> Bool {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let words = parts[0].split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+    guard words.count == 3, words[0] == "iqn", !words[2].isEmpty, parts.count == 1 || !parts[1].isEmpty else {
+      return false
+    }
+    let date = words[1].split(separator: "-", omittingEmptySubsequences: false)
+    guard date.count == 2, date[0].utf8.count == 4, Int(date[0]) != nil, date[1].utf8.count == 2,
+      let month = Int(date[1]), (1...12).contains(month)
+    else { return false }
+    return words[2].utf8.allSatisfy { isAlphanumeric($0) || ".-".utf8.contains($0) }
+  }
+
+  /// The name of a Fibre Channel adapter or fabric.
+  static let worldWideName = TextRule(
+    "a world wide name of 16 hexadecimal digits", pattern: "^(0x)?[0-9A-Fa-f]{16}$",
+    remedy: "write it as `/sys/class/fc_host` has it, in quotes",
+    normalise: { text in
+      let digits = text.hasPrefix("0x") ? text.dropFirst(2) : text[...]
+      return digits.utf8.count == 16 && digits.allSatisfy { $0.isASCII && $0.isHexDigit } ? text : nil
+    })
 
   /// A file's permissions as chmod has them.
   static let fileMode = TextRule(
@@ -348,10 +432,4 @@ extension FieldKey<String> {
 
   /// The kind of a pool's adapter.
   public static var adapterType: Self { Self("source.adapter.type") }
-
-  /// The UUID of libvirt's secret with a pool's password.
-  public static var authSecret: Self { Self("source.auth.secret") }
-
-  /// The usage of that secret.
-  public static var authSecretUsage: Self { Self("source.auth.secret-usage") }
 }

@@ -5,7 +5,6 @@ import Diagnostics
 import Planner
 import Report
 import Spec
-import XMLTree
 
 struct ValidateCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
@@ -31,7 +30,7 @@ struct ValidateCommand: ParsableCommand {
   @Option(
     name: .customLong("schema-folder"),
     help: ArgumentHelp(
-      "The folder of libvirt's schemas, if it is not \(SchemaCheck.installedFolder); implies --libvirt-schema.",
+      "The folder of libvirt's schemas, if it is not \(DefinitionSchemas.installedFolder); implies --libvirt-schema.",
       valueName: "dir"), completion: .directory)
   var schemaFolder: String?
 
@@ -60,8 +59,9 @@ struct ValidateCommand: ParsableCommand {
   /// What libvirt's schemas have against the spec.
   private func schemaProblems(of stack: StackSpec) -> [Diagnostic] {
     do {
-      return try SchemaCheck(XMLSchema(path: (schemaFolder ?? SchemaCheck.installedFolder) + "/domain.rng")).problems(
-        of: stack)
+      let schemas = DefinitionSchemas(folder: schemaFolder ?? DefinitionSchemas.installedFolder)
+      try schemas.requireReadable()
+      return try SchemaCheck(schemas).problems(of: stack)
     } catch let error as DiagnosticsError {
       return error.diagnostics
     } catch {

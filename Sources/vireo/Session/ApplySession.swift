@@ -7,7 +7,6 @@ import Libvirt
 import Planner
 import Report
 import Spec
-import XMLTree
 
 /// A run of a command that carries out a plan.
 struct ApplySession {
@@ -50,20 +49,7 @@ struct ApplySession {
     try run.confirm(plan)
     let result = await run.carryOut(plan)
     run.tell(result, of: plan)
-    if session.format == .text { explainRefusals(result, of: plan, stack) }
     if !result.isComplete { throw ExitCode(1) }
     if !plan.refused.isEmpty { throw ExitCode.refused }
-  }
-
-  /// libvirt's own words for what its schema refuses name little more than the domain: the field is found here.
-  private func explainRefusals(_ result: ApplyResult, of plan: Plan, _ stack: StackSpec) {
-    var refused: Set<String> = []
-    for (action, outcome) in zip(plan.actions, result.outcomes) {
-      if case .failed = outcome, case .defineDomain = action.operation { refused.insert(action.object.description) }
-    }
-    guard !refused.isEmpty, let schema = try? XMLSchema(path: SchemaCheck.installedFolder + "/domain.rng"),
-      let problems = try? SchemaCheck(schema).problems(of: stack)
-    else { return }
-    session.messages.tell(problems.filter { $0.subject.map(refused.contains) ?? false })
   }
 }

@@ -99,7 +99,7 @@ struct Session {
     }
     var plan = try Plan(
       for: stack, on: inventory, maxEffect: maxEffect, deleting: deletions, discardsSavedStates: discardsSavedStates,
-      refusingObjects: true)
+      schemas: ConnectionChoice.isRemote(connection.uri) ? nil : DefinitionSchemas.installed, refusingObjects: true)
     if format == .json { plan.notes = said + plan.notes }
     return plan
   }
