@@ -12,6 +12,8 @@ struct StackContext: Sendable {
   let discardsSavedStates: Bool
   /// Which files the host's domains write to.
   let uses: DiskUses
+  /// Which MAC addresses the host's other domains have.
+  let addresses: AddressUses
   /// The stack's volumes by their file.
   let volumePaths: [String: String]
   /// The stack's base images by the path that overlays stand on, once images are planned.
@@ -24,6 +26,7 @@ struct StackContext: Sendable {
     self.inventory = inventory
     self.discardsSavedStates = discardsSavedStates
     uses = DiskUses(inventory)
+    addresses = AddressUses(spec, inventory)
     volumePaths = Dictionary(
       spec.volumes.compactMap { volume in spec.path(ofVolume: volume).map { ($0, volume.name) } },
       uniquingKeysWith: { $1 })
