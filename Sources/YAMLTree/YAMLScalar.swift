@@ -72,7 +72,8 @@ public struct YAMLScalar: Sendable, Hashable {
   /// Whether the text is a whole number, in digits, that 64 bits do not hold.
   public var isWholeNumberBeyondRange: Bool {
     guard case .number = unquotedValue else { return false }
-    let digits = text.utf8.first.map { [UInt8(ascii: "+"), UInt8(ascii: "-")].contains($0) } ?? false
+    let digits =
+      text.utf8.first.map { [UInt8(ascii: "+"), UInt8(ascii: "-")].contains($0) } ?? false
       ? text.utf8.dropFirst() : text.utf8[...]
     return digits.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } || text.hasPrefix("0x")
       || text.hasPrefix("0o")

@@ -1,7 +1,6 @@
 // A name that promises one format and a content of another.
 
 import Foundation
-import TestSupport
 import Testing
 
 @testable import DiskImage
@@ -38,14 +37,14 @@ struct MisnomerTests {
   }()
 
   private func misnomer(_ name: String, _ bytes: [UInt8]) throws -> Misnomer? {
-    try TemporaryFolder.with { folder in
-      try Data(bytes).write(to: URL(fileURLWithPath: folder.path(name)))
-      let file = try LocalFile(path: folder.path(name))
-      return Misnomer(try file.read(at: 0, count: RecognisedFormat.bytesNeeded), of: file)
-    }
+    let folder = try Folder()
+    try Data(bytes).write(to: URL(fileURLWithPath: folder(name)))
+    let file = try LocalFile(path: folder(name))
+    return Misnomer(try file.read(at: 0, count: RecognisedFormat.bytesNeeded), of: file)
   }
 
-  @Test("every format is right under its own name and wrong under that of any other", arguments: RecognisedFormat.allCases)
+  @Test(
+    "every format is right under its own name and wrong under that of any other", arguments: RecognisedFormat.allCases)
   func formats(format: RecognisedFormat) throws {
     for other in RecognisedFormat.allCases {
       let found = try misnomer("x.\(other.rawValue)", Self.sample(format))
@@ -92,17 +91,16 @@ struct MisnomerTests {
 
   @Test("a truncated image is told from a whole one, wherever it is cut")
   func truncation() throws {
-    try TemporaryFolder.with { folder in
-      let whole = folder.path("whole.qcow2")
-      try #require(try run(["qemu-img", "create", "-q", "-f", "qcow2", whole, "1G"]).status == 0)
-      try #require(try run(["qemu-io", "-c", "write 0 1M", "-c", "write 500M 1M", whole]).status == 0)
-      try ImageInfo.requireWhole(path: whole)
-      let bytes = try Data(contentsOf: URL(fileURLWithPath: whole))
-      for length in [100, 66_000, 200_000, 400_000, 1_000_000, bytes.count - 65_536] {
-        let cut = folder.path("cut.qcow2")
-        try bytes.prefix(length).write(to: URL(fileURLWithPath: cut))
-        #expect(throws: ImageError.self, "\(length)") { try ImageInfo.requireWhole(path: cut) }
-      }
+    let folder = try Folder()
+    let whole = folder("whole.qcow2")
+    try run("qemu-img", "create", "-q", "-f", "qcow2", whole, "1G")
+    try run("qemu-io", "-c", "write 0 1M", "-c", "write 500M 1M", whole)
+    try ImageInfo.requireWhole(path: whole)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: whole))
+    for length in [100, 66_000, 200_000, 400_000, 1_000_000, bytes.count - 65_536] {
+      let cut = folder("cut.qcow2")
+      try bytes.prefix(length).write(to: URL(fileURLWithPath: cut))
+      #expect(throws: ImageError.self, "\(length)") { try ImageInfo.requireWhole(path: cut) }
     }
   }
 }

@@ -61,7 +61,8 @@ struct SingleMistakeTests {
 
   /// What stands in place of a value: none of them means anything there.
   @Test(
-    "a value of the wrong kind anywhere", arguments: ["*nope", "{ <<: 7 }", "{ <<: *nope }", "!!int x", "!odd x", "[[]]"])
+    "a value of the wrong kind anywhere",
+    arguments: ["*nope", "{ <<: 7 }", "{ <<: *nope }", "!!int x", "!odd x", "[[]]"])
   func wrongValue(damage: String) throws {
     let parsed = parseYAML(SourceFile(path: "lab.yaml", text: Self.good))
     let root = try #require(parsed.documents.first)

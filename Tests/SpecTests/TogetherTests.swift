@@ -8,7 +8,8 @@ import Testing
 @Suite("what does not go together")
 struct TogetherTests {
   private func load(_ domains: String) -> [Diagnostic] {
-    let head = "stack: lab\npools: { vms: { path: /srv/vms } }\nvolumes: { v: { size: 1 GiB, pool: vms, format: raw } }\n"
+    let head =
+      "stack: lab\npools: { vms: { path: /srv/vms } }\nvolumes: { v: { size: 1 GiB, pool: vms, format: raw } }\n"
     return SpecLoader().load([SourceFile(path: "lab.yaml", text: head + "domains:\n" + domains)]).diagnostics
   }
 
@@ -118,7 +119,9 @@ struct TogetherTests {
     #expect(two.map(\.rule) == ["duplicate-mac"] && two.allSatisfy { $0.severity == .warning })
   }
 
-  @Test("a name that is another folder is not a domain's", arguments: [".", "..", "a\\tb", "a\\eb", "a\\nb", "a/b", "a\\x7f"])
+  @Test(
+    "a name that is another folder is not a domain's",
+    arguments: [".", "..", "a\\tb", "a\\eb", "a\\nb", "a/b", "a\\x7f"])
   func name(text: String) {
     #expect(rules("  \"\(text)\": { memory: 1 GiB }\n") == ["bad-name"])
   }

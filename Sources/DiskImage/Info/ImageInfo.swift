@@ -87,7 +87,8 @@ extension ImageInfo {
       let length = source.length ?? 0
       let sectors = length / 512 + (length % 512 == 0 ? 0 : 1)
       return ImageInfo(
-        path: source.name, format: .raw, looksLike: seen, misnomer: misnomer, virtualSize: sectors * 512, fileLength: length)
+        path: source.name, format: .raw, looksLike: seen, misnomer: misnomer, virtualSize: sectors * 512,
+        fileLength: length)
     }
   }
 

@@ -72,7 +72,7 @@ public struct Misnomer: Sendable, Hashable {
     clause = content + (promise.map { ", not \($0.displayName.withArticle) as its name says" } ?? "")
   }
 
-  /// A file that is no image at all, in words; nil for any other.
+  /// What a file without any image in it is, in words; nil for any other.
   private static func nothing(_ start: [UInt8], _ source: some ByteSource, isText: Bool) -> String? {
     // A block device that is empty has a length all the same.
     if start.isEmpty { return "is empty" }

@@ -10,7 +10,8 @@ extension ImageInfo {
     let header = try Qcow2Header(from: file)
     guard let used = try StoredRefcounts(header, of: file).lastUsedOffset(), used >= length else { return }
     throw .malformed(
-      path: path, field: "refcounts", reason: "the file is truncated: it ends before the last cluster in use, at \(used)",
+      path: path, field: "refcounts",
+      reason: "the file is truncated: it ends before the last cluster in use, at \(used)",
       offset: length)
   }
 }

@@ -93,7 +93,8 @@ struct BaseImageReader: Sendable {
         return .unusable(
           .refused(
             path: image.source,
-            reason: "it \(misnomer.clause); fetch the image again or rename the file, or write `format: \(format)` if this "
+            reason:
+              "it \(misnomer.clause); fetch the image again or rename the file, or write `format: \(format)` if this "
               + "is what guests are to have"))
       }
       if chain.top.format == .qcow2 { try ImageInfo.requireWhole(path: image.source) }

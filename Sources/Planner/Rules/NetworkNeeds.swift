@@ -50,14 +50,17 @@ enum NetworkNeeds {
     guard let devices = stack.host.networkDevices else { return findings }
     let starts = [.running, .paused].contains(spec[.state]) && !context.isActive
     for interface in spec.members("interfaces") {
-      let found = interface.setting(.bridge).map { ($0, interface[.bridge], "bridge") }
+      let found =
+        interface.setting(.bridge).map { ($0, interface[.bridge], "bridge") }
         ?? interface.setting(.direct).map { ($0, interface[.direct], "network device") }
       guard let (setting, device, noun) = found, let name = device, !devices.contains(name),
         !stack.createsBridge(name)
       else { continue }
       let message = "the host has no \(noun) \(name)"
-      let remedy = closestMatch(to: name, among: devices.sorted()).map { "did you mean `\($0)`?" }
-        ?? (noun == "bridge" ? "create it first, such as with `ip link add \(name) type bridge`" : "`ip link` lists them")
+      let remedy =
+        closestMatch(to: name, among: devices.sorted()).map { "did you mean `\($0)`?" }
+        ?? (noun == "bridge"
+          ? "create it first, such as with `ip link add \(name) type bridge`" : "`ip link` lists them")
       if starts || context.isActive && !context.hasInterface(on: name) {
         findings.refuse("missing-device", message, at: setting.range, suggestion: remedy)
       } else {

@@ -84,7 +84,8 @@ struct DiskFilePlanning {
         suggestion: isOptional ? "the guest starts with an empty drive" : "the guest cannot start without it")
     } else {
       part.findings.refuse(
-        "missing-file", "there is no file \(path), and a guest with `startup-policy: requisite` does not start without it",
+        "missing-file",
+        "there is no file \(path), and a guest with `startup-policy: requisite` does not start without it",
         at: range, suggestion: "put it there, or write `startup-policy: optional`")
     }
     return true
@@ -260,7 +261,8 @@ struct DiskFilePlanning {
       {
         part.findings.refuse(
           "misnamed-file", "the file \(path) of \(key) \(misnomer.clause)", at: range,
-          suggestion: "fetch the file again or rename it, or write `format: \(chain.top.format)` if the guest is to have this")
+          suggestion:
+            "fetch the file again or rename it, or write `format: \(chain.top.format)` if the guest is to have this")
         return
       }
       if !isKept, disk[.source] != nil, let looksLike = chain.top.looksLike {

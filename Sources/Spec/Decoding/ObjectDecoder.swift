@@ -37,9 +37,11 @@ struct ObjectDecoder {
     }
     for entry in entries { decode(entry, in: nil, into: &object) }
     // What a device requires depends on which kind it is, and most words say that.
-    let lacksKind = type.device != nil && object.malformed.contains { field in
-      if case .enumeration = field.type { true } else { false }
-    }
+    let lacksKind =
+      type.device != nil
+      && object.malformed.contains { field in
+        if case .enumeration = field.type { true } else { false }
+      }
     if lacksPart || lacksKind { incomplete.add(key.range, node.range, of: type) }
     return object
   }
