@@ -52,6 +52,8 @@ public struct Inventory: Sendable {
 
   /// The user who looks, and who would change something; nil for a host that is only supposed.
   public var user: UInt32?
+  /// Folders among ``files`` in which the user who looks cannot make files; of one that is missing, that it cannot be made.
+  public var closedFolders: Set<String> = []
   /// Which folders those among ``files`` are.
   public var folders: [String: FileIdentity] = [:]
 
@@ -69,6 +71,10 @@ public struct Inventory: Sendable {
     public var libvirtVersion: LibvirtVersion?
     /// The guests that the host can run; nil when no question needed the answer.
     public var capabilities: Capabilities?
+    /// The CPU models that libvirt knows, by architecture; an architecture that is missing takes any, or was not asked about.
+    public var processorModels: [String: Set<String>] = [:]
+    /// The network devices of the host, bridges among them; nil for a host that is not this machine.
+    public var networkDevices: Set<String>?
     /// Drivers that the connection does not have, and why, of those that were asked about.
     public var missingDrivers: [LibvirtDriver: MissingDriver]
     /// Whether there is no host, and everything is supposed that a spec may need.

@@ -30,6 +30,8 @@ public struct YAMLFile: Sendable {
   public var documents: [YAMLNode]
   /// Mistakes in the order of the text.
   public var diagnostics: [Diagnostic]
+  /// Whether all of the text was read; false where a syntax error or a limit cut a document short.
+  public var isWhole = true
 
   /// What a parser has read. Documents and errors may stand side by side: the rest of a file is read on.
   public init(documents: [YAMLNode], diagnostics: [Diagnostic]) {

@@ -24,6 +24,9 @@ public struct YAMLNode: Sendable {
   /// while the nodes within keep the places where the anchor has them. A value left out (`key:`) has an empty range
   /// behind the colon.
   public var range: SourceRange
+  /// Whether a mistake, which has been reported, keeps the node from holding what its author meant: an alias without
+  /// its anchor, a mapping that lacks what it merges, a text that does not fit its tag.
+  public var isBroken = false
   private var knownTag: KnownTag?
 
   /// The tag as one writes it, such as `!!str`; nil when there was none.
@@ -139,7 +142,7 @@ extension YAMLNode {
   public func replacingText(_ text: String) -> YAMLNode {
     guard case .scalar(var scalar) = content else { return self }
     scalar.text = text
-    return YAMLNode(.scalar(scalar), at: range, tag: tag)
+    return replacingContent(by: .scalar(scalar))
   }
 
   /// The same node with the text that a template in it has become: the reader says what the text means, whatever quotes
@@ -150,7 +153,7 @@ extension YAMLNode {
     guard case .scalar(var scalar) = content else { return self }
     scalar.text = text
     scalar.isFromTemplate = true
-    return YAMLNode(.scalar(scalar), at: range, tag: tag)
+    return replacingContent(by: .scalar(scalar))
   }
 
   /// The tree with every scalar that is a value (not a key) passed through `transform`; nil keeps the scalar as it is.
@@ -176,7 +179,7 @@ extension YAMLNode {
           copy?[index] = new
         }
       }
-      return copy.map { YAMLNode(.sequence($0), at: range, tag: tag) }
+      return copy.map { replacingContent(by: .sequence($0)) }
     case .mapping(let entries):
       var copy: [YAMLEntry]?
       for index in entries.indices {
@@ -185,8 +188,14 @@ extension YAMLNode {
           copy?[index].value = new
         }
       }
-      return copy.map { YAMLNode(.mapping($0), at: range, tag: tag) }
+      return copy.map { replacingContent(by: .mapping($0)) }
     }
+  }
+
+  private func replacingContent(by content: Content) -> YAMLNode {
+    var copy = self
+    copy.content = content
+    return copy
   }
 
   /// Whether two trees hold the same content: scalars by meaning, mappings without regard to order, places ignored.

@@ -69,6 +69,30 @@ public struct YAMLScalar: Sendable, Hashable {
     }
   }
 
+  /// Whether the text is a whole number, in digits, that 64 bits do not hold.
+  public var isWholeNumberBeyondRange: Bool {
+    guard case .number = unquotedValue else { return false }
+    let digits =
+      text.utf8.first.map { [UInt8(ascii: "+"), UInt8(ascii: "-")].contains($0) } ?? false
+      ? text.utf8.dropFirst() : text.utf8[...]
+    return digits.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } || text.hasPrefix("0x")
+      || text.hasPrefix("0o")
+  }
+
+  /// The digits of a whole number that stands without quotes and begins with a zero, without that zero and those that
+  /// follow it: YAML 1.1 takes such a number for an octal one, YAML 1.2 for a decimal one. Nil for any other text.
+  public var digitsBehindZero: String? {
+    guard isFromTemplate || style == .plain || typeTag == .integer, typeTag != .string else { return nil }
+    var digits = text.utf8[...]
+    let sign = digits.first == UInt8(ascii: "-") ? "-" : ""
+    if let first = digits.first, [UInt8(ascii: "+"), UInt8(ascii: "-")].contains(first) { digits = digits.dropFirst() }
+    guard digits.count > 1, digits.first == UInt8(ascii: "0"),
+      digits.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 })
+    else { return nil }
+    let rest = digits.drop { $0 == UInt8(ascii: "0") }
+    return rest.isEmpty ? "0" : sign + String(decoding: rest, as: UTF8.self)
+  }
+
   /// What the text would mean without quotes and tags.
   public var unquotedValue: YAMLScalarValue { CoreSchema.resolve(text) }
 

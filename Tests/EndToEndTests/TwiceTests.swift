@@ -28,7 +28,7 @@ struct TwiceTests {
     ("description", #"description: "first line\n  second line\n\n]]> & last\n""#),
     ("entities", #"description: "&lt; &amp; &#10; %s ${folder}/x $${name}""#),
     ("current-memory", "memory: 64 MiB, current-memory: 32 MiB"),
-    ("odd-memory", "memory: 100 MB"),
+    ("odd-memory", "memory: 102400 kB"),
     ("vcpus", "vcpus: { count: 4, current: 2 }"),
     ("topology", "vcpus: 4, cpu: { mode: maximum, topology: { sockets: 1, cores: 2, threads: 2 } }"),
     ("topology-alone", "vcpus: 4, cpu: { topology: { sockets: 2, cores: 2, threads: 1 } }"),

@@ -139,7 +139,8 @@ struct ValuePlace: CustomTestStringConvertible, Sendable {
   }()
 
   private static let samples = [
-    "/srv/x", "2 GiB", "90 s", "a", "1", "0-3", "1-2", "0x10", "vda", "10.0.0.1", "10.0.0.1/24", "52:54:00:12:34:56",
+    "/srv/x", "2 GiB", "2 MB", "90 s", "a", "1", "0-3", "1-2", "0x10", "vda", "10.0.0.1", "10.0.0.1/24",
+    "52:54:00:12:34:56",
     "2b1d3c64-6f0e-5a3b-9f1e-0a6c1c7e9d42", String(repeating: "ab", count: 32), "0711", "qemu:///system", "00:02.0",
     "0000:00:02.0", "2026-01-01", "10.0.0.10-10.0.0.20", "50:00:c5:00:15:ea:71:ac", "5000c50015ea71ac", "fd00::1/64",
     "fd00::1", "80", "1.2", "100", "cpu_cycles", "0.0.1", "example.org", "a b",

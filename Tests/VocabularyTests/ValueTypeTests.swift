@@ -111,10 +111,27 @@ struct ValueTypeTests {
     }
   }
 
-  @Test("sizes are rounded up to what libvirt can hold")
-  func roundsUp() throws {
-    #expect(try ValueType.size(granularity: 1024).parse("1025 B") == .bytes(2048))
-    #expect(try ValueType.size(granularity: 512).parse("1 B") == .bytes(512))
+  @Test(
+    "a size that libvirt or the image cannot hold is refused with the nearest that it can",
+    arguments: [
+      (.size(granularity: 1024), "1025 B", "write 1 KiB or 2 KiB"), (.size(granularity: 512), "1 B", "write 512 B"),
+      (.size(granularity: 1024, most: 4096), "4095 B", "write 3 KiB or 4 KiB"),
+      (.size(granularity: 1000), "1 MiB", "write 1048 kB or 1049 kB"),
+    ] as [(ValueType, String, String)])
+  func inexactSize(type: ValueType, text: String, suggestion: String) {
+    let problem = #expect(throws: ValueProblem.self) { try type.parse(text) }
+    #expect(problem?.suggestion == suggestion)
+  }
+
+  @Test("a number or a time with any count of digits is too large, with the bound")
+  func manyDigits() {
+    let digits = String(repeating: "9", count: 23)
+    #expect(throws: ValueProblem("\(digits) is too large", suggestion: "the most is 8")) {
+      try ValueType.integer(1...8).parse(digits)
+    }
+    #expect(throws: ValueProblem("`\(digits) s` is too long", suggestion: "the most is a year")) {
+      try ValueType.duration.parse(digits + " s")
+    }
   }
 
   @Test(

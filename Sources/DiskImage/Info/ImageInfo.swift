@@ -13,6 +13,8 @@ public struct ImageInfo: Sendable, Equatable {
   /// What the first bytes look like when that is not `format`: a raw image that begins with a qcow2 header was either
   /// declared wrongly or written so by its guest. A hint for a warning, never a reason to open it differently.
   public var looksLike: RecognisedFormat?
+  /// How the content contradicts the name: a hint for where nobody states the format.
+  public var misnomer: Misnomer?
   /// The size that the guest sees, in bytes: whole sectors, rounded as QEMU does.
   public var virtualSize: UInt64
   /// The file's length in bytes (0 when the source does not know).
@@ -75,14 +77,18 @@ extension ImageInfo {
     let count = format == .raw ? RecognisedFormat.bytesNeeded : Qcow2Header.firstRead
     let start = try source.read(at: 0, count: count)
     let seen = RecognisedFormat(start: start)
+    let misnomer = Misnomer(Array(start.prefix(RecognisedFormat.bytesNeeded)), of: source)
     switch format {
     case nil where seen == .qcow2, .qcow2?:
-      return ImageInfo(try Qcow2Header(start: start, of: source), of: source)
+      var info = ImageInfo(try Qcow2Header(start: start, of: source), of: source)
+      info.misnomer = misnomer
+      return info
     default:
       let length = source.length ?? 0
       let sectors = length / 512 + (length % 512 == 0 ? 0 : 1)
       return ImageInfo(
-        path: source.name, format: .raw, looksLike: seen, virtualSize: sectors * 512, fileLength: length)
+        path: source.name, format: .raw, looksLike: seen, misnomer: misnomer, virtualSize: sectors * 512,
+        fileLength: length)
     }
   }
 

@@ -3,7 +3,7 @@
 /// The refcount table and blocks of an image, for reading. Belongs to one operation on one thread.
 final class StoredRefcounts {
   private let source: any ByteSource
-  private let geometry: Qcow2Geometry
+  let geometry: Qcow2Geometry
   /// Offsets of the blocks as stored, reserved bits and all.
   let table: [UInt64]
   private let fileClusters: UInt64

@@ -20,7 +20,7 @@ struct BaseImageReader: Sendable {
         let path = copy.path(sha256: sha256, format: format)
         if FileStatus.isTaken(path) { return found(path, sha256, format, source) }
       }
-      return ObservedBaseImage(source: source, sha256: sha256)
+      return ObservedBaseImage(source: checked(source, sha256), sha256: sha256)
     }
     guard case .image(let chain) = source else { return ObservedBaseImage(source: source) }
     if let known = knownChecksum(of: chain.top, in: copy) {
@@ -63,6 +63,24 @@ struct BaseImageReader: Sendable {
     if isRead { report(.hashed(path: path)) }
   }
 
+  /// The source, refused where its checksum is not the stated one: before all of it is copied, and not after.
+  private func checked(_ source: ObservedFile, _ sha256: String) -> ObservedFile {
+    guard case .image(let chain) = source else { return source }
+    do {
+      let found = try FileChecksum.sha256(of: image.source) { done in
+        report(.hashing(path: image.source, done: done, total: max(done, chain.top.fileLength)))
+      }
+      report(.hashed(path: image.source))
+      guard found != sha256 else { return source }
+      return .unusable(
+        .refused(
+          path: image.source,
+          reason: "its SHA-256 is \(found), not \(sha256); fetch the image again, or correct `sha256`"))
+    } catch {
+      return .unusable(error)
+    }
+  }
+
   /// The source, refused when it is another format than the spec says or than an image can be.
   private func readSource() -> ObservedFile {
     do {
@@ -70,6 +88,16 @@ struct BaseImageReader: Sendable {
       if let looksLike = chain.top.looksLike, chain.top.format == .raw {
         return .unusable(.notA(.raw, path: image.source, looksLike: looksLike))
       }
+      if image.format == nil, let misnomer = chain.top.misnomer {
+        let format = chain.top.format
+        return .unusable(
+          .refused(
+            path: image.source,
+            reason:
+              "it \(misnomer.clause); fetch the image again or rename the file, or write `format: \(format)` if this "
+              + "is what guests are to have"))
+      }
+      if chain.top.format == .qcow2 { try ImageInfo.requireWhole(path: image.source) }
       return .image(chain)
     } catch {
       return ObservedFile(error, at: image.source)

@@ -63,12 +63,23 @@ extension Inventory {
       let document = try await connection.capabilities()
       inventory.host.capabilities = (try? XMLElement.parse(document)).map(Capabilities.init)
     }
+    if request.needsProcessorModels {
+      var architectures = Set(inventory.domains.values.compactMap { $0.inactive.value(at: .arch) })
+      architectures.formUnion(inventory.host.capabilities?.domainTypes.keys.map { $0 } ?? [])
+      for architecture in architectures {
+        inventory.host.processorModels[architecture] = try await connection.processorModels(architecture: architecture)
+      }
+    }
+    if request.needsNetworkDevices, connection.isOfThisMachine {
+      inventory.host.networkDevices = Set(FileNames.names(in: "/sys/class/net"))
+    }
     inventory.pools = try await pools
     let files = FileQuestion.all(request, of: inventory)
     for (question, result) in zip(files, await pool.map(files) { $0.answer() }) {
       let (file, folder) = try result.get()
       inventory.files[question.path] = file
       inventory.folders[question.path] = folder
+      if question.isFolder, isClosed(question.path, file) { inventory.closedFolders.insert(question.path) }
     }
     try await inventory.readVolumes(request, on: pool)
     for (image, observed) in try await images {
@@ -82,6 +93,18 @@ extension Inventory {
     inventory.networks = try await networks
     inventory.host.missingDrivers = try await missing
     return inventory
+  }
+
+  /// Whether no file can be made in a folder, or the folder itself cannot, as far as rights and read-only file systems say.
+  private static func isClosed(_ path: String, _ file: ObservedFile) -> Bool {
+    switch file {
+    case .folder: return !FileNames.mayAccessEffectively(path, [.write, .execute])
+    case .missing:
+      var parent = DiskImage.folder(of: path)
+      while parent != "/", !FileNames.exists(parent) { parent = DiskImage.folder(of: parent) }
+      return FileNames.exists(parent) && !FileNames.mayAccessEffectively(parent, [.write, .execute])
+    default: return false
+    }
   }
 
   /// A guest that reads as paused, as it is once it is not on its way between two states any more. When the host boots, the

@@ -39,6 +39,10 @@ public struct InventoryRequest: Sendable {
   package var needsNetworks = false
   /// Whether the networks' definitions matter, and not only which there are.
   package var needsNetworkDefinitions = false
+  /// Whether the CPU models that libvirt knows matter.
+  package var needsProcessorModels = false
+  /// Whether the host's network devices matter.
+  package var needsNetworkDevices = false
   /// Drivers of libvirt's without which something could not be done.
   package var drivers: Set<LibvirtDriver> = []
   /// Files to look at, with the format that they are declared to have; nil for folders.

@@ -119,6 +119,9 @@ public final class LibvirtConnection: Sendable {
     return FileNames.names(in: root.path + "/cache/qemu/capabilities").allSatisfy { $0.hasPrefix(".") }
   }
 
+  /// Whether the hypervisor runs on this machine (libvirt, uri.html: a URI without a host means this one).
+  public var isOfThisMachine: Bool { !uri.contains("://") || uri.contains(":///") || uri.contains("://localhost/") }
+
   /// The folder of an embedded driver; nil on every other connection.
   public var embeddedRoot: String? { EmbeddedRoot(uri: uri)?.path }
 
@@ -133,6 +136,25 @@ public final class LibvirtConnection: Sendable {
   public func capabilities() async throws -> String {
     try await core.perform("read the host's capabilities") { connection throws(LibvirtError) in
       try takeString(virConnectGetCapabilities(connection), "read the host's capabilities")
+    }
+  }
+
+  /// The names of the CPU models that libvirt knows for an architecture such as `x86_64`; nil where it takes any name, or
+  /// cannot say.
+  public func processorModels(architecture: String) async throws -> Set<String>? {
+    do {
+      let names = try await core.perform("list the CPU models") { connection throws(LibvirtError) in
+        var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+        let count = try check(virConnectGetCPUModelNames(connection, architecture, &names, 0), "list the CPU models")
+        guard let names else { return Set<String>() }
+        defer { CMemory.free(names) }
+        var found: Set<String> = []
+        for index in 0..<Int(count) { found.insert(try takeString(names[index], "list the CPU models")) }
+        return found
+      }
+      return names.isEmpty ? nil : names
+    } catch let error as LibvirtError where error.isUnsupported || error.code == .invalidArgument {
+      return nil
     }
   }
 

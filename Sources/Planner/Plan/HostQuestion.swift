@@ -17,6 +17,10 @@ extension InventoryRequest {
     needsNetworks = spec.domains.contains { domain in
       domain.members("interfaces").contains { $0[.type] == "network" }
     }
+    needsNetworkDevices = spec.domains.contains { domain in
+      domain.members("interfaces").contains { $0[.bridge] != nil || $0[.direct] != nil }
+    }
+    needsProcessorModels = spec.domains.contains { $0[.cpuModel] != nil }
     // A network that left the spec is reported, also where it was the last one.
     needsNetworkDefinitions = true
     snapshots = .some(

@@ -14,6 +14,8 @@ struct StackContext: Sendable {
   let schemas: DefinitionSchemas?
   /// Which files the host's domains write to.
   let uses: DiskUses
+  /// Which MAC addresses the host's other domains have.
+  let addresses: AddressUses
   /// The stack's volumes by their file.
   let volumePaths: [String: String]
   /// The stack's base images by the path that overlays stand on, once images are planned.
@@ -27,6 +29,7 @@ struct StackContext: Sendable {
     self.discardsSavedStates = discardsSavedStates
     self.schemas = schemas
     uses = DiskUses(inventory)
+    addresses = AddressUses(spec, inventory)
     volumePaths = Dictionary(
       spec.volumes.compactMap { volume in spec.path(ofVolume: volume).map { ($0, volume.name) } },
       uniquingKeysWith: { $1 })

@@ -22,6 +22,7 @@ enum DefinitionRules {
     part += FirmwareRules.settle(context, owned: owned, in: &definition)
     part.findings += FirmwareRules.checkVariables(context, definition)
     part.findings += checkBoard(context, definition)
+    part.findings += checkBuses(context, definition)
     part.findings += checkTargets(context, definition)
     return part
   }
@@ -70,6 +71,22 @@ enum DefinitionRules {
         "console", ["type": type], children: [XMLElement("target", ["type": "serial", "port": "0"])])
       devices.insert(mirror, at: devices.indexOfChild("console") ?? 0)
     }
+  }
+
+  /// A disk on a bus that the machine does not have; the spec alone tells where it names the machine.
+  private static func checkBuses(_ context: DomainContext, _ definition: XMLElement) -> Findings {
+    var findings = Findings(about: context.object)
+    guard context.spec[.machine] == nil, let machine = definition.value(at: .machine),
+      MachineType.hasIDE(machine) == false
+    else { return findings }
+    for disk in context.spec.members("disks") {
+      guard let bus = disk.setting(.bus), disk[.bus] == "ide" else { continue }
+      findings.refuse(
+        "conflict", "the machine \(machine) has no IDE controller for \(disk.title)", at: bus.range,
+        suggestion: context.isNew
+          ? "write `bus: sata`, or `machine: pc` for the domain" : "write `bus: sata`")
+    }
+    return findings
   }
 
   /// Another board has other buses, so that no address that the devices have would mean anything.

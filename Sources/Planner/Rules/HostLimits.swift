@@ -13,6 +13,7 @@ enum HostLimits {
     let (spec, host) = (context.spec, context.stack.host)
     var findings = checkProcessor(context, definition)
     findings.checkMemorySlots(of: spec, on: host)
+    findings += checkModel(context, definition)
     guard context.isNew, let capabilities = host.capabilities, let arch = definition.value(at: .arch) else {
       return findings
     }
@@ -39,6 +40,23 @@ enum HostLimits {
         suggestion: closestMatch(to: name, among: known.sorted()).map { "did you mean `\($0)`?" }
           ?? "`virsh capabilities` lists them")
     }
+    return findings
+  }
+
+  /// A CPU model is one that libvirt knows; what a definition has already is the host's own business.
+  private static func checkModel(_ context: DomainContext, _ definition: XMLElement) -> Findings {
+    let (spec, host) = (context.spec, context.stack.host)
+    var findings = Findings(about: context.object)
+    guard let setting = spec.setting(.cpuModel), let model = spec[.cpuModel],
+      context.observed.flatMap({ Vocabulary.domain[.cpuModel, in: $0.inactive] }) != model,
+      let arch = definition.value(at: .arch) ?? host.capabilities?.arch, let known = host.processorModels[arch],
+      !known.contains(model)
+    else { return findings }
+    let lower = Dictionary(known.map { ($0.lowercased(), $0) }, uniquingKeysWith: { min($0, $1) })
+    let match = lower[model.lowercased()] ?? closestMatch(to: model, among: known.sorted())
+    findings.refuse(
+      "unknown-cpu-model", "libvirt on this host knows no CPU model \(model) for \(arch) guests", at: setting.range,
+      suggestion: match.map { "did you mean `\($0)`?" } ?? "`virsh cpu-models \(arch)` lists them")
     return findings
   }
 

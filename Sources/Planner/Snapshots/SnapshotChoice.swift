@@ -68,6 +68,11 @@ public struct SnapshotChoice: Sendable, Hashable {
     _ creation: SnapshotCreation, of definition: XMLElement, isActive: Bool, with snapshots: [ObservedSnapshot],
     on version: LibvirtVersion?
   ) throws(SnapshotRefusal) {
+    do {
+      _ = try TextRule.snapshotName.normalised(creation.name)
+    } catch {
+      throw SnapshotRefusal(message: error.message, remedy: error.suggestion ?? "choose another name")
+    }
     let disks = definition.devices(Vocabulary.disk)
     let written = disks.filter(Self.isWritten)
     others = disks.filter { !Self.isWritten($0) }.compactMap { $0.value(at: .diskTarget) }

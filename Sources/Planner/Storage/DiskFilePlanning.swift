@@ -63,6 +63,34 @@ struct DiskFilePlanning {
   private var stack: StackContext { context.stack }
   private var isMadeByVireo: Bool { stack.layout.isMade(disk) }
 
+  /// What happens where the medium of a drive is missing. libvirt takes an `optional` one out when the guest starts, and a
+  /// `requisite` one only when a guest is restored or migrated (formatdomain.html#hard-drives-floppy-disks-cdroms).
+  private func accepts(missing path: String) -> Bool? {
+    guard disk[.device] == .cdrom || disk[.device] == .floppy else { return nil }
+    switch disk[.startupPolicy] {
+    case "optional": return true
+    case "requisite": return !([.running, .paused].contains(context.spec[.state]) && !context.isActive)
+    default: return nil
+    }
+  }
+
+  /// Notes a missing medium that the spec allows to be missing. False where it must be there.
+  private mutating func noteMissing(_ path: String, at range: SourceRange) -> Bool {
+    guard let isAccepted = accepts(missing: path) else { return false }
+    if isAccepted {
+      let isOptional = disk[.startupPolicy] == "optional"
+      part.findings.note(
+        "missing-medium", "there is no file \(path)", at: range,
+        suggestion: isOptional ? "the guest starts with an empty drive" : "the guest cannot start without it")
+    } else {
+      part.findings.refuse(
+        "missing-file",
+        "there is no file \(path), and a guest with `startup-policy: requisite` does not start without it",
+        at: range, suggestion: "put it there, or write `startup-policy: optional`")
+    }
+    return true
+  }
+
   /// - Returns: whether the disk stands on a snapshot's overlay.
   private mutating func plan(into element: inout XMLElement) -> Bool {
     guard let path = context.desiredPath(of: disk) else {
@@ -140,6 +168,7 @@ struct DiskFilePlanning {
       part.findings.refuse(
         "other-file", "\(key) has the file \(old), and volume \(name) would be a new one in its place", at: disk.range,
         suggestion: "move the file to \(path) first, while no guest uses it; or write `path: \(old)` at the volume")
+    case .missing where noteMissing(path, at: disk.place(of: .source)): break
     case .missing:
       part.findings.refuse(
         "missing-file", "there is no file \(path)", at: disk.place(of: .source),
@@ -186,10 +215,13 @@ struct DiskFilePlanning {
     case .missing where isMadeByVireo:
       planCreation(at: path)
     case .missing where stack.isVolume(path): break
+    case .missing where noteMissing(path, at: range): break
     case .missing:
       part.findings.refuse(
         "missing-file", "there is no file \(path)", at: range,
-        suggestion: "put it there, or write `size:` in place of `source:` for a new disk")
+        suggestion: disk[.device] == .cdrom || disk[.device] == .floppy
+          ? "put it there, or write `startup-policy: optional` for a drive that is empty until it is there"
+          : "put it there, or write `size:` in place of `source:` for a new disk")
     case .image(let chain) where isMadeByVireo:
       guard part.findings.checkNames(of: file, chain.top) else { return }
       part.findings.note(
@@ -206,6 +238,7 @@ struct DiskFilePlanning {
     if disk[.device] == .cdrom, disk[.source] == nil { return }
     let range = disk.place(of: .source)
     let observedFile = stack.file(path)
+    if case .missing = observedFile, noteMissing(path, at: range) { return }
     // A disk that has the file already is taken as it is: whether the guest can start with it is another matter.
     if isKept, disk[.source] != nil, disk[.size] == nil, let problem = observedFile.problem {
       part.findings.note(
@@ -228,6 +261,15 @@ struct DiskFilePlanning {
       if isMadeByVireo, stack.layout.pool(of: disk).map(stack.isUnusable) ?? false { return }
       part.findings.refuse("unusable-file", "\(key): \(error)", at: range)
     case .image(let chain):
+      if disk[.source] != nil, disk.setting(.format) == nil, current.flatMap(DiskSource.path) != path,
+        let misnomer = chain.top.misnomer
+      {
+        part.findings.refuse(
+          "misnamed-file", "the file \(path) of \(key) \(misnomer.clause)", at: range,
+          suggestion:
+            "fetch the file again or rename it, or write `format: \(chain.top.format)` if the guest is to have this")
+        return
+      }
       if !isKept, disk[.source] != nil, let looksLike = chain.top.looksLike {
         part.findings.note(
           "looks-like",

@@ -1,5 +1,6 @@
 // What the files of disks and of volumes have in common: their base images, how they are made, and that they only grow.
 
+import Diagnostics
 import DiskImage
 import Inventory
 import Spec
@@ -21,6 +22,7 @@ struct PlannedFile {
 extension Findings {
   /// How a new file is made; nil where it cannot be, which has been reported.
   mutating func creation(of file: PlannedFile, at path: String) -> ImageCreation? {
+    guard checkFolder(of: path, at: file.spec.place(of: .pool), in: file.stack) else { return nil }
     let base = file.base
     // An image that cannot be used has been reported as an image.
     guard file.spec[.image] == nil || base != nil else { return nil }
@@ -42,6 +44,18 @@ extension Findings {
     return ImageCreation(
       format: ImageFormat(file.spec.fileFormat), virtualSize: size ?? base?.virtualSize ?? 0,
       backing: backing)
+  }
+
+  /// Refuses a new file in a folder in which this user can make none. False where it is refused.
+  mutating func checkFolder(of path: String, at range: SourceRange?, in stack: StackContext) -> Bool {
+    let folder = folder(of: path)
+    guard stack.inventory.closedFolders.contains(folder) else { return true }
+    // A folder that cannot be made has been reported as a pool.
+    guard case .folder = stack.file(folder) else { return false }
+    refuse(
+      "unwritable-folder", "\(path) cannot be created: the folder \(folder) is not writable", at: range,
+      suggestion: "give this user the right to write to it, run as another user, or name another folder")
+    return false
   }
 
   /// Compares an overlay's base with the one that the spec names.

@@ -43,6 +43,9 @@ enum ImagePlanning {
           (plan.verb, plan.changes) = (.update, [change])
         }
       } else if let sha256 = observed.sha256, case .image(let chain) = observed.source {
+        guard part.findings.checkFolder(of: base.path, at: image.place(of: .pool), in: stack) else {
+          return (part, nil)
+        }
         let `import` = ImageImport(
           source: request.source, destination: base.path, format: base.format, sha256: sha256,
           length: chain.top.fileLength)

@@ -55,6 +55,11 @@ struct PoolPlanning {
     case .folder: break
     // A pool that need not run needs no folder.
     case .missing where !isToRun: break
+    case .missing where stack.inventory.closedFolders.contains(path):
+      part.findings.refuse(
+        "unwritable-folder", "the folder \(path) cannot be created: its parent is not writable", at: setting.range,
+        suggestion: "create it for this user, run as another user, or write another path")
+      return false
     case .missing:
       changes.append(
         FieldChange(

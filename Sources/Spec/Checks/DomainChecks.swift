@@ -57,6 +57,8 @@ enum DomainChecks {
           suggestion: "make it at most \(count)"))
     }
     checkProcessor(domain, count: count, into: &diagnostics)
+    NUMAChecks.check(domain, into: &diagnostics)
+    BusChecks.check(domain, into: &diagnostics)
   }
 
   private static func checkProcessor(_ domain: ObjectSpec, count: Int, into diagnostics: inout [Diagnostic]) {

@@ -15,9 +15,6 @@ enum StackChecks {
       SensitiveChecks.check(object, into: &diagnostics)
     }
     for object in stack.networks + stack.domains { UnmanagedChecks.check(object, into: &diagnostics) }
-    for objects in [stack.domains, stack.networks, stack.pools] {
-      checkDistinct(objects, .uuid, "two objects cannot have one UUID", into: &diagnostics)
-    }
     for network in stack.networks { NetworkChecks.check(network, into: &diagnostics) }
     NetworkChecks.checkTogether(stack.networks, into: &diagnostics)
     for pool in stack.pools { PoolChecks.check(pool, into: &diagnostics) }
@@ -26,7 +23,6 @@ enum StackChecks {
     VolumeChecks.checkTogether(stack, into: &diagnostics)
     checkDistinct(stack.pools.filter(\.holdsFiles), .path, "two pools cannot be one folder", into: &diagnostics)
     var names: [String: SourceRange] = [:]
-    var addresses: [String: SourceRange] = [:]
     for domain in stack.domains {
       if let other = names.updateValue(domain.range, forKey: domain.name) {
         diagnostics.append(
@@ -39,18 +35,9 @@ enum StackChecks {
         for member in domain.members(collection.key) { FieldRuleChecks.check(member, into: &diagnostics) }
       }
       DomainChecks.check(domain, in: stack, into: &diagnostics)
-      for interface in domain.members("interfaces") {
-        guard let mac = interface.setting(.mac), let text = mac.value.string else { continue }
-        if let other = addresses.updateValue(mac.range, forKey: text) {
-          diagnostics.append(
-            // libvirt takes it, and a host may have it: two guests that never run side by side.
-            Diagnostic(
-              .warning, "duplicate-mac", "the MAC address \(text) belongs to another interface", at: mac.range,
-              subject: domain.title,
-              suggestion: "leave it out: each interface gets its own address", notes: [.init("used here", at: other)]))
-        }
-      }
     }
+    IdentityChecks.check(stack, into: &diagnostics)
+    SharedDiskChecks.check(stack, into: &diagnostics)
   }
 
   /// Names of other objects that a field refers to.
@@ -81,7 +68,7 @@ enum StackChecks {
       if let other = seen.updateValue(setting.range, forKey: setting.value), other != setting.range {
         diagnostics.append(
           Diagnostic(
-            "duplicate-value", message, at: setting.range, suggestion: key == .uuid ? "leave one of them out" : nil,
+            "duplicate-value", message, at: setting.range,
             notes: [.init("the other one", at: other)]))
       }
     }

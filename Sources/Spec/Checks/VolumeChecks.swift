@@ -80,7 +80,7 @@ enum VolumeChecks {
 
   // MARK: Together
 
-  /// No file is two volumes, and no volume two guests' to write to.
+  /// No file is two volumes, and disks agree with the volumes that they are.
   static func checkTogether(_ stack: StackSpec, into diagnostics: inout [Diagnostic]) {
     guard !stack.volumes.isEmpty else { return }
     var owners: [String: ObjectSpec] = [:]
@@ -96,23 +96,9 @@ enum VolumeChecks {
           at: volume.place(of: .path),
           notes: [.init("the other one", at: other.place(of: .path))]))
     }
-    var users: [String: (domain: ObjectSpec, range: SourceRange)] = [:]
-    for domain in stack.domains {
-      for disk in domain.members("disks") {
-        guard let source = disk.setting(.source), let path = source.value.string, let volume = owners[path] else {
-          continue
-        }
-        checkAgreement(disk, with: volume, into: &diagnostics)
-        guard disk[.readOnly] != true, disk[.device] != .cdrom else { continue }
-        guard let other = users.updateValue((domain, source.range), forKey: path) else { continue }
-        diagnostics.append(
-          Diagnostic(
-            "shared-disk", "\(volume.title) is a disk of \(other.domain.title) already", at: source.range,
-            subject: domain.title,
-            suggestion:
-              "two guests that write to one disk destroy it: give each its own disk, or write `read-only: true`",
-            notes: other.range == source.range ? [] : [.init("the other one", at: other.range)]))
-      }
+    for disk in stack.domains.flatMap({ $0.members("disks") }) {
+      guard let path = disk[.source], let volume = owners[path] else { continue }
+      checkAgreement(disk, with: volume, into: &diagnostics)
     }
   }
 

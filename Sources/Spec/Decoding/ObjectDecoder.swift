@@ -13,17 +13,36 @@ struct ObjectDecoder {
   private var kind: ObjectType?
   /// Whether a value that was read holds `${index}`.
   private(set) var usesIndex = false
+  /// What a mistake keeps from being whole: nothing is missed in it, and what it says is not held against anything.
+  private(set) var incomplete = IncompletePlaces()
+
+  /// Whether a part of the object that is being decoded is not what it should be, which has been reported.
+  private var lacksPart = false
 
   /// Decodes an object from a mapping; nothing at all is an object that says nothing.
   mutating func decode(_ node: YAMLNode, as type: ObjectType, named key: YAMLNode) -> ObjectSpec {
     let name = key.scalar?.text ?? ""
     var object = ObjectSpec(type, name, at: key.range)
+    let outer = lacksPart
+    lacksPart = false
+    defer { lacksPart = outer }
+    if node.isBroken { incomplete.add(key.range, node.range, of: type) }
     guard !node.isNull else { return object }
     guard let entries = node.entries else {
-      report("wrong-kind", "\(type.name) \(name) is a mapping, not \(node.kindName)", at: node.range)
+      if !node.isBroken {
+        report("wrong-kind", "\(type.name) \(name) is a mapping, not \(node.kindName)", at: node.range)
+      }
+      incomplete.add(key.range, node.range, of: type)
       return object
     }
     for entry in entries { decode(entry, in: nil, into: &object) }
+    // What a device requires depends on which kind it is, and most words say that.
+    let lacksKind =
+      type.device != nil
+      && object.malformed.contains { field in
+        if case .enumeration = field.type { true } else { false }
+      }
+    if lacksPart || lacksKind { incomplete.add(key.range, node.range, of: type) }
     return object
   }
 
@@ -41,14 +60,20 @@ struct ObjectDecoder {
       }
     } else if let inner = type.group(name) {
       if let entries = entry.value.entries {
+        if entry.value.isBroken { lacksPart = true }
         for entry in entries { decode(entry, in: name, into: &object) }
       } else if let shorthand = inner.shorthand, let field = type.field("\(name).\(shorthand)") {
         set(field, from: entry.value, in: &object)
       } else {
+        lacksPart = true
+        guard !entry.value.isBroken else { return }
         report("wrong-kind", "`\(name)` is a mapping, not \(entry.value.kindName)", at: entry.value.range)
       }
     } else if group == nil, let collection = type.collection(name) {
       object.members[collection.key] = decode(entry.value, as: collection)
+      if type === Vocabulary.stack, entry.value.isBroken || entry.value.entries == nil && !entry.value.isNull {
+        incomplete.addCollection(collection.key)
+      }
     } else {
       reportUnknown(entry, in: group, of: &object)
     }
@@ -56,7 +81,7 @@ struct ObjectDecoder {
 
   /// Decodes the objects of a collection.
   mutating func decode(_ node: YAMLNode, as collection: ObjectType.Collection) -> [ObjectSpec] {
-    guard !node.isNull else { return [] }
+    guard !node.isNull, !node.isBroken || node.entries != nil else { return [] }
     guard let entries = node.entries else {
       let remedy = node.elements == nil ? nil : "write `NAME:` in place of each `-`"
       report(
@@ -132,6 +157,8 @@ struct ObjectDecoder {
 
   private mutating func value(of type: ValueType, from finished: Finished, at name: String) -> Value? {
     let node = finished.node
+    // Its mistake has been reported.
+    guard !node.isBroken else { return nil }
     switch type {
     case .list(let element):
       guard let nodes = node.elements else { return value(of: element, from: finished, at: name).map { .list([$0]) } }
@@ -163,7 +190,10 @@ struct ObjectDecoder {
       let found = value(of: element, from: entry.value, at: "\(name).\(entry.name)")
       do {
         let key = try rule.normalised(entry.name)
-        if values[key] != nil {
+        if let number = entry.key.scalar?.digitsBehindZero, key == number {
+          reportLeadingZero(entry.name, number, at: entry.key.range, named: name)
+          isWhole = false
+        } else if values[key] != nil {
           report("duplicate-key", "`\(name)` has `\(key)` twice, in two notations", at: entry.key.range)
         }
         isWhole = isWhole && found != nil && values[key] == nil
@@ -217,7 +247,9 @@ struct ObjectDecoder {
 
   private mutating func plainValue(of type: ValueType, from node: YAMLNode, at name: String) -> Value? {
     guard let scalar = node.scalar, !node.isNull else {
-      report("wrong-kind", "`\(name)` is \(type.explanation), not \(node.kindName)", at: node.range)
+      report(
+        "wrong-kind", "`\(name)` is \(type.explanation), not \(node.kindName)", at: node.range,
+        suggestion: textRemedy(type, node))
       return nil
     }
     let meaning = scalar.isFromTemplate ? scalar.unquotedValue : scalar.value
@@ -228,11 +260,18 @@ struct ObjectDecoder {
     if case .xml(let element) = type { return fragment(element, from: node, scalar, at: name) }
     do {
       // In YAML `True` is true, and 0x10 is 16.
-      switch (type, meaning) {
-      case (.boolean, .boolean(let value)): return .boolean(value)
-      case (.integer, .integer(let number)): return try type.parse(String(number))
-      default: return try type.parse(scalar.text)
+      let value: Value =
+        switch (type, meaning) {
+        case (.boolean, .boolean(let value)): .boolean(value)
+        case (.integer, .integer(let number)): try type.parse(String(number))
+        default: try type.parse(scalar.text)
+        }
+      // A text that keeps its zeros, such as a file's mode, is what it says.
+      if let number = scalar.digitsBehindZero, value.description == number {
+        reportLeadingZero(scalar.text, number, at: node.range, named: name)
+        return nil
       }
+      return value
     } catch {
       report(
         "bad-value", "\(name): \(error.message)", at: node.range,
@@ -297,6 +336,28 @@ struct ObjectDecoder {
     }
   }
 
+  /// A number such as 010, which is 8 to one reader and 10 to another.
+  private mutating func reportLeadingZero(_ text: String, _ number: String, at range: SourceRange, named name: String) {
+    let octal = Int(text, radix: 8).map(String.init).flatMap { $0 == number ? nil : $0 }
+    report(
+      "leading-zero",
+      "\(name): `\(text)` "
+        + (octal.map { "is \(number) in YAML 1.2 and \($0) in YAML 1.1" } ?? "begins with a zero, as octal numbers do"),
+      at: range,
+      suggestion: "write \(number), without a zero before it")
+  }
+
+  /// How to write a text that YAML takes for something else; nil where the value is not to be a text, or would be wrong
+  /// in quotes as well.
+  private func textRemedy(_ type: ValueType, _ node: YAMLNode) -> String? {
+    guard let text = node.scalar?.text else { return nil }
+    if text.isEmpty { return "write a value, or leave out the key" }
+    switch type {
+    case .boolean, .integer, .secretFile, .xml: return nil
+    default: return (try? type.parse(text)) == nil ? nil : "if you mean the text, write \"\(text)\", in quotes"
+    }
+  }
+
   /// What is wrong with the kind of a scalar: numbers in quotes, booleans in words.
   ///
   /// - Parameter meaning: what the scalar means where its place does not say.
@@ -304,11 +365,25 @@ struct ObjectDecoder {
     switch (type, meaning) {
     case (.boolean, .boolean), (.integer, .integer): return nil
     case (.boolean, _):
-      let remedy = scalar.yaml11Boolean.map { "write \($0)" } ?? "write true or false"
+      let plain = YAMLScalar(scalar.text)
+      let isQuoted = scalar.style != .plain && !scalar.isFromTemplate
+      var remedy = "write true or false"
+      if case .boolean(let value) = plain.value {
+        remedy = isQuoted ? "write \(value), without quotes" : "write \(value), without the tag"
+      } else if let value = plain.yaml11Boolean {
+        remedy = isQuoted ? "write \(value), without quotes" : "write \(value)"
+      }
       return ValueProblem("`\(scalar.text)` is not a boolean", suggestion: remedy)
-    case (.integer, .number): return ValueProblem("`\(scalar.text)` is not a whole number")
-    case (.integer, _):
-      let remedy = scalar.isFromTemplate ? nil : Int(scalar.text).map { "write \($0) without quotes" }
+    case (.integer(let range), .number(let number)):
+      if scalar.isWholeNumberBeyondRange { return ValueType.beyond(scalar.text, range) }
+      let whole = Int(exactly: number).flatMap { range.contains($0) ? $0 : nil }
+      return ValueProblem("`\(scalar.text)` is not a whole number", suggestion: whole.map { "write \($0)" })
+    case (.integer(let range), _):
+      if !scalar.isFromTemplate, scalar.isWholeNumberBeyondRange { return ValueType.beyond(scalar.text, range) }
+      var remedy: String?
+      if !scalar.isFromTemplate, case .integer(let number) = scalar.unquotedValue {
+        remedy = "write \(number), without \(scalar.style == .plain ? "the tag" : "quotes")"
+      }
       return ValueProblem("`\(scalar.text)` is not a number", suggestion: remedy)
     default: return nil
     }
@@ -331,6 +406,8 @@ struct ObjectDecoder {
     if let name = meaning?.key ?? closest.map({ key in group.map { "\($0).\(key)" } ?? key }) {
       let shorthand = type.group(name)?.shorthand.map { "\(name).\($0)" }
       object.malformed.formUnion([name, shorthand].compactMap { $0.flatMap(type.field) })
+      if type === Vocabulary.stack, type.collection(name) != nil { incomplete.addCollection(name) }
+      if type.group(name) != nil { lacksPart = true }
     }
     let place = group.map { "`\($0)`" } ?? (type.name == "stack" ? "a spec" : type.name.withArticle)
     report(

@@ -7,12 +7,17 @@ import YAMLTree
 /// Decodes a merged spec into a stack.
 struct StackDecoder {
   private(set) var diagnostics: [Diagnostic]
+  /// What mistakes have kept from being whole.
+  private var incomplete = IncompletePlaces()
+  private var incompleteProfiles: Set<String> = []
   private var profileNodes: [String: YAMLEntry] = [:]
   /// Profiles that do not depend on a domain's number, decoded once.
   private var decodedProfiles: [String: ObjectSpec] = [:]
 
-  init(diagnostics: [Diagnostic]) {
+  /// - Parameter isPartial: whether documents of the spec could not be read, which has been reported.
+  init(diagnostics: [Diagnostic], isPartial: Bool = false) {
     self.diagnostics = diagnostics
+    incomplete.isPartial = isPartial
   }
 
   mutating func decode(_ root: YAMLNode) -> StackSpec {
@@ -23,8 +28,9 @@ struct StackDecoder {
     top["domains"] = nil
     var decoder = ObjectDecoder()
     let object = decoder.decode(top, as: Vocabulary.stack, named: YAMLNode("", at: root.range))
-    diagnostics += decoder.diagnostics
-    if !object.says(.stackName) {
+    take(decoder)
+    if root.isBroken { incomplete.isPartial = true }
+    if !object.says(.stackName), !incomplete.isPartial {
       diagnostics.append(
         Diagnostic(
           "missing-key", "the spec does not name its stack", at: root.range, suggestion: "add `stack: NAME`"))
@@ -41,10 +47,13 @@ struct StackDecoder {
       decodeDomain(entry, into: &stack)
       if entry.value[.count] != nil { counted[entry.name] = stack.domains[before...].map(\.name) }
     }
+    let decoded = diagnostics.count
     DependencyChecks.resolve(&stack.domains, counted: counted, into: &diagnostics)
     ExclusionChecks.resolve(&stack.domains, counted: counted, into: &diagnostics)
     stack.domains = stack.domains.map { [stack] in DomainDefaults.completed($0, in: stack) }
     StackChecks.check(stack, profiles: decodedProfiles.keys.sorted(), into: &diagnostics)
+    let found = incomplete.unexplained(diagnostics[decoded...])
+    diagnostics.replaceSubrange(decoded..., with: found)
     removeRepeated()
     return stack
   }
@@ -58,7 +67,8 @@ struct StackDecoder {
       // A number stands in, so that values with `${index}` are checked as well.
       decoder.index = 1
       let profile = decoder.decode(entry.value, as: Vocabulary.profile, named: entry.key)
-      diagnostics += decoder.diagnostics
+      take(decoder)
+      if !decoder.incomplete.isEmpty { incompleteProfiles.insert(entry.name) }
       if !decoder.usesIndex { decodedProfiles[entry.name] = profile }
     }
   }
@@ -69,7 +79,7 @@ struct StackDecoder {
     var decoder = ObjectDecoder()
     decoder.index = index
     let profile = decoder.decode(entry.value, as: Vocabulary.profile, named: entry.key)
-    diagnostics += decoder.diagnostics
+    take(decoder)
     return profile
   }
 
@@ -84,12 +94,6 @@ struct StackDecoder {
     }
     let count = first[.count] ?? 1
     first.set(.count, to: nil)
-    if let uuid = first.setting(.uuid), count > 1, !usesIndex {
-      diagnostics.append(
-        Diagnostic(
-          "shared-uuid", "\(count) domains cannot have one UUID", at: uuid.range,
-          suggestion: "leave it out: each gets its own"))
-    }
     for number in 1...max(count, 1) {
       var object = number == 1 || !usesIndex ? first : domain(entry, index: number).object
       object.set(.count, to: nil)
@@ -108,6 +112,9 @@ struct StackDecoder {
       // From the last to the first: what is merged over something wins.
       for name in names.reversed() {
         guard let profile = profile(name, index: index) else {
+          // Whatever is missing may be what the profile was to give.
+          incomplete.add(entry.key.range, entry.value.range, of: object.type)
+          guard !incomplete.lacksSome(of: "profiles") else { continue }
           diagnostics.append(
             Diagnostic(
               "unknown-reference", "there is no profile `\(name)`", at: range,
@@ -115,29 +122,39 @@ struct StackDecoder {
                 "did you mean `\($0)`?"
               }
                 ?? "declare it under `profiles`"))
-          // Whatever is missing may be what the profile was to give.
-          for field in object.type.fields where field.isRequired { object.malformed.insert(field) }
           continue
+        }
+        if incompleteProfiles.contains(name) {
+          incomplete.add(entry.key.range, entry.value.range, of: object.type)
         }
         usesIndex = usesIndex || decodedProfiles[name] == nil
         object = object.merged(over: profile)
       }
       object.set(.profiles, to: nil)
+    } else if object.hasMalformed(.profiles) {
+      incomplete.add(entry.key.range, entry.value.range, of: object.type)
     }
-    diagnostics += decoder.diagnostics
+    take(decoder)
     return (object, usesIndex)
   }
 
   // MARK: Helpers
 
+  /// Keeps what a decoder has found.
+  private mutating func take(_ decoder: ObjectDecoder) {
+    diagnostics += decoder.diagnostics
+    incomplete.formUnion(decoder.incomplete)
+  }
+
   /// The entries of a collection whose objects are decoded one by one.
   private mutating func collection(_ node: YAMLNode?, _ key: String) -> [YAMLEntry] {
     guard let node, let collection = Vocabulary.stack.collection(key) else { return [] }
+    if node.isBroken || node.entries == nil && !node.isNull { incomplete.addCollection(key) }
     guard let entries = node.entries else {
       // The decoder has the words for what is wrong.
       var decoder = ObjectDecoder()
       _ = decoder.decode(node, as: collection)
-      diagnostics += decoder.diagnostics
+      take(decoder)
       return []
     }
     for entry in entries {

@@ -33,10 +33,12 @@ public struct SpecLoader: Sendable {
     var diagnostics = found
     var documents: [YAMLNode] = []
     var unreadable: [SourceFile] = []
+    var isPartial = found.hasErrors
     for file in files {
       let parsed = parseYAML(file)
       diagnostics += parsed.diagnostics
       documents += parsed.documents
+      if !parsed.isWhole { isPartial = true }
       if parsed.diagnostics.hasErrors { unreadable.append(file) }
     }
     // Which files mark secrets, and which have them, need not be the same.
@@ -50,7 +52,7 @@ public struct SpecLoader: Sendable {
     let substituted = scope.substitute(in: root, into: &diagnostics)
     scope.reportUnused(into: &diagnostics)
     var secrets = SecretNodes.conceal(in: substituted, of: files + variables.files)
-    var decoder = StackDecoder(diagnostics: diagnostics)
+    var decoder = StackDecoder(diagnostics: diagnostics, isPartial: isPartial)
     let stack = decoder.decode(substituted)
     // What has been read has its final form, with the numbers of domains in it.
     secrets.formUnion(stack.secrets)

@@ -82,3 +82,8 @@ extension Vocabulary {
 
   private static let memoryDeviceReference = "formatdomain.html#memory-devices"
 }
+
+extension FieldKey<Int> {
+  /// The guest's NUMA node that a memory device belongs to.
+  public static var memoryNode: Self { Self("node") }
+}

@@ -230,6 +230,9 @@ extension FieldKey<Int> {
 }
 
 extension FieldKey<String> {
+  /// What happens at the start of a guest whose disk has no source.
+  public static var startupPolicy: Self { Self("startup-policy") }
+
   /// The name of the libvirt volume that a disk is.
   public static var volumeName: Self { Self("volume.name") }
 }

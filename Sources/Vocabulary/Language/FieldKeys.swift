@@ -32,12 +32,12 @@ extension Vocabulary {
     KeyPlace(FieldKey.loaderPath), KeyPlace(FieldKey.loaderType), KeyPlace(FieldKey.nvramPath),
     KeyPlace(FieldKey.boot), KeyPlace(FieldKey.secureBoot), KeyPlace(FieldKey.enrolledKeys),
     KeyPlace(FieldKey.loaderStateless),
-    KeyPlace(FieldKey.snapshotKind), KeyPlace(FieldKey.keepsMemory),
+    KeyPlace(FieldKey.numaMemoryNodes), KeyPlace(FieldKey.snapshotKind), KeyPlace(FieldKey.keepsMemory),
     KeyPlace(FieldKey.quiesce),
   ]
 
   private static let diskKeys: [KeyPlace] = [
-    KeyPlace(FieldKey.volumeName),
+    KeyPlace(FieldKey.volumeName), KeyPlace(FieldKey.startupPolicy),
     KeyPlace(FieldKey.cache), KeyPlace(FieldKey.shareable),
     KeyPlace(FieldKey.device), KeyPlace(FieldKey.format), KeyPlace(FieldKey.size), KeyPlace(FieldKey.image),
     KeyPlace(FieldKey.source), KeyPlace(FieldKey.pool), KeyPlace(FieldKey.bus), KeyPlace(FieldKey.target),
@@ -48,7 +48,7 @@ extension Vocabulary {
   ]
 
   private static let deviceKeys: [KeyPlace] = [
-    KeyPlace(FieldKey.driverType),
+    KeyPlace(FieldKey.driverType), KeyPlace(FieldKey.memoryNode),
     KeyPlace(FieldKey.targetPort),
     KeyPlace(FieldKey.targetType),
     KeyPlace(FieldKey.filter), KeyPlace(FieldKey.link),

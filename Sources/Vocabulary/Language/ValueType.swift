@@ -22,7 +22,7 @@ public indirect enum ValueType: Sendable {
   case integer(ClosedRange<Int>)
   /// `true` or `false`.
   case boolean
-  /// A size with a unit, from `least` to `most` bytes, rounded up to a multiple of `granularity` bytes.
+  /// A size with a unit, from `least` to `most` bytes, a multiple of `granularity` bytes.
   case size(granularity: UInt64, least: UInt64 = 1, most: UInt64 = .max)
   /// A length of time with a unit, in whole seconds.
   case duration
@@ -83,7 +83,7 @@ extension ValueType {
     case .text(let rule):
       return rule.value(of: try rule.normalised(text))
     case .integer(let range):
-      guard let number = Int(text) else { throw ValueProblem("`\(text)` is not a whole number") }
+      guard let number = Int(text) else { throw Self.noInteger(text, range) }
       guard range.contains(number) else { throw Self.outOfRange(number, range) }
       return .integer(number)
     case .boolean:
@@ -97,12 +97,11 @@ extension ValueType {
       guard bytes >= least else {
         throw ValueProblem("\(ByteCount.text(bytes)) is too small", suggestion: "the least is \(ByteCount.text(least))")
       }
-      let (sum, overflow) = bytes.addingReportingOverflow(granularity - 1)
-      guard !overflow else { throw ValueProblem("`\(text)` is more than a size can be") }
       guard bytes <= most else {
         throw ValueProblem("\(ByteCount.text(bytes)) is too large", suggestion: "the most is \(ByteCount.text(most))")
       }
-      return .bytes(sum / granularity * granularity)
+      guard bytes.isMultiple(of: granularity) else { throw Self.inexact(bytes, granularity, least...most) }
+      return .bytes(bytes)
     case .duration:
       return .seconds(try Duration.parse(text))
     case .enumeration(let names):
@@ -194,6 +193,32 @@ extension ValueType {
     }
   }
 
+  /// What is wrong with a text that no `Int` is: most often not a number, but it may have many digits.
+  private static func noInteger(_ text: String, _ range: ClosedRange<Int>) -> ValueProblem {
+    let digits = text.utf8.drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") }
+    guard digits.count + 1 >= text.utf8.count, digits.count > 9,
+      digits.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 })
+    else { return ValueProblem("`\(text)` is not a whole number") }
+    return beyond(text, range)
+  }
+
+  /// What is wrong with a whole number that 64 bits do not hold.
+  public static func beyond(_ text: String, _ range: ClosedRange<Int>) -> ValueProblem {
+    text.hasPrefix("-")
+      ? ValueProblem("\(text) is too small", suggestion: "the least is \(range.lowerBound)")
+      : ValueProblem("\(text) is too large", suggestion: "the most is \(range.upperBound)")
+  }
+
+  /// What is wrong with a size that the unit in which libvirt or the image has it cannot hold.
+  private static func inexact(_ bytes: UInt64, _ granularity: UInt64, _ range: ClosedRange<UInt64>) -> ValueProblem {
+    let below = bytes / granularity * granularity
+    let (above, overflow) = below.addingReportingOverflow(granularity)
+    let nearest = [below, overflow ? 0 : above].filter { $0 > 0 && range.contains($0) }.map { ByteCount.text($0) }
+    return ValueProblem(
+      "\(ByteCount.text(bytes)) is not a multiple of \(ByteCount.text(granularity))",
+      suggestion: "write " + nearest.joined(separator: " or "))
+  }
+
   private static func outOfRange(_ number: Int, _ range: ClosedRange<Int>) -> ValueProblem {
     number < range.lowerBound
       ? ValueProblem("\(number) is too small", suggestion: "the least is \(range.lowerBound)")
@@ -208,7 +233,9 @@ enum Duration {
   static func parse(_ text: String) throws(ValueProblem) -> Int {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     let unit = text.dropFirst(digits.count).drop { $0 == " " }
+    let tooLong = ValueProblem("`\(text)` is too long", suggestion: "the most is a year")
     guard let number = Int(digits) else {
+      guard digits.isEmpty else { throw tooLong }
       throw ValueProblem("`\(text)` is not a time", suggestion: "write a number and a unit, such as 90 s")
     }
     guard !unit.isEmpty else {
@@ -218,9 +245,7 @@ enum Duration {
       throw ValueProblem("`\(unit)` is not a unit of time", suggestion: "units are s, min, h and d")
     }
     let (seconds, overflow) = number.multipliedReportingOverflow(by: factor)
-    guard !overflow, seconds <= 365 * 24 * 3600 else {
-      throw ValueProblem("`\(text)` is too long", suggestion: "the most is a year")
-    }
+    guard !overflow, seconds <= 365 * 24 * 3600 else { throw tooLong }
     return seconds
   }
 }

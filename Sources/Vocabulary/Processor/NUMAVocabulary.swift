@@ -110,4 +110,7 @@ extension FieldKey<String> {
 extension FieldKey<FieldValue> {
   /// The NUMA cells of a guest, by number.
   public static var numaCells: Self { Self("numa.cells") }
+
+  /// Where the memory of single NUMA cells comes from, by the cell's number.
+  public static var numaMemoryNodes: Self { Self("numatune.memnodes") }
 }

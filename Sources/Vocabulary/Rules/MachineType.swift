@@ -13,6 +13,13 @@ package enum MachineType {
     machine == alias || families[alias].map(machine.hasPrefix) ?? false
   }
 
+  /// Whether libvirt gives a machine IDE controllers; nil for a machine that is not known here. Of x86 only the i440FX
+  /// boards have any (libvirt, `qemuDomainHasBuiltinIDE`).
+  package static func hasIDE(_ machine: String) -> Bool? {
+    if isOne(machine, of: "pc") { return true }
+    return families.keys.contains { $0 != "pc" && isOne(machine, of: $0) } ? false : nil
+  }
+
   /// Whether a definition's machine is what the spec asks for.
   ///
   /// libvirt expands an alias once, when a domain is first defined, and keeps that version; that the

@@ -113,12 +113,27 @@ public struct TextRule: Sendable {
       return bytes.allSatisfy { isAlphanumeric($0) || "_.+-".utf8.contains($0) } ? text : nil
     })
 
-  /// Names of domains, as libvirt and the file system take them: whatever has no slash and no line break.
+  /// Names of domains, as libvirt and the file system take them: whatever has no slash and no line break. libvirt makes
+  /// and removes folders of a domain's name, so that `..` would be another folder.
   public static let domainName = TextRule(
-    "a domain's name", pattern: #"^[^/\x00-\x1F]{1,200}$"#, remedy: "use up to 200 bytes, none of them a `/`",
+    "a domain's name", pattern: #"^(?!\.{1,2}$)[^/\x00-\x1F\x7F]{1,200}$"#,
+    remedy: "use up to 200 bytes, none of them a `/` or a control character, and neither `.` nor `..`",
     normalise: { text in
       let bytes = text.utf8
-      return (1...200).contains(bytes.count) && bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "/") } ? text : nil
+      guard (1...200).contains(bytes.count), text != ".", text != ".." else { return nil }
+      return bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") } ? text : nil
+    })
+
+  /// Names of snapshots, which become parts of file names: libvirt stores a snapshot in a file that has its name, and an
+  /// overlay has it in its own.
+  public static let snapshotName = TextRule(
+    "a snapshot's name", pattern: #"^(?!\.{1,2}$)[^/,\x00-\x1F\x7F]{1,100}$"#,
+    remedy: "use up to 100 bytes without `/`, commas and control characters such as tabs, and neither `.` nor `..`",
+    normalise: { text in
+      let bytes = text.utf8
+      guard (1...100).contains(bytes.count), text != ".", text != ".." else { return nil }
+      let isPlain = bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ",") }
+      return isPlain ? text : nil
     })
 
   /// Keys of devices: they become user aliases, for which libvirt allows letters, digits, `_` and `-`.

@@ -56,12 +56,14 @@ struct Composer {
 
   mutating func composeFile() -> YAMLFile {
     diagnostics += input.diagnostics
+    var isWhole = diagnostics.isEmpty
     var text = input.text
     text.withUTF8 { bytes in
       while true {
-        guard case .syntaxError(let error) = compose(UnsafeBufferPointer(rebasing: bytes[origin.offset...])) else {
-          return
-        }
+        let outcome = compose(UnsafeBufferPointer(rebasing: bytes[origin.offset...]))
+        if case .finished = outcome { return }
+        isWhole = false
+        guard case .syntaxError(let error) = outcome else { return }
         report(error.diagnostic)
         let resume = max(error.line, documentLine + 1)
         guard leftOut == 0, let line = input.documentStart(atOrAfter: resume) else { return }
@@ -73,7 +75,9 @@ struct Composer {
       diagnostics.append(
         Diagnostic(.note, "yaml-more", "\(leftOut) more messages about this file are left out", subject: file.path))
     }
-    return YAMLFile(documents: documents, diagnostics: diagnostics)
+    var file = YAMLFile(documents: documents, diagnostics: diagnostics)
+    file.isWhole = isWhole
+    return file
   }
 
   mutating func report(_ diagnostic: Diagnostic) {
@@ -165,8 +169,10 @@ struct Composer {
     let place = range(start, max(start, end))
     if style == .singleQuoted || style == .doubleQuoted, start.line != end.line { lastLongQuote = place }
     var scalar = YAMLScalar(text, style: style)
-    let tag = resolveTag(copiedText(data.tag), on: &scalar, writtenFrom: markedStart, at: place)
-    let node = YAMLNode(.scalar(scalar), at: place, tag: tag)
+    let tagText = copiedText(data.tag)
+    let tag = resolveTag(tagText, on: &scalar, writtenFrom: markedStart, at: place)
+    var node = YAMLNode(.scalar(scalar), at: place, tag: tag)
+    node.isBroken = tagText != nil && (tag == nil || scalar.typeTag == nil)
     if let anchor { anchors[anchor] = Anchor(node: node, position: start, nodeCount: 1, height: 0) }
     add(node, height: 0)
   }
@@ -174,7 +180,7 @@ struct Composer {
   private mutating func takeAlias(_ name: String, at place: SourceRange) -> Bool {
     guard let anchor = anchors[name] else {
       reportUndefinedAlias(name, at: place)
-      add(YAMLNode("", at: place), height: 0)
+      add(brokenNode(at: place), height: 0)
       return true
     }
     guard var node = anchor.node else {
@@ -183,13 +189,20 @@ struct Composer {
         Diagnostic(
           .error, "recursive-alias", "`*\(name)` is inside its own anchor, so it would never end", at: place,
           notes: [note]))
-      add(YAMLNode("", at: place), height: 0)
+      add(brokenNode(at: place), height: 0)
       return true
     }
     guard count(anchor.nodeCount, at: place), checkDepth(stack.count + anchor.height, at: place) else { return false }
     node.range = place
     add(node, height: anchor.height)
     return true
+  }
+
+  /// What stands for an alias that means nothing.
+  private func brokenNode(at place: SourceRange) -> YAMLNode {
+    var node = YAMLNode("", at: place)
+    node.isBroken = true
+    return node
   }
 
   private mutating func reportUndefinedAlias(_ name: String, at place: SourceRange) {
@@ -220,14 +233,18 @@ struct Composer {
   }
 
   private mutating func close(_ markedEnd: SourcePosition) {
-    guard let closed = stack.popLast() else { return }
+    guard var closed = stack.popLast() else { return }
     let end = closed.endsWithBracket ? markedEnd : max(closed.start, closed.lastEnd ?? closed.start)
     let content: YAMLNode.Content
     switch closed.kind {
     case .sequence: content = .sequence(closed.elements)
-    case .mapping: content = .mapping(closed.hasMergeKey ? mergingKeys(closed.entries) : closed.entries)
+    case .mapping:
+      var isBroken = closed.hasMistake
+      content = .mapping(closed.hasMergeKey ? mergingKeys(closed.entries, isBroken: &isBroken) : closed.entries)
+      closed.hasMistake = isBroken
     }
-    let node = YAMLNode(content, at: range(closed.start, end), tag: closed.tag)
+    var node = YAMLNode(content, at: range(closed.start, end), tag: closed.tag)
+    node.isBroken = closed.hasMistake
     if let anchor = closed.anchor {
       anchors[anchor] = Anchor(
         node: node, position: closed.anchorStart, nodeCount: nodeCount - closed.nodesBefore, height: closed.height)

@@ -21,6 +21,8 @@ struct OpenCollection {
   private(set) var height = 1
   private(set) var lastEnd: SourcePosition?
   private(set) var hasMergeKey = false
+  /// Whether a mistake, which has been reported, keeps the collection from being whole.
+  var hasMistake = false
   /// The key whose value comes next.
   private var key: YAMLNode?
   /// Whether the entry under way is a mistake, reported already, and is not kept.
@@ -55,6 +57,8 @@ struct OpenCollection {
       self.key = node
       let mistake = check(key: node)
       dropsEntry = mistake != nil
+      // The first of two equal keys is kept.
+      if let mistake, mistake.rule != "duplicate-key" { hasMistake = true }
       return mistake
     }
     self.key = nil
