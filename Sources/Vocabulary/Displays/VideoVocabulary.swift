@@ -14,7 +14,9 @@ extension Vocabulary {
         lens: .at(
           "model/@type",
           .enumeration(["virtio", "qxl", "vga", "bochs", "cirrus", "ramfb", "none", "vmvga", "xen", "vbox", "gop"])),
-        initial: .string("virtio"), reference: videoReference),
+        initial: .string("virtio"), reference: videoReference)
+    ]
+      + ([
       memory("vram", "The memory of the card; for `qxl` that of its second bar."),
       memory("ram", "The first memory bar of a `qxl` card.").only(with: "model", ["qxl"]),
       memory("vgamem", "The memory of the VGA framebuffer of a `qxl` card.").only(with: "model", ["qxl"]),
@@ -53,7 +55,8 @@ extension Vocabulary {
       Field(
         "driver.vga-conf", .enumeration(["io", "on", "off"]), "How the VGA part of the device works.",
         at: "driver/@vgaconf", reference: videoReference),
-    ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address],
+      ] + DeviceFields.virtio + [DeviceFields.acpiIndex, DeviceFields.address])
+      .map { $0.never(with: "model", "none") },
     groups: [
       DeviceFields.driverGroup, FieldGroup("acceleration", "Acceleration by the host."),
       FieldGroup("resolution", "The screen's size in pixels."),
