@@ -65,6 +65,8 @@ extension DevicePlanning {
         target == current?.value(at: .diskTarget) || !isTaken(target)
       else { return nil }
     }
+    // What it is known by now it stays known by.
+    guard current == nil || element.value(at: .alias) == planned.value(at: .alias) else { return nil }
     return current == nil && isTaken(aliasOf: element) ? nil : element
   }
 
@@ -81,8 +83,9 @@ extension DevicePlanning {
   /// What the record has of the device as it was before this change, or before an earlier one that still holds.
   func remembered(_ current: XMLElement, changedTo element: XMLElement) -> FormerPart? {
     let (named, recorded) = (device.namedFields, Set((context.record?.fields(of: key) ?? [:]).keys))
-    if let former = context.record?.formers[key], former.place == nil {
-      return former.updated(named: named, recorded: recorded)
+    if let former = context.record?.formers[key] {
+      // One that took the place of another of its name can give it back.
+      return former.place == nil ? former.updated(named: named, recorded: recorded) : former
     }
     let dropped = recorded.subtracting(named)
     // A device that is as the spec says, and was so before, is none that a spec has changed.
@@ -111,7 +114,7 @@ extension ObjectType {
   fileprivate func isKept(_ fields: [Field], from before: XMLElement, to after: XMLElement) -> Bool {
     // What decides which other fields there are takes more with it than itself.
     let changed = fields.filter { $0.lens.map { $0.get(before) != $0.get(after) } ?? false }
-    guard !changed.contains(where: { decidingNames.contains($0.name) }) else { return false }
+    guard !changed.contains(where: { decidingNames.contains($0.name) || $0.staysWhenDropped && $0.name != FieldKey.alias.name }) else { return false }
     var back = after
     for field in changed { field.lens?.put(field.lens?.get(before), into: &back) }
     return back == before
@@ -131,7 +134,15 @@ enum FormerElements {
     let (named, recorded) = (context.spec.namedFields, Set((context.record?.fields(of: OwnershipRecord.itself) ?? [:]).keys))
     let fields = Vocabulary.domain.fields(context.spec.settings.keys, named: recorded)
     var restored: Set<String> = []
-    for (path, former) in context.record?.formers ?? [:] where !path.contains(".") {
+    let formers = (context.record?.formers ?? [:]).filter { !$0.key.contains(".") }
+    // What libvirt completes with another element waits for that one.
+    let order = formers.keys.sorted { (causes[$0] == nil ? 0 : 1, $0) < (causes[$1] == nil ? 0 : 1, $1) }
+    for path in order {
+      guard let former = formers[path] else { continue }
+      if let cause = causes[path], owned.formers[cause] != nil {
+        owned.formers[path] = former
+        continue
+      }
       let own = Set(Vocabulary.domain.fields.filter { isIn($0, path) }.map(\.name))
       var candidate = definition
       candidate.put(former.element, inPlaceOf: path)
@@ -156,6 +167,9 @@ enum FormerElements {
         isCompleted(path) || !Vocabulary.domain.isKept(own, from: observed, to: definition.with(path, of: observed))
       else { continue }
       owned.formers[path] = FormerPart(before, dropped: dropped, context.concealment)
+      for (other, cause) in causes where cause == path && owned.formers[other] == nil {
+        owned.formers[other] = FormerPart(observed.first(other), context.concealment)
+      }
     }
     return owned
   }
@@ -174,8 +188,12 @@ enum FormerElements {
 
   /// Whether libvirt completes an element by what one of its fields says.
   private static func isCompleted(_ path: String) -> Bool {
-    ["os", "cpu", "clock", "features/hyperv", "features"].contains(path)
+    ["os", "cpu", "clock", "features/hyperv", "features"].contains(path) || causes.values.contains(path)
   }
+
+  /// Elements that libvirt completes by what a field of another one says: the nodes of a guest that is placed by itself, the
+  /// number of threads that have numbers.
+  private static let causes = ["numatune": "vcpu", "iothreads": "iothreadids"]
 
   /// The elements that a field is in: a part of the domain's `features`, of which there are many, or a child of the domain.
   private static func parts(of field: Field, in observed: XMLElement) -> Set<String> {

@@ -32,6 +32,9 @@ struct ControllerNumbers: Hashable, CustomStringConvertible {
     Self.key(of: controller).map { numbers[$0.type]?.contains($0.index) ?? false } ?? true
   }
 
+  /// Whether there is more of the buses than their root.
+  var hasPorts: Bool { !(numbers["pci"] ?? []).subtracting([0]).isEmpty }
+
   var description: String {
     numbers.sorted { $0.key < $1.key }.map { type, indices in
       var ranges: [ClosedRange<Int>] = []
@@ -72,7 +75,7 @@ enum LeftoverControllers {
     var changes: [FieldChange] = []
     while let leftover = definition.devices(Vocabulary.controller).first(where: { controller in
       !known.contains(controller) && !declared.contains(controller)
-        && isUsed(controller, in: observed) && !isUsed(controller, in: definition)
+        && (isUsed(controller, in: observed) || isSpare(controller, known)) && !isUsed(controller, in: definition)
     }) {
       definition.update("devices") { $0.removeAll("controller") { $0 == leftover } }
       let isInGuest = context.running.map { running in
@@ -87,6 +90,11 @@ enum LeftoverControllers {
           detail: "libvirt added it for a device that has left it", range: context.spec.range))
     }
     return changes
+  }
+
+  /// Whether libvirt added a port for later devices, as it does with the first one that it adds.
+  private static func isSpare(_ controller: XMLElement, _ known: ControllerNumbers) -> Bool {
+    controller[attribute: "model"] == "pcie-root-port" && !known.hasPorts
   }
 
   /// Whether a device sits on a controller, or may come to sit there.
