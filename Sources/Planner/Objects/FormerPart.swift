@@ -95,10 +95,20 @@ extension DevicePlanning {
     }
     guard element != current, !dropped.isEmpty || isEdited else { return nil }
     let fields = device.type.fields(device.settings.keys, named: recorded)
-    guard DeviceMarks(of: current).isOfAnotherSort(than: DeviceMarks(of: element))
+    guard DeviceMarks(of: current).isOfAnotherSort(than: DeviceMarks(of: element)) || element.hasMoreElements(than: current)
       || device.type.isKept(fields, from: current, to: element) == false
     else { return nil }
     return FormerPart(current, dropped: dropped, context.concealment)
+  }
+}
+
+extension XMLElement {
+  /// Whether an element is in it that the other one does not have, which libvirt completes.
+  fileprivate func hasMoreElements(than other: XMLElement) -> Bool {
+    elements.contains { element in
+      let peers = other.all(element.name)
+      return peers.isEmpty || peers.allSatisfy { element.hasMoreElements(than: $0) }
+    }
   }
 }
 
@@ -135,24 +145,22 @@ enum FormerElements {
     let fields = Vocabulary.domain.fields(context.spec.settings.keys, named: recorded)
     var restored: Set<String> = []
     let formers = (context.record?.formers ?? [:]).filter { !$0.key.contains(".") }
-    // What libvirt completes with another element waits for that one.
-    let order = formers.keys.sorted { (causes[$0] == nil ? 0 : 1, $0) < (causes[$1] == nil ? 0 : 1, $1) }
-    for path in order {
-      guard let former = formers[path] else { continue }
-      if let cause = causes[path], owned.formers[cause] != nil {
-        owned.formers[path] = former
-        continue
-      }
-      let own = Set(Vocabulary.domain.fields.filter { isIn($0, path) }.map(\.name))
-      var candidate = definition
+    let original = definition
+    let candidates = formers.filter { path, former in
+      let own = Vocabulary.domain.fields.filter { isIn($0, path) }
+      var candidate = original
       candidate.put(former.element, inPlaceOf: path)
-      let isMet = context.spec.settings.allSatisfy { field, setting in
-        !own.contains(field.name) || field.isMet(setting.value, in: candidate)
-      }
-      if isMet, former.dropped.isSubset(of: named) {
-        definition = candidate
+      return former.dropped.isSubset(of: named)
+        && own.allSatisfy { field in context.spec.settings[field].map { field.isMet($0.value, in: candidate) } ?? true }
+    }
+    for (path, former) in formers.sorted(by: { $0.key < $1.key }) {
+      // What libvirt completes with another element waits for that one.
+      let isCaused = causes[path].map { formers[$0] != nil && candidates[$0] == nil } ?? false
+      if candidates[path] != nil, !isCaused {
+        definition.put(former.element, inPlaceOf: path)
         restored.insert(path)
       } else {
+        let own = Set(Vocabulary.domain.fields.filter { isIn($0, path) }.map(\.name))
         owned.formers[path] = former.updated(named: named, recorded: recorded.intersection(own))
       }
     }
@@ -193,7 +201,7 @@ enum FormerElements {
 
   /// Elements that libvirt completes by what a field of another one says: the nodes of a guest that is placed by itself, the
   /// number of threads that have numbers.
-  private static let causes = ["numatune": "vcpu", "iothreads": "iothreadids"]
+  private static let causes = ["numatune": "vcpu", "vcpu": "numatune", "iothreads": "iothreadids"]
 
   /// The elements that a field is in: a part of the domain's `features`, of which there are many, or a child of the domain.
   private static func parts(of field: Field, in observed: XMLElement) -> Set<String> {
