@@ -112,7 +112,9 @@ enum LeftoverControllers {
         if type == "pci", bus == index { return true }
         // The other functions of a slot are found by its first one.
         let place = ["type", "domain", "bus", "slot"]
-        guard let mine = controller.first("address"), mine[attribute: "function"].flatMap(number) == 0 else { return false }
+        guard let mine = controller.first("address"), mine[attribute: "function"].flatMap(number) == 0,
+          address[attribute: "function"].flatMap(number) != 0
+        else { return false }
         return place.allSatisfy { mine[attribute: $0] == address[attribute: $0] }
       case "drive": return own == index && (device.value(at: .diskBus) ?? "scsi") == type
       case "virtio-serial": return type == "virtio-serial" && own == index
