@@ -87,7 +87,8 @@ struct FormerPartTests {
                 "address", ["type": "pci", "domain": "0x0000", "bus": "0x02", "slot": "0x00", "function": "0x0"]))
           }
           devices.updateAll("disk", where: { $0.value(at: "target/@dev") == "sdb" }) { disk in
-            disk.append(XMLElement("address", ["type": "drive", "controller": "0", "bus": "0", "target": "0", "unit": "1"]))
+            disk.append(
+              XMLElement("address", ["type": "drive", "controller": "0", "bus": "0", "target": "0", "unit": "1"]))
           }
         }
       }

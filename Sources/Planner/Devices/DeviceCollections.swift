@@ -86,7 +86,8 @@ struct DeviceCollections {
       element.children = planned.enumerated().filter { !removed.indices.contains($0.offset) }.map(\.element)
       for (key, device) in added {
         let neighbours = declared.map { ($0.name, present[$0.name]) }
-        element.insert(device, key: key, among: neighbours, rule, former: context.record?.formers["\(collection.key).\(key)"])
+        element.insert(
+          device, key: key, among: neighbours, rule, former: context.record?.formers["\(collection.key).\(key)"])
       }
       // What libvirt makes of these devices, it makes again when it is missing.
       if element.all(rule.element).map(\.withoutAlias) != before {
@@ -168,7 +169,9 @@ extension XMLElement {
   ) {
     let places = children.indices.filter { children[$0].element.map(rule.matches) ?? false }
     guard rule.renumbered == nil || former?.element == device else { return insertBesideSiblings(device) }
-    func index(of element: XMLElement?) -> Int? { element.flatMap { wanted in places.first { children[$0].element == wanted } } }
+    func index(of element: XMLElement?) -> Int? {
+      element.flatMap { wanted in places.first { children[$0].element == wanted } }
+    }
     if let place = former?.place, former?.element == device {
       guard place < places.count else { return insertBesideSiblings(device) }
       return insert(device, at: places[place])

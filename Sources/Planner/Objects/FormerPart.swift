@@ -58,7 +58,9 @@ extension DevicePlanning {
       DeviceMatcher.isEqual(element, to: device)
     else { return nil }
     // What the disk holds is not part of what it was: a snapshot, or somebody, may have given it another file since.
-    guard element.first("source") == planned.first("source") || current == nil && rule.role != .storage else { return nil }
+    guard element.first("source") == planned.first("source") || current == nil && rule.role != .storage else {
+      return nil
+    }
     if rule.role == .storage {
       guard element.value(at: .diskFormat) == planned.value(at: .diskFormat),
         let target = element.value(at: .diskTarget),
@@ -95,8 +97,9 @@ extension DevicePlanning {
     }
     guard element != current, !dropped.isEmpty || isEdited else { return nil }
     let fields = device.type.fields(device.settings.keys, named: recorded)
-    guard DeviceMarks(of: current).isOfAnotherSort(than: DeviceMarks(of: element)) || element.hasMoreElements(than: current)
-      || device.type.isKept(fields, from: current, to: element) == false
+    guard
+      DeviceMarks(of: current).isOfAnotherSort(than: DeviceMarks(of: element)) || element.hasMoreElements(than: current)
+        || device.type.isKept(fields, from: current, to: element) == false
     else { return nil }
     return FormerPart(current, dropped: dropped, context.concealment)
   }
@@ -124,7 +127,11 @@ extension ObjectType {
   fileprivate func isKept(_ fields: [Field], from before: XMLElement, to after: XMLElement) -> Bool {
     // What decides which other fields there are takes more with it than itself.
     let changed = fields.filter { $0.lens.map { $0.get(before) != $0.get(after) } ?? false }
-    guard !changed.contains(where: { decidingNames.contains($0.name) || $0.staysWhenDropped && $0.name != FieldKey.alias.name }) else { return false }
+    guard
+      !changed.contains(where: {
+        decidingNames.contains($0.name) || $0.staysWhenDropped && $0.name != FieldKey.alias.name
+      })
+    else { return false }
     var back = after
     for field in changed { field.lens?.put(field.lens?.get(before), into: &back) }
     return back == before
@@ -141,7 +148,9 @@ enum FormerElements {
   static func settle(_ context: DomainContext, in definition: inout XMLElement) -> OwnershipRecord {
     var owned = OwnershipRecord(stack: context.stack.name)
     guard let observed = context.observed?.inactive else { return owned }
-    let (named, recorded) = (context.spec.namedFields, Set((context.record?.fields(of: OwnershipRecord.itself) ?? [:]).keys))
+    let (named, recorded) = (
+      context.spec.namedFields, Set((context.record?.fields(of: OwnershipRecord.itself) ?? [:]).keys)
+    )
     let fields = Vocabulary.domain.fields(context.spec.settings.keys, named: recorded)
     var restored: Set<String> = []
     let formers = (context.record?.formers ?? [:]).filter { !$0.key.contains(".") }

@@ -66,7 +66,8 @@ enum LeftoverControllers {
     _ context: DomainContext, _ identities: [String: DeviceIdentity], in definition: inout XMLElement,
     _ given: inout GivenValues
   ) -> [FieldChange] {
-    guard let observed = context.observed?.inactive, let known = context.record?.controllers, observed != definition else {
+    guard let observed = context.observed?.inactive, let known = context.record?.controllers, observed != definition
+    else {
       return []
     }
     let declared = context.spec.members("controllers").compactMap {
@@ -129,7 +130,8 @@ enum LeftoverControllers {
   private static func mayTake(_ device: XMLElement, _ type: String) -> Bool {
     switch (device.name, type) {
     case ("disk", _): device.value(at: .diskBus) == type || device.value(at: .diskBus) == "virtio" && type == "pci"
-    case ("controller", "pci"), ("interface", "pci"), ("video", "pci"), ("sound", "pci"), ("hostdev", _), ("rng", "pci"),
+    case ("controller", "pci"), ("interface", "pci"), ("video", "pci"), ("sound", "pci"), ("hostdev", _),
+      ("rng", "pci"),
       ("filesystem", "pci"), ("vsock", "pci"), ("watchdog", "pci"), ("shmem", "pci"), ("crypto", "pci"):
       true
     case ("memballoon", "pci"): device[attribute: "model"] != "none"
@@ -149,7 +151,9 @@ enum AddressRules {
   /// Takes the address of a device that is given back as it was and whose place another device has taken since: libvirt gives it
   /// a new one.
   static func settle(_ context: DomainContext, in definition: inout XMLElement) {
-    guard let observed = context.observed?.inactive, let formers = context.record?.formers, !formers.isEmpty else { return }
+    guard let observed = context.observed?.inactive, let formers = context.record?.formers, !formers.isEmpty else {
+      return
+    }
     let before = observed.first("devices").map { Array($0.elements) } ?? []
     definition.update("devices", create: false) { devices in
       let all = Array(devices.elements)

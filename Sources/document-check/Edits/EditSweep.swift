@@ -160,7 +160,8 @@ struct EditSweep {
 
   func text(examples: Int) -> String {
     let tried = tally.filter { ![.refused, .unchanged, .invalid].contains($0.key) }.values.map(\.count).reduce(0, +)
-    var text = "\(documents) domains, \(tried) edits applied and taken back, of \(self.tried.count) fields and devices\n"
+    var text =
+      "\(documents) domains, \(tried) edits applied and taken back, of \(self.tried.count) fields and devices\n"
     if !unfit.isEmpty { text += "\(unfit.count) domains that cannot be edited\n" + unfit.map { "  \($0)\n" }.joined() }
     for verdict in EditOutcome.Verdict.allCases {
       let all = tally[verdict] ?? []

@@ -49,7 +49,9 @@ struct EditTrial {
     case .nothing: return EditOutcome(verdict: .unchanged)
     case .done(let plan):
       // What nobody needs to store is nothing to take back.
-      if !plan.objects.flatMap(\.changes).contains(where: { !$0.isRecordOnly }) { return EditOutcome(verdict: .unchanged) }
+      if !plan.objects.flatMap(\.changes).contains(where: { !$0.isRecordOnly }) {
+        return EditOutcome(verdict: .unchanged)
+      }
     }
     let rest = changes(edited, on: now)
     guard rest.isEmpty else { return EditOutcome(verdict: .unsettled, cause: edit.subject, details: rest) }
@@ -69,7 +71,10 @@ struct EditTrial {
     let isShown = shown.contains { $0.detail == "kept; no longer recorded" }
     return EditOutcome(
       verdict: isShown ? .shown : .residue, cause: places,
-      details: alterations + shown.map { "shown: \($0.field): \($0.old?.description ?? "nothing") → \($0.new?.description ?? "nothing") \($0.detail ?? "")" }
+      details: alterations
+        + shown.map {
+          "shown: \($0.field): \($0.old?.description ?? "nothing") → \($0.new?.description ?? "nothing") \($0.detail ?? "")"
+        }
         + middle.alterations(of: adopted.stored).map { "between: \($0)" })
   }
 

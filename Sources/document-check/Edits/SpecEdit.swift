@@ -65,7 +65,9 @@ struct SpecEdit: CustomStringConvertible {
     if path.count == 1 {
       inner = value
     } else {
-      guard let changed = put(value, at: path.dropFirst(), in: index.map { entries[$0].value } ?? .null, shorthand: shorthand)
+      guard
+        let changed = put(
+          value, at: path.dropFirst(), in: index.map { entries[$0].value } ?? .null, shorthand: shorthand)
       else { return nil }
       inner = changed
     }
