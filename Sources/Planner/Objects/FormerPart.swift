@@ -67,7 +67,7 @@ extension DevicePlanning {
         target == current?.value(at: .diskTarget) || !isTaken(target)
       else { return nil }
     }
-    // What it is known by now it stays known by.
+    // It stays known by the alias that it has now.
     guard current == nil || element.value(at: .alias) == planned.value(at: .alias) else { return nil }
     return current == nil && isTaken(aliasOf: element) ? nil : element
   }

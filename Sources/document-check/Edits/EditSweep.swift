@@ -84,7 +84,7 @@ struct EditSweep {
     }
   }
 
-  /// Takes the domain over, and stores its definition once more: what libvirt counts anew with each definition is counted then.
+  /// Takes the domain over, and stores its definition once more: what libvirt counts again with each definition is counted then.
   private func adopt(_ stack: StackSpec, _ object: ScratchHost.Object) async throws -> ScratchHost.Object? {
     let plan = try Plan(for: stack, on: host.inventory(object, for: InventoryRequest(for: stack)))
     guard plan.objects.flatMap(\.changes).allSatisfy(\.isRecordOnly) else { return nil }
