@@ -42,6 +42,18 @@ struct DocumentCheck: AsyncParsableCommand {
   @Option(help: "Writes each document's spec and what differs into this folder.")
   var keep: String?
 
+  @Option(help: "Tries so many edits of each domain instead: each is applied, taken back, and compared.")
+  var edits: Int?
+
+  @Option(help: "Tries only edits with this text, such as disks.bus.")
+  var only: String?
+
+  @Flag(help: "Leaves controllers, addresses and the like out of the specs that are edited.")
+  var sparse = false
+
+  @Option(help: "How many edits are shown for each cause.")
+  var examples = 2
+
   func run() async throws {
     if let commandLine { return try await CommandLines.print(ofDomainIn: commandLine, root: root ?? "") }
     let documents = try Document.read(paths)
@@ -51,6 +63,7 @@ struct DocumentCheck: AsyncParsableCommand {
     let folder = root ?? "\(NSTemporaryDirectory())vireo-document-check-\(getpid())"
     defer { if root == nil { try? FileManager.default.removeItem(atPath: folder) } }
     defer { CommandLines(folder: folder).remove() }
+    if let edits { return try await tryEdits(edits, of: documents, in: folder) }
     let known = try self.known.map(Document.names(in:)) ?? []
     var all: [Figures] = []
     // Once a process has the embedded driver, that driver answers for every QEMU connection.
@@ -71,6 +84,15 @@ struct DocumentCheck: AsyncParsableCommand {
     }
     print(all.map { $0.text(left: left) }.joined(separator: "\n"))
     guard all.allSatisfy(\.holds) else { throw ExitCode(1) }
+  }
+
+  private func tryEdits(_ count: Int, of documents: [Document], in folder: String) async throws {
+    let connection = try await LibvirtConnection.open(uri: "qemu:///embed?root=\(folder)")
+    var sweep = EditSweep(try await ScratchHost(connection), count: count, only: only, isSparse: sparse)
+    for document in documents where document.root.name == "domain" { await sweep.run(document) }
+    await connection.close()
+    print(sweep.text(examples: examples))
+    guard sweep.holds else { throw ExitCode(1) }
   }
 }
 

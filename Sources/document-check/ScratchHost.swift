@@ -54,6 +54,13 @@ struct ScratchHost {
     }
   }
 
+  /// Stores a domain's definition as it was.
+  @discardableResult
+  func reset(_ object: Object) async throws -> Object {
+    try await self.object(
+      try await connection.defineDomain(object.text, named: object.reference.name, checksSchema: false))
+  }
+
   func undefine(_ object: Object) async {
     switch object.handle {
     case .domain(let domain): try? await domain.undefine([.nvram, .snapshotsMetadata, .managedSave])

@@ -262,6 +262,35 @@ struct ImportTests {
     }
   }
 
+  /// How many edits are tried of each document: `VIREO_EDITS=100 make test`.
+  static let edits = ProcessInfo.processInfo.environment["VIREO_EDITS"] ?? "7"
+
+  @Test(
+    "edits of imported domains that are taken back: what libvirt accepts leaves an empty plan, and nothing in the definition",
+    arguments: [[], ["--sparse"]])
+  func edits(_ options: [String]) throws {
+    try ScratchHost.with { host in
+      try host.makeBase("disk.qcow2")
+      try FileManager.default.createDirectory(atPath: host.folder.path("documents"), withIntermediateDirectories: true)
+      try host.folder.write(document(host), to: "documents/a.xml")
+      try host.folder.write(aliasedDocument(host), to: "documents/b.xml")
+      let program = URL(fileURLWithPath: try programPath()).deletingLastPathComponent().path + "/document-check"
+      let run = try run(
+        [program, host.folder.path("documents"), "--root", host.root, "--edits", Self.edits] + options)
+      func count(_ words: String) -> Int? {
+        run.output.split(separator: "\n").first { $0.hasSuffix("  \(words)") }
+          .flatMap { Int($0.prefix { $0 != " " }) }
+      }
+      for words in [
+        "a plan right after an apply that is not empty", "a revert that fails",
+        "a plan right after a revert that is not empty", "residue that no plan shows",
+      ] {
+        #expect(count(words) == 0, "\(words): \(run.output)\(run.errors)")
+      }
+      #expect(try #require(count("the definition from before")) > 4, "\(run.output)")
+    }
+  }
+
   /// Anyone's documents: `VIREO_CORPUS=FOLDER make test`.
   static let corpus = ProcessInfo.processInfo.environment["VIREO_CORPUS"]
 

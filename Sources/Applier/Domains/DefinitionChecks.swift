@@ -1,14 +1,14 @@
 // Definitions that were read back, compared: with what a plan saw, and with what a step asked for.
 
 import Libvirt
-import Planner
+package import Planner
 import Vocabulary
-import XMLTree
+package import XMLTree
 
 extension DomainDefinition {
   /// Throws unless a definition that was read back has all that is expected of it: libvirt drops silently what it does
   /// not know, and rewrites what it knows better.
-  func check(_ stored: XMLElement) throws(ActionFailure) {
+  package func check(_ stored: XMLElement) throws(ActionFailure) {
     let problems = expectations.compactMap { expectation in
       expectation.problem(in: stored).map { (field: expectation.field, text: $0) }
     }

@@ -52,7 +52,8 @@ struct DeviceCollections {
     let inGuest = context.running?.first("devices")?.elements.count(where: rule.matches) ?? 0
     let isAlone = matcher.count == 1 && inGuest <= 1
     var planned = definition.first("devices")?.children ?? []
-    var added: [XMLElement] = []
+    var added: [(key: String, element: XMLElement)] = []
+    var present: [String: XMLElement] = [:]
     var isChanged = false
     // Targets that new disks have been given and that are not in the definition yet.
     var targets: Set<String> = []
@@ -65,12 +66,13 @@ struct DeviceCollections {
       let plan = planning.plan(&given)
       part += plan.part
       if let target = plan.target { targets.insert(target) }
+      present[device.name] = plan.element
       if let index = place.index {
         guard plan.element != current else { continue }
         planned[index] = .element(plan.element)
         isChanged = true
       } else {
-        added.append(plan.element)
+        added.append((device.name, plan.element))
       }
     }
     let leaving = LeavingDevices(context: context, collection: collection, rule: rule)
@@ -82,7 +84,11 @@ struct DeviceCollections {
     let before = definition.first("devices")?.all(rule.element).map(\.withoutAlias)
     definition.update("devices") { element in
       element.children = planned.enumerated().filter { !removed.indices.contains($0.offset) }.map(\.element)
-      for device in added { element.insertBesideSiblings(device) }
+      for (key, device) in added {
+        let neighbours = declared.map { ($0.name, present[$0.name]) }
+        element.insert(
+          device, key: key, among: neighbours, rule, former: context.record?.formers["\(collection.key).\(key)"])
+      }
       // What libvirt makes of these devices, it makes again when it is missing.
       if element.all(rule.element).map(\.withoutAlias) != before {
         element.children.removeAll { $0.element.map(rule.isMirrored) ?? false }
@@ -147,5 +153,36 @@ extension Findings {
       at: device.range,
       suggestion: "write the `\(words)` of the device that you mean"
         + (record?.hasDevice(key) ?? false ? ", or undo the change that was made to them" : ""))
+  }
+}
+
+extension XMLElement {
+  /// Adds a device to the others of its kind: where it stood before, or else behind its neighbour of the spec. libvirt numbers some
+  /// kinds by their order, and what is there keeps its number.
+  ///
+  /// - Parameters:
+  ///   - neighbours: the devices of the spec in its order, each with its element as far as it is there.
+  ///   - former: what the record has of a device that was there before.
+  fileprivate mutating func insert(
+    _ device: XMLElement, key: String, among neighbours: [(key: String, element: XMLElement?)], _ rule: DeviceRule,
+    former: FormerPart?
+  ) {
+    let places = children.indices.filter { children[$0].element.map(rule.matches) ?? false }
+    guard rule.renumbered == nil || former?.element == device else { return insertBesideSiblings(device) }
+    func index(of element: XMLElement?) -> Int? {
+      element.flatMap { wanted in places.first { children[$0].element == wanted } }
+    }
+    if let place = former?.place, former?.element == device {
+      guard place < places.count else { return insertBesideSiblings(device) }
+      return insert(device, at: places[place])
+    }
+    guard let own = neighbours.firstIndex(where: { $0.key == key }) else { return insertBesideSiblings(device) }
+    if let before = neighbours[..<own].reversed().compactMap({ index(of: $0.element) }).first {
+      return insert(device, at: before + 1)
+    }
+    if let after = neighbours[(own + 1)...].compactMap({ index(of: $0.element) }).first {
+      return insert(device, at: after)
+    }
+    insertBesideSiblings(device)
   }
 }

@@ -7,8 +7,17 @@ import XMLTree
 extension DevicePlanning {
   /// Gives a new device its key as its alias. Where its entry says another alias, or others may mean it by the one that
   /// libvirt makes up, it is known by what it is, which is recorded.
-  func identify(new element: inout XMLElement, _ identity: DeviceIdentity) -> (DeviceIdentity, recorded: DeviceMarks?) {
+  ///
+  /// - Parameter isFormer: whether the device is given back as it was, with the alias that it had or none.
+  func identify(
+    new element: inout XMLElement, _ identity: DeviceIdentity, isFormer: Bool
+  ) -> (DeviceIdentity, recorded: DeviceMarks?) {
     var identity = identity
+    if isFormer {
+      // Beside others of its kind it is known by its place.
+      identity = DeviceIdentity(of: element, key: device.name, kind: device.type.name, rule, isAlone: false)
+      return (identity, identity.marks.map(context.concealment.recorded))
+    }
     if identity.identity == .alias, device[ifKnown: .alias] != nil || aliases.mayName(element) {
       identity.marks = DeviceMarks(of: element)
     }

@@ -35,6 +35,9 @@ struct DeviceMatcher {
     free.map { (devices.elements[$0].index, devices.elements[$0].element, devices.keys[$0]) }
   }
 
+  /// How many devices of the kind stand before one, by its index among the children of `devices`.
+  func place(of index: Int) -> Int { devices.elements.count { $0.index < index } }
+
   /// How many devices of the kind there are.
   var count: Int { devices.elements.count }
 

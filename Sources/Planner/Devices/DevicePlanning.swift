@@ -47,7 +47,7 @@ struct DevicePlanning {
     return switch rule.role {
     case .storage: !says(.target)
     case .network: !says(.mac)
-    case .other: true
+    case .host, .other: true
     }
   }
 
@@ -68,6 +68,9 @@ struct DevicePlanning {
     }
     var changes = planFields(identity, running, of: &plan)
     if let current {
+      device.type.removeUnfit(from: &plan.element, changedFrom: current, except: Set(device.settings.keys))
+    }
+    if let current {
       changes += followingChanges(
         of: device, owner: key + ".", from: current, to: plan.element, running: running,
         besides: plan.part.changes + changes, earlier: earlier,
@@ -80,11 +83,23 @@ struct DevicePlanning {
     plan.part += fragment
     // So that the device is known as Vireo's when it leaves the spec, even if the spec said nothing of it.
     plan.part.owned.addDevice(key, [:])
+    let former = former(insteadOf: plan.element)
     guard let current else {
-      completeNew(identity, running, &plan, &given)
+      completeNew(identity, running, former, &plan, &given)
       return plan
     }
-    if rule.role == .storage {
+    if let former {
+      let planned = plan.element
+      plan.element = former
+      plan.target = former.value(at: .diskTarget)
+      changes += followingChanges(
+        of: device, owner: key + ".", from: planned, to: former, running: running,
+        besides: plan.part.changes + changes, earlier: earlier,
+        isInUse: running != nil || context.observed?.hasManagedSave ?? false)
+    } else {
+      plan.part.owned.formers[key] = remembered(current, changedTo: plan.element)
+    }
+    if rule.role == .storage, former == nil {
       let defaults = DiskDefaults(context, device, definition, targets)
       if let (target, change) = defaults.retarget(&plan.element, from: current, identity) {
         plan.target = target
@@ -162,9 +177,12 @@ struct DevicePlanning {
   // MARK: A new device
 
   private func completeNew(
-    _ identity: DeviceIdentity, _ running: XMLElement?, _ plan: inout Plan, _ given: inout GivenValues
+    _ identity: DeviceIdentity, _ running: XMLElement?, _ former: XMLElement?, _ plan: inout Plan,
+    _ given: inout GivenValues
   ) {
-    if isCompleted {
+    if let former {
+      plan.element = former
+    } else if isCompleted {
       if rule.role == .storage { DiskDefaults(context, device, definition, targets).complete(&plan.element) }
       if device.type.has(.mac), device.setting(.mac) == nil {
         let mac = Identity.macAddress(stack: context.stack.name, domain: context.spec.name, interface: device.name)
@@ -172,7 +190,7 @@ struct DevicePlanning {
       }
     }
     plan.target = plan.element.value(at: .diskTarget)
-    let (identity, recorded) = identify(new: &plan.element, identity)
+    let (identity, recorded) = identify(new: &plan.element, identity, isFormer: former != nil)
     plan.part.identities[key] = identity
     if let recorded { plan.part.owned.setMarks(key, recorded) }
     let effect = add(plan.element, identity, to: &plan.part)

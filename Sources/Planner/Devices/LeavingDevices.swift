@@ -18,6 +18,7 @@ struct LeavingDevices {
       if let key, context.record?.hasDevice("\(collection.key).\(key)") ?? false {
         removed.insert(index)
         let name = "\(collection.key).\(key)"
+        part.owned.formers[name] = FormerPart(element, place: matcher.place(of: index), context.concealment)
         let identity = DeviceIdentity(
           of: element, key: key, kind: collection.type.name, rule, isAlone: matcher.count == 1)
         let isLive = rule.identity == .alias && context.canUnplug(identity)

@@ -39,6 +39,10 @@ enum DomainFields {
         part.changes.append(change)
       }
     }
+    if let observed {
+      type.removeUnfit(from: &definition, changedFrom: observed, except: Set(spec.settings.keys))
+      part.owned.merge(FormerElements.settle(context, in: &definition))
+    }
     return part
   }
 }

@@ -51,6 +51,9 @@ enum DomainPlanning {
     let aliases = NamedAliases(in: [definition] + [spec[.xml]?.root].compactMap(\.self))
     part += DeviceCollections.plan(context, aliases, in: &definition, earlier: part.effect, &given)
     part += keptLeavers(context, besides: part.owned, definition)
+    keepFormers(context, in: &part.owned)
+    part.changes += LeftoverControllers.settle(context, part.identities, in: &definition, &given)
+    AddressRules.settle(context, in: &definition)
     Vocabulary.recountMemory(
       of: &definition, devicesBefore: deviceMemory, current: spec.setting(.currentMemory)?.value)
     part.changes += following(context, from: observed?.inactive, to: definition, besides: part.changes)
@@ -130,12 +133,32 @@ enum DomainPlanning {
     return part
   }
 
+  /// What stays recorded of devices that left the spec earlier: one that comes back is what it was.
+  private static func keepFormers(_ context: DomainContext, in owned: inout OwnershipRecord) {
+    let gone = (context.record?.formers ?? [:]).filter { $0.value.place != nil && owned.formers[$0.key] == nil }
+    let room = mostFormers - owned.formers.values.count { $0.place != nil }
+    for (name, former) in gone.sorted(by: { $0.key < $1.key }).prefix(max(room, 0)) where !owned.hasDevice(name) {
+      owned.formers[name] = former
+    }
+  }
+
+  /// How many devices the record has of those that left.
+  private static let mostFormers = 16
+
   /// Puts the record into the definition.
   ///
   /// - Returns: whether the definition is to be stored.
   private static func settleRecord(
     _ context: DomainContext, _ part: inout DomainPart, in definition: inout XMLElement
   ) -> Bool {
+    part.owned.controllers = context.record?.controllers
+    if let observed = context.observed?.inactive, context.record?.controllers == nil {
+      var unmarked = definition
+      var before = observed
+      OwnershipRecord.remove(from: &unmarked)
+      OwnershipRecord.remove(from: &before)
+      if unmarked != before { part.owned.controllers = ControllerNumbers(of: observed) }
+    }
     // A record that says the same keeps the notation that libvirt gave it.
     if part.owned != OwnershipRecord(in: definition) { part.owned.put(into: &definition) }
     guard let observed = context.observed else { return true }

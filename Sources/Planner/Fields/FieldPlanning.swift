@@ -90,9 +90,7 @@ struct FieldPlanning {
 
   /// Whether an element means a value, by what it says or by leaving the field out.
   private func isMeant(_ value: Value?, by element: XMLElement) -> Bool {
-    guard let value else { return false }
-    return field.isMet(value, in: element)
-      || field.lens?.get(element) == nil && field.value(leftOutOf: element) == value
+    value.map { field.isMeant($0, by: element) } ?? false
   }
 
   /// A value that is stored and that what runs does not have: it gets it now, where libvirt can change it, or at its next start.
@@ -114,6 +112,13 @@ struct FieldPlanning {
     plan.change = FieldChange(
       name, old: shown, new: stored, effect: .live, reason: .drift, detail: FieldChange.storedAlready,
       range: setting.range)
+  }
+}
+
+extension Field {
+  /// Whether an element means a value, by what it says or by leaving the field out.
+  func isMeant(_ value: Value, by element: XMLElement) -> Bool {
+    isMet(value, in: element) || lens?.get(element) == nil && self.value(leftOutOf: element) == value
   }
 }
 

@@ -23,6 +23,13 @@ public struct OwnershipRecord: Hashable {
   /// What devices are found by that do not carry their keys, by their whole names: those that were there before Vireo.
   private(set) var marks: [String: DeviceMarks] = [:]
 
+  /// Parts as they were before a change that the spec could not take back alone: devices by their whole names, elements of the
+  /// domain's own by their paths, such as `features/apic`.
+  var formers: [String: FormerPart] = [:]
+  /// The controllers that were there before Vireo first changed the domain, and those that it was made with: whatever libvirt
+  /// adds for a device goes with that.
+  var controllers: ControllerNumbers?
+
   /// Texts in a newer notation of the same values, by object and field: they come into the record with the next change of
   /// the object, and are none of their own.
   private var renewals = Renewals()
@@ -109,12 +116,18 @@ public struct OwnershipRecord: Hashable {
       result.objects[device] = nil
       result.marks[device] = nil
     }
+    // What is released is never put back as it was.
+    result.formers = formers.filter { name, _ in
+      let isDevice = objects[name] != nil || name.contains(".")
+      return isDevice ? !places.contains(device: name) && places.fields[name] == nil : places.fields[Self.itself] == nil
+    }
     return result
   }
 
   /// Takes over what another subject of the same object owns.
   mutating func merge(_ other: OwnershipRecord) {
-    guard !other.objects.isEmpty || !other.marks.isEmpty else { return }
+    guard !other.objects.isEmpty || !other.marks.isEmpty || !other.formers.isEmpty else { return }
+    formers.merge(other.formers) { $1 }
     objects.merge(other.objects) { $0.merging($1) { $1 } }
     marks.merge(other.marks) { $1 }
     renewals.texts.merge(other.renewals.texts) { $0.merging($1) { $1 } }
@@ -162,6 +175,15 @@ public struct OwnershipRecord: Hashable {
       }
       marks[object] = DeviceMarks(values)
     }
+    for former in element.elements where former.name == Self.formerElement {
+      guard let object = former[attribute: Self.objectAttribute] else { continue }
+      formers[object] = FormerPart(
+        text: former[attribute: "xml"] ?? "",
+        dropped: Set((former[attribute: "dropped"] ?? "").split(separator: " ").map(String.init)),
+        place: former[attribute: "place"].flatMap(Int.init))
+    }
+    controllers = element.elements.first { $0.name == Self.controllersElement }?[attribute: "numbers"]
+      .flatMap(ControllerNumbers.init)
   }
 
   /// Puts the record into a domain; other metadata stays as it is.
@@ -221,8 +243,32 @@ public struct OwnershipRecord: Hashable {
       device.namespaceURI = Self.namespace
       result.append(device)
     }
+    for (object, former) in formers.sorted(by: { $0.key < $1.key }) {
+      var attributes = [XMLAttribute(Self.objectAttribute, object)]
+      if !former.dropped.isEmpty {
+        attributes.append(XMLAttribute("dropped", former.dropped.sorted().joined(separator: " ")))
+      }
+      if let place = former.place { attributes.append(XMLAttribute("place", String(place))) }
+      attributes.append(XMLAttribute("xml", former.text))
+      result.append(part(Self.formerElement, attributes))
+    }
+    if let controllers {
+      result.append(part(Self.controllersElement, [XMLAttribute("numbers", controllers.description)]))
+    }
     return result
   }
+
+  private func part(_ name: String, _ attributes: [XMLAttribute]) -> XMLElement {
+    var part = XMLElement("\(Self.prefix):\(name)", attributes: attributes, children: [])
+    part.namespaceURI = Self.namespace
+    return part
+  }
+
+  /// A part as it was.
+  private static let formerElement = "former"
+
+  /// The controllers that were there.
+  private static let controllersElement = "controllers"
 
   /// What a device is found by that does not carry its key.
   private static let deviceElement = "device"

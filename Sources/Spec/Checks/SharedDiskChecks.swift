@@ -62,7 +62,8 @@ enum SharedDiskChecks {
       subject: writer.domain.title,
       suggestion: writer.isShared || other.isShared
         ? "write `shareable: true` at both disks if their file system supports it, or give each guest its own disk"
-        : "two guests that write to one disk destroy it: give each its own disk, or write `read-only: true`",
+        : "two guests that write to one disk destroy it: give each its own disk, or write `read-only: true`, or "
+          + "`exclusive-with` if only one of the two ever runs",
       notes: notes)
   }
 }

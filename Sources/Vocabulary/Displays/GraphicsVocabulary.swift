@@ -14,6 +14,10 @@ extension Vocabulary {
         staysWhenDropped: true, reference: graphicsReference
       ).required,
       Field(
+        "listen", .text(.hostName), "The address to listen on; the host's setting, usually 127.0.0.1, if not set.",
+        lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference
+      ).only(with: "type", ["vnc", "spice", "rdp"]).never(with: "listen-type", "network", "socket", "none"),
+      Field(
         "listen-type", .enumeration(["address", "network", "socket", "none"]),
         "What it listens on: an address, the address of a libvirt network, a socket, or nothing.",
         lens: listenTypeLens, isComparableWhenRunning: false, reference: graphicsReference
@@ -29,16 +33,12 @@ extension Vocabulary {
       Field(
         "auto-port", .boolean, "Whether a free port is picked at each start.", lens: autoPortLens,
         isComparableWhenRunning: false, reference: graphicsReference
-      ).only(with: "type", ["vnc", "spice", "rdp"]),
-      Field(
-        "listen", .text(.hostName), "The address to listen on; the host's setting, usually 127.0.0.1, if not set.",
-        lens: listenLens, isComparableWhenRunning: false, reference: graphicsReference
-      ).only(with: "type", ["vnc", "spice", "rdp"]),
+      ).only(with: "type", ["vnc", "spice", "rdp"]).never(with: "listen-type", "socket", "none"),
       Field(
         "port", .integer(-1...65535),
         "The TCP port; a free one is picked at each start if not set. A SPICE display with -1 has none.",
         lens: portLens, isComparableWhenRunning: false, reference: graphicsReference
-      ).only(with: "type", ["vnc", "spice", "rdp"]),
+      ).only(with: "type", ["vnc", "spice", "rdp"]).never(with: "listen-type", "socket", "none"),
       Field(
         "tls-port", .integer(-1...65535), "The TCP port of encrypted SPICE connections; -1 for none.", at: "@tlsPort",
         isComparableWhenRunning: false, reference: graphicsReference
@@ -147,12 +147,17 @@ extension Vocabulary {
     guard all.count == 1, all[0][attribute: "address"] == nil else { return nil }
     return all[0][attribute: "type"].map(Value.string)
   } write: { element, value in
-    guard value != nil || (element.first("listen") != nil && element.value(at: "listen/@address") == nil) else {
-      return
-    }
+    let hasAddress = element.value(at: "listen/@address") != nil
+    guard value != nil || element.first("listen") != nil && !hasAddress else { return }
+    // Its address is the field `listen`'s, which comes before.
+    guard value != .string("address") || !hasAddress else { return }
     element[attribute: "listen"] = nil
     element.removeAll("listen")
     if let type = value?.string { element.append(XMLElement("listen", ["type": type])) }
+  }.alsoMeant { element, value in
+    // The field `listen` has the address.
+    value == .string("address") && element.all("listen").count <= 1
+      && (element.value(at: "listen/@address") ?? element[attribute: "listen"]) != nil
   }
 
   /// The socket, which libvirt writes twice for VNC.
