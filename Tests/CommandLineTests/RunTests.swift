@@ -1,5 +1,6 @@
 // Whole runs against libvirt's test driver, which needs no daemon and keeps nothing: plan, consent, apply.
 
+import Foundation
 import Glibc
 import TestSupport
 import Testing
@@ -78,10 +79,13 @@ struct RunTests {
   @Test("a failed apply ends with 1 and says so as a document")
   func failedApply() throws {
     try TemporaryFolder.with { folder in
-      // libvirt refuses a pool's folder that a file stands in the way of; so does the file system.
+      // A file gets in the way of the pool's folder when everything is planned.
       try folder.write("", to: "file")
-      let spec = "stack: test-failure\npools: { vms: { path: \(folder.path("file/vms")) } }\n"
-      let run = try vireo(["apply", "--yes", "--format", "json", "-"] + Self.connect, input: spec)
+      try FileManager.default.createDirectory(atPath: folder.path("good"), withIntermediateDirectories: true)
+      let spec = "stack: test-failure\npools: { vms: { path: \(folder.path("good/vms")) } }\n"
+      let run = try vireo(
+        ["apply", "--yes", "--format", "json", "-"] + Self.connect,
+        environment: ["VIREO_FAILPOINT_EXCHANGE": "3:\(folder.path("good")):\(folder.path("file"))"], input: spec)
       #expect(run.status == 1)
       #expect(run.output.contains("\"format\": \"vireo-"))
     }
