@@ -2,7 +2,6 @@
 // that differ in names alone.
 
 import Synchronization
-import SystemCalls
 import Vocabulary
 public import XMLTree
 
@@ -61,11 +60,6 @@ public final class DefinitionSchemas: Sendable {
   public init(folder: String = DefinitionSchemas.installedFolder) {
     self.folder = folder
     desks = Self.files.flatMap { file in (0..<Self.deskCount).map { _ in DeskLock("\(folder)/\(file.name)") } }
-  }
-
-  /// The schemas of the libvirt that is installed here; nil where there are none.
-  public static var installed: DefinitionSchemas? {
-    FileNames.exists("\(installedFolder)/domain.rng") ? DefinitionSchemas() : nil
   }
 
   /// Makes sure that the schema of domains can be read.
