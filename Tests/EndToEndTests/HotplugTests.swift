@@ -164,7 +164,7 @@ struct HotplugTests {
       try host.apply(bare)
       let after = try host.running("web")
       let left = try host.plan(bare)
-      #expect(left.status == 0)
+      #expect(left.status == 0, "\(left.output)\(left.errors)")
       for row in rows {
         #expect(after.text.contains("<alias name='\(row.alias)'/>") == row.isKept, "\(row.alias)")
         let name = "\(row.collection).\(row.entry.prefix(1))"

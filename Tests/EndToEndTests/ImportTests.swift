@@ -124,14 +124,6 @@ struct ImportTests {
       .replacing(#/"fd":"[0-9]+"/#, with: "")
   }
 
-  /// A definition's text without what stands in its metadata.
-  private func withoutMetadata(_ text: String) -> String {
-    guard let start = text.firstRange(of: "  <metadata"), let end = text.firstRange(of: "</metadata>\n") else {
-      return text
-    }
-    return String(text[..<start.lowerBound] + text[end.upperBound...])
-  }
-
   /// Metadata of others, in which nothing is written, or nothing that libvirt keeps.
   static let blankMetadata = [
     "<metadata/>", "<metadata></metadata>", "<metadata>\n  </metadata>", "<metadata><!-- by hand --></metadata>",

@@ -48,14 +48,6 @@ struct RunningAdoptionTests {
       """
   }
 
-  /// A definition's text without what stands in its metadata.
-  private func withoutMetadata(_ text: String) -> String {
-    guard let start = text.firstRange(of: "  <metadata"), let end = text.firstRange(of: "</metadata>\n") else {
-      return text
-    }
-    return String(text[..<start.lowerBound] + text[end.upperBound...])
-  }
-
   private func aliases(_ host: ScratchHost) throws -> [String] {
     try host.virsh("dumpxml", "--inactive", "guest").matches(of: #/<alias name='([^']*)'/#).map { String($0.output.1) }
   }
@@ -104,11 +96,11 @@ struct RunningAdoptionTests {
       #expect(try aliases(host) == names, "nothing has been called by another name")
 
       // What left the spec waits for a restart in the guest that was adopted as it ran.
-      let video = try #require(down.firstMatch(of: #/\n    videos:\n(      .*\n)+/#), "\(down)")
-      let without = down.replacingCharacters(in: video.range, with: "\n")
-      #expect(try host.apply(without).output.contains("videos."))
+      let sound = try #require(down.firstMatch(of: #/\n    sounds:\n(      .*\n)+/#), "\(down)")
+      let without = down.replacingCharacters(in: sound.range, with: "\n")
+      #expect(try host.apply(without).output.contains("sounds."))
       let waiting = try host.plan(without)
-      #expect(waiting.status == 0 && waiting.output.contains("videos.") && waiting.output.contains("restart"))
+      #expect(waiting.status == 0 && waiting.output.contains("sounds.") && waiting.output.contains("restart"))
       #expect(host.guestProcesses.count == processes.count)
 
       host.stopGuests()

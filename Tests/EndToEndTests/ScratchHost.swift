@@ -278,3 +278,11 @@ func waitUntil(_ what: String, seconds: Double = 300, _ isSo: () throws -> Bool)
     usleep(2_000)
   }
 }
+
+/// A definition without Vireo's record and whatever else stands in its metadata.
+func withoutMetadata(_ text: String) -> String {
+  guard let start = text.firstRange(of: "  <metadata"), let end = text.firstRange(of: "</metadata>\n") else {
+    return text
+  }
+  return String(text[..<start.lowerBound] + text[end.upperBound...])
+}

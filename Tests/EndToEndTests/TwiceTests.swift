@@ -15,7 +15,7 @@ struct TwiceTests {
     ("no-autostart", "autostart: false"),
     ("shutdown", "shutdown: { timeout: 90 s, force-off: true, mode: acpi }"),
     ("ready", "ready: { agent: true, lease: true, tcp: 22, address: 192.0.2.1, timeout: 2 min }"),
-    ("depends-on", "depends-on: [], exclusive-with: []"),
+    ("depends-on", "depends-on: [], exclusive-with: [], unmanage: [cpu]"),
     (
       "snapshot-before",
       "snapshot-before: [restart, offline], snapshot-retention: { count: 2, age: 30 d }, disks: { root: { size: 1 MiB } }"

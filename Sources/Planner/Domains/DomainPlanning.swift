@@ -135,6 +135,8 @@ enum DomainPlanning {
 
   /// What stays recorded of devices that left the spec earlier: one that comes back is what it was.
   private static func keepFormers(_ context: DomainContext, in owned: inout OwnershipRecord) {
+    let leaving = owned.formers.filter { $0.value.place != nil }.keys.sorted()
+    for name in leaving.dropFirst(mostFormers) { owned.formers[name] = nil }
     let gone = (context.record?.formers ?? [:]).filter { $0.value.place != nil && owned.formers[$0.key] == nil }
     let room = mostFormers - owned.formers.values.count { $0.place != nil }
     for (name, former) in gone.sorted(by: { $0.key < $1.key }).prefix(max(room, 0)) where !owned.hasDevice(name) {
