@@ -69,10 +69,21 @@ package struct OpenFile: ~Copyable, Sendable {
     let flags = access.rawValue | options.union(.closeOnExec).rawValue
     // `struct open_how`: flags, mode, resolve. The kernel looks at every bit of the flags.
     var how = (UInt64(UInt32(bitPattern: flags)), UInt64(mode), resolving.rawValue)
-    let opened = try retrying {
-      withUnsafeMutablePointer(to: &how) { how in name.withCString { call(437, Int(folder.rawValue), $0, how, 24) } }
+    func open() throws(Errno) -> Int {
+      try retrying {
+        withUnsafeMutablePointer(to: &how) { how in name.withCString { call(437, Int(folder.rawValue), $0, how, 24) } }
+      }
     }
-    number = Int32(truncatingIfNeeded: opened)
+    // Anything that is renamed or mounted on the machine meanwhile makes the kernel give up a path with `..`, to be asked again.
+    for _ in 0..<100 {
+      do throws(Errno) {
+        number = Int32(truncatingIfNeeded: try open())
+        return
+      } catch {
+        guard error == .resourceTemporarilyUnavailable else { throw error }
+      }
+    }
+    number = Int32(truncatingIfNeeded: try open())
   }
 
   deinit { close(number) }
