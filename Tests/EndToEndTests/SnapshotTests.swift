@@ -92,7 +92,7 @@ struct SnapshotTests {
       // libvirt from 9.9 on has named it, Vireo itself before.
       #expect(source.wholeMatch(of: #/.*/web\.root\.(one\.qcow2|[0-9]{10})/#) != nil, "\(source)")
       let imported = try TestSupport.vireo([
-        "import", "web", "--connect", host.uri, "--output", host.folder.path("imported"),
+        "import", "web", "--stack", "snapshots", "--connect", host.uri, "--output", host.folder.path("imported"),
       ])
       #expect(imported.status == 0, "\(imported.output)\(imported.errors)")
       let garbage = try TestSupport.vireo(["gc", "--plan", "--connect", host.uri])
