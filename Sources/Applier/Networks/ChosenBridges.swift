@@ -8,8 +8,8 @@ import Vocabulary
 import XMLTree
 
 extension LibvirtConnection {
-  /// Stores definitions of networks one after the other, and those whose bridges libvirt names again where another network
-  /// got the same name meanwhile.
+  /// Stores definitions of networks, one after the other. A network whose bridge libvirt names is stored again if another
+  /// network got the same name meanwhile.
   ///
   /// - Returns: of each definition why it is not stored; nil for one that is.
   func store(networks definitions: [ObjectDefinition]) async -> [ActionFailure?] {
@@ -58,5 +58,5 @@ extension LibvirtConnection {
 
 extension ObjectDefinition {
   /// Whether libvirt names the network's bridge, if the network has one.
-  var isBridgeChosen: Bool { xml.value(at: .networkBridge) == nil }
+  fileprivate var isBridgeChosen: Bool { xml.value(at: .networkBridge) == nil }
 }

@@ -8,12 +8,12 @@ import XMLTree
 /// Defines, changes, starts, stops and removes networks.
 struct NetworkActions: Sendable {
   let connection: LibvirtConnection
-  /// Definitions whose bridges libvirt names.
-  private let unnamed: Batches<ObjectDefinition>
+  /// Definitions to be stored, one after the other.
+  private let definitions: Batches<ObjectDefinition>
 
   init(connection: LibvirtConnection) {
     self.connection = connection
-    unnamed = Batches { await connection.store(networks: $0) }
+    definitions = Batches { await connection.store(networks: $0) }
   }
 
   /// Stores a definition, new or changed. A running network goes on as it is.
@@ -30,11 +30,7 @@ struct NetworkActions: Sendable {
     }
     try await connection.requireOwn(network: definition)
 
-    if definition.isBridgeChosen {
-      try await unnamed.add(definition)
-    } else if let failure = await connection.store(networks: [definition])[0] {
-      throw failure
-    }
+    try await definitions.add(definition)
     let network = try await network(name)
     do {
       try definition.check(try await connection.storedDefinition(of: network))

@@ -69,12 +69,7 @@ struct DevicePlanning {
     var changes = planFields(identity, running, of: &plan)
     if let current {
       device.type.removeUnfit(from: &plan.element, changedFrom: current, except: Set(device.settings.keys))
-    }
-    if let current {
-      changes += followingChanges(
-        of: device, owner: key + ".", from: current, to: plan.element, running: running,
-        besides: plan.part.changes + changes, earlier: earlier,
-        isInUse: running != nil || context.observed?.hasManagedSave ?? false)
+      changes += following(from: current, to: plan.element, running, besides: plan.part.changes + changes)
     }
     var fragment = context.plan(
       fragmentOf: device, of: key, in: &plan.element, isNew: isNew, isShown: !isNew, running: running)
@@ -92,10 +87,7 @@ struct DevicePlanning {
       let planned = plan.element
       plan.element = former
       plan.target = former.value(at: .diskTarget)
-      changes += followingChanges(
-        of: device, owner: key + ".", from: planned, to: former, running: running,
-        besides: plan.part.changes + changes, earlier: earlier,
-        isInUse: running != nil || context.observed?.hasManagedSave ?? false)
+      changes += following(from: planned, to: former, running, besides: plan.part.changes + changes)
     } else {
       plan.part.owned.formers[key] = remembered(current, changedTo: plan.element)
     }
@@ -108,6 +100,15 @@ struct DevicePlanning {
     }
     completeExisting(current, identity, changes, &plan)
     return plan
+  }
+
+  /// What the device's changes have taken along.
+  private func following(
+    from before: XMLElement, to element: XMLElement, _ running: XMLElement?, besides shown: [FieldChange]
+  ) -> [FieldChange] {
+    followingChanges(
+      of: device, owner: key + ".", from: before, to: element, running: running, besides: shown, earlier: earlier,
+      isInUse: running != nil || context.observed?.hasManagedSave ?? false)
   }
 
   /// How the device is found as the definition and the running guest have it.

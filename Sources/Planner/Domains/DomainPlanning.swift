@@ -154,7 +154,8 @@ enum DomainPlanning {
     _ context: DomainContext, _ part: inout DomainPart, in definition: inout XMLElement
   ) -> Bool {
     part.owned.controllers = context.record?.controllers
-    if let observed = context.observed?.inactive, context.record?.controllers == nil {
+    // Most domains of a plan are as they are to be; of these nothing is copied.
+    if let observed = context.observed?.inactive, context.record?.controllers == nil, definition != observed {
       var unmarked = definition
       var before = observed
       OwnershipRecord.remove(from: &unmarked)

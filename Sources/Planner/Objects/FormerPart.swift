@@ -148,12 +148,13 @@ enum FormerElements {
   static func settle(_ context: DomainContext, in definition: inout XMLElement) -> OwnershipRecord {
     var owned = OwnershipRecord(stack: context.stack.name)
     guard let observed = context.observed?.inactive else { return owned }
+    let formers = (context.record?.formers ?? [:]).filter { !$0.key.contains(".") }
+    guard !formers.isEmpty || definition != observed else { return owned }
     let (named, recorded) = (
       context.spec.namedFields, Set((context.record?.fields(of: OwnershipRecord.itself) ?? [:]).keys)
     )
     let fields = Vocabulary.domain.fields(context.spec.settings.keys, named: recorded)
     var restored: Set<String> = []
-    let formers = (context.record?.formers ?? [:]).filter { !$0.key.contains(".") }
     let original = definition
     let candidates = formers.filter { path, former in
       let own = Vocabulary.domain.fields.filter { isIn($0, path) }

@@ -230,18 +230,12 @@ public struct OwnershipRecord: Hashable {
     for (object, fields) in objects.sorted(by: { $0.key < $1.key }) {
       var attributes = fields.sorted { $0.key < $1.key }.map { XMLAttribute($0.key, $0.value) }
       if object != Self.itself { attributes.insert(XMLAttribute(Self.objectAttribute, object), at: 0) }
-      var owned = XMLElement("vireo:owned", attributes: attributes, children: [])
-      owned.namespaceURI = Self.namespace
-      result.append(owned)
+      result.append(part("owned", attributes))
     }
     for (object, marks) in marks.sorted(by: { $0.key < $1.key }) {
       let attributes = marks.values.sorted { $0.key.rawValue < $1.key.rawValue }
         .map { XMLAttribute($0.key.rawValue, $0.value) }
-      var device = XMLElement(
-        "vireo:\(Self.deviceElement)", attributes: [XMLAttribute(Self.objectAttribute, object)] + attributes,
-        children: [])
-      device.namespaceURI = Self.namespace
-      result.append(device)
+      result.append(part(Self.deviceElement, [XMLAttribute(Self.objectAttribute, object)] + attributes))
     }
     for (object, former) in formers.sorted(by: { $0.key < $1.key }) {
       var attributes = [XMLAttribute(Self.objectAttribute, object)]
